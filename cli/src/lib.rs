@@ -1,0 +1,2 @@
+//! The operator's client, and Eyrie in one process.
+#![forbid(unsafe_code)]

@@ -1,0 +1,2 @@
+//! Evaluates compiled conditions on events.
+#![forbid(unsafe_code)]

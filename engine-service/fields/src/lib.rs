@@ -1,0 +1,2 @@
+//! The catalogue of fields: name, type, documentation and extraction of each.
+#![forbid(unsafe_code)]

@@ -1,0 +1,2 @@
+//! One host's processes, sessions and users, rebuilt from its events.
+#![forbid(unsafe_code)]

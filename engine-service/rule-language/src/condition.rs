@@ -1,0 +1,196 @@
+//! A condition after parsing, expansion and type checking: what evaluators work on.
+//!
+//! Macros and lists are gone, fields are resolved against the [`Catalogue`](crate::Catalogue), operators are known to
+//! fit their operands. The text form is [`Expr`]'s `Display`: Falco's canonical rendering (`condition_compiled`).
+
+use crate::catalogue::{FieldId, FieldType};
+
+/// A checked condition.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Expr {
+    /// Holds if all parts hold; never empty.
+    And(Vec<Expr>),
+    /// Holds if one part holds; never empty.
+    Or(Vec<Expr>),
+    /// Holds if the part does not hold.
+    Not(Box<Expr>),
+    /// One comparison.
+    Check(Check),
+}
+
+/// One comparison of an extracted value.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Check {
+    /// What is compared.
+    pub lhs: Operand,
+    /// How.
+    pub operator: Operator,
+    /// `startswith oneof (…)` and its like.
+    pub modifier: Option<Modifier>,
+    /// With what; [`Rhs::None`] for `exists`.
+    pub rhs: Rhs,
+}
+
+/// A value that is extracted from an event.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Operand {
+    /// A field.
+    Field(FieldRef),
+    /// A function of other operands.
+    Transformed(Transform),
+}
+
+/// A field as a rule names it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct FieldRef {
+    /// Its place in the catalogue.
+    pub id: FieldId,
+    /// Its name, without the argument.
+    pub name: String,
+    /// What stood in brackets.
+    pub argument: Option<String>,
+    /// Its declared type.
+    pub field_type: FieldType,
+    /// Whether its value is a list.
+    pub is_list: bool,
+}
+
+/// A transformer applied to its arguments.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Transform {
+    /// Which.
+    pub kind: Transformer,
+    /// To what, in order.
+    pub arguments: Vec<TransformArgument>,
+    /// What stood in brackets after it (`getopt(…)[x]`).
+    pub selector: Option<String>,
+}
+
+/// What a transformer may be applied to.
+#[derive(Clone, Debug, PartialEq)]
+pub enum TransformArgument {
+    /// An extracted value.
+    Operand(Operand),
+    /// A literal.
+    Text(Vec<u8>),
+    /// A list of literals.
+    List(Vec<Vec<u8>>),
+}
+
+/// Falco's transformers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Transformer {
+    /// `tolower(…)`
+    ToLower,
+    /// `toupper(…)`
+    ToUpper,
+    /// `b64(…)`: decodes
+    B64,
+    /// `basename(…)`
+    Basename,
+    /// `len(…)`
+    Len,
+    /// `join(separator, list)`
+    Join,
+    /// `concat(…)`
+    Concat,
+    /// `getopt(list, options)`
+    Getopt,
+}
+
+/// The right-hand side of a comparison.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Rhs {
+    /// Nothing, for `exists`.
+    None,
+    /// One literal.
+    Literal(Literal),
+    /// The literals of a list.
+    List(Vec<Literal>),
+    /// `val(field)`, or a transformer.
+    Operand(Operand),
+}
+
+/// A literal, as written and as its left-hand side understands it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Literal {
+    /// The characters after unquoting and unescaping.
+    pub text: Vec<u8>,
+    /// The value that they stand for in a comparison with the left-hand side's type.
+    pub value: LiteralValue,
+}
+
+/// A literal's value.
+#[derive(Clone, Debug, PartialEq)]
+pub enum LiteralValue {
+    /// Text or bytes: compare with [`Literal::text`].
+    Text,
+    /// Bytes, from the hexadecimal digits of `bcontains` and `bstartswith`.
+    Bytes(Vec<u8>),
+    /// A signed number.
+    Int(i64),
+    /// An unsigned number.
+    Uint(u64),
+    /// A floating point number.
+    Double(f64),
+    /// True or false.
+    Bool(bool),
+    /// An address.
+    Ip(std::net::IpAddr),
+    /// A network: address and prefix length in bits.
+    Net(std::net::IpAddr, u8),
+}
+
+/// The operators of conditions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Operator {
+    /// `=` and `==`
+    Eq,
+    /// `!=`
+    Ne,
+    /// `<`
+    Lt,
+    /// `<=`
+    Le,
+    /// `>`
+    Gt,
+    /// `>=`
+    Ge,
+    /// `contains`
+    Contains,
+    /// `icontains`
+    IContains,
+    /// `bcontains`
+    BContains,
+    /// `startswith`
+    StartsWith,
+    /// `bstartswith`
+    BStartsWith,
+    /// `endswith`
+    EndsWith,
+    /// `glob`
+    Glob,
+    /// `iglob`
+    IGlob,
+    /// `regex`, anchored at both ends
+    Regex,
+    /// `in`
+    In,
+    /// `intersects`
+    Intersects,
+    /// `pmatch`
+    PMatch,
+    /// `exists`
+    Exists,
+}
+
+/// How many members of a list a string operator has to hold for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Modifier {
+    /// Exactly one.
+    OneOf,
+    /// At least one.
+    AnyOf,
+    /// Every one.
+    AllOf,
+}

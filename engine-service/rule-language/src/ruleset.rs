@@ -1,0 +1,81 @@
+//! Rules, ready to be evaluated.
+
+use crate::condition::{Expr, Operand};
+
+/// The rules of one or more files after all of them were read, in load order.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RuleSet {
+    /// The rules, disabled ones included; first-match evaluation follows this order.
+    pub rules: Vec<Rule>,
+    /// `sha256:` and the hexadecimal digest of the sources in load order; every alert carries it.
+    pub digest: String,
+}
+
+/// One rule.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Rule {
+    /// Unique in its rule set.
+    pub name: String,
+    /// `syscall`, or the source that a plugin declares.
+    pub source: String,
+    /// What the rule is about, for people.
+    pub description: String,
+    /// How grave a match is.
+    pub priority: Priority,
+    /// Sorted and without repetitions.
+    pub tags: Vec<String>,
+    /// Whether the rule is evaluated.
+    pub enabled: bool,
+    /// When it matches.
+    pub condition: Expr,
+    /// The event types on which it can match, ascending; `None` means on all of them.
+    pub event_types: Option<Vec<String>>,
+    /// What a match says.
+    pub output: Template,
+}
+
+/// An output with its fields resolved.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Template {
+    /// The text as the rule gives it.
+    pub text: String,
+    /// The text in pieces.
+    pub parts: Vec<TemplatePart>,
+}
+
+/// A piece of an output.
+#[derive(Clone, Debug, PartialEq)]
+pub enum TemplatePart {
+    /// Characters that stand for themselves.
+    Text(String),
+    /// A value to be put in.
+    Value {
+        /// How the alert's `output_fields` call it: the text between `%` and the end of the field.
+        key: String,
+        /// What to put in.
+        operand: Operand,
+        /// The least number of characters to fill, from `%20proc.name`.
+        width: Option<usize>,
+    },
+}
+
+/// Syslog's severities, the most severe first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Priority {
+    /// 0
+    Emergency,
+    /// 1
+    Alert,
+    /// 2
+    Critical,
+    /// 3
+    Error,
+    /// 4
+    Warning,
+    /// 5
+    Notice,
+    /// 6; `INFO` in rules means the same
+    Informational,
+    /// 7
+    Debug,
+}

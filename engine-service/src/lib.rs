@@ -1,0 +1,2 @@
+//! Evaluates the streams of many hosts and keeps and streams the alerts.
+#![forbid(unsafe_code)]

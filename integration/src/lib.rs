@@ -1,0 +1,2 @@
+//! End-to-end tests, benchmarks and workloads.
+#![forbid(unsafe_code)]
