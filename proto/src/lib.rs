@@ -1,2 +1,47 @@
 //! The contract between Eyrie's services: generated messages and services.
+//!
+//! The `.proto` files under `proto/eyrie` are the source and carry the documentation; this crate compiles them and adds
+//! nothing but names for what several services spell the same way. What is released there is never renumbered.
+//! This crate is not the place for behaviour.
 #![forbid(unsafe_code)]
+// Generated code: the protocol files are documented, prost carries their comments over where it can.
+#![allow(missing_docs, clippy::doc_overindented_list_items, clippy::large_enum_variant)]
+
+mod origin;
+
+/// Eyrie's messages and services by area and version.
+pub mod eyrie {
+    pub mod alert {
+        pub mod v1 {
+            tonic::include_proto!("eyrie.alert.v1");
+        }
+    }
+    pub mod capture {
+        pub mod v1 {
+            tonic::include_proto!("eyrie.capture.v1");
+        }
+    }
+    pub mod event {
+        pub mod v1 {
+            tonic::include_proto!("eyrie.event.v1");
+        }
+    }
+    pub mod metadata {
+        pub mod v1 {
+            tonic::include_proto!("eyrie.metadata.v1");
+        }
+    }
+    pub mod rules {
+        pub mod v1 {
+            tonic::include_proto!("eyrie.rules.v1");
+        }
+    }
+}
+
+pub use eyrie::{
+    alert::v1 as alert, capture::v1 as capture, event::v1 as event, metadata::v1 as metadata,
+    rules::v1 as rules,
+};
+
+/// The serialised `FileDescriptorSet` of all areas, for gRPC reflection.
+pub const FILE_DESCRIPTOR_SET: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/eyrie.binpb"));
