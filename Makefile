@@ -1,0 +1,85 @@
+# Eyrie: the targets that people and CI use. `make help` lists them.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+CARGO ?= cargo
+# What the build needs of Debian, as command:package.
+BUILD_NEEDS := clang:clang cc:gcc
+# What the tests need besides.
+TEST_NEEDS := $(BUILD_NEEDS) setpriv:util-linux
+# What `make lint` needs besides; without npm the check of the protocol files is left out, and says so.
+BUF := proto/node_modules/.bin/buf
+RULES ?= deploy/rules
+UP_FLAGS ?=
+
+.PHONY: help
+help: ## Show this list.
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+# Installs what is missing as root on a Debian machine; otherwise says what to install.
+define install_needs
+	missing=(); \
+	for need in $(1); do command -v "$${need%%:*}" >/dev/null || missing+=("$${need##*:}"); done; \
+	if [ "$${#missing[@]}" -gt 0 ]; then \
+	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	    echo "installing $${missing[*]}"; \
+	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$${missing[@]}" >/dev/null; \
+	  else \
+	    echo "missing: $${missing[*]}. Install them (on Debian as root: apt-get install $${missing[*]}) and run make again." >&2; exit 1; \
+	  fi; \
+	fi
+endef
+
+.PHONY: rust
+rust:
+	@command -v $(CARGO) >/dev/null || { \
+	  echo "missing: the Rust toolchain, 1.95 or newer. Install it (https://rustup.rs) and run make again." >&2; exit 1; }
+
+.PHONY: needs
+needs: rust ## Install what the build needs.
+	@$(call install_needs,$(BUILD_NEEDS))
+
+.PHONY: build
+build: needs ## Build the release binaries.
+	$(CARGO) build --release --locked -p eyrie -p capture-agent -p engine-service
+
+.PHONY: up
+up: build ## Watch this host: agent and engine in one process, alerts on standard output.
+	@if [ "$$(id -u)" = 0 ]; then exec target/release/eyrie up --rules $(RULES) $(UP_FLAGS); \
+	else echo "loading BPF programs needs root"; exec sudo target/release/eyrie up --rules $(RULES) $(UP_FLAGS); fi
+
+.PHONY: test
+test: rust ## Run all tests; the kernel's run for real as root, and what had to be skipped is counted last.
+	@$(call install_needs,$(TEST_NEEDS))
+	@log="$$(mktemp)"; trap 'rm -f "$$log"' EXIT; \
+	status=0; EYRIE_SKIP_LOG="$$log" $(CARGO) test --locked --workspace $(TEST_FLAGS) || status=$$?; \
+	skipped="$$(wc -l < "$$log")"; \
+	if [ "$$skipped" -gt 0 ]; then echo "skipped, for want of:"; sort "$$log"; fi; \
+	echo "tests skipped: $$skipped"; exit $$status
+
+.PHONY: lint
+lint: needs lint-proto ## Check format, lints, documentation and protocol files.
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --workspace --no-deps --document-private-items
+
+.PHONY: lint-proto
+lint-proto: ## Check the protocol files: style, and that nothing released was renumbered.
+	@if command -v npm >/dev/null; then \
+	  [ -x $(BUF) ] || npm --prefix proto ci --silent; \
+	  cd proto && node_modules/.bin/buf lint && node_modules/.bin/buf breaking --against released.binpb; \
+	else echo "lint-proto left out: npm is not installed"; fi
+
+.PHONY: proto-release
+proto-release: ## Freeze the protocol files as they are: later changes must be compatible with them.
+	cd proto && node_modules/.bin/buf build --exclude-source-info -o released.binpb
+
+.PHONY: kill-test
+kill-test: needs ## Kill and restart the engine under a running agent, 50 times in a row.
+	EYRIE_REQUIRE=kernel EYRIE_KILL_ROUNDS=50 $(CARGO) test --locked -p integration --test engine_killed -- --nocapture
+
+.PHONY: deny
+deny: ## Check licences and advisories of the dependencies (needs cargo-deny).
+	$(CARGO) deny check
