@@ -1,0 +1,117 @@
+//! An alert as people read it on a terminal.
+
+use std::fmt::Write as _;
+
+use eyrie_proto::alert::{Alert, MetadataState, Priority, Process};
+use owo_colors::OwoColorize as _;
+
+/// More ancestors than this are cut in the middle of the chain.
+const SHOWN_ANCESTORS: usize = 8;
+
+/// A few lines, with colours (take them off by `anstream` where they are not wanted).
+pub(crate) fn render(alert: &Alert) -> String {
+    let mut text = String::new();
+    let _ = writeln!(
+        text,
+        "{} {} {} {}",
+        local_time(alert.time_ns).dimmed(),
+        priority(alert.priority()),
+        alert.rule.bold(),
+        alert.hostname.dimmed(),
+    );
+    let _ = writeln!(text, "    {}", alert.message);
+    if let Some(process) = &alert.process {
+        let _ = writeln!(text, "    {} {}", "process".dimmed(), process_line(process));
+    }
+    if !alert.ancestors.is_empty() {
+        let _ = writeln!(text, "    {}      {}", "by".dimmed(), ancestors_line(&alert.ancestors));
+    }
+    for note in notes(alert) {
+        let _ = writeln!(text, "    {} {note}", "note".yellow());
+    }
+    text
+}
+
+fn local_time(epoch_ns: u64) -> String {
+    i128::try_from(epoch_ns).ok().and_then(|ns| jiff::Timestamp::from_nanosecond(ns).ok()).map_or_else(
+        || epoch_ns.to_string(),
+        |at| at.to_zoned(jiff::tz::TimeZone::system()).strftime("%m-%d %H:%M:%S.%6f").to_string(),
+    )
+}
+
+fn priority(priority: Priority) -> String {
+    match priority {
+        Priority::Unspecified => "UNKNOWN".to_owned(),
+        Priority::Emergency => "EMERGENCY".white().on_red().to_string(),
+        Priority::Alert => "ALERT".white().on_red().to_string(),
+        Priority::Critical => "CRITICAL".red().bold().to_string(),
+        Priority::Error => "ERROR".red().to_string(),
+        Priority::Warning => "WARNING".yellow().to_string(),
+        Priority::Notice => "NOTICE".cyan().to_string(),
+        Priority::Informational => "INFO".blue().to_string(),
+        Priority::Debug => "DEBUG".dimmed().to_string(),
+    }
+}
+
+fn process_line(process: &Process) -> String {
+    let command_line: Vec<String> = process.command_line.iter().map(|argument| printable(argument)).collect();
+    let command = if command_line.is_empty() { printable(&process.name) } else { command_line.join(" ") };
+    let user =
+        if process.user_name.is_empty() { format!("uid {}", process.uid) } else { process.user_name.clone() };
+    format!("{command} {}", format_args!("(pid {}, {user})", pid(process)).dimmed())
+}
+
+fn ancestors_line(ancestors: &[Process]) -> String {
+    let name = |process: &Process| format!("{}({})", printable(&process.name), pid(process));
+    let mut names: Vec<String> = ancestors.iter().map(name).collect();
+    if names.len() > SHOWN_ANCESTORS {
+        names.truncate(SHOWN_ANCESTORS);
+        names.push("…".to_owned());
+    }
+    names.join(" ← ")
+}
+
+fn pid(process: &Process) -> u32 {
+    process.key.map_or(0, |key| key.pid)
+}
+
+/// Text for a terminal: what is not UTF-8 is replaced, control characters are escaped.
+fn printable(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes)
+        .chars()
+        .flat_map(|character| {
+            let escaped = character.is_control().then(|| character.escape_default());
+            let plain = escaped.is_none().then_some(character);
+            escaped.into_iter().flatten().chain(plain)
+        })
+        .collect()
+}
+
+fn notes(alert: &Alert) -> Vec<String> {
+    let mut notes = Vec::new();
+    if alert.loss.as_ref().is_some_and(|loss| loss.is_evidence_lost) {
+        notes.push("events around this one were lost".to_owned());
+    }
+    if alert.process.as_ref().is_some_and(|process| process.is_incomplete) {
+        notes.push("the state of the process was not known".to_owned());
+    }
+    if alert.metadata_state() == MetadataState::Partial {
+        notes.push(format!("not known when it was sent: {}", alert.unknown_fields.join(", ")));
+    }
+    if alert.is_amendment {
+        notes.push(format!("correction {} of alert {}", alert.amendment_number, alert.id));
+    }
+    notes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Scenario: arguments with escape sequences and bytes that are no text. Guarantees: a terminal is not steered by
+    /// what a process chose to be called.
+    #[test]
+    fn control_characters_never_reach_the_terminal() {
+        assert_eq!(printable(b"a\x1b[2Jb\nc\xff"), "a\\u{1b}[2Jb\\nc\u{fffd}");
+    }
+}

@@ -1,0 +1,137 @@
+//! The command line.
+
+use std::{net::SocketAddr, path::PathBuf};
+
+use clap::{Args, Parser, Subcommand, builder::styling::AnsiColor, builder::styling::Styles};
+
+const STYLES: Styles = Styles::styled()
+    .header(AnsiColor::Yellow.on_default().bold())
+    .usage(AnsiColor::Yellow.on_default().bold())
+    .literal(AnsiColor::Green.on_default())
+    .placeholder(AnsiColor::Cyan.on_default());
+
+/// Runtime threat detection for fleets of Linux hosts, with Falco's rules.
+#[derive(Debug, Parser)]
+#[command(
+    name = "eyrie",
+    version,
+    styles = STYLES,
+    after_help = "Examples:\n  \
+        eyrie up --rules deploy/rules            watch this host and print alerts (as root)\n  \
+        eyrie alerts --follow                    what an engine raises, as it comes\n  \
+        eyrie alerts --since 10m --json          the last ten minutes, one JSON object a line\n  \
+        eyrie rules check my_rules.yaml          explain what is wrong with a rules file\n  \
+        eyrie hosts                              who is connected, how fast, with what losses"
+)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run agent and engine in this process and print alerts.
+    Up(UpArguments),
+    /// Stream alerts from an engine.
+    Alerts(AlertsArguments),
+    /// List the hosts that are connected to an engine.
+    Hosts(HostsArguments),
+    /// Work on rules files.
+    #[command(subcommand)]
+    Rules(RulesCommand),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum RulesCommand {
+    /// Load rules files as an engine would, and explain errors and warnings.
+    Check(RulesCheckArguments),
+}
+
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:\n  \
+    eyrie up --rules deploy/rules\n  \
+    eyrie up --rules falco_rules.yaml --rules my_rules.yaml --json\n\n\
+    While it runs, `eyrie alerts --follow` and `eyrie hosts` work in another terminal.")]
+pub(crate) struct UpArguments {
+    /// Rules file, or folder with rules files; may be repeated, order matters.
+    #[arg(long, value_name = "FILE|DIR", default_value = "deploy/rules")]
+    pub(crate) rules: Vec<PathBuf>,
+    /// Print alerts as Falco's JSON instead of text.
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Where the engine listens.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:7443")]
+    pub(crate) listen: SocketAddr,
+    /// Where alerts are kept.
+    #[arg(long, value_name = "DIR", default_value = "/var/lib/eyrie")]
+    pub(crate) data_dir: PathBuf,
+    /// Also show what agent and engine log at this level (error, warn, info, debug).
+    #[arg(long, value_name = "LEVEL", default_value = "warn", env = "EYRIE_LOG")]
+    pub(crate) log: String,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct EngineArguments {
+    /// The engine: http://HOST:PORT or unix:/PATH.
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:7443", env = "EYRIE_ENGINE")]
+    pub(crate) engine: String,
+    /// One JSON object a line.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:\n  \
+    eyrie alerts --follow\n  \
+    eyrie alerts --since 2026-11-23T10:00:00Z --priority warning\n  \
+    eyrie alerts --follow --since CURSOR --json   carry on where the line with that eyrie.cursor ended\n  \
+    eyrie alerts --rule 'Shell*' --tag T1059.004")]
+pub(crate) struct AlertsArguments {
+    #[command(flatten)]
+    pub(crate) engine: EngineArguments,
+    /// Wait for what comes.
+    #[arg(long, short)]
+    pub(crate) follow: bool,
+    /// Start after this cursor, at this time (RFC 3339), or so long ago (10m, 2h); otherwise with the oldest alert,
+    /// and with --follow now.
+    #[arg(long, value_name = "CURSOR|TIME")]
+    pub(crate) since: Option<String>,
+    /// Only alerts this grave or graver (emergency ... debug).
+    #[arg(long, value_name = "PRIORITY")]
+    pub(crate) priority: Option<String>,
+    /// Only this rule; `*` stands for any characters; may be repeated.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) rule: Vec<String>,
+    /// Only rules with this tag; may be repeated.
+    #[arg(long, value_name = "TAG")]
+    pub(crate) tag: Vec<String>,
+    /// Only this host; may be repeated.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) host: Vec<String>,
+    /// End after so many alerts.
+    #[arg(long, value_name = "COUNT", default_value_t = 0, hide_default_value = true)]
+    pub(crate) limit: u64,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct HostsArguments {
+    #[command(flatten)]
+    pub(crate) engine: EngineArguments,
+    /// Also hosts whose stream has ended.
+    #[arg(long)]
+    pub(crate) all: bool,
+}
+
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:\n  \
+    eyrie rules check deploy/rules\n  \
+    eyrie rules check falco_rules.yaml falco_rules.local.yaml --json\n\n\
+    Ends with 1 if there is an error.")]
+pub(crate) struct RulesCheckArguments {
+    /// Rules files, or folders with rules files, in load order.
+    #[arg(required = true, value_name = "FILE|DIR")]
+    pub(crate) files: Vec<PathBuf>,
+    /// The result in Falco's shape: {"falco_load_results":[...]}.
+    #[arg(long)]
+    pub(crate) json: bool,
+}

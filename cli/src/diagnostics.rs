@@ -1,0 +1,1 @@
+//! Diagnostics about rules on a terminal.

@@ -1,0 +1,50 @@
+//! The operator's client, and Eyrie in one process.
+//!
+//! `eyrie up` starts agent and engine in this process and prints alerts; every other command is a client of an engine's
+//! gRPC services or works on files. Tables and colours are for terminals; `--json` gives one JSON object a line.
+#![forbid(unsafe_code)]
+
+mod alert_view;
+mod alerts;
+mod args;
+mod client;
+mod diagnostics;
+mod hosts;
+mod rules;
+mod up;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use crate::args::{Arguments, Command, RulesCommand};
+
+/// What went wrong was the user's or the system's: exit code 1, as Falco has it. (clap exits with 2 on bad usage.)
+const FAILURE: u8 = 1;
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("error: cannot start the asynchronous runtime: {error}");
+            return ExitCode::from(FAILURE);
+        }
+    };
+    match runtime.block_on(run(arguments)) {
+        Ok(code) => code,
+        Err(error) => {
+            anstream::eprintln!("{} {error:#}", owo_colors::OwoColorize::red(&"error:"));
+            ExitCode::from(FAILURE)
+        }
+    }
+}
+
+async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
+    match arguments.command {
+        Command::Up(up) => up::run(up).await,
+        Command::Alerts(alerts) => alerts::run(alerts).await,
+        Command::Hosts(hosts) => hosts::run(hosts).await,
+        Command::Rules(RulesCommand::Check(check)) => rules::check(&check),
+    }
+}
