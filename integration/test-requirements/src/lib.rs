@@ -31,12 +31,16 @@ pub enum Requirement {
 
 /// Returns from the calling test, after saying so and booking it, unless the requirement is met.
 ///
-/// Panics, and so fails the test, where `EYRIE_REQUIRE` lists the requirement.
+/// Panics, and so fails the test, where `EYRIE_REQUIRE` lists the requirement. A test that returns a value names it as
+/// the second argument: `requires!(Requirement::Kernel, Ok(()))`.
 #[macro_export]
 macro_rules! requires {
     ($requirement:expr) => {
+        $crate::requires!($requirement, ())
+    };
+    ($requirement:expr, $returned:expr) => {
         if !$crate::met_or_booked($requirement, module_path!(), line!()) {
-            return;
+            return $returned;
         }
     };
 }

@@ -1,0 +1,145 @@
+//! Eyrie's programs as processes.
+
+use std::{
+    ffi::OsStr,
+    fs::File,
+    io::{BufRead as _, BufReader},
+    net::TcpListener,
+    path::{Path, PathBuf},
+    process::{Child, Command, ExitStatus, Stdio},
+    sync::OnceLock,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context as _, bail, ensure};
+use rustix::process::{Pid, Signal, kill_process};
+
+/// How long anything in a test may take before it counts as failed. Generous: machines are shared.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The path of one of the workspace's programs, built if it is not up to date.
+pub fn built(name: &str) -> anyhow::Result<PathBuf> {
+    static BUILT: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+    let folder = BUILT.get_or_init(|| build().map_err(|error| format!("{error:#}")));
+    folder.as_ref().map(|folder| folder.join(name)).map_err(|error| anyhow::anyhow!("{error}"))
+}
+
+/// Builds what the tests run, with the profile that the tests were built with.
+fn build() -> anyhow::Result<PathBuf> {
+    let own = std::env::current_exe()?;
+    let folder = own.ancestors().nth(2).context("the test runs outside a target folder")?.to_owned();
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo.args(["build", "--quiet", "--locked", "--bins", "-p", "eyrie", "-p", "capture-agent", "-p", "engine-service"]);
+    if folder.ends_with("release") {
+        cargo.arg("--release");
+    }
+    let status = cargo.current_dir(env!("CARGO_MANIFEST_DIR")).status().context("cannot run cargo")?;
+    ensure!(status.success(), "the programs under test could not be built");
+    Ok(folder)
+}
+
+/// A port of 127.0.0.1 that was free a moment ago.
+pub fn free_port() -> anyhow::Result<u16> {
+    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
+}
+
+/// A running program; killed when dropped.
+#[derive(Debug)]
+pub struct Program {
+    name: String,
+    child: Child,
+    output: PathBuf,
+    log: PathBuf,
+}
+
+// === impl Program ===
+
+impl Program {
+    /// Starts the program `name` with `arguments`. Its standard output goes to `NAME.out` and its standard error to
+    /// `NAME.log` in `folder`, appended to what a predecessor left there.
+    pub fn start<A: AsRef<OsStr>>(
+        name: &str,
+        arguments: impl IntoIterator<Item = A>,
+        folder: &Path,
+    ) -> anyhow::Result<Self> {
+        let output = folder.join(format!("{name}.out"));
+        let log = folder.join(format!("{name}.log"));
+        let append = |path: &Path| File::options().create(true).append(true).open(path);
+        let child = Command::new(built(name)?)
+            .args(arguments)
+            .stdin(Stdio::null())
+            .stdout(append(&output)?)
+            .stderr(append(&log)?)
+            .spawn()
+            .with_context(|| format!("cannot start {name}"))?;
+        Ok(Self { name: name.to_owned(), child, output, log })
+    }
+
+    /// Its process id.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Ends it without a chance to clean up (SIGKILL).
+    pub fn kill(&mut self) -> anyhow::Result<()> {
+        self.child.kill()?;
+        self.child.wait()?;
+        Ok(())
+    }
+
+    /// Asks it to end (SIGTERM) and waits until it has.
+    pub fn terminate(&mut self) -> anyhow::Result<ExitStatus> {
+        let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw).context("no pid")?;
+        kill_process(pid, Signal::TERM)?;
+        self.wait()
+    }
+
+    /// Waits for its end.
+    pub fn wait(&mut self) -> anyhow::Result<ExitStatus> {
+        let deadline = Instant::now() + PATIENCE;
+        while Instant::now() < deadline {
+            if let Some(status) = self.child.try_wait()? {
+                return Ok(status);
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        bail!("{} did not end; its log:\n{}", self.name, self.log_text())
+    }
+
+    /// Whether it still runs.
+    pub fn is_running(&mut self) -> anyhow::Result<bool> {
+        Ok(self.child.try_wait()?.is_none())
+    }
+
+    /// What it wrote to standard error.
+    pub fn log_text(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    /// The lines that it wrote to standard output.
+    pub fn output_lines(&self) -> anyhow::Result<Vec<String>> {
+        Ok(BufReader::new(File::open(&self.output)?).lines().collect::<Result<_, _>>()?)
+    }
+
+    /// Waits until its log contains `text`.
+    pub fn wait_for_log(&mut self, text: &str) -> anyhow::Result<()> {
+        let deadline = Instant::now() + PATIENCE;
+        while Instant::now() < deadline {
+            if self.log_text().contains(text) {
+                return Ok(());
+            }
+            if let Some(status) = self.child.try_wait()? {
+                bail!("{} ended ({status}) before it said {text:?}; its log:\n{}", self.name, self.log_text());
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        bail!("{} never said {text:?}; its log:\n{}", self.name, self.log_text())
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

@@ -1,0 +1,97 @@
+//! A folder with everything that a scenario needs: a file to be read, a rule about it, data, logs.
+
+use std::path::{Path, PathBuf};
+
+use eyrie_proto::alert::Alert;
+use tempfile::TempDir;
+
+use crate::program::{Program, free_port};
+
+/// The name of the scene's rule.
+pub const RULE: &str = "Secret Of The Scene Read";
+
+/// What a scenario needs.
+#[derive(Debug)]
+pub struct Scene {
+    folder: TempDir,
+    port: u16,
+}
+
+// === impl Scene ===
+
+impl Scene {
+    /// A new folder with a secret, and a rules file that raises an alert when the secret is read.
+    pub fn new() -> anyhow::Result<Self> {
+        let scene = Self { folder: TempDir::with_prefix("eyrie-")?, port: free_port()? };
+        std::fs::write(scene.secret(), "secret\n")?;
+        std::fs::write(scene.rules(), scene.rules_text())?;
+        std::fs::create_dir(scene.data())?;
+        Ok(scene)
+    }
+
+    fn rules_text(&self) -> String {
+        format!(
+            "- rule: {RULE}\n  desc: The scene's secret was opened.\n  \
+             condition: evt.type in (open, openat, openat2) and evt.is_open_read=true and fd.name={secret}\n  \
+             output: >\n    Secret read (file=%fd.name process=%proc.name command=%proc.cmdline parent=%proc.pname\n    \
+             parent_command=%proc.pcmdline pid=%proc.pid)\n  priority: WARNING\n  tags: [test]\n",
+            secret = self.secret().display()
+        )
+    }
+
+    /// The scene's folder.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// The file that the rule is about.
+    pub fn secret(&self) -> PathBuf {
+        self.folder().join("secret")
+    }
+
+    /// The rules file.
+    pub fn rules(&self) -> PathBuf {
+        self.folder().join("rules.yaml")
+    }
+
+    /// The engine's folder.
+    pub fn data(&self) -> PathBuf {
+        self.folder().join("data")
+    }
+
+    /// Where the engine of the scene listens.
+    pub fn address(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+
+    /// The same as a URL.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address())
+    }
+
+    /// Starts the scene's engine.
+    pub fn engine(&self) -> anyhow::Result<Program> {
+        let rules = self.rules().display().to_string();
+        let data = self.data().display().to_string();
+        let arguments = ["--listen", &self.address(), "--rules", &rules, "--data-dir", &data];
+        Program::start("engine-service", arguments, self.folder())
+    }
+
+    /// Starts an agent that streams to the scene's engine.
+    pub fn agent(&self) -> anyhow::Result<Program> {
+        Program::start("capture-agent", ["--engine", &self.url()], self.folder())
+    }
+
+    /// Starts both in one process.
+    pub fn up(&self, more: &[&str]) -> anyhow::Result<Program> {
+        let rules = self.rules().display().to_string();
+        let data = self.data().display().to_string();
+        let arguments = ["up", "--listen", &self.address(), "--rules", &rules, "--data-dir", &data];
+        Program::start("eyrie", arguments.iter().chain(more), self.folder())
+    }
+}
+
+/// The alerts of the scene's rule whose output names `tag`.
+pub fn tagged<'alerts>(alerts: &'alerts [Alert], tag: &str) -> Vec<&'alerts Alert> {
+    alerts.iter().filter(|alert| alert.rule == RULE && alert.message.contains(tag)).collect()
+}

@@ -1,0 +1,84 @@
+//! A gRPC client as a SOC would write it.
+
+use std::time::Duration;
+
+use anyhow::Context as _;
+use eyrie_proto::{
+    alert::{
+        Alert, SubscribeRequest, alert_service_client::AlertServiceClient, subscribe_request::Start,
+        subscribe_response::Kind,
+    },
+    capture::{Host, ListHostsRequest, host_service_client::HostServiceClient},
+};
+use tokio::time::{Instant, sleep, timeout_at};
+use tonic::transport::Channel;
+
+use crate::program::PATIENCE;
+
+/// Between two looks at something that is to become true.
+const POLL_INTERVAL: Duration = Duration::from_millis(20);
+
+/// Connects as soon as something listens there.
+pub async fn connect(url: &str) -> anyhow::Result<Channel> {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        match tonic::transport::Endpoint::from_shared(url.to_owned())?.connect().await {
+            Ok(channel) => return Ok(channel),
+            Err(error) if Instant::now() > deadline => return Err(error).context(format!("nothing at {url}")),
+            Err(_) => sleep(POLL_INTERVAL).await,
+        }
+    }
+}
+
+/// Alerts from the log's beginning on, until `is_enough` holds of what has come.
+pub async fn alerts_until(
+    url: &str,
+    mut is_enough: impl FnMut(&[Alert]) -> bool,
+) -> anyhow::Result<Vec<Alert>> {
+    let deadline = Instant::now() + PATIENCE;
+    let request =
+        SubscribeRequest { start: Some(Start::FromBeginning(true)), follow: true, ..SubscribeRequest::default() };
+    let mut stream = AlertServiceClient::new(connect(url).await?).subscribe(request).await?.into_inner();
+    let mut alerts = Vec::new();
+    while !is_enough(&alerts) {
+        let message = timeout_at(deadline, stream.message())
+            .await
+            .with_context(|| format!("waited too long; {} alerts came: {:?}", alerts.len(), rules(&alerts)))??;
+        let response = message.context("the engine ended the subscription")?;
+        if let Some(Kind::Alert(alert)) = response.kind {
+            alerts.push(alert);
+        }
+    }
+    Ok(alerts)
+}
+
+/// All alerts that the log has now.
+pub async fn alerts_now(url: &str) -> anyhow::Result<Vec<Alert>> {
+    let request = SubscribeRequest { start: Some(Start::FromBeginning(true)), ..SubscribeRequest::default() };
+    let mut stream = AlertServiceClient::new(connect(url).await?).subscribe(request).await?.into_inner();
+    let mut alerts = Vec::new();
+    while let Some(response) = stream.message().await? {
+        if let Some(Kind::Alert(alert)) = response.kind {
+            alerts.push(alert);
+        }
+    }
+    Ok(alerts)
+}
+
+/// Waits until the engine's list of hosts satisfies `is_so`, and returns it.
+pub async fn hosts_until(url: &str, mut is_so: impl FnMut(&[Host]) -> bool) -> anyhow::Result<Vec<Host>> {
+    let deadline = Instant::now() + PATIENCE;
+    let mut client = HostServiceClient::new(connect(url).await?);
+    loop {
+        let hosts = client.list_hosts(ListHostsRequest { include_disconnected: true }).await?.into_inner().hosts;
+        if is_so(&hosts) {
+            return Ok(hosts);
+        }
+        anyhow::ensure!(Instant::now() < deadline, "waited too long; the hosts are {hosts:?}");
+        sleep(POLL_INTERVAL).await;
+    }
+}
+
+fn rules(alerts: &[Alert]) -> Vec<&str> {
+    alerts.iter().map(|alert| alert.rule.as_str()).collect()
+}
