@@ -271,6 +271,10 @@ impl Process {
     pub(crate) fn share_with(&mut self, other: &Self) {
         if self.program == other.program {
             self.program = Arc::clone(&other.program);
+        } else if self.program.environment == other.program.environment
+            && let Some(program) = Arc::get_mut(&mut self.program)
+        {
+            program.environment = Arc::clone(&other.program.environment);
         }
         for (own, others) in [
             (&mut self.working_directory, &other.working_directory),

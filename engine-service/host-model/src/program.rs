@@ -101,6 +101,9 @@ fn clip_strings(strings: &[Vec<u8>], max_bytes: usize) -> (Vec<Vec<u8>>, bool) {
             break;
         }
         let clipped = string.get(..room - 1).unwrap_or(string);
+        if clipped.len() < string.len() && clipped.is_empty() {
+            break;
+        }
         room -= clipped.len() + 1;
         kept.push(clipped.to_vec());
         if clipped.len() < string.len() {

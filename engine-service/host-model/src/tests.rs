@@ -1,20 +1,19 @@
 //! What each kind of event does, and that a state can be handed over anywhere.
 
 mod ancestry;
-//mod arbitrary;
+mod arbitrary;
 mod facts;
-//mod handover;
+mod handover;
 mod heal;
-//mod hostile;
+mod hostile;
 mod life;
-//mod limits;
-//mod memory;
-//mod simulation;
+mod limits;
+mod memory;
 mod snapshots;
 
 use eyrie_proto::event::{
-    Capabilities, Credentials, Event, Exec, Executable, Exit, Fork, ProcessKey, ProcessSnapshot, ProcessState,
-    Session, SystemCall, Task, event::Kind,
+    Capabilities, Credentials, Event, Exec, Executable, Exit, Fork, ProcessKey, ProcessSnapshot,
+    ProcessState, Session, SystemCall, Task, event::Kind,
 };
 
 use crate::{ContainerId, HostModel, Limits, Process};

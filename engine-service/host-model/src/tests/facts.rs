@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use eyrie_proto::event::{
-    CgroupFact, CgroupKey, EventClass, Group, HostIdentityFact, LossPlace, LossRecord, NamesFact, OrderedFact, User,
-    UsersFact, event::Kind, ordered_fact,
+    CgroupFact, CgroupKey, EventClass, Group, HostIdentityFact, LossPlace, LossRecord, NamesFact,
+    OrderedFact, User, UsersFact, event::Kind, ordered_fact,
 };
 
 use super::*;
@@ -16,8 +16,12 @@ fn fact(since_boot_ns: u64, kind: ordered_fact::Kind) -> Event {
 
 fn cgroup(birth_boot_ns: u64, container_id: &str, is_removed: bool) -> Event {
     let key = CgroupKey { hierarchy: 0, cgroup_id: 77, birth_boot_ns };
-    let cgroup =
-        CgroupFact { cgroup: Some(key), container_id: container_id.into(), is_removed, ..CgroupFact::default() };
+    let cgroup = CgroupFact {
+        cgroup: Some(key),
+        container_id: container_id.into(),
+        is_removed,
+        ..CgroupFact::default()
+    };
     fact(1, ordered_fact::Kind::Cgroup(cgroup))
 }
 

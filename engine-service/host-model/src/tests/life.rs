@@ -1,7 +1,8 @@
 //! Fork, exec, exit and the calls that change a process for good.
 
 use eyrie_proto::event::{
-    ChangeDirectory, ChangeRoot, ChangeSession, Exec, Exit, Fork, ProcessControl, ProcessKey, ResourceLimit, event::Kind,
+    ChangeDirectory, ChangeRoot, ChangeSession, Exec, Exit, Fork, ProcessControl, ProcessKey, ResourceLimit,
+    event::Kind,
 };
 
 use super::*;
@@ -36,7 +37,10 @@ fn a_child_inherits_the_parent_as_of_now() {
     ]);
     let child = get(&model, 20);
     assert_eq!((child.parent_pid(), child.namespace_pid(), child.pid_namespace()), (10, 3, 9));
-    assert_eq!((child.cgroup_id(), child.pid_namespace_start_boot_ns(), child.comm()), (78, 4, &b"forker"[..]));
+    assert_eq!(
+        (child.cgroup_id(), child.pid_namespace_start_boot_ns(), child.comm()),
+        (78, 4, &b"forker"[..])
+    );
     assert_eq!((child.exe(), child.working_directory()), (&b"/bin/sh"[..], &b"/srv"[..]));
     assert_eq!((child.root_directory(), child.exec_boot_ns()), (&b"/jail"[..], 1));
     assert_eq!(child.credentials(), get(&model, 10).credentials());

@@ -65,10 +65,8 @@ fn an_older_snapshot_changes_nothing() {
 #[test]
 fn an_older_snapshot_fills_in() {
     let moved = ChangeDirectory { working_directory: b"/now".to_vec(), ..ChangeDirectory::default() };
-    let model = after([
-        event(50, task(10, 1), Kind::ChangeDirectory(moved)),
-        snapshot(60, state(10, 40, "/bin/sh")),
-    ]);
+    let model =
+        after([event(50, task(10, 1), Kind::ChangeDirectory(moved)), snapshot(60, state(10, 40, "/bin/sh"))]);
     let process = get(&model, 10);
     assert_eq!((process.exe(), process.working_directory()), (&b"/bin/sh"[..], &b"/now"[..]));
     assert!(!process.is_incomplete());
