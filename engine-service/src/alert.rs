@@ -67,7 +67,12 @@ impl AlertContext {
         let Some(key) = event.task.as_ref().and_then(|task| task.process) else {
             return (None, Vec::new());
         };
-        let Some(process) = model.process(key.pid).filter(|process| process.key() == key) else {
+        // A process that reused the pid is another one: start times decide, unless one of them is not known.
+        let is_same = |process: &&host_model::Process| {
+            let start = process.key().start_boot_ns;
+            start == key.start_boot_ns || start == 0 || key.start_boot_ns == 0
+        };
+        let Some(process) = model.process(key.pid).filter(is_same) else {
             let unknown = Process { key: Some(key), is_incomplete: true, ..Process::default() };
             return (Some(unknown), Vec::new());
         };

@@ -9,6 +9,8 @@ pub mod cursor;
 mod error;
 pub mod sqlite;
 
+use std::sync::Arc;
+
 use eyrie_proto::alert::Alert;
 use tokio::sync::watch;
 
@@ -93,7 +95,7 @@ pub trait AlertLog: Send + Sync + 'static {
 
     /// Writes a batch. When this returns `Ok`, it is durable; after an error nothing of it is in the log, or all of it
     /// (a crash between commit and answer), so that trying again is always right if [`AlertLogError::is_retryable`].
-    async fn append(&self, batch: AppendBatch) -> Result<Appended, AlertLogError>;
+    async fn append(&self, batch: Arc<AppendBatch>) -> Result<Appended, AlertLogError>;
 
     /// The entries after `from_position_exclusive`.
     async fn read(&self, from_position_exclusive: u64, limit: PageLimit) -> Result<Page, AlertLogError>;

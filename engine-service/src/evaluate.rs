@@ -21,6 +21,10 @@ pub struct Occurrence<'a> {
     pub sequence: u64,
     /// When it happened, nanoseconds since the epoch.
     pub time_ns: u64,
+    /// Wall clock minus the host's boot clock, in nanoseconds.
+    pub epoch_offset_ns: i64,
+    /// Whether events around it were lost.
+    pub is_evidence_lost: bool,
     /// What the agent says of its host.
     pub host: &'a HostFacts,
 }

@@ -6,6 +6,13 @@ pub mod alert_log;
 pub mod error;
 pub mod evaluate;
 pub mod falco_format;
+mod host_status;
+mod intake;
 pub mod listener;
 mod log_limit;
 mod losses;
+mod origin_state;
+mod origins;
+mod session;
+
+pub use self::intake::SessionLimits;

@@ -49,13 +49,15 @@ impl Losses {
         self.recent.push_back(kept);
     }
 
+    /// Whether anything was lost around an event that happened at `boot_ns`, as far as it is known by now.
+    pub(crate) fn is_near(&self, boot_ns: u64) -> bool {
+        self.recent.iter().any(|record| is_near(record, boot_ns))
+    }
+
     /// What was lost around an event that happened at `boot_ns`, as far as it is known by now.
     pub(crate) fn near(&self, boot_ns: u64) -> LossState {
-        let is_near = |record: &&LossRecord| {
-            record.last_boot_ns.saturating_add(NEAR_NS) >= boot_ns
-                && record.first_boot_ns <= boot_ns.saturating_add(NEAR_NS)
-        };
-        let recent: Vec<LossRecord> = self.recent.iter().filter(is_near).cloned().collect();
+        let recent: Vec<LossRecord> =
+            self.recent.iter().filter(|record| is_near(record, boot_ns)).cloned().collect();
         LossState { is_evidence_lost: !recent.is_empty(), recent }
     }
 
@@ -63,6 +65,11 @@ impl Losses {
     pub(crate) fn totals(&self) -> Vec<LossTotal> {
         self.totals.values().copied().collect()
     }
+}
+
+fn is_near(record: &LossRecord, boot_ns: u64) -> bool {
+    record.last_boot_ns.saturating_add(NEAR_NS) >= boot_ns
+        && record.first_boot_ns <= boot_ns.saturating_add(NEAR_NS)
 }
 
 #[cfg(test)]

@@ -118,7 +118,7 @@ impl AlertLog for SqliteLog {
         self.bounds.clone()
     }
 
-    async fn append(&self, batch: AppendBatch) -> Result<Appended, AlertLogError> {
+    async fn append(&self, batch: Arc<AppendBatch>) -> Result<Appended, AlertLogError> {
         self.command(|answer| Command::Append { batch, answer }).await
     }
 

@@ -11,10 +11,11 @@ fn alert(number: u64) -> Alert {
     Alert { id: format!("{number:032x}"), time_ns: 1_000 + number, ..Alert::default() }
 }
 
-fn batch(numbers: impl IntoIterator<Item = u64>) -> AppendBatch {
+fn batch(numbers: impl IntoIterator<Item = u64>) -> Arc<AppendBatch> {
     let alerts: Vec<Alert> = numbers.into_iter().map(alert).collect();
     let through_sequence = alerts.len() as u64;
-    AppendBatch { alerts, position: OriginPosition { origin: "/host/m/b".into(), epoch: u64::MAX, through_sequence } }
+    let position = OriginPosition { origin: "/host/m/b".into(), epoch: u64::MAX, through_sequence };
+    Arc::new(AppendBatch { alerts, position })
 }
 
 fn open(directory: &Path) -> SqliteLog {
@@ -56,7 +57,7 @@ async fn repeated_entries_are_ignored_and_amendments_are_not() {
     assert_eq!(log.append(batch(0..3)).await.unwrap(), Appended { new_entries: 1, repeated_entries: 2 });
     let amendment = Alert { is_amendment: true, amendment_number: 1, ..alert(0) };
     let mut amended = batch([]);
-    amended.alerts.push(amendment.clone());
+    Arc::make_mut(&mut amended).alerts.push(amendment.clone());
     assert_eq!(log.append(amended).await.unwrap().new_entries, 1);
     let page = log.read(0, ALL).await.unwrap();
     let positions: Vec<_> = page.entries.iter().map(|entry| entry.position).collect();
@@ -124,7 +125,7 @@ async fn a_full_store_refuses_and_keeps_what_it_has() {
     let log = SqliteLog::open(directory.path(), options).unwrap();
     let large = |number| {
         let mut batch = batch([number]);
-        batch.alerts[0].message = "x".repeat(16 * 1024);
+        Arc::make_mut(&mut batch).alerts[0].message = "x".repeat(16 * 1024);
         batch
     };
     let mut accepted = 0;

@@ -18,7 +18,7 @@ const TRIM_SHARE: u64 = 64;
 #[derive(Debug)]
 pub(super) enum Command {
     /// Entries and their origin's position.
-    Append { batch: AppendBatch, answer: oneshot::Sender<Result<Appended, AlertLogError>> },
+    Append { batch: Arc<AppendBatch>, answer: oneshot::Sender<Result<Appended, AlertLogError>> },
     /// Where a named reader stands.
     StoreReader { reader: String, position: u64, answer: oneshot::Sender<Result<(), AlertLogError>> },
 }
