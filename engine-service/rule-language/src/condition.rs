@@ -3,7 +3,12 @@
 //! Macros and lists are gone, fields are resolved against the [`Catalogue`](crate::Catalogue), operators are known to
 //! fit their operands. The text form is [`Expr`]'s `Display`: Falco's canonical rendering (`condition_compiled`).
 
+mod display;
+pub(crate) mod names;
+
 use crate::catalogue::{FieldId, FieldType};
+
+pub(crate) use self::display::DOTTED_ARGUMENTS;
 
 /// A checked condition.
 #[derive(Clone, Debug, PartialEq)]
@@ -75,6 +80,8 @@ pub enum TransformArgument {
     Text(Vec<u8>),
     /// A list of literals.
     List(Vec<Vec<u8>>),
+    /// A list that holds extracted values too, as in `join(",", (proc.name, proc.pname))`.
+    Members(Vec<TransformArgument>),
 }
 
 /// Falco's transformers.
@@ -193,4 +200,51 @@ pub enum Modifier {
     AnyOf,
     /// Every one.
     AllOf,
+}
+
+// === impl Operand ===
+
+impl Operand {
+    /// The type of the extracted value, or of its elements.
+    pub fn field_type(&self) -> FieldType {
+        match self {
+            Self::Field(field) => field.field_type,
+            Self::Transformed(transform) => transform.field_type(),
+        }
+    }
+
+    /// Whether the extracted value is a list.
+    pub fn is_list(&self) -> bool {
+        match self {
+            Self::Field(field) => field.is_list,
+            Self::Transformed(transform) => transform.is_list(),
+        }
+    }
+}
+
+// === impl Transform ===
+
+impl Transform {
+    /// The type of what the transformer gives, or of its elements.
+    pub fn field_type(&self) -> FieldType {
+        match (self.kind, self.arguments.first()) {
+            (Transformer::Len, _) => FieldType::Uint,
+            // These keep the type of what they change.
+            (
+                Transformer::ToLower | Transformer::ToUpper | Transformer::Basename | Transformer::B64,
+                Some(TransformArgument::Operand(operand)),
+            ) => operand.field_type(),
+            _ => FieldType::CharBuf,
+        }
+    }
+
+    /// Whether the transformer gives a list.
+    pub fn is_list(&self) -> bool {
+        match (self.kind, self.arguments.first()) {
+            (Transformer::Len | Transformer::Join | Transformer::Concat, _) => false,
+            (Transformer::Getopt, _) => self.selector.is_none(),
+            (_, Some(TransformArgument::Operand(operand))) => operand.is_list(),
+            _ => false,
+        }
+    }
 }

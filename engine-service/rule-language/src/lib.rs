@@ -7,9 +7,45 @@
 //! The language is Falco 0.44's; `docs/falco-compatibility.md` lists where we differ.
 #![forbid(unsafe_code)]
 
+pub mod ast;
 pub mod catalogue;
+mod check;
+mod compile;
 pub mod condition;
+mod definitions;
+pub mod diagnostic;
+mod escape;
+mod event_types;
+mod exceptions;
+mod limits;
+mod lists;
+mod loader;
+mod parser;
+mod priority;
+mod reader;
+mod reporter;
 pub mod ruleset;
+mod selection;
+mod source;
+mod suggest;
+mod template;
+#[cfg(test)]
+mod tests;
+mod text;
+mod text_position;
+mod version;
+mod yaml;
 
 pub use catalogue::{ArgumentKind, Catalogue, FieldId, FieldInfo, FieldType};
+pub use compile::{compile_condition, compile_template};
+pub use diagnostic::{Code, Diagnostic, LoadError, Severity, falco_load_results};
+pub use limits::{MAX_EXPANDED_BYTES, MAX_EXPANDED_NODES};
+pub use loader::{Loaded, load};
+pub use parser::{MAX_DEPTH, MAX_TRANSFORMER_DEPTH, ParseError, parse_condition};
+pub use priority::UnknownPriority;
 pub use ruleset::{Priority, Rule, RuleSet};
+pub use ruleset::{Template, TemplatePart};
+pub use selection::{RuleSelector, Selection};
+pub use source::Source;
+pub use text_position::Position;
+pub use version::{ENGINE_VERSION, Version};

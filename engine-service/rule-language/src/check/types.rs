@@ -1,0 +1,119 @@
+//! Which operators work on which types (`libsinsp/filter_compare.cpp`).
+
+use crate::{
+    catalogue::FieldType,
+    condition::{Modifier, Operand, Operator},
+};
+
+/// What operators can do with a type.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Class {
+    Text,
+    Buffer,
+    Number,
+    Bool,
+    Address,
+}
+
+/// Says what is wrong if `operator` does not work on `lhs`.
+pub(super) fn check_operator(operator: Operator, lhs: &Operand) -> Result<(), String> {
+    let allowed = operators(lhs.field_type(), lhs.is_list());
+    if allowed.contains(&operator) {
+        return Ok(());
+    }
+    let names: Vec<&str> = allowed.iter().map(|operator| operator.as_str()).collect();
+    Err(format!(
+        "operator '{operator}' does not work on '{lhs}', which is {}; use one of {}",
+        type_name(lhs.field_type(), lhs.is_list()),
+        names.join(", ")
+    ))
+}
+
+/// Says what is wrong if `rhs`, which is extracted too, cannot be compared with `lhs`.
+pub(super) fn check_rhs(
+    operator: Operator,
+    modifier: Option<Modifier>,
+    lhs: &Operand,
+    rhs: &Operand,
+) -> Result<(), String> {
+    if let Some(modifier) = modifier {
+        return Err(format!("'{modifier}' needs a list of values in parentheses"));
+    }
+    if matches!(operator, Operator::PMatch | Operator::Regex) {
+        return Err(format!("operator '{operator}' cannot be used with a field on its right-hand side"));
+    }
+    if matches!(operator, Operator::BContains | Operator::BStartsWith) {
+        return Err(format!("operator '{operator}' supports hex strings only"));
+    }
+    if lhs.field_type() == FieldType::IpNet || rhs.field_type() == FieldType::IpNet {
+        return Err("networks cannot be compared with a field on the right-hand side".to_owned());
+    }
+    let same_type = lhs.field_type() == rhs.field_type()
+        || class(lhs.field_type()) == Class::Text && class(rhs.field_type()) == Class::Text;
+    if same_type && lhs.is_list() == rhs.is_list() {
+        return Ok(());
+    }
+    Err(format!(
+        "'{lhs}' is {} and '{rhs}' is {}: both sides have to be of one type",
+        type_name(lhs.field_type(), lhs.is_list()),
+        type_name(rhs.field_type(), rhs.is_list())
+    ))
+}
+
+/// The operators that work on a type.
+pub(super) fn operators(field_type: FieldType, is_list: bool) -> &'static [Operator] {
+    use Operator::*;
+    if is_list {
+        return &[In, Intersects, Exists];
+    }
+    match class(field_type) {
+        Class::Text => &[
+            Eq, Ne, Lt, Le, Gt, Ge, Contains, IContains, StartsWith, EndsWith, Glob, IGlob, Regex, In,
+            Intersects, PMatch, Exists,
+        ],
+        Class::Buffer => {
+            &[Eq, Ne, Contains, In, StartsWith, EndsWith, BContains, BStartsWith, Intersects, Exists]
+        }
+        Class::Number => &[Eq, Ne, Lt, Le, Gt, Ge, In, Intersects, Exists],
+        Class::Bool | Class::Address => &[Eq, Ne, In, Intersects, Exists],
+    }
+}
+
+fn class(field_type: FieldType) -> Class {
+    match field_type {
+        FieldType::CharBuf | FieldType::FsPath => Class::Text,
+        FieldType::ByteBuf => Class::Buffer,
+        FieldType::Bool => Class::Bool,
+        FieldType::IpAddr | FieldType::IpNet => Class::Address,
+        FieldType::Int
+        | FieldType::Uint
+        | FieldType::Flags
+        | FieldType::Pid
+        | FieldType::Port
+        | FieldType::Double
+        | FieldType::RelTime
+        | FieldType::AbsTime => Class::Number,
+    }
+}
+
+/// A type in words, with its article.
+pub(super) fn type_name(field_type: FieldType, is_list: bool) -> &'static str {
+    if is_list {
+        return "a list";
+    }
+    match field_type {
+        FieldType::CharBuf => "text",
+        FieldType::FsPath => "a path",
+        FieldType::ByteBuf => "a byte buffer",
+        FieldType::Int | FieldType::Uint => "a number",
+        FieldType::Flags => "a set of flags",
+        FieldType::Pid => "a process id",
+        FieldType::Port => "a port",
+        FieldType::Bool => "true or false",
+        FieldType::Double => "a floating point number",
+        FieldType::RelTime => "a duration in nanoseconds",
+        FieldType::AbsTime => "a time in nanoseconds",
+        FieldType::IpAddr => "an IP address",
+        FieldType::IpNet => "an IP network",
+    }
+}

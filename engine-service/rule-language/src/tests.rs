@@ -1,0 +1,9 @@
+//! Tests of the crate as callers see it: rules files in, rule sets and diagnostics out.
+
+pub(crate) mod catalogue;
+mod conditions;
+mod files;
+mod hostile;
+mod properties;
+mod stock;
+mod templates;
