@@ -1,0 +1,305 @@
+//! Owns the origin's state: evaluates batches, makes their alerts durable, and only then acks.
+
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+use eyrie_proto::{
+    capture::{
+        Ack, Batch, BatchRejection, CaptureResponse, Credit, StateRequest, capture_response::Kind,
+    },
+    event::{EventClass, LossPlace, LossReason, LossRecord, ProcessKey},
+};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    OutstandingCredit, Responses,
+    hello::CheckedHello,
+    order::{self, Place, Received},
+    reading::Work,
+};
+use crate::{
+    alert_log::{AlertLogError, AppendBatch, OriginPosition},
+    error::RpcError,
+    host_status::{HostStatus, now_ns},
+    intake::Intake,
+    log_limit::LogLimit,
+    origin_state::{EvaluationContext, Evaluated, OriginState},
+    origins::Claim,
+};
+
+/// Batches in a row that may come out of order before the session is ended: as many as can be on their way.
+const MAX_OUT_OF_ORDER: u32 = 64;
+
+static APPEND_FAILED: LogLimit = LogLimit::new(Duration::from_secs(5));
+
+/// See the module.
+pub(super) struct Processor {
+    intake: Arc<Intake>,
+    context: Arc<EvaluationContext>,
+    status: Arc<Mutex<HostStatus>>,
+    /// `None` while an evaluation has it, and until that evaluation's alerts are durable.
+    state: Option<OriginState>,
+    /// The state's position whenever it is here.
+    through: u64,
+    late_facts_through: u64,
+    out_of_order: u32,
+    requests: u64,
+    responses: Responses,
+    outstanding: OutstandingCredit,
+}
+
+/// Why processing stops early.
+enum Stop {
+    /// The session knows why: a successor, the end of time, or the client is gone.
+    Interrupted,
+    Failed(RpcError),
+}
+
+// === impl Processor ===
+
+impl Processor {
+    pub(super) fn new(
+        intake: &Arc<Intake>,
+        hello: &CheckedHello,
+        claim: &Claim,
+        state: OriginState,
+        responses: Responses,
+        outstanding: OutstandingCredit,
+    ) -> Self {
+        let through = state.through_sequence;
+        let processor = Self {
+            intake: Arc::clone(intake),
+            context: Arc::new(super::evaluation_context(intake, hello)),
+            status: Arc::clone(&claim.status),
+            state: Some(state),
+            through,
+            late_facts_through: 0,
+            out_of_order: 0,
+            requests: 0,
+            responses,
+            outstanding,
+        };
+        processor.show(&Evaluated::default(), 0);
+        processor
+    }
+
+    /// Works until the queue ends or `interrupt`. Gives back the state if everything that was applied to it is durable.
+    pub(super) async fn run(
+        mut self,
+        mut queue: mpsc::Receiver<Work>,
+        interrupt: CancellationToken,
+    ) -> (Option<OriginState>, Result<(), RpcError>) {
+        let result = loop {
+            let work = tokio::select! {
+                biased;
+                () = interrupt.cancelled() => break Ok(()),
+                work = queue.recv() => work,
+            };
+            let Some(work) = work else { break Ok(()) };
+            match self.work(work, &interrupt).await {
+                Ok(()) => {}
+                Err(Stop::Interrupted) => break Ok(()),
+                Err(Stop::Failed(error)) => break Err(error),
+            }
+        };
+        (self.state, result)
+    }
+
+    async fn work(&mut self, work: Work, interrupt: &CancellationToken) -> Result<(), Stop> {
+        let (rejection, credit) = match work {
+            Work::LateFacts { through_sequence } => {
+                self.late_facts_through = self.late_facts_through.max(through_sequence);
+                (None, 0)
+            }
+            Work::Batch { batch, bytes, is_over_credit } => {
+                let max_bytes = self.intake.limits.max_message_bytes as u64;
+                let received = Received { bytes, max_bytes, is_over_credit };
+                let rejection = self.take(batch, received, interrupt).await?;
+                (rejection, if is_over_credit { 0 } else { bytes })
+            }
+        };
+        let ack = Ack {
+            through_sequence: self.through,
+            rejections: rejection.into_iter().collect(),
+            late_facts_through_sequence: self.late_facts_through,
+        };
+        self.status().acked_through = self.through;
+        self.respond(Kind::Ack(ack), interrupt).await?;
+        if credit > 0 {
+            // Before it is announced: the agent may use it at once.
+            self.outstanding.give_back(credit);
+            self.respond(Kind::Credit(Credit { additional_bytes: credit }), interrupt).await?;
+        }
+        Ok(())
+    }
+
+    /// Takes a batch, or says why not.
+    async fn take(
+        &mut self,
+        batch: Box<Batch>,
+        received: Received,
+        interrupt: &CancellationToken,
+    ) -> Result<Option<BatchRejection>, Stop> {
+        let epoch = self.context.alerts.epoch;
+        let place = order::place(&batch, epoch, self.through, received);
+        let is_early = matches!(&place, Place::Refused { rejection, .. } if rejection.retry_after_ms.is_some());
+        self.out_of_order = if is_early { self.out_of_order + 1 } else { 0 };
+        if self.out_of_order > MAX_OUT_OF_ORDER {
+            // Its events are not coming: with the state goes the position, and the agent starts from its base.
+            self.state = None;
+            let expected = self.through.saturating_add(1);
+            return Err(Stop::Failed(RpcError::OutOfSequence { expected, times: self.out_of_order }));
+        }
+        match place {
+            Place::Repeated => Ok(None),
+            Place::Next => self.evaluate(batch, interrupt).await.map(|()| None),
+            Place::Refused { rejection, goes_on_after } => {
+                tracing::debug!(?rejection, "refused a batch");
+                if let Some(last) = goes_on_after {
+                    self.skip(last, &batch);
+                }
+                Ok(Some(rejection))
+            }
+        }
+    }
+
+    /// Evaluates stretch by stretch; each is durable before the next begins.
+    async fn evaluate(&mut self, batch: Box<Batch>, interrupt: &CancellationToken) -> Result<(), Stop> {
+        let batch: Arc<Batch> = Arc::from(batch);
+        let sequence = batch.first_sequence;
+        loop {
+            let Some(mut state) = self.state.take() else { return Err(Stop::Interrupted) };
+            let permit = Arc::clone(&self.intake.evaluation_slots).acquire_owned().await;
+            let (context, shared) = (Arc::clone(&self.context), Arc::clone(&batch));
+            let work = move || {
+                let _permit = permit;
+                let evaluated = state.evaluate(&context, &shared);
+                (state, evaluated)
+            };
+            let (state, mut evaluated) = tokio::task::spawn_blocking(work)
+                .await
+                .map_err(|_| Stop::Failed(RpcError::EvaluationFailed { sequence }))?;
+            let alerts = std::mem::take(&mut evaluated.alerts);
+            let new_alerts = self.make_durable(alerts, state.through_sequence, interrupt).await?;
+            self.through = state.through_sequence;
+            self.state = Some(state);
+            self.show(&evaluated, new_alerts);
+            self.request_states(std::mem::take(&mut evaluated.unknown_processes), interrupt).await?;
+            if !evaluated.is_paused {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Appends until the log takes it. Meanwhile nothing is acked and no credit is given, so the agent keeps what it has.
+    async fn make_durable(
+        &self,
+        alerts: Vec<eyrie_proto::alert::Alert>,
+        through_sequence: u64,
+        interrupt: &CancellationToken,
+    ) -> Result<u64, Stop> {
+        if alerts.is_empty() {
+            return Ok(0);
+        }
+        let origin = self.context.alerts.origin_name.clone();
+        let position = OriginPosition { origin, epoch: self.context.alerts.epoch, through_sequence };
+        let batch = Arc::new(AppendBatch { alerts, position });
+        let mut delay = self.intake.limits.first_append_retry;
+        let mut has_failed = false;
+        loop {
+            match self.intake.log.append(Arc::clone(&batch)).await {
+                Ok(appended) => {
+                    if has_failed {
+                        tracing::info!(origin = batch.position.origin, "the alert log takes alerts again");
+                    }
+                    return Ok(appended.new_entries);
+                }
+                Err(error) if !error.is_retryable() => return Err(Stop::Failed(RpcError::Log(error))),
+                Err(error) => report_append_failure(&error, &batch),
+            }
+            has_failed = true;
+            tokio::select! {
+                () = interrupt.cancelled() => return Err(Stop::Interrupted),
+                () = self.responses.closed() => return Err(Stop::Interrupted),
+                () = tokio::time::sleep(delay.mul_f64(rand::random_range(0.5..1.0))) => {}
+            }
+            delay = (delay * 2).min(self.intake.limits.last_append_retry);
+        }
+    }
+
+    /// The batch's events will not come again: the stream goes on without them, and they count as lost.
+    fn skip(&mut self, last: u64, batch: &Batch) {
+        let Some(state) = &mut self.state else { return };
+        let lost = last.saturating_sub(self.through);
+        let clock = batch.clock.unwrap_or(self.context.clock);
+        let first = batch.events.first().map_or(clock.boot_ns, |event| event.boot_ns);
+        let record = LossRecord {
+            place: LossPlace::Engine.into(),
+            // Nobody knows what was in it.
+            event_class: EventClass::StateBearing.into(),
+            reason: LossReason::Rejected.into(),
+            count: lost,
+            first_boot_ns: first,
+            last_boot_ns: batch.events.last().map_or(clock.boot_ns, |event| event.boot_ns),
+            ..LossRecord::default()
+        };
+        state.losses.record(&record, now_ns());
+        state.through_sequence = last;
+        self.through = last;
+        self.show(&Evaluated::default(), 0);
+    }
+
+    async fn request_states(
+        &mut self,
+        processes: Vec<ProcessKey>,
+        interrupt: &CancellationToken,
+    ) -> Result<(), Stop> {
+        if processes.is_empty() {
+            return Ok(());
+        }
+        self.requests += 1;
+        let reason = "events came of processes that the engine does not know".to_owned();
+        let request = StateRequest { request_id: self.requests, processes, reason };
+        self.respond(Kind::StateRequest(request), interrupt).await
+    }
+
+    /// A client that is gone hears nothing; the reader notices.
+    async fn respond(&self, kind: Kind, interrupt: &CancellationToken) -> Result<(), Stop> {
+        tokio::select! {
+            biased;
+            _ = self.responses.send(Ok(CaptureResponse { kind: Some(kind) })) => Ok(()),
+            () = interrupt.cancelled() => Err(Stop::Interrupted),
+        }
+    }
+
+    /// Brings the operator's figures up to date.
+    fn show(&self, evaluated: &Evaluated, new_alerts: u64) {
+        let mut status = self.status();
+        status.received_events += evaluated.event_count;
+        status.rate.add(Instant::now(), evaluated.event_count);
+        status.last_event_ns = status.last_event_ns.max(evaluated.last_event_ns);
+        status.alerts += new_alerts;
+        status.received_through = self.through;
+        if let Some(state) = &self.state {
+            status.process_count = state.model.process_count() as u64;
+            status.losses = state.losses.totals();
+        }
+        if status.rule_set_digest.is_empty() {
+            status.rule_set_digest.clone_from(&self.context.alerts.rule_set_digest);
+        }
+    }
+
+    fn status(&self) -> std::sync::MutexGuard<'_, HostStatus> {
+        self.status.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn report_append_failure(error: &AlertLogError, batch: &AppendBatch) {
+    if let Some(suppressed) = APPEND_FAILED.pass() {
+        let (alerts, origin) = (batch.alerts.len(), &batch.position.origin);
+        tracing::error!(alerts, origin, suppressed, "alerts wait to be written, trying again: {error}");
+    }
+}

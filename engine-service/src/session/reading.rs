@@ -1,0 +1,83 @@
+//! Takes messages off the stream.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use eyrie_proto::capture::{Batch, CaptureRequest, PlanAnswer, capture_request::Kind};
+use prost::Message as _;
+use tokio::sync::mpsc;
+use tonic::Streaming;
+
+use super::{OutstandingCredit, next_message};
+use crate::{error::RpcError, host_status::HostStatus, intake::SessionLimits};
+
+/// Bytes of an effective plan that is kept to be shown.
+const MAX_KEPT_PLAN_BYTES: usize = 256 * 1024;
+
+/// What processing gets to do.
+#[derive(Debug)]
+pub(super) enum Work {
+    Batch {
+        batch: Box<Batch>,
+        bytes: u64,
+        is_over_credit: bool,
+    },
+    /// Facts up to this one came.
+    LateFacts {
+        through_sequence: u64,
+    },
+}
+
+/// Reads until the agent ends the stream, or breaks the protocol.
+pub(super) async fn read_all(
+    mut stream: Streaming<CaptureRequest>,
+    limits: &SessionLimits,
+    queue: mpsc::Sender<Work>,
+    status: Arc<Mutex<HostStatus>>,
+    outstanding: OutstandingCredit,
+) -> Result<(), RpcError> {
+    loop {
+        let Some(message) = next_message(&mut stream, limits.max_message_bytes).await? else { return Ok(()) };
+        let work = match message {
+            Kind::Batch(batch) => {
+                let bytes = batch.encoded_len() as u64;
+                let is_over_credit = !outstanding.take(bytes, limits.initial_credit_bytes);
+                Work::Batch { batch: Box::new(batch), bytes, is_over_credit }
+            }
+            Kind::LateFacts(late) => {
+                // Nothing takes them yet: they are acked so that the agent does not keep them.
+                let count = late.facts.len() as u64;
+                tracing::debug!(count, "no metadata service: late facts are dropped");
+                let after = late.first_fact_sequence.saturating_add(count);
+                Work::LateFacts { through_sequence: after.saturating_sub(1) }
+            }
+            Kind::PlanAnswer(answer) => {
+                take_plan_answer(answer, &status);
+                continue;
+            }
+            Kind::StateAnswer(answer) => {
+                if !answer.failure.is_empty() {
+                    tracing::warn!(request_id = answer.request_id, "no state from the agent: {}", answer.failure);
+                }
+                continue;
+            }
+            Kind::SpanData(_) => continue,
+            Kind::Hello(_) => return Err(RpcError::HelloRepeated),
+            Kind::BaseState(_) => return Err(RpcError::BaseStateUnwanted),
+        };
+        if queue.send(work).await.is_err() {
+            // Processing has ended, and says why.
+            return Ok(());
+        }
+    }
+}
+
+fn take_plan_answer(mut answer: PlanAnswer, status: &Mutex<HostStatus>) {
+    if !answer.failure.is_empty() {
+        tracing::warn!(generation = answer.generation, "the agent refuses the capture plan: {}", answer.failure);
+    }
+    if answer.encoded_len() > MAX_KEPT_PLAN_BYTES {
+        answer.effective = None;
+        answer.uncaptured.truncate(64);
+    }
+    status.lock().unwrap_or_else(PoisonError::into_inner).plan = Some(answer);
+}
