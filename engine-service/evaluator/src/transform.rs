@@ -109,6 +109,10 @@ impl CompiledArgument {
         Ok(match argument {
             TransformArgument::Operand(operand) => Self::Operand(CompiledOperand::new(fields, operand)?),
             TransformArgument::Text(text) => Self::Text(text.clone()),
+            TransformArgument::Members(members) => {
+                let members = members.iter().map(|member| Self::new(fields, member));
+                Self::List(members.collect::<Result<_, _>>()?)
+            }
             TransformArgument::List(texts) => Self::List(texts.iter().cloned().map(Self::Text).collect()),
         })
     }

@@ -3,6 +3,7 @@
 mod ancestors;
 mod executable;
 mod session;
+mod streams;
 
 use std::borrow::Cow;
 
@@ -15,6 +16,7 @@ use rule_language::{
 pub(crate) use self::ancestors::FIELDS as ANCESTORS;
 pub(crate) use self::executable::FIELDS as EXECUTABLE;
 pub(crate) use self::session::FIELDS as SESSION;
+pub(crate) use self::streams::FIELDS as STREAMS;
 use crate::{
     argument::Argument,
     declaration::{Declaration, Scope},
