@@ -44,7 +44,10 @@ impl CompiledTransform {
             Transformer::Concat => (1, usize::MAX),
             _ => (1, 1),
         };
-        let problem = |what| CompileProblem::Operands { what, operator: format!("{:?}", transform.kind).to_lowercase() };
+        let problem = |what| CompileProblem::Operands {
+            what,
+            operator: format!("{:?}", transform.kind).to_lowercase(),
+        };
         match transform.arguments.len() {
             count if count < least => return Err(problem("too few arguments")),
             count if count > most => return Err(problem("too many arguments")),
@@ -109,6 +112,10 @@ impl CompiledArgument {
         Ok(match argument {
             TransformArgument::Operand(operand) => Self::Operand(CompiledOperand::new(fields, operand)?),
             TransformArgument::Text(text) => Self::Text(text.clone()),
+            TransformArgument::Members(members) => {
+                let members = members.iter().map(|member| Self::new(fields, member));
+                Self::List(members.collect::<Result<_, _>>()?)
+            }
             TransformArgument::List(texts) => Self::List(texts.iter().cloned().map(Self::Text).collect()),
         })
     }

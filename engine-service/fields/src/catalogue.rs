@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// The families, in the order in which listings show them.
-const FAMILIES: [&[Declaration]; 12] = [
+const FAMILIES: [&[Declaration]; 13] = [
     evt::GENERIC,
     evt::CALL,
     evt::ARGUMENTS,
@@ -18,6 +18,7 @@ const FAMILIES: [&[Declaration]; 12] = [
     process::EXECUTABLE,
     process::ANCESTORS,
     process::SESSION,
+    process::STREAMS,
     thread::FIELDS,
     user::FIELDS,
     fd::FIELDS,

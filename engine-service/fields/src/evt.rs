@@ -129,10 +129,16 @@ fn creates(event: &Event) -> bool {
 
 fn category(event: &Event) -> Option<&'static str> {
     Some(match event.kind.as_ref()? {
-        Kind::Open(_) | Kind::PathCall(_) | Kind::TwoPathCall(_) | Kind::ChangeDirectory(_) | Kind::ChangeRoot(_) => {
-            "file"
-        }
-        Kind::SocketCreate(_) | Kind::Connect(_) | Kind::Accept(_) | Kind::Bind(_) | Kind::SocketOption(_) => "net",
+        Kind::Open(_)
+        | Kind::PathCall(_)
+        | Kind::TwoPathCall(_)
+        | Kind::ChangeDirectory(_)
+        | Kind::ChangeRoot(_) => "file",
+        Kind::SocketCreate(_)
+        | Kind::Connect(_)
+        | Kind::Accept(_)
+        | Kind::Bind(_)
+        | Kind::SocketOption(_) => "net",
         Kind::Fork(_)
         | Kind::Exec(_)
         | Kind::Exit(_)

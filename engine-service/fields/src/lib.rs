@@ -43,6 +43,7 @@ pub use self::catalogue::{Fields, catalogue};
 pub use self::declaration::Scope;
 pub use self::event_type::event_type;
 pub use self::extractor::{FieldError, FieldExtractor};
+pub use self::eyrie::LOSS_WINDOW;
 pub use self::path::normalise;
 pub use self::value::{Extracted, Value};
 pub use self::view::{Architecture, EventView};

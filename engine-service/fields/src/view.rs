@@ -1,7 +1,7 @@
 //! What extraction sees.
 
 use eyrie_proto::event::{Event, Task};
-use host_model::{HostModel, Process};
+use host_model::{ContainerId, HostModel, Process};
 
 /// An event with everything that its fields may need.
 #[derive(Clone, Copy, Debug)]
@@ -20,8 +20,6 @@ pub struct EventView<'a> {
     pub architecture: Architecture,
     /// `syscall`, or what a plugin declares.
     pub source: &'a str,
-    /// Whether events around it were lost: `evt.loss`.
-    pub is_evidence_lost: bool,
 }
 
 /// A processor architecture that hosts have.
@@ -56,14 +54,14 @@ impl<'a> EventView<'a> {
         self.task()?.process.as_ref().map(|key| key.pid)
     }
 
-    /// The process that caused it. A process that reused the pid is not taken for it: start times decide, unless one
-    /// of the two is not known.
+    /// The process that caused it.
     pub(crate) fn process(&self) -> Option<&'a Process> {
-        let key = self.task()?.process?;
-        self.host.process(key.pid).filter(|process| {
-            let start = process.key().start_boot_ns;
-            start == key.start_boot_ns || start == 0 || key.start_boot_ns == 0
-        })
+        self.host.process_of(self.task()?)
+    }
+
+    /// Which container it happened in.
+    pub(crate) fn container_id(&self) -> ContainerId<'a> {
+        self.process().map_or(ContainerId::Unknown, |process| self.host.container_id(process))
     }
 
     /// The parent of the process that caused it.

@@ -21,7 +21,8 @@ pub(crate) const FIELDS: &[Declaration] = &[
     field!("proc.exe_ino", Uint, "the inode number of the executable", |view, _| number(view, |file| file.inode)),
     field!("proc.exe_ino.ctime", AbsTime, "when the executable's inode last changed, nanoseconds since the epoch", |view, _| number(view, |file| file.change_time_ns)),
     field!("proc.exe_ino.mtime", AbsTime, "when the executable was last written to, nanoseconds since the epoch", |view, _| number(view, |file| file.modify_time_ns)),
-    field!("proc.exe_ino.ctime_duration_proc_start", RelTime, "nanoseconds from the last change of the executable's inode to the start of the process", |view, _| age_at_start(view)),
+    field!("proc.exe_ino.ctime_duration_proc_start", RelTime, "nanoseconds from the last change of the executable's inode to the start of the process", |view, _| age_at(view, |process| process.key().start_boot_ns)),
+    field!("proc.exe_ino.ctime_duration_pidns_start", RelTime, "nanoseconds from the last change of the executable's inode to the start of the pid namespace", |view, _| age_at(view, |process| process.pid_namespace_start_boot_ns())),
 ];
 
 /// The path of a process's executable.
@@ -41,10 +42,10 @@ fn number<'a>(view: &EventView<'a>, get: fn(&Executable) -> u64) -> Extracted<'a
     of_self(view, |process| process.executable().map(|file| Value::Uint(get(file))))
 }
 
-fn age_at_start<'a>(view: &EventView<'a>) -> Extracted<'a> {
+fn age_at<'a>(view: &EventView<'a>, boot_ns: fn(&Process) -> u64) -> Extracted<'a> {
     of_self(view, |process| {
         let changed = process.executable()?.change_time_ns;
-        let start = Some(process.key().start_boot_ns).filter(|start| *start != 0)?;
-        Some(Value::Uint(view.boot_to_epoch_ns(start).saturating_sub(changed)))
+        let at = Some(boot_ns(process)).filter(|boot_ns| *boot_ns != 0)?;
+        Some(Value::Uint(view.boot_to_epoch_ns(at).saturating_sub(changed)))
     })
 }
