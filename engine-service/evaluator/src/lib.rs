@@ -1,2 +1,29 @@
-//! Evaluates compiled conditions on events.
+//! Evaluates the conditions of rules on events.
+//!
+//! This is the plain interpreter: it walks a condition as written and is the oracle that anything faster is tested
+//! against. A checked rule set goes in once ([`CompiledRuleSet::new`]: fields are resolved, regular expressions compiled,
+//! rules indexed by event type); then every event is evaluated and gives its matches, with the output put together.
+//!
+//! Logic is three-valued ([`Truth`]). A missing value makes every comparison false, `!=` and `in` included, as Falco
+//! has it. A value that metadata has not brought yet makes a comparison unknown, and and/or/not follow Kleene: a
+//! condition is unknown only if the missing answer can still decide it.
+//!
+//! The crate does not parse (`rule-language`), does not say what a field is (`fields`), and keeps nothing from one event
+//! to the next.
 #![forbid(unsafe_code)]
+
+mod compare;
+mod condition;
+mod error;
+mod operand;
+mod output;
+mod render;
+mod rule_set;
+mod transform;
+mod truth;
+
+pub use self::condition::CompiledCondition;
+pub use self::error::{CompileError, CompileProblem};
+pub use self::output::{OutputFields, to_alert_value};
+pub use self::rule_set::{CompiledRuleSet, Matching, RuleMatch, event_types_needed};
+pub use self::truth::Truth;

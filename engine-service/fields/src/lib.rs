@@ -1,2 +1,49 @@
 //! The catalogue of fields: name, type, documentation and extraction of each.
+//!
+//! One [`Declaration`](declaration) per field says all that there is to know of it; the tables are split by family (`evt`,
+//! `proc`, `fd`, …). The rule language sees them through its `Catalogue` trait; the evaluator resolves a field of a
+//! rule to a [`FieldExtractor`] once and then calls it on an [`EventView`]: an event, the state of its host as of this
+//! event, and the few facts that neither of them holds. Extraction borrows from both and allocates only where a value
+//! has to be put together.
+//!
+//! The crate decides nothing about conditions (that is `evaluator`'s) and keeps no state (that is `host-model`'s).
+//! The names of events and system calls live here too, as they are values of fields.
+//!
+//! Where an extraction has no value it says which of two things that means: [`Extracted::Absent`] is Falco's missing
+//! value, on which every comparison is false; [`Extracted::Unknown`] is a value that metadata will bring later.
 #![forbid(unsafe_code)]
+
+pub mod declaration;
+
+mod address;
+mod argument;
+mod catalogue;
+mod container;
+mod descriptor;
+mod event_type;
+mod evt;
+mod extractor;
+mod eyrie;
+mod fd;
+mod parameter;
+mod path;
+mod process;
+mod syscall_names;
+mod thread;
+mod time;
+mod user;
+mod value;
+mod view;
+
+#[cfg(test)]
+mod tests;
+
+pub use self::argument::Argument;
+pub use self::catalogue::{Fields, catalogue};
+pub use self::declaration::Scope;
+pub use self::event_type::event_type;
+pub use self::eyrie::LOSS_WINDOW;
+pub use self::extractor::{FieldError, FieldExtractor};
+pub use self::path::normalise;
+pub use self::value::{Extracted, Value};
+pub use self::view::{Architecture, EventView};

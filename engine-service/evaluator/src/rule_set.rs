@@ -1,0 +1,162 @@
+//! Rule sets, resolved and evaluated.
+
+use std::collections::{BTreeSet, HashMap};
+
+use fields::{EventView, Fields, event_type};
+use rule_language::{Catalogue as _, RuleSet};
+
+use crate::{
+    condition::CompiledCondition,
+    error::CompileError,
+    output::{CompiledTemplate, OutputFields},
+    truth::Truth,
+};
+
+/// How many rules an event may match.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Matching {
+    /// The first one in load order (Falco's default).
+    First,
+    /// All of them.
+    All,
+}
+
+/// A rule that an event matched, or may still turn out to have matched.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RuleMatch {
+    /// The rule's place in [`RuleSet::rules`].
+    pub rule: usize,
+    /// [`Truth::True`], or [`Truth::Unknown`] where the match hangs on values that are still to come.
+    pub truth: Truth,
+    /// Under [`Matching::First`]: an earlier rule in this very result is unknown, so that this match counts only if that
+    /// one turns out false. Matches of other events are never held back.
+    pub is_held_back: bool,
+    /// The output with its values put in.
+    pub message: String,
+    /// The output's values, and `evt.time`.
+    pub output_fields: OutputFields,
+    /// Fields of condition and output whose value is still to come.
+    pub unknown_fields: Vec<&'static str>,
+}
+
+/// The enabled rules of a rule set, ready to be evaluated.
+#[derive(Debug)]
+pub struct CompiledRuleSet {
+    source: RuleSet,
+    rules: Vec<CompiledRule>,
+    /// Places in `rules`, ascending, by event type; each includes the rules without event types.
+    by_event_type: HashMap<String, Vec<usize>>,
+    /// Rules that are evaluated on every event type.
+    on_any_type: Vec<usize>,
+}
+
+#[derive(Debug)]
+struct CompiledRule {
+    place: usize,
+    condition: CompiledCondition,
+    output: CompiledTemplate,
+}
+
+/// The event types that the enabled rules need; all that there are if one rule is for all of them.
+pub fn event_types_needed(rules: &RuleSet) -> BTreeSet<String> {
+    let mut needed = BTreeSet::new();
+    for rule in rules.rules.iter().filter(|rule| rule.enabled) {
+        match &rule.event_types {
+            Some(types) => needed.extend(types.iter().cloned()),
+            None => return fields::catalogue().event_types().iter().map(|name| (*name).to_owned()).collect(),
+        }
+    }
+    needed
+}
+
+// === impl CompiledRuleSet ===
+
+impl CompiledRuleSet {
+    /// Resolves the enabled rules against the catalogue that they were checked with.
+    pub fn new(source: RuleSet, fields: &'static Fields) -> Result<Self, CompileError> {
+        let mut rules = Vec::new();
+        for (place, rule) in source.rules.iter().enumerate().filter(|(_, rule)| rule.enabled) {
+            let error = |problem| CompileError { rule: rule.name.clone(), problem };
+            rules.push(CompiledRule {
+                place,
+                condition: CompiledCondition::new(fields, &rule.condition).map_err(error)?,
+                output: CompiledTemplate::new(fields, &rule.output).map_err(error)?,
+            });
+        }
+        let mut compiled = Self { source, rules, by_event_type: HashMap::new(), on_any_type: Vec::new() };
+        compiled.index();
+        Ok(compiled)
+    }
+
+    /// Sorts the rules into their event types, each list in load order.
+    fn index(&mut self) {
+        let types = |rule: &CompiledRule| self.source.rules.get(rule.place).and_then(|rule| rule.event_types.as_ref());
+        let names: BTreeSet<&String> = self.rules.iter().filter_map(types).flatten().collect();
+        let mut by_event_type: HashMap<String, Vec<usize>> =
+            names.into_iter().map(|name| (name.clone(), Vec::new())).collect();
+        let mut on_any_type = Vec::new();
+        for (place, rule) in self.rules.iter().enumerate() {
+            match types(rule) {
+                Some(names) => {
+                    for name in names {
+                        by_event_type.entry(name.clone()).or_default().push(place);
+                    }
+                }
+                None => {
+                    by_event_type.values_mut().for_each(|places| places.push(place));
+                    on_any_type.push(place);
+                }
+            }
+        }
+        self.by_event_type = by_event_type;
+        self.on_any_type = on_any_type;
+    }
+
+    /// The rule set as it was given.
+    pub fn source(&self) -> &RuleSet {
+        &self.source
+    }
+
+    /// Adds the rules that the event matches, in load order.
+    ///
+    /// Facts, losses and other entries of a stream that are no events match nothing, and neither does an event that the
+    /// capture plan's filters only marked: no alert may come from it.
+    pub fn evaluate(&self, view: &EventView<'_>, matching: Matching, matches: &mut Vec<RuleMatch>) {
+        let event_type = event_type(view.event, view.architecture);
+        if view.event.is_filter_marked || (event_type.is_none() && view.event.call.is_none()) {
+            return;
+        }
+        let places = event_type.and_then(|name| self.by_event_type.get(name)).unwrap_or(&self.on_any_type);
+        let mut is_one_unknown = false;
+        for rule in places.iter().filter_map(|place| self.rules.get(*place)) {
+            if self.source.rules.get(rule.place).is_none_or(|rule| rule.source != view.source) {
+                continue;
+            }
+            let mut unknown = Vec::new();
+            let truth = rule.condition.evaluate(view, &mut unknown);
+            if truth == Truth::False {
+                continue;
+            }
+            // A condition that holds does not depend on what was unknown on the way there.
+            if truth == Truth::True {
+                unknown.clear();
+            }
+            let (message, output_fields) = rule.output.fill(view, &mut unknown);
+            matches.push(RuleMatch {
+                rule: rule.place,
+                truth,
+                is_held_back: matching == Matching::First && is_one_unknown,
+                message,
+                output_fields,
+                unknown_fields: unknown,
+            });
+            is_one_unknown |= truth == Truth::Unknown;
+            if matching == Matching::First && truth == Truth::True {
+                return;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

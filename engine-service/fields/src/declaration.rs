@@ -1,0 +1,85 @@
+//! How a field is declared: one line in its family's table.
+
+use rule_language::{ArgumentKind, FieldInfo, FieldType};
+
+use crate::{argument::Argument, value::Extracted, view::EventView};
+
+/// How a field's value comes out of an event.
+pub(crate) type Extract = for<'a> fn(&EventView<'a>, &Argument) -> Extracted<'a>;
+
+/// What a field's value belongs to, and so for how long it may be cached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Scope {
+    /// This very event.
+    Event,
+    /// The process, until it executes, changes its identity or ends.
+    Process,
+    /// The container.
+    Container,
+    /// The host.
+    Host,
+}
+
+/// All that there is to know of one field.
+pub(crate) struct Declaration {
+    pub(crate) info: FieldInfo,
+    pub(crate) scope: Scope,
+    pub(crate) extract: Extract,
+}
+
+// === impl Declaration ===
+
+impl Declaration {
+    /// A field of the event with this name, type and description.
+    pub(crate) const fn new(
+        name: &'static str,
+        field_type: FieldType,
+        scope: Scope,
+        extract: Extract,
+        description: &'static str,
+    ) -> Self {
+        let info = FieldInfo {
+            name,
+            field_type,
+            is_list: false,
+            argument: None,
+            argument_required: false,
+            allowed_on_rhs: true,
+            allowed_in_transformer: true,
+            is_deprecated: false,
+            description,
+        };
+        Self { info, scope, extract }
+    }
+
+    /// It may have an argument.
+    pub(crate) const fn optional(mut self, kind: ArgumentKind) -> Self {
+        self.info.argument = Some(kind);
+        self
+    }
+
+    /// It needs an argument.
+    pub(crate) const fn required(mut self, kind: ArgumentKind) -> Self {
+        self.info.argument = Some(kind);
+        self.info.argument_required = true;
+        self
+    }
+
+    /// It may not stand in `val(…)`.
+    pub(crate) const fn not_on_rhs(mut self) -> Self {
+        self.info.allowed_on_rhs = false;
+        self
+    }
+
+    /// It may not be wrapped in a transformer.
+    pub(crate) const fn not_in_transformer(mut self) -> Self {
+        self.info.allowed_in_transformer = false;
+        self
+    }
+
+    /// It still works and gives a warning.
+    pub(crate) const fn deprecated(mut self) -> Self {
+        self.info.is_deprecated = true;
+        self
+    }
+}

@@ -1,0 +1,86 @@
+//! Names of events: what `evt.type` says.
+
+use eyrie_proto::event::{Event, event};
+
+use crate::{syscall_names, view::Architecture};
+
+/// Falco's events that are no system calls, as `evt.type` may be compared with (driver/event_table.c).
+const OTHER_EVENTS: [&str; 20] = [
+    "asyncevent",
+    "container",
+    "cpu_hotplug",
+    "drop",
+    "groupadded",
+    "groupdeleted",
+    "infra",
+    "k8s",
+    "mesos",
+    "notification",
+    "page_fault",
+    "pluginevent",
+    "procexit",
+    "procinfo",
+    "scapevent",
+    "signaldeliver",
+    "switch",
+    "tracer",
+    "useradded",
+    "userdeleted",
+];
+
+/// Calls whose event has another name in Falco than the kernel gives the call.
+const RENAMED_CALLS: [(&str, &str); 3] = [("pread64", "pread"), ("prlimit64", "prlimit"), ("pwrite64", "pwrite")];
+
+/// The event's `evt.type`; `None` for facts and losses, and for calls that no table has.
+pub fn event_type(event: &Event, architecture: Architecture) -> Option<&'static str> {
+    // An exit happens inside a call (exit_group, or whatever a fatal signal interrupted), but is an event of its own.
+    match &event.kind {
+        Some(event::Kind::Exit(_)) => return Some("procexit"),
+        Some(event::Kind::SourceEvent(_)) => return Some("pluginevent"),
+        Some(
+            event::Kind::Fact(_)
+            | event::Kind::Loss(_)
+            | event::Kind::ProcessSnapshot(_)
+            | event::Kind::PlanSwitch(_),
+        )
+        | None => return None,
+        _ => {}
+    }
+    match &event.call {
+        Some(call) => syscall_names::native_name(call, architecture).map(event_name),
+        None => without_call(event),
+    }
+}
+
+/// The event's `syscall.type`: what the kernel calls the call.
+pub(crate) fn call_name(event: &Event, architecture: Architecture) -> Option<&'static str> {
+    syscall_names::native_name(event.call.as_ref()?, architecture)
+}
+
+
+/// All names of events and calls, ascending.
+pub(crate) fn known_event_types() -> Vec<&'static str> {
+    let renamed = RENAMED_CALLS.iter().map(|(_, event)| *event);
+    let mut names: Vec<_> =
+        syscall_names::all_native_names().chain(OTHER_EVENTS).chain(renamed).collect();
+    names.sort_unstable();
+    names.dedup();
+    names
+}
+
+fn event_name(call: &'static str) -> &'static str {
+    RENAMED_CALLS.iter().find(|(kernel, _)| *kernel == call).map_or(call, |(_, event)| event)
+}
+
+/// What an event is called whose call is not known, because a tracepoint of the scheduler reported it.
+fn without_call(event: &Event) -> Option<&'static str> {
+    match event.kind.as_ref()? {
+        event::Kind::Exec(_) => Some("execve"),
+        event::Kind::Fork(_) => Some("clone"),
+        event::Kind::Open(_) => Some("openat"),
+        event::Kind::Connect(_) => Some("connect"),
+        event::Kind::Accept(_) => Some("accept"),
+        event::Kind::Signal(_) => Some("signaldeliver"),
+        _ => None,
+    }
+}

@@ -1,0 +1,150 @@
+//! `evt.*` and `syscall.type`: the event itself.
+
+use eyrie_proto::event::{Event, Open, event::Kind};
+use rule_language::{
+    ArgumentKind::{IndexOrKey, Key},
+    FieldType::{AbsTime, Bool, CharBuf, Int, Uint},
+};
+
+use crate::{
+    argument::Argument,
+    declaration::{Declaration, Scope},
+    event_type::{call_name, event_type},
+    parameter::{self, errno_name},
+    time,
+    value::{Extracted, Value},
+    view::EventView,
+};
+
+/// Nanoseconds in a second.
+const SECOND: u64 = 1_000_000_000;
+/// Execution by owner, group or others.
+const EXECUTABLE_MODE: u32 = 0o111;
+
+macro_rules! field {
+    ($name:literal, $type:expr, $description:literal, $extract:expr) => {
+        Declaration::new($name, $type, Scope::Event, $extract, $description)
+    };
+}
+
+/// What events of every source have.
+#[rustfmt::skip]
+pub(crate) const GENERIC: &[Declaration] = &[
+    field!("evt.num", Uint, "the event's place in its origin's stream", |view, _| Value::Uint(view.sequence).into()),
+    field!("evt.time", CharBuf, "the time of day with nanoseconds, in the engine's time zone", |view, _| time_field(view, time::time_of_day)),
+    field!("evt.time.s", CharBuf, "the time of day in seconds, in the engine's time zone", |view, _| time_field(view, time::time_of_day_seconds)),
+    field!("evt.time.iso8601", CharBuf, "date and time in ISO 8601 with nanoseconds, in UTC", |view, _| time_field(view, time::iso8601)),
+    field!("evt.datetime", CharBuf, "date and time with nanoseconds, in the engine's time zone", |view, _| time_field(view, time::date_time)),
+    field!("evt.datetime.s", CharBuf, "date and time in seconds, in the engine's time zone", |view, _| time_field(view, time::date_time_seconds)),
+    field!("evt.rawtime", AbsTime, "nanoseconds since the epoch", |view, _| Value::Uint(view.epoch_ns()).into()),
+    field!("evt.rawtime.s", Uint, "whole seconds since the epoch", |view, _| Value::Uint(view.epoch_ns() / SECOND).into()),
+    field!("evt.rawtime.ns", Uint, "the nanoseconds of the event's time that are no whole second", |view, _| Value::Uint(view.epoch_ns() % SECOND).into()),
+    field!("evt.source", CharBuf, "where the event comes from: syscall, or what a plugin declares", |view, _| Extracted::bytes(view.source.as_bytes())),
+    Declaration::new("evt.hostname", CharBuf, Scope::Host, |view, _| Extracted::bytes(view.hostname.as_bytes()), "the name of the host that the event happened on"),
+];
+
+/// What system calls have.
+#[rustfmt::skip]
+pub(crate) const CALL: &[Declaration] = &[
+    field!("evt.type", CharBuf, "the event's name, which is the call's for most", |view, _| name(event_type(view.event, view.architecture))),
+    field!("evt.type.is", Uint, "1 if the event has that name", type_is).required(Key),
+    field!("syscall.type", CharBuf, "the system call's name", |view, _| name(call_name(view.event, view.architecture))),
+    field!("evt.category", CharBuf, "what the event is about: file, net, process, memory, signal, user, ipc, system or other", |view, _| name(category(view.event))),
+    field!("evt.cpu", Int, "the number of the processor that it happened on", |view, _| Value::Int(view.event.cpu.into()).into()),
+    field!("evt.dir", CharBuf, "always <: events are reported when their call ends", |_, _| Value::text("<").into()).deprecated(),
+    field!("evt.res", CharBuf, "SUCCESS, or the name of the error", |view, _| result_name(view)),
+    field!("evt.rawres", Int, "what the call returned; below zero if it failed", |view, _| Extracted::from_option(result(view.event).map(Value::Int))),
+    field!("evt.failed", Bool, "whether the call failed", |view, _| Extracted::from_option(result(view.event).map(|result| Value::Bool(result < 0)))),
+    field!("evt.is_open_read", Bool, "whether the event opens a file for reading", |view, _| of_open(view, |open| parameter::access(open.flags.into()).0)),
+    field!("evt.is_open_write", Bool, "whether the event opens a file for writing", |view, _| of_open(view, |open| parameter::access(open.flags.into()).1)),
+    field!("evt.is_open_exec", Bool, "whether the event creates an executable file", |view, _| Value::Bool(creates_executable(view)).into()),
+    field!("evt.is_open_create", Bool, "whether the event created a file", |view, _| Value::Bool(creates(view.event)).into()),
+];
+
+/// Parameters.
+#[rustfmt::skip]
+pub(crate) const ARGUMENTS: &[Declaration] = &[
+    field!("evt.args", CharBuf, "all parameters as name=value, with names for numbers in parentheses", |view, _| parameter::all_as_text(view).map_or(Extracted::Absent, Extracted::owned)),
+    field!("evt.arg", CharBuf, "the parameter of that name or number, with names in place of numbers where there are any", |view, argument| Extracted::from_option(parameter::parameter(view, argument).map(|parameter| Value::Bytes(parameter.text(view))))).required(IndexOrKey),
+    field!("evt.rawarg", Int, "the parameter of that name or number as it is", |view, argument| Extracted::from_option(parameter::parameter(view, argument).map(|parameter| parameter.raw_value(view)))).required(IndexOrKey).not_on_rhs().not_in_transformer(),
+];
+
+fn name<'a>(name: Option<&'static str>) -> Extracted<'a> {
+    Extracted::from_option(name.map(Value::text))
+}
+
+fn time_field<'a>(view: &EventView<'a>, format: fn(u64) -> Option<String>) -> Extracted<'a> {
+    let epoch_ns = view.epoch_ns();
+    Extracted::from_option(format(epoch_ns).map(|text| Value::Time { epoch_ns, text }))
+}
+
+fn type_is<'a>(view: &EventView<'a>, argument: &Argument) -> Extracted<'a> {
+    let Argument::Key(wanted) = argument else { return Extracted::Absent };
+    let holds = event_type(view.event, view.architecture).is_some_and(|name| name == wanted);
+    Value::Uint(holds.into()).into()
+}
+
+/// What the call returned. An exec or fork that the scheduler reported has taken place.
+fn result(event: &Event) -> Option<i64> {
+    match (&event.call, event.kind.as_ref()?) {
+        (_, Kind::Exit(_)) => None,
+        (Some(call), _) => Some(call.result),
+        (None, Kind::Exec(_)) => Some(0),
+        (None, Kind::Fork(fork)) => Some(fork.child_tid.into()),
+        (None, _) => None,
+    }
+}
+
+fn result_name<'a>(view: &EventView<'a>) -> Extracted<'a> {
+    let Some(result) = result(view.event) else { return Extracted::Absent };
+    match errno_name(result) {
+        None if result >= 0 => Value::text("SUCCESS").into(),
+        None => Extracted::owned(result.to_string()),
+        Some(name) => Value::text(name).into(),
+    }
+}
+
+/// Falco says nothing of the sort about creat.
+fn of_open<'a>(view: &EventView<'a>, holds: fn(&Open) -> bool) -> Extracted<'a> {
+    let holds = match &view.event.kind {
+        Some(Kind::Open(open)) => event_type(view.event, view.architecture) != Some("creat") && holds(open),
+        _ => false,
+    };
+    Value::Bool(holds).into()
+}
+
+fn creates_executable(view: &EventView<'_>) -> bool {
+    let Some(Kind::Open(open)) = &view.event.kind else { return false };
+    let flags = u64::from(open.flags);
+    let may_create = flags & (parameter::CREATE | parameter::TEMPORARY) != 0
+        || event_type(view.event, view.architecture) == Some("creat");
+    may_create && open.mode & EXECUTABLE_MODE != 0
+}
+
+fn creates(event: &Event) -> bool {
+    let Some(Kind::Open(open)) = &event.kind else { return false };
+    let is_temporary = u64::from(open.flags) & parameter::TEMPORARY != 0;
+    open.is_created || (is_temporary && result(event).is_some_and(|result| result >= 0))
+}
+
+fn category(event: &Event) -> Option<&'static str> {
+    Some(match event.kind.as_ref()? {
+        Kind::Open(_) | Kind::PathCall(_) | Kind::TwoPathCall(_) | Kind::ChangeDirectory(_) | Kind::ChangeRoot(_) => {
+            "file"
+        }
+        Kind::SocketCreate(_) | Kind::Connect(_) | Kind::Accept(_) | Kind::Bind(_) | Kind::SocketOption(_) => "net",
+        Kind::Fork(_)
+        | Kind::Exec(_)
+        | Kind::Exit(_)
+        | Kind::ChangeSession(_)
+        | Kind::ProcessControl(_)
+        | Kind::ChangeNamespace(_)
+        | Kind::ResourceLimit(_) => "process",
+        Kind::ProcessAccess(_) => "ipc",
+        Kind::ChangeCredentials(_) => "user",
+        Kind::Signal(_) => "signal",
+        Kind::MemoryCall(_) => "memory",
+        Kind::ModuleCall(_) | Kind::KernelCall(_) => "system",
+        _ => "other",
+    })
+}

@@ -1,0 +1,31 @@
+//! Fields that Falco does not have.
+
+use std::time::Duration;
+
+use rule_language::FieldType::{Bool, CharBuf};
+
+use crate::{
+    declaration::{Declaration, Scope},
+    value::{Extracted, Value},
+    view::EventView,
+};
+
+/// How far from an event a loss may lie and still put it in doubt.
+pub const LOSS_WINDOW: Duration = Duration::from_secs(10);
+
+#[rustfmt::skip]
+pub(crate) const FIELDS: &[Declaration] = &[
+    Declaration::new("proc.exec_id", CharBuf, Scope::Process, |view, _| exec_id(view), "the execution within its host's boot: pid, start and exec time"),
+    Declaration::new("evt.loss", Bool, Scope::Event, |view, _| Value::Bool(is_evidence_lost(view)).into(), "whether events were lost within ten seconds of this one"),
+];
+
+/// `pid-start-exec`: the same for every event of one execution, and for no other one of the host's boot.
+fn exec_id<'a>(view: &EventView<'a>) -> Extracted<'a> {
+    let Some(key) = view.task().and_then(|task| task.process) else { return Extracted::Absent };
+    let executed = view.process().map_or(0, |process| process.exec_boot_ns());
+    Extracted::owned(format!("{}-{:x}-{executed:x}", key.pid, key.start_boot_ns))
+}
+
+fn is_evidence_lost(view: &EventView<'_>) -> bool {
+    view.host.recent_loss(view.event.boot_ns, LOSS_WINDOW).next().is_some()
+}

@@ -1,0 +1,165 @@
+//! `fd.*`: the descriptor that an event is about.
+
+use std::borrow::Cow;
+
+use rule_language::FieldType::{Bool, CharBuf, FsPath, Int, IpAddr as Ip, IpNet, Port, Uint};
+
+use crate::{
+    address::Endpoint,
+    declaration::{Declaration, Scope},
+    descriptor::{Ends, Subject, subject},
+    path,
+    value::{Extracted, Value},
+    view::EventView,
+};
+
+/// Bits of the minor number in `FileDescriptor.device`.
+const MINOR_BITS: u32 = 20;
+
+macro_rules! field {
+    ($name:literal, $type:expr, $description:literal, $extract:expr) => {
+        Declaration::new($name, $type, Scope::Event, $extract, $description)
+    };
+}
+
+/// A property of one end of a connection.
+macro_rules! end {
+    ($name:literal, $type:expr, $description:literal, $end:expr, $of:expr) => {
+        field!($name, $type, $description, |view, _| end(view, $end, $of))
+    };
+}
+
+/// A property of both ends.
+macro_rules! either {
+    ($name:literal, $type:expr, $description:literal, $of:expr) => {
+        field!($name, $type, $description, |view, _| either_end(view, $of)).not_on_rhs().not_in_transformer()
+    };
+}
+
+#[rustfmt::skip]
+pub(crate) const FIELDS: &[Declaration] = &[
+    field!("fd.num", Int, "the number of the file descriptor; -1 where the call that makes one failed", |view, _| from(view, |fd| fd.number().map(Value::Int))),
+    field!("fd.type", CharBuf, "the kind of the descriptor: file, directory, ipv4, ipv6, unix, pipe, event, signalfd, eventpoll, inotify, timerfd, netlink, bpf…", |view, _| from(view, |fd| fd.type_name().map(|name| Value::bytes(name.as_bytes())))),
+    field!("fd.typechar", CharBuf, "the kind of the descriptor as one character; 'f' for opens that failed", |view, _| from(view, |fd| fd.type_character().map(Value::text))),
+    field!("fd.name", FsPath, "for opens the path that was asked for, made absolute; for other calls on files the kernel's path; for connections 'client:port->server:port'", |view, _| from(view, |fd| fd.name(view).map(Value::Bytes))),
+    field!("fd.nameraw", CharBuf, "as fd.name, but the path exactly as the program gave it", |view, _| from(view, |fd| fd.raw_name(view).map(Value::Bytes))),
+    field!("fd.resolved", FsPath, "the kernel's own path of the file, links followed, relative to the root of the process", |view, _| from(view, resolved)),
+    field!("fd.directory", CharBuf, "the directory of the file", |view, _| from(view, |fd| directory(fd, view))),
+    field!("fd.filename", CharBuf, "the name of the file without its directory; absent where the open failed", |view, _| from(view, |fd| file_name(fd, view))),
+    field!("fd.ino", Uint, "the inode number of the file, pipe or socket", |view, _| from(view, inode)),
+    field!("fd.dev", Uint, "the number of the device that the file lies on", |view, _| from(view, |fd| fd.file().map(|file| Value::Uint(file.device)))),
+    field!("fd.dev.major", Uint, "the major number of the device that the file lies on", |view, _| from(view, |fd| fd.file().map(|file| Value::Uint(file.device >> MINOR_BITS)))),
+    field!("fd.dev.minor", Uint, "the minor number of the device that the file lies on", |view, _| from(view, |fd| fd.file().map(|file| Value::Uint(file.device & ((1 << MINOR_BITS) - 1))))),
+    either!("fd.ip", Ip, "the address of either end", |end| Value::Ip(end.ip)),
+    end!("fd.cip", Ip, "the client's address", Ends::client, ip),
+    end!("fd.sip", Ip, "the server's address", Ends::server, ip),
+    end!("fd.lip", Ip, "the local address", |ends| ends.local, ip),
+    end!("fd.rip", Ip, "the remote address", |ends| ends.remote, ip),
+    either!("fd.port", Port, "the port of either end", |end| Value::Uint(end.port.into())),
+    end!("fd.cport", Port, "the client's port", Ends::client, port),
+    end!("fd.sport", Port, "the server's port", Ends::server, port),
+    end!("fd.lport", Port, "the local port", |ends| ends.local, port),
+    end!("fd.rport", Port, "the remote port", |ends| ends.remote, port),
+    either!("fd.proto", CharBuf, "the port of either end as text", protocol),
+    end!("fd.cproto", CharBuf, "the client's port as text", Ends::client, protocol),
+    end!("fd.sproto", CharBuf, "the server's port as text", Ends::server, protocol),
+    end!("fd.lproto", CharBuf, "the local port as text", |ends| ends.local, protocol),
+    end!("fd.rproto", CharBuf, "the remote port as text", |ends| ends.remote, protocol),
+    either!("fd.net", IpNet, "the address of either end, to be compared with networks", |end| Value::Ip(end.ip)),
+    end!("fd.cnet", IpNet, "the client's address, to be compared with networks", Ends::client, ip).not_on_rhs(),
+    end!("fd.snet", IpNet, "the server's address, to be compared with networks", Ends::server, ip).not_on_rhs(),
+    end!("fd.lnet", IpNet, "the local address, to be compared with networks", |ends| ends.local, ip).not_on_rhs(),
+    end!("fd.rnet", IpNet, "the remote address, to be compared with networks", |ends| ends.remote, ip).not_on_rhs(),
+    field!("fd.l4proto", CharBuf, "the transport of an internet socket: tcp, udp, icmp or raw", |view, _| from(view, |fd| fd.transport().map(Value::text))),
+    field!("fd.sockfamily", CharBuf, "the family of the socket: ip or unix", |view, _| from(view, family)),
+    field!("fd.is_server", Bool, "whether the process is the server of this connection", |view, _| from(view, |fd| fd.socket().map(|_| Value::Bool(fd.ends().is_some_and(|ends| ends.is_server()))))),
+    field!("fd.connected", Bool, "whether the socket is connected", |view, _| from(view, |fd| fd.is_connected().map(Value::Bool))),
+    field!("fd.name_changed", Bool, "whether this event changed the peer of the socket", |view, _| from(view, |fd| fd.socket().map(|socket| Value::Bool(socket.name_changed)))),
+];
+
+fn from<'a>(view: &EventView<'a>, get: impl FnOnce(&Subject<'a>) -> Option<Value<'a>>) -> Extracted<'a> {
+    Extracted::from_option(subject(view.event).and_then(|subject| get(&subject)))
+}
+
+fn end<'a>(
+    view: &EventView<'a>,
+    end: fn(&Ends) -> Option<Endpoint>,
+    of: fn(Endpoint) -> Value<'a>,
+) -> Extracted<'a> {
+    from(view, |fd| end(&fd.ends()?).map(of))
+}
+
+fn either_end<'a>(view: &EventView<'a>, of: fn(Endpoint) -> Value<'a>) -> Extracted<'a> {
+    from(view, |fd| {
+        let ends = fd.ends()?;
+        // In the order of the name: client, server.
+        let (first, second) = match (ends.client(), ends.server()) {
+            (Some(client), Some(server)) => (Some(client), Some(server)),
+            _ => (ends.local, ends.remote),
+        };
+        match (first, second) {
+            (Some(first), Some(second)) => Some(Value::EitherEnd(Box::new([of(first), of(second)]))),
+            (Some(only), None) | (None, Some(only)) => Some(of(only)),
+            (None, None) => None,
+        }
+    })
+}
+
+fn ip<'a>(end: Endpoint) -> Value<'a> {
+    Value::Ip(end.ip)
+}
+
+fn port<'a>(end: Endpoint) -> Value<'a> {
+    Value::Uint(end.port.into())
+}
+
+fn protocol<'a>(end: Endpoint) -> Value<'a> {
+    Value::bytes(end.port.to_string().into_bytes())
+}
+
+fn resolved<'a>(fd: &Subject<'a>) -> Option<Value<'a>> {
+    let of_file = fd.file().map(|file| &*file.path);
+    let of_path = fd.path.map(|path| &*path.resolved);
+    let path = of_file.filter(|path| !path.is_empty()).or(of_path).filter(|path| !path.is_empty())?;
+    Some(Value::bytes(path))
+}
+
+fn file_path<'a>(fd: &Subject<'a>, view: &EventView<'a>) -> Option<Cow<'a, [u8]>> {
+    (fd.file().is_some() || fd.path.is_some()).then(|| fd.name(view)).flatten()
+}
+
+fn directory<'a>(fd: &Subject<'a>, view: &EventView<'a>) -> Option<Value<'a>> {
+    Some(Value::Bytes(cut(file_path(fd, view)?, path::directory)))
+}
+
+fn file_name<'a>(fd: &Subject<'a>, view: &EventView<'a>) -> Option<Value<'a>> {
+    let name = (!fd.is_failed_open()).then(|| file_path(fd, view)).flatten()?;
+    Some(Value::Bytes(cut(name, path::file_name)))
+}
+
+/// Takes a part of a path without copying what is borrowed.
+fn cut(path: Cow<'_, [u8]>, part: fn(&[u8]) -> &[u8]) -> Cow<'_, [u8]> {
+    match path {
+        Cow::Borrowed(path) => Cow::Borrowed(part(path)),
+        Cow::Owned(path) => Cow::Owned(part(&path).to_vec()),
+    }
+}
+
+fn inode<'a>(fd: &Subject<'a>) -> Option<Value<'a>> {
+    use eyrie_proto::event::descriptor::Kind;
+    let inode = match fd.descriptor?.kind.as_ref()? {
+        Kind::File(file) => file.inode,
+        Kind::Socket(socket) => socket.inode,
+        Kind::Other(other) => other.inode,
+    };
+    Some(Value::Uint(inode))
+}
+
+fn family<'a>(fd: &Subject<'a>) -> Option<Value<'a>> {
+    match fd.type_name()? {
+        "ipv4" | "ipv6" => Some(Value::text("ip")),
+        "unix" => fd.socket().map(|_| Value::text("unix")),
+        _ => None,
+    }
+}
+

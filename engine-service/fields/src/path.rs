@@ -1,0 +1,77 @@
+//! Paths as text.
+
+use std::borrow::Cow;
+
+use eyrie_proto::event::PathArgument;
+
+/// AT_FDCWD of linux/fcntl.h: relative to the working directory.
+const AT_FDCWD: i32 = -100;
+
+/// The path that a call asked for: absolute, and without `.`, `..` and repeated slashes where a base is known.
+///
+/// This is what Falco calls `fd.name`. No link is followed, so this is the text that the program gave and not
+/// necessarily the object that the call reached; `fd.resolved` is. A relative path whose base is not known stays
+/// relative. Unlike Falco we do not replace paths over 1,024 bytes by a fixed text: that would hide them from rules.
+pub(crate) fn asked_for<'a>(path: &'a PathArgument, working_directory: &'a [u8]) -> Cow<'a, [u8]> {
+    let requested = &*path.requested;
+    if requested.starts_with(b"/") {
+        return normalise(requested);
+    }
+    let base = match &*path.base {
+        [] if path.directory_fd == AT_FDCWD || path.directory_fd == 0 => working_directory,
+        base => base,
+    };
+    if base.is_empty() {
+        return Cow::Borrowed(requested);
+    }
+    if requested.is_empty() {
+        return Cow::Borrowed(base);
+    }
+    Cow::Owned(normalise(&[base, requested].join(&b'/')).into_owned())
+}
+
+/// The same path without `.`, `..`, repeated slashes and a slash at the end, as text.
+///
+/// A relative path keeps the `..` that would lead out of it. Borrows where nothing has to change.
+pub fn normalise(path: &[u8]) -> Cow<'_, [u8]> {
+    if is_normal(path) {
+        return Cow::Borrowed(path);
+    }
+    let is_absolute = path.starts_with(b"/");
+    let mut parts: Vec<&[u8]> = Vec::new();
+    for part in path.split(|byte| *byte == b'/') {
+        match part {
+            b"" | b"." => {}
+            b".." => match parts.last() {
+                Some(last) if *last != b".." => {
+                    parts.pop();
+                }
+                _ if is_absolute => {}
+                _ => parts.push(part),
+            },
+            _ => parts.push(part),
+        }
+    }
+    let mut normal = if is_absolute { vec![b'/'] } else { Vec::new() };
+    normal.extend(parts.join(&b'/'));
+    Cow::Owned(normal)
+}
+
+fn is_normal(path: &[u8]) -> bool {
+    let Some(rest) = path.strip_prefix(b"/") else { return false };
+    rest.is_empty() || rest.split(|byte| *byte == b'/').all(|part| !matches!(part, b"" | b"." | b".."))
+}
+
+/// The part of a path after its last slash.
+pub(crate) fn file_name(path: &[u8]) -> &[u8] {
+    path.rsplit(|byte| *byte == b'/').next().unwrap_or(path)
+}
+
+/// The part of a path before its last slash; `/` for what lies in the root.
+pub(crate) fn directory(path: &[u8]) -> &[u8] {
+    match path.iter().rposition(|byte| *byte == b'/') {
+        Some(0) => b"/",
+        Some(slash) => path.get(..slash).unwrap_or(path),
+        None => path,
+    }
+}

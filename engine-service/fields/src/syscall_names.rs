@@ -1,0 +1,99 @@
+//! Names of system calls by number.
+
+use eyrie_proto::event::{SystemCall, SystemCallAbi};
+use syscalls::{aarch64, arm, x86, x86_64};
+
+use crate::view::Architecture;
+
+/// What the kernel calls a system call; `None` for a number that no table has.
+pub(crate) fn native_name(call: &SystemCall, architecture: Architecture) -> Option<&'static str> {
+    let number = usize::try_from(call.number).ok()?;
+    let name = match (architecture, call.abi()) {
+        (Architecture::X86_64, SystemCallAbi::Unspecified) => x86_64::Sysno::new(number)?.name(),
+        (Architecture::Aarch64, SystemCallAbi::Unspecified) => aarch64::Sysno::new(number)?.name(),
+        (Architecture::X86_64, SystemCallAbi::Compat32) => native_spelling(x86::Sysno::new(number)?.name()),
+        (Architecture::Aarch64, SystemCallAbi::Compat32) => native_spelling(arm::Sysno::new(number)?.name()),
+    };
+    Some(name)
+}
+
+/// Every system call's name on any architecture; may repeat names.
+pub(crate) fn all_native_names() -> impl Iterator<Item = &'static str> {
+    let wide = x86_64::Sysno::iter().map(|call| call.name()).chain(aarch64::Sysno::iter().map(|call| call.name()));
+    wide.chain(x86::Sysno::iter().map(|call| native_spelling(call.name())))
+}
+
+/// Calls that exist on 32 bits under another name, with the name that rules know them by: a rule on `setuid` has to
+/// see the 32-bit program that calls setuid32.
+const SPELLINGS_OF_32_BITS: [(&str, &str); 37] = [
+    ("_llseek", "llseek"),
+    ("_newselect", "select"),
+    ("chown32", "chown"),
+    ("clock_getres_time64", "clock_getres"),
+    ("clock_gettime64", "clock_gettime"),
+    ("clock_nanosleep_time64", "clock_nanosleep"),
+    ("fchown32", "fchown"),
+    ("fcntl64", "fcntl"),
+    ("fstat64", "fstat"),
+    ("fstatat64", "newfstatat"),
+    ("fstatfs64", "fstatfs"),
+    ("ftruncate64", "ftruncate"),
+    ("futex_time64", "futex"),
+    ("getegid32", "getegid"),
+    ("geteuid32", "geteuid"),
+    ("getgid32", "getgid"),
+    ("getgroups32", "getgroups"),
+    ("getresgid32", "getresgid"),
+    ("getresuid32", "getresuid"),
+    ("getuid32", "getuid"),
+    ("lchown32", "lchown"),
+    ("lstat64", "lstat"),
+    ("mmap2", "mmap"),
+    ("ppoll_time64", "ppoll"),
+    ("pselect6_time64", "pselect6"),
+    ("recvmmsg_time64", "recvmmsg"),
+    ("sendfile64", "sendfile"),
+    ("setgid32", "setgid"),
+    ("setgroups32", "setgroups"),
+    ("setregid32", "setregid"),
+    ("setresgid32", "setresgid"),
+    ("setresuid32", "setresuid"),
+    ("setreuid32", "setreuid"),
+    ("setuid32", "setuid"),
+    ("stat64", "stat"),
+    ("statfs64", "statfs"),
+    ("truncate64", "truncate"),
+];
+
+fn native_spelling(name: &'static str) -> &'static str {
+    SPELLINGS_OF_32_BITS
+        .binary_search_by_key(&name, |(narrow, _)| narrow)
+        .ok()
+        .and_then(|place| SPELLINGS_OF_32_BITS.get(place))
+        .map_or(name, |(_, wide)| wide)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Scenario: the table that binary search runs over. Guarantees: it is sorted, so that every entry is found.
+    #[test]
+    fn spellings_of_32_bits_are_sorted() {
+        assert!(SPELLINGS_OF_32_BITS.is_sorted());
+    }
+
+    /// Scenario: the same call by the numbers of four tables. Guarantees: one name.
+    #[test]
+    fn a_call_has_one_name_on_every_architecture() {
+        let name = |number, abi: SystemCallAbi, architecture| {
+            native_name(&SystemCall { number, abi: abi.into(), ..SystemCall::default() }, architecture)
+        };
+        assert_eq!(name(257, SystemCallAbi::Unspecified, Architecture::X86_64), Some("openat"));
+        assert_eq!(name(56, SystemCallAbi::Unspecified, Architecture::Aarch64), Some("openat"));
+        assert_eq!(name(295, SystemCallAbi::Compat32, Architecture::X86_64), Some("openat"));
+        assert_eq!(name(322, SystemCallAbi::Compat32, Architecture::Aarch64), Some("openat"));
+        assert_eq!(name(213, SystemCallAbi::Compat32, Architecture::X86_64), Some("setuid"));
+        assert_eq!(name(u32::MAX, SystemCallAbi::Unspecified, Architecture::X86_64), None);
+    }
+}

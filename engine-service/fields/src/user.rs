@@ -1,0 +1,92 @@
+//! `user.*` and `group.*`: who acts.
+
+use eyrie_proto::event::{Credentials, Group, User};
+use host_model::ContainerId;
+use rule_language::FieldType::{CharBuf, Int, Uint};
+
+use crate::{
+    declaration::{Declaration, Scope},
+    value::{Extracted, Value},
+    view::EventView,
+};
+
+/// What Falco says for a name that it cannot find. It is a value and not a missing one: `user.name != root` holds.
+const NO_NAME: &str = "<NA>";
+/// The login uid of those who never logged in.
+const NO_LOGIN: u32 = u32::MAX;
+/// The name of user 0 and group 0.
+const ROOT: &[u8] = b"root";
+
+macro_rules! field {
+    ($name:literal, $type:expr, $description:literal, $extract:expr) => {
+        Declaration::new($name, $type, Scope::Process, $extract, $description)
+    };
+}
+
+#[rustfmt::skip]
+pub(crate) const FIELDS: &[Declaration] = &[
+    field!("user.uid", Uint, "the effective user id", |view, _| from(view, |who| Value::Uint(who.effective_uid.into()))),
+    field!("user.name", CharBuf, "the name of the effective user, <NA> if it cannot be known", |view, _| user_name(view, |who| who.effective_uid)),
+    field!("user.homedir", CharBuf, "the home directory of the effective user", |view, _| user_text(view, |user| &user.home)),
+    field!("user.shell", CharBuf, "the login shell of the effective user", |view, _| user_text(view, |user| &user.shell)),
+    field!("user.loginuid", Int, "the user id of who logged in, -1 if no one did", |view, _| from(view, |who| Value::Int(login_uid(who)))),
+    field!("user.loginname", CharBuf, "the name of who logged in, <NA> if no one did", |view, _| user_name(view, |who| who.login_uid)),
+    field!("group.gid", Uint, "the effective group id", |view, _| from(view, |who| Value::Uint(who.effective_gid.into()))),
+    field!("group.name", CharBuf, "the name of the effective group, <NA> if it cannot be known", |view, _| group_name(view)),
+];
+
+/// Who acts: as the event itself says, or else as the process was last seen.
+pub(crate) fn credentials<'a>(view: &EventView<'a>) -> Option<&'a Credentials> {
+    let of_task = view.task().and_then(|task| task.credentials.as_ref());
+    of_task.or_else(|| view.process().map(|process| process.credentials()))
+}
+
+fn from<'a>(view: &EventView<'a>, get: fn(&Credentials) -> Value<'a>) -> Extracted<'a> {
+    Extracted::from_option(credentials(view).map(get))
+}
+
+fn login_uid(who: &Credentials) -> i64 {
+    if who.login_uid == NO_LOGIN { -1 } else { who.login_uid.into() }
+}
+
+/// Whose passwd counts: the container's own where the process is in one.
+fn user<'a>(view: &EventView<'a>, uid: u32) -> Option<&'a User> {
+    match view.container_id() {
+        ContainerId::Container(id) => view.host.container_user(id, uid),
+        ContainerId::Host | ContainerId::Unknown => view.host.user(uid),
+    }
+}
+
+fn group<'a>(view: &EventView<'a>, gid: u32) -> Option<&'a Group> {
+    match view.container_id() {
+        ContainerId::Container(id) => view.host.container_group(id, gid),
+        ContainerId::Host | ContainerId::Unknown => view.host.group(gid),
+    }
+}
+
+fn user_text<'a>(view: &EventView<'a>, get: for<'u> fn(&'u User) -> &'u [u8]) -> Extracted<'a> {
+    let Some(who) = credentials(view) else { return Extracted::Absent };
+    Extracted::bytes(user(view, who.effective_uid).map_or(NO_NAME.as_bytes(), get))
+}
+
+fn user_name<'a>(view: &EventView<'a>, uid: fn(&Credentials) -> u32) -> Extracted<'a> {
+    credentials(view).map_or(Extracted::Absent, |who| Extracted::bytes(name_of(view, uid(who))))
+}
+
+fn group_name<'a>(view: &EventView<'a>) -> Extracted<'a> {
+    let Some(who) = credentials(view) else { return Extracted::Absent };
+    Extracted::bytes(match group(view, who.effective_gid) {
+        Some(group) => &group.name,
+        None if who.effective_gid == 0 => ROOT,
+        None => NO_NAME.as_bytes(),
+    })
+}
+
+/// The name of a user id. Root is root everywhere, even where no passwd can be read.
+pub(crate) fn name_of<'a>(view: &EventView<'a>, uid: u32) -> &'a [u8] {
+    match user(view, uid) {
+        Some(user) => &user.name,
+        None if uid == 0 => ROOT,
+        None => NO_NAME.as_bytes(),
+    }
+}

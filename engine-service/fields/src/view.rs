@@ -1,0 +1,85 @@
+//! What extraction sees.
+
+use eyrie_proto::event::{Event, Task};
+use host_model::{ContainerId, HostModel, Process};
+
+/// An event with everything that its fields may need.
+#[derive(Clone, Copy, Debug)]
+pub struct EventView<'a> {
+    /// The event itself.
+    pub event: &'a Event,
+    /// The state of its host after the event was applied.
+    pub host: &'a HostModel,
+    /// Its place in its origin's stream: `evt.num`.
+    pub sequence: u64,
+    /// Wall clock minus the host's boot clock, in nanoseconds.
+    pub epoch_offset_ns: i64,
+    /// The host's name: `evt.hostname`.
+    pub hostname: &'a str,
+    /// Whose numbers its system calls have.
+    pub architecture: Architecture,
+    /// `syscall`, or what a plugin declares.
+    pub source: &'a str,
+}
+
+/// A processor architecture that hosts have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Architecture {
+    /// With i386 as its 32-bit calls.
+    X86_64,
+    /// With arm as its 32-bit calls.
+    Aarch64,
+}
+
+// === impl EventView ===
+
+impl<'a> EventView<'a> {
+    /// When the event happened, nanoseconds since the epoch.
+    pub fn epoch_ns(&self) -> u64 {
+        self.event.boot_ns.saturating_add_signed(self.epoch_offset_ns)
+    }
+
+    /// A point in the host's boot time as nanoseconds since the epoch.
+    pub(crate) fn boot_to_epoch_ns(&self, boot_ns: u64) -> u64 {
+        boot_ns.saturating_add_signed(self.epoch_offset_ns)
+    }
+
+    /// Who caused the event.
+    pub(crate) fn task(&self) -> Option<&'a Task> {
+        self.event.task.as_ref()
+    }
+
+    /// The pid of who caused it.
+    pub(crate) fn pid(&self) -> Option<u32> {
+        self.task()?.process.as_ref().map(|key| key.pid)
+    }
+
+    /// The process that caused it.
+    pub(crate) fn process(&self) -> Option<&'a Process> {
+        self.host.process_of(self.task()?)
+    }
+
+    /// Which container it happened in.
+    pub(crate) fn container_id(&self) -> ContainerId<'a> {
+        self.process().map_or(ContainerId::Unknown, |process| self.host.container_id(process))
+    }
+
+    /// The parent of the process that caused it.
+    pub(crate) fn parent(&self) -> Option<&'a Process> {
+        let process = self.process()?;
+        self.host.ancestors(process).next()
+    }
+}
+
+// === impl Architecture ===
+
+impl Architecture {
+    /// The architecture that `uname -m` calls `name`.
+    pub fn from_machine(name: &str) -> Option<Self> {
+        match name {
+            "x86_64" | "amd64" => Some(Self::X86_64),
+            "aarch64" | "arm64" => Some(Self::Aarch64),
+            _ => None,
+        }
+    }
+}
