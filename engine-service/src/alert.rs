@@ -64,17 +64,11 @@ impl AlertContext {
 
     /// The process that acted, and those above it.
     fn processes(&self, event: &Event, model: &HostModel) -> (Option<Process>, Vec<Process>) {
-        let Some(key) = event.task.as_ref().and_then(|task| task.process) else {
-            return (None, Vec::new());
-        };
-        // A process that reused the pid is another one: start times decide, unless one of them is not known.
-        let is_same = |process: &&host_model::Process| {
-            let start = process.key().start_boot_ns;
-            start == key.start_boot_ns || start == 0 || key.start_boot_ns == 0
-        };
-        let Some(process) = model.process(key.pid).filter(is_same) else {
-            let unknown = Process { key: Some(key), is_incomplete: true, ..Process::default() };
-            return (Some(unknown), Vec::new());
+        let Some(task) = &event.task else { return (None, Vec::new()) };
+        let Some(process) = model.process_of(task) else {
+            let key = task.process;
+            let unknown = Process { key, is_incomplete: true, ..Process::default() };
+            return (key.map(|_| unknown), Vec::new());
         };
         let ancestors = model.ancestors(process).take(MAX_ANCESTORS);
         (Some(self.process(process, model)), ancestors.map(|process| self.process(process, model)).collect())

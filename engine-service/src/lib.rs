@@ -1,8 +1,17 @@
-//! Evaluates the streams of many hosts and keeps and streams the alerts.
+//! Evaluates the streams of many hosts, keeps the alerts, and streams them to whoever subscribes.
+//!
+//! An agent's stream comes in by [`listener`] and belongs to one *session*, which owns the state of its origin. Batches
+//! are evaluated in order on a bounded number of threads ([`evaluate`] is the seam to the rules); their alerts go into
+//! the [`alert_log`], durably, and only then are the batches acked. Subscribers and the printer ([`outputs`]) read the
+//! log, each at its own pace and from a position of its own: nothing between the log and a reader can lose an alert.
+//!
+//! The crate holds no rule language, no fields and no process model: those are crates of their own. It knows no metadata
+//! service yet.
 #![forbid(unsafe_code)]
 
 pub mod alert;
 pub mod alert_log;
+mod engine;
 pub mod error;
 pub mod evaluate;
 pub mod falco_format;
@@ -13,6 +22,12 @@ mod log_limit;
 mod losses;
 mod origin_state;
 mod origins;
+pub mod outputs;
+pub mod rules;
 mod session;
+mod subscriptions;
 
-pub use self::intake::SessionLimits;
+pub use self::{
+    engine::{Engine, EngineError, EngineOptions, Running},
+    intake::SessionLimits,
+};

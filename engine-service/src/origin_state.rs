@@ -3,15 +3,12 @@
 //! A state is owned by one session at a time; it moves to the evaluation's thread and back. Its position is always that
 //! of the newest event that was applied.
 
-use std::{
-    collections::{HashSet, VecDeque},
-    sync::Arc,
-};
+use std::{sync::Arc, time::Duration};
 
 use eyrie_proto::{
-    alert::Alert,
+    alert::{Alert, LossState},
     capture::{Batch, ClockReading},
-    event::{Event, LossRecord, ProcessKey, ProcessSnapshot, ProcessState, event::Kind},
+    event::{Event, LossRecord, ProcessKey, event::Kind},
 };
 use host_model::HostModel;
 
@@ -24,10 +21,11 @@ use crate::{
 /// Alerts after which an evaluation pauses so that they can be written: a few MiB at some KiB each, also where every
 /// event of a batch matches many rules.
 const ALERTS_A_STRETCH: usize = 512;
-/// Processes that we remember to have asked for: 24 bytes each, twice.
-const ASKED_PROCESSES: usize = 4_096;
-/// Processes in one request.
-const REQUESTED_PROCESSES: usize = 256;
+/// A loss is around an event if it happened within this time before or after it.
+const LOSS_WINDOW: Duration = Duration::from_secs(30);
+/// Losses that an alert shows, and sources of each.
+const LOSSES_SHOWN: usize = 16;
+const LOSS_SOURCES_SHOWN: usize = 4;
 
 /// The state of an origin as of one event.
 #[derive(Debug)]
@@ -38,7 +36,6 @@ pub(crate) struct OriginState {
     pub(crate) through_sequence: u64,
     /// What was lost in this epoch.
     pub(crate) losses: Losses,
-    asked: Asked,
 }
 
 /// What an evaluation needs besides the state and the events.
@@ -64,30 +61,12 @@ pub(crate) struct Evaluated {
     pub(crate) is_paused: bool,
 }
 
-/// The processes that were asked for, the newest so many.
-#[derive(Debug, Default)]
-struct Asked {
-    keys: HashSet<(u32, u64)>,
-    order: VecDeque<(u32, u64)>,
-}
-
 // === impl OriginState ===
 
 impl OriginState {
     /// The state that a model is in after `through_sequence`.
     pub(crate) fn new(model: HostModel, through_sequence: u64) -> Self {
-        Self { model, through_sequence, losses: Losses::default(), asked: Asked::default() }
-    }
-
-    /// The state that an agent's base state describes.
-    pub(crate) fn restore(processes: Vec<ProcessState>, facts: &[Event], as_of_sequence: u64) -> Self {
-        let mut model = HostModel::new();
-        for state in processes {
-            let snapshot = ProcessSnapshot { state: Some(state), ..ProcessSnapshot::default() };
-            model.apply(&Event { kind: Some(Kind::ProcessSnapshot(snapshot)), ..Event::default() });
-        }
-        facts.iter().for_each(|fact| model.apply(fact));
-        Self::new(model, as_of_sequence)
+        Self { model, through_sequence, losses: Losses::default() }
     }
 
     /// Applies and evaluates the events of `batch` that were not applied before, up to a pause. The batch must not begin
@@ -108,11 +87,12 @@ impl OriginState {
             evaluated.event_count += 1;
             evaluated.last_event_ns = evaluated.last_event_ns.max(time_ns);
             match &event.kind {
-                Some(Kind::Loss(record)) => self.lose(record, offset),
+                Some(Kind::Loss(record)) => {
+                    self.losses.record(record, record.last_boot_ns.saturating_add_signed(offset));
+                }
                 // State and bookkeeping: nothing that a rule could match.
                 Some(Kind::Fact(_) | Kind::ProcessSnapshot(_) | Kind::PlanSwitch(_)) | None => {}
                 Some(_) => {
-                    self.note_unknown(event, &mut evaluated.unknown_processes);
                     // Verify mode: the event would not have been here.
                     if !event.is_filter_marked {
                         self.match_rules(context, batch, (event, time_ns, offset), &mut evaluated.alerts);
@@ -120,7 +100,15 @@ impl OriginState {
                 }
             }
         }
+        evaluated.unknown_processes = self.model.take_unknown();
         evaluated
+    }
+
+    /// Takes a loss that is no event of the stream.
+    pub(crate) fn lose(&mut self, record: LossRecord, last_ns: u64) {
+        self.losses.record(&record, last_ns);
+        let boot_ns = record.last_boot_ns;
+        self.model.apply(&Event { boot_ns, kind: Some(Kind::Loss(record)), ..Event::default() });
     }
 
     fn match_rules(
@@ -136,51 +124,31 @@ impl OriginState {
             sequence: self.through_sequence,
             time_ns,
             epoch_offset_ns,
-            is_evidence_lost: self.losses.is_near(event.boot_ns),
+            is_evidence_lost: self.model.recent_loss(event.boot_ns, LOSS_WINDOW).next().is_some(),
             host: &context.host,
         };
         // Holds no memory as long as nothing matches.
         let mut matches: Vec<RuleMatch> = Vec::new();
         context.evaluator.evaluate(&occurrence, &mut matches);
         alerts.extend(matches.into_iter().map(|matched| {
-            let loss = self.losses.near(event.boot_ns);
+            let loss = self.loss_around(event.boot_ns);
             context.alerts.alert(&occurrence, matched, loss, batch.trace.as_ref())
         }));
     }
 
-    fn lose(&mut self, record: &LossRecord, epoch_offset_ns: i64) {
-        self.losses.record(record, record.last_boot_ns.saturating_add_signed(epoch_offset_ns));
-    }
-
-    /// Notes the process of an event if the model lacks it, or knows it only from its events, once.
-    fn note_unknown(&mut self, event: &Event, unknown: &mut Vec<ProcessKey>) {
-        if unknown.len() >= REQUESTED_PROCESSES || matches!(event.kind, Some(Kind::Exit(_))) {
-            return;
-        }
-        let Some(key) = event.task.as_ref().and_then(|task| task.process) else { return };
-        let is_known = self.model.process(key.pid).is_some_and(|process| !process.is_incomplete());
-        if !is_known && self.asked.insert(key) {
-            unknown.push(key);
-        }
-    }
-}
-
-// === impl Asked ===
-
-impl Asked {
-    /// Whether the process was not among them.
-    fn insert(&mut self, key: ProcessKey) -> bool {
-        let key = (key.pid, key.start_boot_ns);
-        if !self.keys.insert(key) {
-            return false;
-        }
-        self.order.push_back(key);
-        if self.order.len() > ASKED_PROCESSES
-            && let Some(oldest) = self.order.pop_front()
-        {
-            self.keys.remove(&oldest);
-        }
-        true
+    /// What was lost around an event, as far as it is known by now.
+    fn loss_around(&self, boot_ns: u64) -> LossState {
+        let recent: Vec<LossRecord> = self
+            .model
+            .recent_loss(boot_ns, LOSS_WINDOW)
+            .take(LOSSES_SHOWN)
+            .map(|record| {
+                let mut shown = record.clone();
+                shown.top_sources.truncate(LOSS_SOURCES_SHOWN);
+                shown
+            })
+            .collect();
+        LossState { is_evidence_lost: !recent.is_empty(), recent }
     }
 }
 

@@ -1,9 +1,7 @@
 //! The state that an agent sends before its events.
 
-use eyrie_proto::{
-    capture::{BaseState, CaptureRequest, capture_request::Kind},
-    event::{Event, ProcessState},
-};
+use eyrie_proto::capture::{BaseState, CaptureRequest, capture_request::Kind};
+use host_model::HostModel;
 use prost::Message as _;
 use tonic::Streaming;
 
@@ -16,8 +14,7 @@ struct Parts {
     count: usize,
     bytes: usize,
     as_of_sequence: u64,
-    processes: Vec<ProcessState>,
-    facts: Vec<Event>,
+    model: HostModel,
 }
 
 /// Takes all parts and makes a state of them; `None` if the stream ends before the last.
@@ -35,9 +32,10 @@ pub(super) async fn receive(
             None => return Ok(None),
             Some(Kind::BaseState(part)) => {
                 let is_last = part.is_last;
-                parts.add(part, limits)?;
+                parts.check(&part, limits)?;
+                parts = parts.restore(part).await?;
                 if is_last {
-                    return parts.into_state().await.map(Some);
+                    return Ok(Some(OriginState::new(parts.model, parts.as_of_sequence)));
                 }
             }
             // Answers to what we sent right after Welcome may come in between.
@@ -51,7 +49,7 @@ pub(super) async fn receive(
 // === impl Parts ===
 
 impl Parts {
-    fn add(&mut self, part: BaseState, limits: &SessionLimits) -> Result<(), RpcError> {
+    fn check(&mut self, part: &BaseState, limits: &SessionLimits) -> Result<(), RpcError> {
         self.count += 1;
         self.bytes = self.bytes.saturating_add(part.encoded_len());
         if self.bytes > limits.max_base_state_bytes {
@@ -66,15 +64,16 @@ impl Parts {
                 expected: self.as_of_sequence,
             });
         }
-        self.processes.extend(part.processes);
-        self.facts.extend(part.facts);
         Ok(())
     }
 
-    /// Off the async threads: a host may have many thousands of processes.
-    async fn into_state(self) -> Result<OriginState, RpcError> {
+    /// Off the async threads: a part may have thousands of processes.
+    async fn restore(mut self, part: BaseState) -> Result<Self, RpcError> {
         let sequence = self.as_of_sequence;
-        let build = move || OriginState::restore(self.processes, &self.facts, sequence);
-        tokio::task::spawn_blocking(build).await.map_err(|_| RpcError::EvaluationFailed { sequence })
+        let restore = move || {
+            self.model.restore(part.processes, part.facts);
+            self
+        };
+        tokio::task::spawn_blocking(restore).await.map_err(|_| RpcError::EvaluationFailed { sequence })
     }
 }

@@ -32,6 +32,8 @@ use crate::{
 
 /// Batches in a row that may come out of order before the session is ended: as many as can be on their way.
 const MAX_OUT_OF_ORDER: u32 = 64;
+/// Processes in one request: 16 bytes each.
+const REQUESTED_PROCESSES: usize = 256;
 
 static APPEND_FAILED: LogLimit = LogLimit::new(Duration::from_secs(5));
 
@@ -86,26 +88,44 @@ impl Processor {
         processor
     }
 
+    /// Asks for the states that are missing from the start; what an earlier session asked for may have been lost.
+    async fn request_missing_states(&mut self, interrupt: &CancellationToken) -> Result<(), Stop> {
+        let Some(state) = &mut self.state else { return Ok(()) };
+        state.model.list_unknown_again();
+        let unknown = state.model.take_unknown();
+        self.request_states(unknown, interrupt).await
+    }
+
     /// Works until the queue ends or `interrupt`. Gives back the state if everything that was applied to it is durable.
     pub(super) async fn run(
         mut self,
-        mut queue: mpsc::Receiver<Work>,
+        queue: mpsc::Receiver<Work>,
         interrupt: CancellationToken,
     ) -> (Option<OriginState>, Result<(), RpcError>) {
-        let result = loop {
-            let work = tokio::select! {
-                biased;
-                () = interrupt.cancelled() => break Ok(()),
-                work = queue.recv() => work,
-            };
-            let Some(work) = work else { break Ok(()) };
-            match self.work(work, &interrupt).await {
-                Ok(()) => {}
-                Err(Stop::Interrupted) => break Ok(()),
-                Err(Stop::Failed(error)) => break Err(error),
-            }
+        let result = match self.work_through(queue, &interrupt).await {
+            Ok(()) | Err(Stop::Interrupted) => Ok(()),
+            Err(Stop::Failed(error)) => Err(error),
         };
         (self.state, result)
+    }
+
+    async fn work_through(
+        &mut self,
+        mut queue: mpsc::Receiver<Work>,
+        interrupt: &CancellationToken,
+    ) -> Result<(), Stop> {
+        self.request_missing_states(interrupt).await?;
+        loop {
+            let work = tokio::select! {
+                biased;
+                () = interrupt.cancelled() => return Err(Stop::Interrupted),
+                work = queue.recv() => work,
+            };
+            match work {
+                Some(work) => self.work(work, interrupt).await?,
+                None => return Ok(()),
+            }
+        }
     }
 
     async fn work(&mut self, work: Work, interrupt: &CancellationToken) -> Result<(), Stop> {
@@ -233,20 +253,19 @@ impl Processor {
     /// The batch's events will not come again: the stream goes on without them, and they count as lost.
     fn skip(&mut self, last: u64, batch: &Batch) {
         let Some(state) = &mut self.state else { return };
-        let lost = last.saturating_sub(self.through);
         let clock = batch.clock.unwrap_or(self.context.clock);
         let first = batch.events.first().map_or(clock.boot_ns, |event| event.boot_ns);
-        let record = LossRecord {
+        let lost = LossRecord {
             place: LossPlace::Engine.into(),
             // Nobody knows what was in it.
             event_class: EventClass::StateBearing.into(),
             reason: LossReason::Rejected.into(),
-            count: lost,
+            count: last.saturating_sub(self.through),
             first_boot_ns: first,
             last_boot_ns: batch.events.last().map_or(clock.boot_ns, |event| event.boot_ns),
             ..LossRecord::default()
         };
-        state.losses.record(&record, now_ns());
+        state.lose(lost, now_ns());
         state.through_sequence = last;
         self.through = last;
         self.show(&Evaluated::default(), 0);
@@ -257,13 +276,13 @@ impl Processor {
         processes: Vec<ProcessKey>,
         interrupt: &CancellationToken,
     ) -> Result<(), Stop> {
-        if processes.is_empty() {
-            return Ok(());
+        for processes in processes.chunks(REQUESTED_PROCESSES) {
+            self.requests += 1;
+            let reason = "events came of processes that the engine does not know".to_owned();
+            let request = StateRequest { request_id: self.requests, processes: processes.to_vec(), reason };
+            self.respond(Kind::StateRequest(request), interrupt).await?;
         }
-        self.requests += 1;
-        let reason = "events came of processes that the engine does not know".to_owned();
-        let request = StateRequest { request_id: self.requests, processes, reason };
-        self.respond(Kind::StateRequest(request), interrupt).await
+        Ok(())
     }
 
     /// A client that is gone hears nothing; the reader notices.

@@ -1,0 +1,264 @@
+//! Puts the parts together, runs them, and lets them end in order.
+
+use std::{sync::Arc, time::Duration};
+
+use eyrie_proto::{
+    alert::alert_service_server::AlertServiceServer,
+    capture::{capture_service_server::CaptureServiceServer, host_service_server::HostServiceServer},
+};
+use tokio::{sync::Semaphore, task::JoinHandle};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tonic::transport::Server;
+
+use crate::{
+    alert_log::{AlertLog, AlertLogError},
+    evaluate::Evaluate,
+    intake::{Intake, IntakeService, SessionLimits},
+    listener::{ListenAddress, ListenError, Listener},
+    origins::{OriginLimits, Origins},
+    outputs::{self, LineOutput},
+    rules::RulesError,
+    subscriptions::Subscriptions,
+};
+
+/// What HTTP/2 lets a client send ahead: for a batch of some hundred KiB a smaller window would stall.
+const STREAM_WINDOW_BYTES: u32 = 4 * 1024 * 1024;
+/// The same for all streams of a connection.
+const CONNECTION_WINDOW_BYTES: u32 = 8 * 1024 * 1024;
+/// The largest piece of a message.
+const MAX_FRAME_BYTES: u32 = 1024 * 1024;
+/// Calls at a time on one connection.
+const MAX_STREAMS: u32 = 128;
+/// How often a quiet connection is asked whether it lives, and how long it may take to answer.
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(20);
+const KEEPALIVE_WAIT: Duration = Duration::from_secs(10);
+/// Above the limit that agents are told, so that a batch a little too large is refused instead of ending its session.
+const MESSAGE_SLACK_BYTES: usize = 64 * 1024;
+/// Between two looks for states and origins that have waited long enough.
+const SWEEP_INTERVAL: Duration = Duration::from_secs(10);
+
+/// Bounds of a whole engine.
+#[derive(Clone, Debug)]
+pub struct EngineOptions {
+    /// Of each capture session.
+    pub session: SessionLimits,
+    /// Connections at a time.
+    pub max_connections: usize,
+    /// Subscriptions at a time.
+    pub max_subscriptions: usize,
+    /// Evaluations at a time.
+    pub evaluation_threads: usize,
+    /// Origins that are known at a time, connected or not.
+    pub max_origins: usize,
+    /// States of disconnected origins that are held for their return.
+    pub max_held_states: usize,
+    /// How long they are.
+    pub hold_state_for: Duration,
+    /// How long everything may take to finish at the end.
+    pub drain_wait: Duration,
+}
+
+/// What an engine is made of.
+pub struct Engine {
+    /// The rules.
+    pub evaluator: Arc<dyn Evaluate>,
+    /// Where alerts are kept.
+    pub log: Arc<dyn AlertLog>,
+    /// Where clients come in.
+    pub listener: Listener,
+    /// Where alerts are printed.
+    pub output: Option<LineOutput>,
+    /// Bounds.
+    pub options: EngineOptions,
+}
+
+/// An engine at work. Dropping it ends it at once, without harm to what it has acked; [`Running::shutdown`] is kinder.
+#[derive(Debug)]
+pub struct Running {
+    address: ListenAddress,
+    stop: CancellationToken,
+    abort: CancellationToken,
+    stop_output: CancellationToken,
+    tasks: TaskTracker,
+    acceptor: JoinHandle<()>,
+    server: JoinHandle<Result<(), tonic::transport::Error>>,
+    output: Option<JoinHandle<()>>,
+    drain_wait: Duration,
+}
+
+/// Why an engine does not start, or ended by itself.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// The rules.
+    #[error(transparent)]
+    Rules(#[from] RulesError),
+    /// The log.
+    #[error(transparent)]
+    Log(#[from] AlertLogError),
+    /// The address.
+    #[error(transparent)]
+    Listen(#[from] ListenError),
+    /// The gRPC server.
+    #[error("the gRPC server failed: {detail}")]
+    Server {
+        /// What it says.
+        detail: String,
+    },
+}
+
+// === impl EngineOptions ===
+
+impl Default for EngineOptions {
+    fn default() -> Self {
+        Self {
+            session: SessionLimits::default(),
+            max_connections: 4_096,
+            max_subscriptions: 256,
+            evaluation_threads: std::thread::available_parallelism().map_or(2, usize::from),
+            max_origins: 8_192,
+            max_held_states: 256,
+            hold_state_for: Duration::from_secs(300),
+            drain_wait: Duration::from_secs(10),
+        }
+    }
+}
+
+impl EngineOptions {
+    fn origins(&self) -> OriginLimits {
+        OriginLimits {
+            max_origins: self.max_origins,
+            max_held_states: self.max_held_states,
+            hold_state_for: self.hold_state_for,
+            list_for: Duration::from_secs(3_600),
+            wait_for_predecessor: Duration::from_secs(10),
+        }
+    }
+}
+
+// === impl Engine ===
+
+impl Engine {
+    /// Starts everything. From then on clients are served.
+    pub async fn start(self) -> Result<Running, EngineError> {
+        let Self { evaluator, log, listener, output, options } = self;
+        let (stop, abort) = (CancellationToken::new(), CancellationToken::new());
+        let (stop_output, tasks) = (CancellationToken::new(), TaskTracker::new());
+        let intake = Arc::new(Intake {
+            evaluator,
+            log: Arc::clone(&log),
+            origins: Origins::new(options.origins()),
+            evaluation_slots: Arc::new(Semaphore::new(options.evaluation_threads.max(1))),
+            engine_id: format!("{:016x}", rand::random::<u64>()),
+            stop: stop.clone(),
+            abort: abort.clone(),
+            tasks: tasks.clone(),
+            session_permits: Arc::new(Semaphore::new(options.session.max_sessions)),
+            limits: options.session,
+        });
+        // Before anything can be appended: a printer that is new begins here.
+        let output = match output {
+            None => None,
+            Some(output) => {
+                let position = outputs::first_position(&*log).await?;
+                let printing = outputs::print(Arc::clone(&log), output, position, stop_output.clone());
+                Some(tokio::spawn(async move {
+                    if let Err(error) = printing.await {
+                        tracing::error!("stopped printing alerts: {error}");
+                    }
+                }))
+            }
+        };
+        tasks.spawn(sweep(Arc::clone(&intake)));
+        let address = listener.local_address().clone();
+        let (incoming, accepting) = listener.incoming(options.max_connections, stop.clone());
+        let subscriptions =
+            Subscriptions::new(log, options.max_subscriptions, stop.clone(), tasks.clone());
+        let max_message = intake.limits.max_message_bytes + MESSAGE_SLACK_BYTES;
+        let service = IntakeService(intake);
+        let server = Server::builder()
+            .initial_stream_window_size(STREAM_WINDOW_BYTES)
+            .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
+            .max_frame_size(MAX_FRAME_BYTES)
+            .max_concurrent_streams(MAX_STREAMS)
+            .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
+            .http2_keepalive_timeout(Some(KEEPALIVE_WAIT))
+            .add_service(CaptureServiceServer::new(service.clone()).max_decoding_message_size(max_message))
+            .add_service(HostServiceServer::new(service))
+            .add_service(AlertServiceServer::new(subscriptions))
+            .serve_with_incoming_shutdown(incoming, stop.clone().cancelled_owned());
+        tracing::info!(%address, "the engine takes connections");
+        Ok(Running {
+            address,
+            stop,
+            abort,
+            stop_output,
+            tasks,
+            acceptor: tokio::spawn(accepting),
+            server: tokio::spawn(server),
+            output,
+            drain_wait: options.drain_wait,
+        })
+    }
+}
+
+// === impl Running ===
+
+impl Running {
+    /// Where clients come in, with the port that was taken.
+    pub fn local_address(&self) -> &ListenAddress {
+        &self.address
+    }
+
+    /// Resolves if the engine ends by itself, which it should not.
+    pub async fn failed(&mut self) -> EngineError {
+        let detail = match (&mut self.server).await {
+            Ok(Ok(())) => "it ended".to_owned(),
+            Ok(Err(error)) => error.to_string(),
+            Err(error) => error.to_string(),
+        };
+        EngineError::Server { detail }
+    }
+
+    /// Ends in order: no new work, what is queued is evaluated, written and acked, what is written is printed, and all
+    /// streams are closed with a status. What takes too long is given up; agents send it again.
+    pub async fn shutdown(mut self) {
+        self.stop.cancel();
+        self.tasks.close();
+        let deadline = tokio::time::Instant::now() + self.drain_wait;
+        if tokio::time::timeout_at(deadline, self.tasks.wait()).await.is_err() {
+            tracing::warn!(waited = ?self.drain_wait, "sessions did not end in time: giving them up");
+            self.abort.cancel();
+            let _ = tokio::time::timeout(Duration::from_secs(2), self.tasks.wait()).await;
+        }
+        self.stop_output.cancel();
+        if let Some(output) = &mut self.output {
+            let _ = tokio::time::timeout(Duration::from_secs(2), output).await;
+        }
+        let _ = tokio::time::timeout(Duration::from_secs(1), &mut self.acceptor).await;
+        // Streams have ended; connections that a client keeps open are not waited for.
+        let _ = tokio::time::timeout(Duration::from_secs(1), &mut self.server).await;
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.stop.cancel();
+        self.abort.cancel();
+        self.stop_output.cancel();
+        self.server.abort();
+        if let Some(output) = &self.output {
+            output.abort();
+        }
+        // The acceptor is left to end by its token: it removes its socket on the way.
+    }
+}
+
+async fn sweep(intake: Arc<Intake>) {
+    let mut interval = tokio::time::interval(SWEEP_INTERVAL);
+    loop {
+        tokio::select! {
+            () = intake.stop.cancelled() => return,
+            _ = interval.tick() => intake.origins.sweep(std::time::Instant::now()),
+        }
+    }
+}

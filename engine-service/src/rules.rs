@@ -1,0 +1,136 @@
+//! Finds and reads rules files.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use rule_language::{Diagnostic, LoadError, Source};
+
+/// Bytes of one rules file: the largest in the wild have a few hundred KiB.
+const MAX_FILE_BYTES: u64 = 16 * 1024 * 1024;
+
+/// Why there are no rules.
+#[derive(Debug, thiserror::Error)]
+pub enum RulesError {
+    /// A file or directory that cannot be read.
+    #[error("cannot read rules from {}: {source}", path.display())]
+    Read {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// A file that no rules file can be.
+    #[error("the rules file {} has {bytes} bytes, the limit is {MAX_FILE_BYTES}", path.display())]
+    TooLarge {
+        /// Which.
+        path: PathBuf,
+        /// Its size.
+        bytes: u64,
+    },
+    /// No path was given, or the directories are empty.
+    #[error("there are no rules to load: name files, or directories with .yaml or .yml files, with --rules")]
+    None,
+    /// The rules are wrong.
+    #[error("{}", every(diagnostics))]
+    Invalid {
+        /// Everything that is to be said about them; at least one error.
+        diagnostics: Vec<Diagnostic>,
+    },
+}
+
+impl From<LoadError> for RulesError {
+    fn from(error: LoadError) -> Self {
+        Self::Invalid { diagnostics: error.diagnostics }
+    }
+}
+
+/// Reads files as they are named, and of directories the `.yaml` and `.yml` files in alphabetical order.
+pub fn read_sources(paths: &[PathBuf]) -> Result<Vec<Source>, RulesError> {
+    let mut sources = Vec::new();
+    let mut diagnostics = Vec::new();
+    for path in paths {
+        for file in files(path)? {
+            match Source::from_bytes(file.display().to_string(), read(&file)?) {
+                Ok(source) => sources.push(source),
+                Err(diagnostic) => diagnostics.push(diagnostic),
+            }
+        }
+    }
+    if !diagnostics.is_empty() {
+        return Err(RulesError::Invalid { diagnostics });
+    }
+    if sources.is_empty() {
+        return Err(RulesError::None);
+    }
+    Ok(sources)
+}
+
+fn files(path: &Path) -> Result<Vec<PathBuf>, RulesError> {
+    let failed = |source| RulesError::Read { path: path.to_owned(), source };
+    if !fs::metadata(path).map_err(failed)?.is_dir() {
+        return Ok(vec![path.to_owned()]);
+    }
+    let mut files = Vec::new();
+    for entry in fs::read_dir(path).map_err(failed)? {
+        let file = entry.map_err(failed)?.path();
+        let is_rules = file.extension().is_some_and(|extension| extension == "yaml" || extension == "yml");
+        if is_rules && file.is_file() {
+            files.push(file);
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, RulesError> {
+    let failed = |source| RulesError::Read { path: path.to_owned(), source };
+    let bytes = fs::metadata(path).map_err(failed)?.len();
+    if bytes > MAX_FILE_BYTES {
+        return Err(RulesError::TooLarge { path: path.to_owned(), bytes });
+    }
+    fs::read(path).map_err(failed)
+}
+
+/// All diagnostics, a line each with its excerpt below.
+fn every(diagnostics: &[Diagnostic]) -> String {
+    let blocks = diagnostics.iter().map(|diagnostic| format!("{diagnostic}\n{}", diagnostic.snippet));
+    format!("the rules cannot be used:\n{}", blocks.collect::<Vec<_>>().join("\n"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Scenario: files and directories, in an order. Guarantees: files come in that order, those of a directory in
+    /// alphabetical order, and nothing else of it.
+    #[test]
+    fn directories_give_their_rules_files_in_order() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = |name: &str| directory.path().join(name);
+        fs::create_dir(path("rules.d")).unwrap();
+        for name in ["z.yaml", "rules.d/b.yml", "rules.d/a.yaml", "rules.d/notes.txt", "rules.d/c.yaml.bak"] {
+            fs::write(path(name), name).unwrap();
+        }
+        let sources = read_sources(&[path("z.yaml"), path("rules.d")]).unwrap();
+        let texts: Vec<_> = sources.iter().map(|source| source.text.as_str()).collect();
+        assert_eq!(texts, ["z.yaml", "rules.d/a.yaml", "rules.d/b.yml"]);
+        assert!(sources[1].name.ends_with("rules.d/a.yaml"));
+    }
+
+    /// Scenario: a path that is not there, a file that is no text, nothing at all. Guarantees: each is an error that names
+    /// the path or says what to do.
+    #[test]
+    fn what_cannot_be_read_is_told() {
+        let directory = tempfile::tempdir().unwrap();
+        let missing = directory.path().join("none.yaml");
+        let error = read_sources(&[missing]).unwrap_err().to_string();
+        assert!(error.contains("none.yaml"), "{error}");
+        let binary = directory.path().join("binary.yaml");
+        fs::write(&binary, [0xff, 0xfe]).unwrap();
+        let error = read_sources(&[binary]).unwrap_err().to_string();
+        assert!(error.contains("binary.yaml:1:1") && error.contains("UTF-8"), "{error}");
+        assert!(matches!(read_sources(&[]), Err(RulesError::None)));
+    }
+}
