@@ -1,2 +1,48 @@
 //! The BPF programs, the layout of their records, and checked decoding of them.
+//!
+//! The kernel's half of Eyrie. `programs/` holds C programs, which `build.rs` compiles to one relocatable object
+//! ([`OBJECT`]): it fits any kernel with BTF that has the tracepoints of [`PROGRAMS`]. Loading and attaching it is the
+//! capture agent's work; this crate depends on nothing and does no I/O.
+//!
+//! # How data passes
+//!
+//! - **Into the kernel**: one value, [`Config`], in the array map [`CONFIG_MAP`]: which calls are recorded, limits, the
+//!   plan's generation. It may be written again at any time; the programs read it on every event. There are no other
+//!   settings, and no global variables.
+//! - **Out of it, live**: records in the ring [`EVENTS_MAP`], each of which [`decode`] turns into a [`Record`] that
+//!   borrows from it. The ring must be polled: its reader is woken only once it is a quarter full. Above three quarters
+//!   the programs refuse records that do not bear state.
+//! - **Out of it, on request**: the iterator `task_snapshot` yields records of kind [`Record::Task`] one after the other;
+//!   [`split_first`] cuts them apart. One reader at a time: it composes in a buffer that all readers share.
+//! - **About it**: per-CPU counters in [`COUNTERS_MAP`], indexed by [`Counter::index`], summed by [`Counts::sum`].
+//!
+//! # What it promises
+//!
+//! A record holds only bytes that were written for it. Nothing a record says makes [`decode`] panic or read elsewhere. A
+//! kind that this version does not know is an error of its own ([`DecodeError::UnknownKind`]), so that it can be counted
+//! and skipped. Ids of users and processes are those of the initial namespaces unless a field says otherwise.
+//!
+//! Not for: deciding what an event means. Paths are not normalised, addresses not formatted, and where an argument could
+//! not be read the record says so and goes out all the same.
 #![forbid(unsafe_code)]
+
+mod config;
+mod counters;
+mod decode;
+mod encode;
+mod layout;
+mod object;
+mod record;
+
+pub mod calls;
+
+pub use config::{CallSet, Config};
+pub use counters::{Counter, Counts, EventClass};
+pub use decode::{DecodeError, Split, decode, split_first};
+pub use encode::encode;
+pub use layout::{
+    Endpoint, FileInfo, Header, PART_BYTES, RECORD_BYTES_MAX, Reserved, exit_flag, file_flag, flag, kind,
+    task_flag,
+};
+pub use object::{Attach, CONFIG_MAP, COUNTERS_MAP, EVENTS_MAP, OBJECT, PROGRAMS, Program, SNAPSHOT_PROGRAM};
+pub use record::{Call, ChangeDirectory, Connect, Exec, Exit, FailedExec, Fork, Open, Record, Task};

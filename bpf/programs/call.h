@@ -1,0 +1,158 @@
+/* System calls, as they return: which of them is recorded, and by whom. The only program that runs on every call, so
+ * the first lines are what the host pays. */
+#ifndef EYRIE_CALL_H
+#define EYRIE_CALL_H
+
+#include "change_directory.h"
+#include "connect.h"
+#include "exec.h"
+#include "open.h"
+
+/* Results that no program ever sees: the kernel starts the call again, or turns them into EINTR. */
+enum { ERESTARTSYS = 512, ERESTART_RESTARTBLOCK = 516 };
+
+__noinline int on_any_call(u32 extra_flags)
+{
+	struct composer *composer = composer_of(SLOT_CALL);
+	struct task_struct *task = bpf_get_current_task_btf();
+
+	if (!composer)
+		return 0;
+	begin_call(composer, task, RECORD_CALL, sizeof(struct call_record), extra_flags);
+	__builtin_memcpy(composer->any_call.arguments, composer->call.arguments, sizeof(composer->call.arguments));
+	return submit(composer);
+}
+
+static __always_inline int on_native_call(u32 number, bool is_restarted, u32 state)
+{
+	switch (number) {
+	case NATIVE_OPEN:
+		return on_open(CALL_OPEN);
+	case NATIVE_CREAT:
+		return on_open(CALL_CREAT);
+	case NATIVE_OPENAT:
+		return on_open(CALL_OPENAT);
+	case NATIVE_OPENAT2:
+		return on_open(CALL_OPENAT2);
+	case NATIVE_CONNECT:
+		return on_connect(is_restarted ? FLAG_STARTED_ONLY : 0);
+	case NATIVE_CHDIR:
+		return on_change_directory(false);
+	case NATIVE_FCHDIR:
+		return on_change_directory(true);
+	case NATIVE_EXECVE:
+		return on_failed_exec(false);
+	case NATIVE_EXECVEAT:
+		return on_failed_exec(true);
+	}
+	return on_any_call(state);
+}
+
+/* connect by way of socketcall, which has its arguments in memory. */
+static __always_inline int on_socketcall(struct composer *composer, bool is_restarted, u32 state)
+{
+	u32 words[3] = {};
+
+	if ((u32)composer->call.arguments[0] != SYS_CONNECT)
+		return on_any_call(state);
+	bpf_probe_read_user(words, sizeof(words), (void *)(u64)(u32)composer->call.arguments[1]);
+	composer->call.arguments[0] = words[0];
+	composer->call.arguments[1] = words[1];
+	composer->call.arguments[2] = words[2];
+	return on_connect(is_restarted ? FLAG_STARTED_ONLY : 0);
+}
+
+static __always_inline int on_compat_call(struct composer *composer, u32 number, bool is_restarted, u32 state)
+{
+	switch (number) {
+	case COMPAT_OPEN:
+		return on_open(CALL_OPEN);
+	case COMPAT_CREAT:
+		return on_open(CALL_CREAT);
+	case COMPAT_OPENAT:
+		return on_open(CALL_OPENAT);
+	case COMPAT_OPENAT2:
+		return on_open(CALL_OPENAT2);
+	case COMPAT_CONNECT:
+		return on_connect(is_restarted ? FLAG_STARTED_ONLY : 0);
+	case COMPAT_SOCKETCALL:
+		return on_socketcall(composer, is_restarted, state);
+	case COMPAT_CHDIR:
+		return on_change_directory(false);
+	case COMPAT_FCHDIR:
+		return on_change_directory(true);
+	case COMPAT_EXECVE:
+		return on_failed_exec(false);
+	case COMPAT_EXECVEAT:
+		return on_failed_exec(true);
+	}
+	return on_any_call(state);
+}
+
+static __always_inline bool is_exec(u32 number, bool compat)
+{
+	if (compat)
+		return number == COMPAT_EXECVE || number == COMPAT_EXECVEAT;
+	return number == NATIVE_EXECVE || number == NATIVE_EXECVEAT;
+}
+
+/* Calls that go on, or have had their effect, although they are interrupted: to connect is one. */
+static __always_inline bool is_connect(u32 number, bool compat)
+{
+	if (compat)
+		return number == COMPAT_CONNECT || number == COMPAT_SOCKETCALL;
+	return number == NATIVE_CONNECT;
+}
+
+static __always_inline bool has_bit(const u64 *bitmap, u32 number)
+{
+	return bitmap[(number >> 6) & (CALL_BITMAP_WORDS - 1)] >> (number & 63) & 1;
+}
+
+SEC("tp_btf/sys_exit")
+int system_call(u64 *context)
+{
+	struct pt_regs *regs = (void *)context[0];
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct config *configured = configuration();
+	s64 number = call_number(regs), result = context[1];
+	bool compat = is_compat(task), is_restarted;
+	struct composer *composer;
+	u32 flags = FLAG_HAS_CALL, state;
+
+	if (!configured)
+		return 0;
+#if defined(__TARGET_ARCH_x86)
+	if (!compat && number > 0 && number & X32_BIT) {
+		number &= ~(s64)X32_BIT;
+		flags |= FLAG_X32;
+	}
+#endif
+	if (number < 0 || number >= CALL_BITMAP_WORDS * 64)
+		return 0;
+	if (!has_bit(compat ? configured->compat_calls : configured->calls, number))
+		return 0;
+	if ((u32)task->tgid == configured->own_tgid)
+		return 0;
+	/* exec that succeeded has a tracepoint of its own; here its arguments are gone. */
+	if (result >= 0 && is_exec(number, compat))
+		return 0;
+	is_restarted = result <= -ERESTARTSYS && result >= -ERESTART_RESTARTBLOCK;
+	if (is_restarted && !is_connect(number, compat))
+		return 0;
+	composer = composer_of(SLOT_CALL);
+	if (!composer)
+		return 0;
+	composer->call.number = number;
+	composer->call.result = result;
+	composer->call.flags = flags | (compat ? FLAG_COMPAT32 : 0);
+	call_arguments(regs, compat, composer->call.arguments);
+	state = has_bit(compat ? configured->compat_state_calls : configured->state_calls, number)
+			? FLAG_STATE_BEARING
+			: 0;
+	if (compat)
+		return on_compat_call(composer, number, is_restarted, state);
+	return on_native_call(number, is_restarted, state);
+}
+
+#endif

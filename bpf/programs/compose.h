@@ -1,0 +1,132 @@
+/* Composing a record: its parts one after the other into a buffer, then into the ring. */
+#ifndef EYRIE_COMPOSE_H
+#define EYRIE_COMPOSE_H
+
+#include "counters.h"
+
+/* Where the next part goes, or NULL if the buffer is full. */
+static __always_inline u8 *next_part(struct composer *composer, u32 *offset)
+{
+	u32 at = composer->length;
+
+	forget(at);
+	if (at > RECORD_BYTES_MAX - PART_BYTES)
+		return NULL;
+	*offset = at;
+	return composer->bytes + at;
+}
+
+static __always_inline void end_part(struct composer *composer, struct span *span, u32 offset, u32 length)
+{
+	span->offset = offset;
+	span->length = length;
+	composer->length = offset + length;
+}
+
+/* A string of the program's, without its NUL. False if it could not be read. */
+static __always_inline bool put_user_string(struct composer *composer, struct span *span, u64 address, bool *is_cut)
+{
+	u32 offset;
+	u8 *part = next_part(composer, &offset);
+	long size;
+
+	if (!part)
+		return false;
+	size = bpf_probe_read_user_str(part, PART_BYTES, (void *)address);
+	if (size <= 0)
+		return false;
+	*is_cut = size == PART_BYTES;
+	end_part(composer, span, offset, (u32)size - 1);
+	return true;
+}
+
+static __always_inline void put_kernel_string(struct composer *composer, struct span *span, const char *address)
+{
+	u32 offset;
+	u8 *part = next_part(composer, &offset);
+	long size;
+
+	if (!part)
+		return;
+	size = bpf_probe_read_kernel_str(part, PART_BYTES, address);
+	if (size > 0)
+		end_part(composer, span, offset, (u32)size - 1);
+}
+
+static __always_inline void put_kernel_bytes(struct composer *composer, struct span *span, const void *address,
+					     u32 size)
+{
+	u32 offset;
+	u8 *part = next_part(composer, &offset);
+
+	if (!part)
+		return;
+	forget(size);
+	if (size > PART_BYTES)
+		size = PART_BYTES;
+	if (bpf_probe_read_kernel(part, size, address) == 0)
+		end_part(composer, span, offset, size);
+}
+
+/* Bytes of the program's memory. Where not all of them are resident, those up to the end of the first page. False if
+ * not even these can be read. */
+static __always_inline bool put_user_bytes(struct composer *composer, struct span *span, u64 address, u32 size)
+{
+	u32 offset;
+	u8 *part = next_part(composer, &offset);
+
+	if (!part)
+		return false;
+	forget(size);
+	if (size > PART_BYTES)
+		size = PART_BYTES;
+	if (bpf_probe_read_user(part, size, (void *)address) != 0) {
+		u32 to_page_end = 4096 - (address & 4095);
+
+		if (to_page_end < size)
+			size = to_page_end;
+		forget(size);
+		if (size > PART_BYTES)
+			size = PART_BYTES;
+		if (bpf_probe_read_user(part, size, (void *)address) != 0)
+			return false;
+	}
+	end_part(composer, span, offset, size);
+	return true;
+}
+
+enum record_flag_group {
+	FLAGS_OF_FAULTS = FLAG_REQUESTED_UNREADABLE | FLAG_ARGUMENTS_UNREADABLE | FLAG_ENVIRONMENT_UNREADABLE,
+};
+
+/* Hands the record over. The reader polls, because a wake-up costs more than everything else here; it is woken only
+ * when the ring is filling faster than it polls. The last quarter is kept for records that bear state. */
+static __noinline int submit(struct composer *composer)
+{
+	u32 length = composer->length;
+	bool state_bearing = composer->header.flags & FLAG_STATE_BEARING;
+	u64 waiting = bpf_ringbuf_query(&events, BPF_RB_AVAIL_DATA);
+	u64 capacity = bpf_ringbuf_query(&events, BPF_RB_RING_SIZE);
+	u64 wakeup = waiting > capacity / 4 ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP;
+
+	if (!state_bearing && waiting > capacity / 4 * 3) {
+		count_loss(state_bearing, COUNTER_LOST_REFUSED);
+		return 0;
+	}
+	forget(length);
+	if (length < sizeof(struct record_header) || length > RECORD_BYTES_MAX) {
+		count_loss(state_bearing, COUNTER_LOST_BUG);
+		return 0;
+	}
+	composer->header.size = length;
+	if (bpf_ringbuf_output(&events, composer->bytes, length, wakeup) != 0) {
+		count_loss(state_bearing, COUNTER_LOST_FULL);
+		return 0;
+	}
+	count(state_bearing, COUNTER_PRODUCED);
+	if (composer->header.flags & FLAGS_OF_FAULTS)
+		count(state_bearing, COUNTER_FAULT);
+	return 0;
+}
+
+#endif

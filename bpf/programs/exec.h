@@ -1,0 +1,114 @@
+/* exec: what a process became, or what it tried to become. */
+#ifndef EYRIE_EXEC_H
+#define EYRIE_EXEC_H
+
+#include "file.h"
+
+/* Appends a stretch of the task's memory. */
+static __always_inline void put_strings(struct composer *composer, struct span *span, u64 start, u64 end, u32 limit,
+					u32 truncated, u32 unreadable)
+{
+	u64 size = end - start;
+
+	if (end <= start)
+		return;
+	if (limit > PART_BYTES)
+		limit = PART_BYTES;
+	if (size > limit) {
+		size = limit;
+		composer->header.flags |= truncated;
+	}
+	if (!put_user_bytes(composer, span, start, size))
+		composer->header.flags |= unreadable;
+	else if (span->length < size)
+		composer->header.flags |= truncated;
+}
+
+__noinline int put_exec_memory(void)
+{
+	struct composer *composer = composer_of(SLOT_LIFE);
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct config *configured = configuration();
+	struct exec_record *exec;
+	struct mm_struct *memory = task->mm;
+
+	if (!composer || !configured || !memory)
+		return 0;
+	exec = &composer->exec;
+	put_strings(composer, &exec->arguments, memory->arg_start, memory->arg_end, configured->max_argument_bytes,
+		    FLAG_ARGUMENTS_TRUNCATED, FLAG_ARGUMENTS_UNREADABLE);
+	put_strings(composer, &exec->environment, memory->env_start, memory->env_end,
+		    configured->max_environment_bytes, FLAG_ENVIRONMENT_TRUNCATED, FLAG_ENVIRONMENT_UNREADABLE);
+	exec->virtual_memory_pages = memory->total_vm;
+	return 0;
+}
+
+__noinline int put_exec_files(void)
+{
+	struct composer *composer = composer_of(SLOT_LIFE);
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct exec_record *exec;
+	struct mm_struct *memory = task->mm;
+	struct file *file;
+
+	if (!composer || !memory)
+		return 0;
+	exec = &composer->exec;
+	file = memory->exe_file;
+	if (file) {
+		put_file(&exec->executable, file);
+		put_file_path(composer, SLOT_LIFE, task, file, &exec->executable, &exec->executable_path);
+	}
+	put_working_directory(composer, SLOT_LIFE, task, &exec->working_directory, FLAG_WORKING_DIRECTORY_TRUNCATED);
+	put_root_directory(composer, SLOT_LIFE, task, &exec->root_directory);
+	return 0;
+}
+
+SEC("tp_btf/sched_process_exec")
+int process_exec(u64 *context)
+{
+	struct task_struct *task = (void *)context[0];
+	struct linux_binprm *binary = (void *)context[2];
+	struct composer *composer = composer_of(SLOT_LIFE);
+	struct exec_record *exec;
+
+	if (!composer)
+		return 0;
+	exec = &composer->exec;
+	begin(composer, task, RECORD_EXEC, sizeof(*exec), FLAG_STATE_BEARING);
+	exec->old_tid = (u32)context[1];
+	exec->argument_count = binary->argc;
+	exec->environment_count = binary->envc;
+	exec->open_files_limit = task->signal->rlim[RLIMIT_NOFILE].rlim_cur;
+	exec->major_faults = task->maj_flt;
+	exec->minor_faults = task->min_flt;
+	put_kernel_string(composer, &exec->requested, binary->filename);
+	if (binary->interp == binary->filename)
+		exec->interpreter = exec->requested;
+	else
+		put_kernel_string(composer, &exec->interpreter, binary->interp);
+	put_exec_memory();
+	put_exec_files();
+	return submit(composer);
+}
+
+__noinline int on_failed_exec(u32 has_directory)
+{
+	struct composer *composer = composer_of(SLOT_CALL);
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct failed_exec_record *exec;
+	u64 address;
+
+	if (!composer)
+		return 0;
+	exec = &composer->failed_exec;
+	begin_call(composer, task, RECORD_FAILED_EXEC, sizeof(*exec), 0);
+	exec->directory_fd = has_directory ? (s32)composer->call.arguments[0] : AT_FDCWD;
+	exec->flags = has_directory ? composer->call.arguments[4] : 0;
+	address = has_directory ? composer->call.arguments[1] : composer->call.arguments[0];
+	if (put_requested_path(composer, &exec->requested, address))
+		put_base(composer, SLOT_CALL, task, exec->directory_fd, &exec->base);
+	return submit(composer);
+}
+
+#endif

@@ -1,0 +1,9 @@
+/* The one object that the capture agent loads. One translation unit, as BPF objects are not linked. */
+#include "call.h"
+#include "exec.h"
+#include "life.h"
+#include "snapshot.h"
+
+/* The kernel lets only programs under a licence compatible with the GPL call the helpers that read memory. These
+ * programs are offered under both; Eyrie itself is under Apache-2.0 and talks to them through maps. */
+char license_text[] SEC("license") = "Dual MIT/GPL";

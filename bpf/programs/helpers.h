@@ -1,0 +1,82 @@
+/* The few things that libbpf's headers would give us, so that a build needs nothing but clang. */
+#ifndef EYRIE_HELPERS_H
+#define EYRIE_HELPERS_H
+
+typedef unsigned char u8;
+typedef unsigned short u16;
+typedef unsigned int u32;
+typedef unsigned long long u64;
+typedef signed int s32;
+typedef signed long long s64;
+typedef _Bool bool;
+
+#define true 1
+#define false 0
+#define NULL ((void *)0)
+
+#define SEC(name) __attribute__((section(name), used))
+#define __always_inline inline __attribute__((always_inline))
+/* A function of its own for the verifier: with external linkage it is verified once, whoever calls it. */
+#define __noinline __attribute__((noinline))
+
+#define static_assert _Static_assert
+#define offset_of(type, member) __builtin_offsetof(type, member)
+
+/* Makes clang forget what it derived about a number, so that the check before an access stays where the verifier
+ * sees it. */
+#define forget(number) asm volatile("" : "+r"(number))
+
+/* Map definitions: the loader reads the types' sizes from BTF. */
+#define map_int(name, value) int (*name)[value]
+#define map_type(name, type) typeof(type) *name
+
+enum bpf_map_type_number {
+	BPF_MAP_TYPE_ARRAY = 2,
+	BPF_MAP_TYPE_PERCPU_ARRAY = 6,
+	BPF_MAP_TYPE_RINGBUF = 27,
+};
+
+enum bpf_ringbuf_flag {
+	BPF_RB_NO_WAKEUP = 1,
+	BPF_RB_FORCE_WAKEUP = 2,
+};
+
+enum bpf_ringbuf_query_flag {
+	BPF_RB_AVAIL_DATA = 0,
+	BPF_RB_RING_SIZE = 1,
+};
+
+struct seq_file;
+struct task_struct;
+
+/* Numbers from include/uapi/linux/bpf.h, which never change. */
+static void *(*bpf_map_lookup_elem)(void *map, const void *key) = (void *)1;
+static u32 (*bpf_get_smp_processor_id)(void) = (void *)8;
+static long (*bpf_probe_read_user)(void *to, u32 size, const void *from) = (void *)112;
+static long (*bpf_probe_read_kernel)(void *to, u32 size, const void *from) = (void *)113;
+static long (*bpf_probe_read_user_str)(void *to, u32 size, const void *from) = (void *)114;
+static long (*bpf_probe_read_kernel_str)(void *to, u32 size, const void *from) = (void *)115;
+static u64 (*bpf_ktime_get_boot_ns)(void) = (void *)125;
+static long (*bpf_seq_write)(struct seq_file *file, const void *from, u32 size) = (void *)127;
+static long (*bpf_ringbuf_output)(void *ring, void *from, u64 size, u64 flags) = (void *)130;
+static u64 (*bpf_ringbuf_query)(void *ring, u64 flags) = (void *)134;
+static struct task_struct *(*bpf_get_current_task_btf)(void) = (void *)158;
+static long (*bpf_copy_from_user_task)(void *to, u32 size, const void *from, struct task_struct *task,
+				       u64 flags) = (void *)191;
+
+/* Whether the running kernel's structure has this field; a constant once the program is loaded. */
+#define field_exists(field) __builtin_preserve_field_info(field, 2)
+/* Size of a type in the running kernel; the argument is of the type. */
+#define kernel_size_of(type) __builtin_preserve_type_info(*(typeof(type) *)0, 1)
+
+/* A field of a structure that the verifier does not know as such (reached through a plain number). Zero where the
+ * memory cannot be read. */
+#define read_kernel(field)                                                     \
+	({                                                                     \
+		typeof(field) value_;                                          \
+		__builtin_memset(&value_, 0, sizeof(value_));                  \
+		bpf_probe_read_kernel(&value_, sizeof(value_), &(field));      \
+		value_;                                                        \
+	})
+
+#endif

@@ -1,0 +1,302 @@
+/* What the programs and user space agree on: records, configuration and counters. `src/layout/` has the other side,
+ * and `tests/layout.rs` holds both together, field by field and value by value.
+ *
+ * Records are in the machine's own byte order. No structure has padding. A record is its fixed part followed by parts
+ * of variable length; a span says where such a part lies. */
+#ifndef EYRIE_LAYOUT_H
+#define EYRIE_LAYOUT_H
+
+#include "helpers.h"
+
+/* 1 to 15: lives of processes. 16 to 63: files. 64 to 95: sockets. 96 to 127: attributes of processes. 128 to 143:
+ * snapshots. 144: any other call. Up to 0x7fff: to come. Above: experiments, never released. */
+enum record_kind {
+	RECORD_FORK = 1,
+	RECORD_EXEC = 2,
+	RECORD_EXIT = 3,
+	RECORD_FAILED_EXEC = 4,
+	RECORD_OPEN = 16,
+	RECORD_CONNECT = 64,
+	RECORD_CHANGE_DIRECTORY = 96,
+	RECORD_TASK = 128,
+	RECORD_CALL = 144,
+};
+
+enum record_flag {
+	/* The engine's picture of processes depends on it. */
+	FLAG_STATE_BEARING = 1 << 0,
+	/* `call_number` and `call_result` are set. */
+	FLAG_HAS_CALL = 1 << 1,
+	/* The number is in the numbering of 32-bit calls. */
+	FLAG_COMPAT32 = 1 << 2,
+	/* An x32 call; the number is that of the x86-64 call. */
+	FLAG_X32 = 1 << 3,
+	FLAG_KERNEL_THREAD = 1 << 4,
+	/* The plan's filters would have dropped it. */
+	FLAG_FILTER_MARKED = 1 << 5,
+	/* The call had not ended: its result is not known. */
+	FLAG_STARTED_ONLY = 1 << 6,
+
+	/* The path or address asked for could not be read from the program's memory. */
+	FLAG_REQUESTED_UNREADABLE = 1 << 8,
+	FLAG_REQUESTED_TRUNCATED = 1 << 9,
+	/* The directory that a relative path starts from is not known (a descriptor that is not open). */
+	FLAG_BASE_UNKNOWN = 1 << 10,
+	/* The beginning of `base` is missing. */
+	FLAG_BASE_TRUNCATED = 1 << 11,
+	FLAG_ARGUMENTS_TRUNCATED = 1 << 12,
+	FLAG_ARGUMENTS_UNREADABLE = 1 << 13,
+	FLAG_ENVIRONMENT_TRUNCATED = 1 << 14,
+	FLAG_ENVIRONMENT_UNREADABLE = 1 << 15,
+	/* The beginning of `working_directory` is missing. */
+	FLAG_WORKING_DIRECTORY_TRUNCATED = 1 << 16,
+	FLAG_ROOT_DIRECTORY_TRUNCATED = 1 << 17,
+};
+
+/* Head of every record: whose it is, when, and which call. */
+struct record_header {
+	u32 size; /* of the whole record */
+	u16 kind;
+	u16 reserved;
+	u32 flags;
+	u32 cpu;
+	u64 boot_ns;
+	u64 plan_generation;
+	u64 leader_start_boot_ns;
+	u64 cgroup_id;
+	u64 cap_effective;
+	u64 cap_permitted;
+	u64 cap_inheritable;
+	s64 call_result;
+	u32 call_number;
+	u32 tgid;
+	u32 tid;
+	u32 parent_tgid;
+	u32 uid;
+	u32 gid;
+	u32 effective_uid;
+	u32 effective_gid;
+	u32 login_uid;
+	u32 audit_session_id;
+	u32 session_id;
+	u32 process_group_id;
+	u32 tty;
+	u32 namespace_tgid;
+	u32 namespace_tid;
+	u32 namespace_session_id;
+	u32 namespace_process_group_id;
+	u32 pid_namespace;
+	u32 mount_namespace;
+	u32 reserved_word;
+	char comm[16];
+};
+
+/* Offset from the start of the record. Nothing is there where the length is zero. */
+struct span {
+	u32 offset;
+	u32 length;
+};
+
+enum file_flag {
+	FILE_KNOWN = 1 << 0,
+	FILE_MEMFD = 1 << 1,
+	FILE_DELETED = 1 << 2,
+	FILE_CREATED = 1 << 3,
+	FILE_UPPER_LAYER = 1 << 4,
+	FILE_LOWER_LAYER = 1 << 5,
+	/* The beginning of its path is missing. */
+	FILE_PATH_TRUNCATED = 1 << 6,
+	/* Its path does not lead to the process's root: it begins at the top of the mounts instead. */
+	FILE_PATH_UNREACHABLE = 1 << 7,
+};
+
+struct file_info {
+	u64 inode;
+	u64 device; /* major << 20 | minor */
+	u64 change_time_ns;
+	u64 modify_time_ns;
+	u32 mode;
+	u32 uid;
+	u32 gid;
+	u32 flags;
+};
+
+/* One end of an internet socket. */
+struct endpoint {
+	u8 address[16]; /* network order; the first four bytes for IPv4 */
+	u32 scope_id;	/* the interface that the socket is bound to, or 0 */
+	u16 port;
+	u16 reserved;
+};
+
+struct fork_record {
+	struct record_header header;
+	u64 clone_flags;
+	u64 child_start_boot_ns;	/* of the child's thread group leader */
+	u64 child_thread_start_boot_ns;
+	u64 child_cgroup_id;
+	u64 pid_namespace_start_boot_ns;
+	u32 child_tgid;
+	u32 child_tid;
+	u32 child_parent_tgid;
+	u32 child_namespace_tgid;
+	u32 child_namespace_tid;
+	u32 child_pid_namespace;
+	char child_comm[16];
+};
+
+struct exec_record {
+	struct record_header header;
+	struct file_info executable;
+	u64 open_files_limit;
+	u64 virtual_memory_pages;
+	u64 major_faults;
+	u64 minor_faults;
+	u32 old_tid;
+	u32 argument_count;
+	u32 environment_count;
+	u32 reserved;
+	struct span requested;	 /* as given to exec; /dev/fd/N/… where a descriptor was given */
+	struct span interpreter; /* what was loaded instead of a script, else as `requested` */
+	struct span arguments;	 /* each ended by NUL */
+	struct span environment; /* each ended by NUL */
+	struct span executable_path;
+	struct span working_directory;
+	struct span root_directory; /* empty where it is the root of the mount namespace */
+};
+
+struct failed_exec_record {
+	struct record_header header;
+	s32 directory_fd;
+	u32 flags; /* AT_* of execveat */
+	struct span requested;
+	struct span base;
+};
+
+enum exit_flag {
+	/* No thread of the process is left. */
+	EXIT_PROCESS_END = 1 << 0,
+	EXIT_HAS_CHILDREN = 1 << 1,
+};
+
+struct exit_record {
+	struct record_header header;
+	u64 thread_start_boot_ns;
+	u32 status; /* as wait(2) has it: exit status << 8, or signal | 0x80 if core was dumped */
+	u32 flags;
+	u32 reaper_tgid; /* who inherits its children: 0 if not known */
+	u32 reserved;
+};
+
+struct open_record {
+	struct record_header header;
+	struct file_info file;
+	u64 resolve; /* RESOLVE_* of openat2 */
+	u32 flags;   /* O_* */
+	u32 mode;    /* as asked for */
+	s32 directory_fd;
+	s32 fd; /* or the negative errno */
+	struct span requested;
+	struct span base;
+	struct span resolved;
+};
+
+struct connect_record {
+	struct record_header header;
+	u64 inode;
+	s32 fd;
+	u16 family; /* 0: the descriptor is no socket */
+	u16 type;
+	u16 protocol;
+	u16 state; /* TCP_* */
+	u32 reserved;
+	struct endpoint local;
+	struct endpoint remote;
+	struct span requested;	 /* struct sockaddr as the program gave it */
+	struct span local_name;	 /* sun_path of a Unix socket */
+	struct span remote_name; /* of its peer */
+};
+
+struct change_directory_record {
+	struct record_header header;
+	s32 directory_fd; /* of fchdir, else AT_FDCWD */
+	u32 reserved;
+	struct span requested;
+	struct span base; /* only where the call failed: afterwards the old directory is gone */
+	struct span working_directory; /* as it is now */
+};
+
+struct call_record {
+	struct record_header header;
+	u64 arguments[6];
+};
+
+enum task_flag {
+	TASK_CHILD_SUBREAPER = 1 << 0,
+	/* The main thread has ended; others may still run. */
+	TASK_ENDED = 1 << 1,
+};
+
+/* A thread as it is now. Spans and `executable` are set for main threads only. */
+struct task_record {
+	struct record_header header;
+	struct file_info executable;
+	u64 thread_start_boot_ns;
+	u64 pid_namespace_start_boot_ns;
+	u64 open_files_limit;
+	u32 flags;
+	u32 reserved;
+	struct span arguments;
+	struct span environment;
+	struct span executable_path;
+	struct span working_directory;
+	struct span root_directory;
+};
+
+enum limit {
+	CALL_BITMAP_WORDS = 8,
+	/* Longest variable part. A path of the kernel is at most PATH_MAX, which is this. */
+	PART_BYTES = 4096,
+	PARTS_MAX = 7,
+	FIXED_BYTES_MAX = 512,
+	RECORD_BYTES_MAX = 512 + 7 * 4096,
+	SOCKET_ADDRESS_BYTES_MAX = 128,
+};
+
+/* The one entry of the map `config`. */
+struct config {
+	u64 plan_generation;
+	/* Changed by user space when it has read the counters: first-loss times start anew. */
+	u64 loss_epoch;
+	/* Process whose system calls are not recorded (the agent); 0 for none. */
+	u32 own_tgid;
+	u32 max_argument_bytes;
+	u32 max_environment_bytes;
+	u32 reserved;
+	/* A bit for each call number: what is recorded, and what of it bears state. */
+	u64 calls[CALL_BITMAP_WORDS];
+	u64 compat_calls[CALL_BITMAP_WORDS];
+	u64 state_calls[CALL_BITMAP_WORDS];
+	u64 compat_state_calls[CALL_BITMAP_WORDS];
+};
+
+/* Index into the map `counters`: one of these, plus COUNTERS_PER_CLASS for state-bearing records. */
+enum counter {
+	COUNTER_PRODUCED = 0,
+	/* The ring had no room. */
+	COUNTER_LOST_FULL = 1,
+	/* The ring was above three quarters, and what is left of it is for state-bearing records. */
+	COUNTER_LOST_REFUSED = 2,
+	/* Our own mistake: a record that does not fit its buffer. */
+	COUNTER_LOST_BUG = 3,
+	/* Not a loss: records of which a part could not be read from memory. */
+	COUNTER_FAULT = 4,
+	/* Boot times of the first loss since `loss_epoch` changed and of the last one, and the epoch of the first. */
+	COUNTER_FIRST_LOSS_NS = 5,
+	COUNTER_LAST_LOSS_NS = 6,
+	COUNTER_LOSS_EPOCH = 7,
+	COUNTERS_PER_CLASS = 8,
+	COUNTERS = 16,
+};
+
+#endif

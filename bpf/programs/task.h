@@ -1,0 +1,152 @@
+/* The head of a record: what the kernel knows of a thread, mostly by direct loads. */
+#ifndef EYRIE_TASK_H
+#define EYRIE_TASK_H
+
+#include "calls.h"
+#include "compose.h"
+
+static __always_inline u64 start_boot_ns(struct task_struct *task)
+{
+	if (field_exists(task->start_boottime))
+		return task->start_boottime;
+	return ((struct task_struct___real_start_time *)task)->real_start_time;
+}
+
+static __always_inline struct pid_namespace *pid_namespace_of(struct pid *pid, u32 *level)
+{
+	struct upid *number;
+
+	*level = pid->level;
+	/* The index varies, which neither relocation nor verifier can follow: hence by hand. */
+	number = (struct upid *)((u64)&pid->numbers[0] + (u64)(*level & 31) * kernel_size_of(struct upid));
+	return read_kernel(number->ns);
+}
+
+/* What `pid` is called in a namespace; 0 if it is not in there. */
+static __always_inline u32 number_in(struct pid *pid, struct pid_namespace *namespace, u32 level)
+{
+	struct upid *number;
+
+	if (pid->level < level)
+		return 0;
+	number = (struct upid *)((u64)&pid->numbers[0] + (u64)(level & 31) * kernel_size_of(struct upid));
+	return read_kernel(number->ns) == namespace ? read_kernel(number->nr) : 0;
+}
+
+static __always_inline void put_credentials(struct record_header *header, struct task_struct *task)
+{
+	const struct cred *cred = task->real_cred;
+
+	header->uid = cred->uid.val;
+	header->gid = cred->gid.val;
+	header->effective_uid = cred->euid.val;
+	header->effective_gid = cred->egid.val;
+	if (field_exists(cred->cap_effective.val)) {
+		header->cap_effective = cred->cap_effective.val;
+		header->cap_permitted = cred->cap_permitted.val;
+		header->cap_inheritable = cred->cap_inheritable.val;
+	} else {
+		const struct cred___words *words = (const void *)cred;
+
+		header->cap_effective = words->cap_effective.cap[0] | (u64)words->cap_effective.cap[1] << 32;
+		header->cap_permitted = words->cap_permitted.cap[0] | (u64)words->cap_permitted.cap[1] << 32;
+		header->cap_inheritable = words->cap_inheritable.cap[0] | (u64)words->cap_inheritable.cap[1] << 32;
+	}
+	/* Kernels without audit have neither. */
+	header->login_uid = field_exists(task->loginuid) ? task->loginuid.val : 0xffffffff;
+	header->audit_session_id = field_exists(task->sessionid) ? task->sessionid : 0xffffffff;
+}
+
+/* As stat(2) and /proc/PID/stat encode it: major << 8 | minor up to 255. */
+static __always_inline u32 tty_of(struct signal_struct *signal)
+{
+	struct tty_struct *tty = signal->tty;
+	u32 minor;
+
+	if (!tty)
+		return 0;
+	minor = tty->driver->minor_start + tty->index;
+	return (minor & 0xff) | (u32)tty->driver->major << 8 | (minor & ~0xffU) << 12;
+}
+
+static __always_inline void put_ids(struct record_header *header, struct task_struct *task)
+{
+	struct signal_struct *signal = task->signal;
+	struct pid *session = signal->pids[PIDTYPE_SID];
+	struct pid *group = signal->pids[PIDTYPE_PGID];
+	struct task_struct *leader = task->group_leader;
+	struct pid *own = task->thread_pid;
+	struct pid_namespace *namespace;
+	u32 level;
+
+	header->tgid = task->tgid;
+	header->tid = task->pid;
+	header->parent_tgid = task->real_parent->tgid;
+	header->leader_start_boot_ns = start_boot_ns(leader);
+	header->session_id = session->numbers[0].nr;
+	header->process_group_id = group->numbers[0].nr;
+	header->tty = tty_of(signal);
+	namespace = pid_namespace_of(own, &level);
+	header->pid_namespace = read_kernel(namespace->ns.inum);
+	if (level == 0) {
+		header->namespace_tgid = header->tgid;
+		header->namespace_tid = header->tid;
+		header->namespace_session_id = header->session_id;
+		header->namespace_process_group_id = header->process_group_id;
+		return;
+	}
+	header->namespace_tgid = number_in(leader->thread_pid, namespace, level);
+	header->namespace_tid = number_in(own, namespace, level);
+	header->namespace_session_id = number_in(session, namespace, level);
+	header->namespace_process_group_id = number_in(group, namespace, level);
+}
+
+/* Boot time of the init of the task's pid namespace. */
+static __always_inline u64 pid_namespace_start(struct task_struct *task)
+{
+	u32 level;
+	struct pid_namespace *namespace = pid_namespace_of(task->thread_pid, &level);
+	struct task_struct *init = read_kernel(namespace->child_reaper);
+
+	if (field_exists(init->start_boottime))
+		return read_kernel(init->start_boottime);
+	return read_kernel(((struct task_struct___real_start_time *)init)->real_start_time);
+}
+
+static __always_inline void put_name(char *to, struct task_struct *task)
+{
+	bpf_probe_read_kernel(to, 16, &task->comm);
+}
+
+/* Begins a record about `task`. `size` is that of the record's structure, and everything in it but the head is zero
+ * afterwards. */
+static __always_inline void begin(struct composer *composer, struct task_struct *task, enum record_kind kind,
+				  u32 size, u32 flags)
+{
+	struct record_header *header = &composer->header;
+	struct config *configured = configuration();
+
+	__builtin_memset(composer->bytes, 0, size);
+	composer->length = size;
+	header->kind = kind;
+	header->flags = flags | (task->flags & PF_KTHREAD ? FLAG_KERNEL_THREAD : 0);
+	header->cpu = bpf_get_smp_processor_id();
+	header->boot_ns = bpf_ktime_get_boot_ns();
+	header->plan_generation = configured ? configured->plan_generation : 0;
+	header->cgroup_id = task->cgroups->dfl_cgrp->kn->id;
+	header->mount_namespace = task->nsproxy->mnt_ns->ns.inum;
+	put_ids(header, task);
+	put_credentials(header, task);
+	put_name(header->comm, task);
+}
+
+/* Begins a record about a call of the current thread. */
+static __always_inline void begin_call(struct composer *composer, struct task_struct *task, enum record_kind kind,
+				       u32 size, u32 flags)
+{
+	begin(composer, task, kind, size, composer->call.flags | flags);
+	composer->header.call_number = composer->call.number;
+	composer->header.call_result = composer->call.result;
+}
+
+#endif

@@ -1,0 +1,127 @@
+use crate::layout::CALL_BITMAP_WORDS;
+
+/// Settings of the programs: the one value of the map [`CONFIG_MAP`](crate::CONFIG_MAP).
+///
+/// Before it is first written the map is all zero: forks, executions and exits are recorded without arguments, and no
+/// system call is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// Put into every record.
+    pub plan_generation: u64,
+    /// To be changed after the counters were read, so that the next loss is a first one again. See
+    /// [`Counts`](crate::Counts).
+    pub loss_epoch: u64,
+    /// Process (in the initial pid namespace) whose system calls are not recorded: the agent itself, which would
+    /// otherwise hear its own echo. Its forks, executions and exits are. 0 for none.
+    pub own_tgid: u32,
+    /// How much of the arguments is read at exec; at most [`PART_BYTES`](crate::PART_BYTES).
+    pub max_argument_bytes: u32,
+    /// How much of the environment is read at exec; at most [`PART_BYTES`](crate::PART_BYTES).
+    pub max_environment_bytes: u32,
+    /// Native calls that are recorded.
+    pub calls: CallSet,
+    /// 32-bit calls of a 64-bit kernel that are recorded, in their own numbering.
+    pub compat_calls: CallSet,
+    /// Native calls whose [`Call`](crate::Call) record bears state. Calls that have a record of their own know by
+    /// themselves.
+    pub state_calls: CallSet,
+    /// The same for 32-bit calls.
+    pub compat_state_calls: CallSet,
+}
+
+/// A set of system calls by number.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CallSet([u64; CALL_BITMAP_WORDS]);
+
+// === impl Config ===
+
+impl Config {
+    /// Size of the map's value.
+    pub const BYTES: usize = 40 + 4 * CALL_BITMAP_WORDS * size_of::<u64>();
+
+    /// The value as the programs read it: `struct config` of `programs/layout.h`, in the machine's byte order.
+    pub fn encode(&self) -> [u8; Self::BYTES] {
+        let mut bytes = [0; Self::BYTES];
+        let mut rest = &mut bytes[..];
+        put(&mut rest, &self.plan_generation.to_ne_bytes());
+        put(&mut rest, &self.loss_epoch.to_ne_bytes());
+        put(&mut rest, &self.own_tgid.to_ne_bytes());
+        put(&mut rest, &self.max_argument_bytes.to_ne_bytes());
+        put(&mut rest, &self.max_environment_bytes.to_ne_bytes());
+        put(&mut rest, &[0; 4]);
+        for calls in [&self.calls, &self.compat_calls, &self.state_calls, &self.compat_state_calls] {
+            for word in calls.0 {
+                put(&mut rest, &word.to_ne_bytes());
+            }
+        }
+        bytes
+    }
+}
+
+/// Every call that has a record of its own, and limits of 4 KiB.
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            plan_generation: 0,
+            loss_epoch: 0,
+            own_tgid: 0,
+            max_argument_bytes: crate::PART_BYTES,
+            max_environment_bytes: crate::PART_BYTES,
+            calls: crate::calls::NATIVE.iter().map(|call| call.number).collect(),
+            compat_calls: crate::calls::COMPAT.iter().map(|call| call.number).collect(),
+            state_calls: CallSet::default(),
+            compat_state_calls: CallSet::default(),
+        }
+    }
+}
+
+/// Moves `bytes` to the front of `rest`, and `rest` behind them. `Config::BYTES` is what it all takes, or
+/// the test of the encoder fails.
+fn put(rest: &mut &mut [u8], bytes: &[u8]) {
+    if let Some((place, behind)) = std::mem::take(rest).split_at_mut_checked(bytes.len()) {
+        place.copy_from_slice(bytes);
+        *rest = behind;
+    }
+}
+
+// === impl CallSet ===
+
+impl CallSet {
+    /// Numbers that a set can hold are below this.
+    pub const NUMBERS: u32 = CALL_BITMAP_WORDS as u32 * u64::BITS;
+
+    /// Adds a call. False if the number is too high for the programs' bitmaps: such a call cannot be captured.
+    #[must_use]
+    pub fn insert(&mut self, number: u32) -> bool {
+        match self.0.get_mut((number / u64::BITS) as usize) {
+            Some(word) => {
+                *word |= 1 << (number % u64::BITS);
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// Takes a call out.
+    pub fn remove(&mut self, number: u32) {
+        if let Some(word) = self.0.get_mut((number / u64::BITS) as usize) {
+            *word &= !(1 << (number % u64::BITS));
+        }
+    }
+
+    /// Whether the call is in the set.
+    pub fn contains(&self, number: u32) -> bool {
+        self.0.get((number / u64::BITS) as usize).is_some_and(|word| word >> (number % u64::BITS) & 1 == 1)
+    }
+}
+
+/// Leaves out numbers that are too high: see [`CallSet::insert`].
+impl FromIterator<u32> for CallSet {
+    fn from_iter<I: IntoIterator<Item = u32>>(numbers: I) -> Self {
+        let mut set = Self::default();
+        for number in numbers {
+            let _ = set.insert(number);
+        }
+        set
+    }
+}

@@ -1,0 +1,98 @@
+//! The Rust side of `programs/layout.h`: constants and the structures that records are made of.
+//!
+//! Structures are declared by `layout!`, which takes the fields in the order in which the C structure has them and
+//! derives reading them and (for the tests) their offsets.
+
+mod constants;
+mod header;
+mod parts;
+mod reader;
+mod writer;
+
+#[cfg(test)]
+mod btf;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use constants::{CALL_BITMAP_WORDS, COUNTERS_PER_CLASS, counter};
+pub use constants::{PART_BYTES, RECORD_BYTES_MAX, exit_flag, file_flag, flag, kind, task_flag};
+pub use header::Header;
+pub(crate) use header::until_nul;
+pub use parts::{Endpoint, FileInfo};
+pub use reader::Reserved;
+pub(crate) use reader::{Field, Reader};
+pub(crate) use writer::Writer;
+
+/// A field of a structure, for comparison with the C side.
+#[cfg(test)]
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct FieldPlace {
+    pub(crate) name: &'static str,
+    pub(crate) size: usize,
+}
+
+/// Declares a structure with the fields of a C structure, in the same order and without gaps.
+///
+/// Variable parts are `&'a [u8]`: in the C structure a span, here the bytes that it points to. A field whose name begins
+/// with `reserved` is read over and not kept.
+macro_rules! layout {
+    (
+        $(#[$meta:meta])*
+        pub struct $name:ident $(<$life:lifetime>)? = $c_name:literal {
+            $( $(#[$field_meta:meta])* $field:ident: $type:ty, )*
+        }
+    ) => {
+        $(#[$meta])*
+        pub struct $name $(<$life>)? {
+            $( $(#[$field_meta])* pub $field: $type, )*
+        }
+
+        #[cfg(test)]
+        impl $name $(<$life>)? {
+            /// Name of the C structure.
+            pub(crate) const C_NAME: &'static str = $c_name;
+            /// Its fields, in order.
+            pub(crate) const PLACES: &'static [$crate::layout::FieldPlace] = &[
+                $( $crate::layout::FieldPlace {
+                    name: stringify!($field),
+                    size: <$type as $crate::layout::Field<'_>>::SIZE,
+                }, )*
+            ];
+        }
+
+        $crate::layout::layout!(@field $name $(<$life>)? { $( $field: $type, )* });
+    };
+    (@field $name:ident <$life:lifetime> { $( $field:ident: $type:ty, )* }) => {
+        impl<$life> $crate::layout::Field<$life> for $name<$life> {
+            const SIZE: usize = 0 $( + <$type as $crate::layout::Field<'_>>::SIZE )*;
+
+            fn read(
+                reader: &mut $crate::layout::Reader<$life>,
+                _: &'static str,
+            ) -> Result<Self, $crate::DecodeError> {
+                Ok(Self { $( $field: $crate::layout::Field::read(reader, stringify!($field))?, )* })
+            }
+
+            fn write(&self, writer: &mut $crate::layout::Writer) {
+                $( self.$field.write(writer); )*
+            }
+        }
+    };
+    (@field $name:ident { $( $field:ident: $type:ty, )* }) => {
+        impl<'a> $crate::layout::Field<'a> for $name {
+            const SIZE: usize = 0 $( + <$type as $crate::layout::Field<'a>>::SIZE )*;
+
+            fn read(
+                reader: &mut $crate::layout::Reader<'a>,
+                _: &'static str,
+            ) -> Result<Self, $crate::DecodeError> {
+                Ok(Self { $( $field: $crate::layout::Field::read(reader, stringify!($field))?, )* })
+            }
+
+            fn write(&self, writer: &mut $crate::layout::Writer) {
+                $( self.$field.write(writer); )*
+            }
+        }
+    };
+}
+pub(crate) use layout;

@@ -1,0 +1,54 @@
+//! Decoded records.
+
+mod file;
+mod process;
+mod socket;
+
+pub use file::{ChangeDirectory, Open};
+pub use process::{Call, Exec, Exit, FailedExec, Fork, Task};
+pub use socket::Connect;
+
+use crate::layout::Header;
+
+/// A decoded record, borrowing its variable parts. Those that are absent are empty.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Record<'a> {
+    /// A new process or thread.
+    Fork(Fork),
+    /// A program was executed.
+    Exec(Exec<'a>),
+    /// A program could not be executed.
+    FailedExec(FailedExec<'a>),
+    /// A thread ended.
+    Exit(Exit),
+    /// `open`, `openat`, `openat2` or `creat`.
+    Open(Open<'a>),
+    /// `connect`.
+    Connect(Connect<'a>),
+    /// `chdir` or `fchdir`.
+    ChangeDirectory(ChangeDirectory<'a>),
+    /// Any other system call.
+    Call(Call),
+    /// A thread as the snapshot found it.
+    Task(Task<'a>),
+}
+
+// === impl Record ===
+
+impl Record<'_> {
+    /// The head that every record has.
+    pub fn header(&self) -> &Header {
+        match self {
+            Self::Fork(record) => &record.header,
+            Self::Exec(record) => &record.header,
+            Self::FailedExec(record) => &record.header,
+            Self::Exit(record) => &record.header,
+            Self::Open(record) => &record.header,
+            Self::Connect(record) => &record.header,
+            Self::ChangeDirectory(record) => &record.header,
+            Self::Call(record) => &record.header,
+            Self::Task(record) => &record.header,
+        }
+    }
+}
