@@ -1,0 +1,120 @@
+//! What a process runs, as its last exec left it.
+
+use std::sync::{Arc, LazyLock};
+
+use eyrie_proto::event::{Exec, Executable, ProcessState, StandardStream};
+
+use crate::Limits;
+
+/// The longest path that is kept (PATH_MAX in linux/limits.h).
+const MAX_PATH_BYTES: usize = 4096;
+/// Strings kept of one argument list or environment: a vector of empty ones must not cost more than 40 KiB.
+const MAX_STRINGS: usize = 1024;
+
+/// A list of byte strings that forks, and execs which pass it on unchanged, share.
+pub(crate) type Strings = Arc<[Vec<u8>]>;
+
+/// The outcome of an exec. A fork shares it with its parent, so it never changes.
+#[derive(Debug, Default, PartialEq)]
+pub(crate) struct Program {
+    pub(crate) exe: Box<[u8]>,
+    pub(crate) arguments: Strings,
+    pub(crate) environment: Strings,
+    pub(crate) executable: Option<Executable>,
+    pub(crate) standard_streams: Box<[StandardStream]>,
+    pub(crate) exec_boot_ns: u64,
+    pub(crate) is_truncated: bool,
+}
+
+// === impl Program ===
+
+impl Program {
+    /// The program of a process of which only events are known; all such processes share it.
+    pub(crate) fn unknown() -> Arc<Self> {
+        static UNKNOWN: LazyLock<Arc<Program>> = LazyLock::new(Arc::default);
+        Arc::clone(&UNKNOWN)
+    }
+
+    /// What `exec` executed in a process that ran `previous` before.
+    pub(crate) fn from_exec(exec: &Exec, boot_ns: u64, limits: &Limits, previous: &Self) -> Self {
+        let (arguments, cut) = clip_strings(&exec.arguments, limits.max_arguments_bytes);
+        let (environment, cut_too) = clip_strings(&exec.environment, limits.max_environment_bytes);
+        let mut program = Self {
+            exe: clip_path(&exec.exe).into(),
+            arguments: arguments.into(),
+            environment: share(environment, &previous.environment),
+            executable: exec.executable.clone(),
+            standard_streams: clip_streams(&exec.standard_streams),
+            exec_boot_ns: boot_ns,
+            is_truncated: exec.is_truncated || cut || cut_too,
+        };
+        program.clip_executable();
+        program
+    }
+
+    /// The program part of a process's state.
+    pub(crate) fn from_state(state: &ProcessState, limits: &Limits) -> Self {
+        let (arguments, cut) = clip_strings(&state.arguments, limits.max_arguments_bytes);
+        let (environment, cut_too) = clip_strings(&state.environment, limits.max_environment_bytes);
+        let mut program = Self {
+            exe: clip_path(&state.exe).into(),
+            arguments: arguments.into(),
+            environment: environment.into(),
+            executable: state.executable.clone(),
+            standard_streams: clip_streams(&state.standard_streams),
+            exec_boot_ns: state.exec_boot_ns,
+            is_truncated: state.is_truncated || cut || cut_too,
+        };
+        program.clip_executable();
+        program
+    }
+
+    fn clip_executable(&mut self) {
+        if let Some(executable) = &mut self.executable {
+            executable.path.truncate(MAX_PATH_BYTES);
+        }
+    }
+}
+
+/// A path without what no kernel path can have.
+pub(crate) fn clip_path(path: &[u8]) -> &[u8] {
+    path.get(..MAX_PATH_BYTES).unwrap_or(path)
+}
+
+/// The descriptors 0 to 2 with bounded names.
+fn clip_streams(streams: &[StandardStream]) -> Box<[StandardStream]> {
+    let clip = |stream: &StandardStream| StandardStream {
+        fd: stream.fd,
+        r#type: stream.r#type.chars().take(32).collect(),
+        name: clip_path(&stream.name).to_vec(),
+    };
+    streams.iter().take(3).map(clip).collect()
+}
+
+/// As many strings as fit, the last one cut, each counted with the zero that ends it; and whether anything was cut.
+/// Clipping what was clipped by the same limit changes nothing.
+fn clip_strings(strings: &[Vec<u8>], max_bytes: usize) -> (Vec<Vec<u8>>, bool) {
+    let mut kept = Vec::with_capacity(strings.len().min(MAX_STRINGS));
+    let mut room = max_bytes;
+    for string in strings.iter().take(MAX_STRINGS) {
+        if room == 0 {
+            break;
+        }
+        let clipped = string.get(..room - 1).unwrap_or(string);
+        if clipped.len() < string.len() && clipped.is_empty() {
+            break;
+        }
+        room -= clipped.len() + 1;
+        kept.push(clipped.to_vec());
+        if clipped.len() < string.len() {
+            return (kept, true);
+        }
+    }
+    let is_cut = kept.len() < strings.len();
+    (kept, is_cut)
+}
+
+/// `strings`, as the very allocation of `known` if it says the same: most execs pass the environment on unchanged.
+fn share(strings: Vec<Vec<u8>>, known: &Strings) -> Strings {
+    if *strings == **known { Arc::clone(known) } else { strings.into() }
+}
