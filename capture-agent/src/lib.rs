@@ -1,2 +1,37 @@
 //! Captures one host: loads the BPF programs, drains their ring and streams events to an engine.
+//!
+//! What it is not for: it evaluates nothing, and it does not know what rules say; the engine tells it what to capture.
+//!
+//! ```text
+//!  kernel ── ring ──▶ capture thread ──▶ Outbox ──▶ session ═▶ engine
+//!   (bpf)             record → event     (bytes)       │
+//!                     snapshots, facts      ▲          │ acks
+//!                                           └── Base ◀─┘
+//! ```
+//!
+//! One thread (`capture`) owns the [`EventSource`]: it drains records, makes events of them and pushes those into the
+//! [`stream::Outbox`], which is the only queue and bounded in bytes. One task (`session`) carries batches to an engine and
+//! folds what was acked into the [`stream::Base`], a host model at the acked position. When a connection breaks,
+//! the next engine is given that base and then everything that was not acked, so that the state before each event is the
+//! state that was. Whatever is dropped is counted where it happens and told in the stream.
 #![forbid(unsafe_code)]
+
+mod agent;
+mod capture;
+pub mod clock;
+mod config;
+mod facts;
+mod identity;
+mod kernel;
+mod session;
+mod source;
+pub mod stream;
+
+pub use self::{
+    agent::{Agent, Running, StartError, Status, Summary},
+    config::{Arguments, Config},
+    identity::IdentityError,
+    kernel::KernelError,
+    session::{AddressError, ConnectionStatus, EngineAddress},
+    source::{Drained, EventSource},
+};

@@ -1,0 +1,210 @@
+//! The agent, put together.
+
+use std::{sync::Arc, thread, time::Duration};
+
+use eyrie_proto::{capture::MissingAbility, event::Origin};
+use rand::Rng as _;
+use thiserror::Error;
+use tokio::{task::JoinHandle, time::timeout};
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use crate::{
+    capture::Capture,
+    config::Config,
+    facts::FactReader,
+    identity::{self, IdentityError},
+    kernel::{Kernel, KernelError},
+    session::{ConnectionStatus, Introduction, Requests, Session, SharedStatus, Stop},
+    source::EventSource,
+    stream::{Base, Outbox, Stream, Totals},
+};
+
+/// For the session to close its stream once it is told to end.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// Starts agents.
+#[derive(Debug)]
+pub struct Agent;
+
+/// An agent at work. Dropping it stops capture, without waiting for acks.
+#[derive(Debug)]
+pub struct Running {
+    stream: Arc<Stream>,
+    status: Arc<SharedStatus>,
+    requests: Arc<Requests>,
+    origin: Origin,
+    missing_abilities: Vec<MissingAbility>,
+    stop_capture: CancellationToken,
+    stop_session: Stop,
+    capture: Option<thread::JoinHandle<()>>,
+    session: Option<JoinHandle<()>>,
+    drain_timeout: Duration,
+}
+
+/// Why an agent cannot start.
+#[derive(Debug, Error)]
+pub enum StartError {
+    /// The kernel or the privileges.
+    #[error(transparent)]
+    Kernel(#[from] KernelError),
+    /// The host cannot be named.
+    #[error(transparent)]
+    Identity(#[from] IdentityError),
+    /// No thread to capture on.
+    #[error("cannot start the capture thread")]
+    Thread(#[source] std::io::Error),
+    /// The runtime ended while the agent was starting.
+    #[error("the start was interrupted")]
+    Interrupted,
+}
+
+/// What an agent is doing.
+#[derive(Clone, Debug)]
+pub struct Status {
+    /// Whose events it sends.
+    pub origin: Origin,
+    /// Random per start.
+    pub epoch: u64,
+    /// The connection to the engine.
+    pub connection: ConnectionStatus,
+    /// Counters of the stream.
+    pub totals: Totals,
+    /// The capture plan that is carried out; 0 for none.
+    pub plan_generation: u64,
+    /// What cannot be captured on this host.
+    pub missing_abilities: Vec<MissingAbility>,
+}
+
+/// How an agent ended.
+#[derive(Clone, Debug)]
+pub struct Summary {
+    /// Events that no engine acked, and that are lost now.
+    pub unacked_events: u64,
+    /// Counters of the stream.
+    pub totals: Totals,
+}
+
+// === impl Agent ===
+
+impl Agent {
+    /// Loads and attaches the BPF programs, takes a snapshot of the host, and begins to capture and stream.
+    pub async fn start(config: Config) -> Result<Running, StartError> {
+        let kernel_config = config.clone();
+        let kernel = tokio::task::spawn_blocking(move || Kernel::start(&kernel_config));
+        let kernel = kernel.await.map_err(|_| StartError::Interrupted)??;
+        Self::start_with(config, Box::new(kernel)).await
+    }
+
+    /// Like [`Agent::start`], with events from `source`.
+    pub async fn start_with(config: Config, mut source: Box<dyn EventSource>) -> Result<Running, StartError> {
+        let origin = identity::origin(&config)?;
+        let missing_abilities = source.missing_abilities();
+        let (requests, answers) = Requests::new();
+        let requests = Arc::new(requests);
+        let status = Arc::new(SharedStatus::default());
+        let outbox = Outbox::new(rand::rng().random_range(1..=u64::MAX), config.limits);
+        // The source captures already, so nothing falls between the snapshot and the first event; an event from
+        // before a process was read does not change that process.
+        let opening = tokio::task::spawn_blocking(move || {
+            let processes = source.snapshot(&[]).unwrap_or_default();
+            info!(processes = processes.len(), "took a snapshot of the host");
+            (source, Arc::new(Stream::new(outbox, Base::new(processes))))
+        });
+        let (source, stream) = opening.await.map_err(|_| StartError::Interrupted)?;
+        let facts = FactReader::new(identity::identity_fact(&config), config.etc.clone());
+        let capture = Capture::new(source, facts, Arc::clone(&stream), Arc::clone(&requests));
+        let stop_capture = CancellationToken::new();
+        let thread_stop = stop_capture.clone();
+        let capture =
+            thread::Builder::new().name("capture".to_owned()).spawn(move || capture.run(&thread_stop));
+        let stop_session = Stop::default();
+        let session = Session {
+            engine: config.engine.clone(),
+            is_insecure_allowed: config.is_insecure_allowed,
+            introduction: Introduction {
+                origin: origin.clone(),
+                agent: identity::agent_info(&config, missing_abilities.clone()),
+            },
+            stream: Arc::clone(&stream),
+            requests: Arc::clone(&requests),
+            answers,
+            status: Arc::clone(&status),
+            stop: stop_session.clone(),
+        };
+        let capture = Some(capture.map_err(StartError::Thread)?);
+        Ok(Running {
+            stream,
+            status,
+            requests,
+            origin,
+            missing_abilities,
+            stop_capture,
+            stop_session,
+            capture,
+            session: Some(tokio::spawn(session.run())),
+            drain_timeout: config.drain_timeout,
+        })
+    }
+}
+
+// === impl Running ===
+
+impl Running {
+    /// What the agent is doing now.
+    pub fn status(&self) -> Status {
+        let outbox = self.stream.outbox();
+        let (epoch, totals) = (outbox.epoch(), outbox.totals());
+        drop(outbox);
+        Status {
+            origin: self.origin.clone(),
+            epoch,
+            connection: self.status.read(),
+            totals,
+            plan_generation: self.requests.generation(),
+            missing_abilities: self.missing_abilities.clone(),
+        }
+    }
+
+    /// Whether the capture thread still runs. It ends only by [`Running::shutdown`] or by a bug.
+    pub fn is_capturing(&self) -> bool {
+        self.capture.as_ref().is_some_and(|capture| !capture.is_finished())
+    }
+
+    /// Stops capture, sends what is left, waits for its acks as long as configured, and ends.
+    pub async fn shutdown(mut self) -> Summary {
+        self.stop_capture.cancel();
+        if let Some(capture) = self.capture.take() {
+            let joined = tokio::task::spawn_blocking(move || capture.join().is_ok());
+            if !joined.await.unwrap_or(false) {
+                warn!("the capture thread has failed");
+            }
+        }
+        self.stop_session.finish.cancel();
+        if let Some(mut session) = self.session.take()
+            && timeout(self.drain_timeout, &mut session).await.is_err()
+        {
+            self.stop_session.abort.cancel();
+            if timeout(CLOSE_TIMEOUT, &mut session).await.is_err() {
+                session.abort();
+            }
+        }
+        let totals = self.stream.outbox().totals();
+        if totals.unacked_events > 0 {
+            warn!(
+                unacked_events = totals.unacked_events,
+                "ended before everything was acked: these events are lost"
+            );
+        } else {
+            info!(acked_events = totals.acked_events, "ended, everything is acked");
+        }
+        Summary { unacked_events: totals.unacked_events, totals }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.stop_capture.cancel();
+        self.stop_session.abort.cancel();
+    }
+}

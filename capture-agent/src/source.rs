@@ -1,0 +1,38 @@
+//! Where events come from: the kernel, or a script in tests.
+
+use eyrie_proto::{
+    capture::{CapturePlan, MissingAbility, PlanAnswer},
+    event::{Event, LossRecord, ProcessState},
+};
+
+/// A source of the events of one host. It is driven by the capture thread alone.
+pub trait EventSource: Send + 'static {
+    /// Hands over what there is, up to some hundred events, so that the caller can look after other things in between.
+    /// It does not wait.
+    fn drain(&mut self, sink: &mut dyn FnMut(Event)) -> Drained;
+
+    /// The losses since the last call.
+    fn take_losses(&mut self) -> Vec<LossRecord>;
+
+    /// The processes with these pids, or all if there are none in the list, as they are now. A process that is not in the
+    /// answer does not exist. `None` if the host cannot be read just now.
+    fn snapshot(&mut self, pids: &[u32]) -> Option<Vec<ProcessState>>;
+
+    /// Captures by this plan from now on, and says what became of it.
+    fn carry_out(&mut self, plan: CapturePlan) -> PlanAnswer;
+
+    /// What cannot be captured on this host.
+    fn missing_abilities(&self) -> Vec<MissingAbility>;
+
+    /// Stops capturing. What was captured before can still be drained.
+    fn stop(&mut self);
+}
+
+/// What a drain met.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Drained {
+    /// Records taken, also those that made no event.
+    pub records: usize,
+    /// There is more.
+    pub is_more: bool,
+}

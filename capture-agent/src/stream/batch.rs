@@ -1,0 +1,208 @@
+//! Batches as they lie in memory: serialised rows, so that an event waits in the size that it has on the wire (a
+//! few hundred bytes rather than the thousand or more of the decoded message) and is encoded once however often it is sent.
+
+use bytes::{Buf, BufMut, Bytes, BytesMut};
+use eyrie_proto::{
+    capture::{Batch, BatchTimings, ClockReading},
+    event::Event,
+};
+use prost::Message;
+
+/// Key of `Batch.events` (field 4, length-delimited).
+const EVENTS_KEY: u8 = 4 << 3 | 2;
+/// Key of `CaptureRequest.batch` (field 3, length-delimited).
+const BATCH_KEY: u8 = 3 << 3 | 2;
+/// What a batch costs besides its rows, so that many small ones cannot outgrow the queue's bound unseen.
+pub(super) const BATCH_OVERHEAD_BYTES: usize = 256;
+
+/// Bytes that `event` takes as a row.
+pub(super) fn row_size(event: &Event) -> usize {
+    let length = event.encoded_len();
+    1 + prost::length_delimiter_len(length) + length
+}
+
+/// The batch that is being filled.
+#[derive(Debug, Default)]
+pub(super) struct OpenBatch {
+    rows: BytesMut,
+    pub(super) event_count: u32,
+    first_event_boot_ns: u64,
+    /// When its first event was pushed.
+    pub(super) opened_boot_ns: u64,
+    plan_generation: u64,
+}
+
+/// A closed batch that waits to be sent or acked. Its first sequence number is its id as well: unique, ascending, and
+/// still so when it is split.
+#[derive(Clone, Debug)]
+pub(super) struct SealedBatch {
+    pub(super) first_sequence: u64,
+    pub(super) event_count: u32,
+    pub(super) rows: Bytes,
+    /// The engine refused it for good. Blank events go in place of these rows, so that sequence numbers stay without a
+    /// gap; the rows stay for the base, since what they tell did happen.
+    pub(super) is_set_aside: bool,
+    timings: BatchTimings,
+    plan_generation: u64,
+}
+
+/// A batch as it goes out: everything but the events, and the events as serialised rows.
+#[derive(Clone, Debug)]
+pub struct BatchFrame {
+    /// The batch without events.
+    pub header: Batch,
+    /// The rows of `Batch.events`.
+    pub rows: Bytes,
+}
+
+/// Events that were acked, to be folded into the base.
+#[derive(Clone, Debug)]
+pub struct AckedBatch {
+    /// The sequence number of the last of them.
+    pub last_sequence: u64,
+    rows: Bytes,
+}
+
+// === impl OpenBatch ===
+
+impl OpenBatch {
+    pub(super) fn push(&mut self, event: &Event, now_boot_ns: u64) {
+        if self.event_count == 0 {
+            self.first_event_boot_ns = event.boot_ns;
+            self.opened_boot_ns = now_boot_ns;
+        }
+        self.rows.put_u8(EVENTS_KEY);
+        // A growing buffer cannot run out of room, the only error there is.
+        let _ = event.encode_length_delimited(&mut self.rows);
+        self.event_count += 1;
+        self.plan_generation = self.plan_generation.max(event.plan_generation);
+    }
+
+    pub(super) fn size(&self) -> usize {
+        self.rows.len()
+    }
+
+    pub(super) fn seal(&mut self, first_sequence: u64, now_boot_ns: u64) -> SealedBatch {
+        let open = std::mem::take(self);
+        SealedBatch {
+            first_sequence,
+            event_count: open.event_count,
+            rows: open.rows.freeze(),
+            is_set_aside: false,
+            timings: BatchTimings {
+                first_event_boot_ns: open.first_event_boot_ns,
+                drained_boot_ns: open.opened_boot_ns,
+                sealed_boot_ns: now_boot_ns,
+                sent_boot_ns: 0,
+            },
+            plan_generation: open.plan_generation,
+        }
+    }
+}
+
+// === impl SealedBatch ===
+
+impl SealedBatch {
+    pub(super) fn last_sequence(&self) -> u64 {
+        self.first_sequence + u64::from(self.event_count) - 1
+    }
+
+    /// What it counts against the queue's bound.
+    pub(super) fn cost(&self) -> usize {
+        self.rows.len() + BATCH_OVERHEAD_BYTES
+    }
+
+    pub(super) fn frame(&self, epoch: u64, clock: ClockReading) -> BatchFrame {
+        let header = Batch {
+            batch_id: self.first_sequence,
+            epoch,
+            first_sequence: self.first_sequence,
+            event_count: self.event_count,
+            clock: Some(clock),
+            timings: Some(BatchTimings { sent_boot_ns: clock.boot_ns, ..self.timings }),
+            plan_generation: self.plan_generation,
+            ..Batch::default()
+        };
+        BatchFrame { header, rows: if self.is_set_aside { self.blank_rows() } else { self.rows.clone() } }
+    }
+
+    pub(super) fn acked(self) -> AckedBatch {
+        AckedBatch { last_sequence: self.last_sequence(), rows: self.rows }
+    }
+
+    /// Its events, decoded.
+    pub(super) fn events(&self) -> impl Iterator<Item = Event> + use<> {
+        rows_to_events(self.rows.clone())
+    }
+
+    /// Cuts it in pieces of at most `max_bytes` of rows; a single larger event stays whole.
+    pub(super) fn split(self, max_bytes: usize) -> Vec<Self> {
+        let mut pieces = Vec::new();
+        let mut open = OpenBatch::default();
+        let mut first_sequence = self.first_sequence;
+        for event in self.events() {
+            if open.event_count > 0 && open.size() + row_size(&event) > max_bytes {
+                pieces.push(self.piece(&mut open, first_sequence));
+                first_sequence = pieces.last().map_or(first_sequence, |piece| piece.last_sequence() + 1);
+            }
+            open.push(&event, self.timings.drained_boot_ns);
+        }
+        if open.event_count > 0 {
+            pieces.push(self.piece(&mut open, first_sequence));
+        }
+        pieces
+    }
+
+    fn piece(&self, open: &mut OpenBatch, first_sequence: u64) -> Self {
+        let piece = open.seal(first_sequence, self.timings.sealed_boot_ns);
+        Self { is_set_aside: self.is_set_aside, ..piece }
+    }
+
+    /// As many events without content as it has events.
+    fn blank_rows(&self) -> Bytes {
+        let mut rows = BytesMut::new();
+        let blank = Event { boot_ns: self.timings.first_event_boot_ns, ..Event::default() };
+        for _ in 0..self.event_count {
+            rows.put_u8(EVENTS_KEY);
+            let _ = blank.encode_length_delimited(&mut rows);
+        }
+        rows.freeze()
+    }
+}
+
+// === impl BatchFrame ===
+
+impl BatchFrame {
+    /// The size of the serialised batch: what credit is counted in.
+    pub fn batch_size(&self) -> usize {
+        self.header.encoded_len() + self.rows.len()
+    }
+
+    /// Writes it as the `CaptureRequest` that has this batch.
+    pub fn encode(&self, buffer: &mut impl BufMut) -> Result<(), prost::EncodeError> {
+        buffer.put_u8(BATCH_KEY);
+        prost::encode_length_delimiter(self.batch_size(), buffer)?;
+        self.header.encode(buffer)?;
+        buffer.put_slice(&self.rows);
+        Ok(())
+    }
+}
+
+// === impl AckedBatch ===
+
+impl AckedBatch {
+    /// The events, decoded.
+    pub fn events(&self) -> impl Iterator<Item = Event> + use<> {
+        rows_to_events(self.rows.clone())
+    }
+}
+
+/// Decodes rows that we encoded; ends early only if they were not ours.
+fn rows_to_events(mut rows: Bytes) -> impl Iterator<Item = Event> {
+    std::iter::from_fn(move || {
+        if !rows.has_remaining() || rows.get_u8() != EVENTS_KEY {
+            return None;
+        }
+        Event::decode_length_delimited(&mut rows).ok()
+    })
+}

@@ -1,0 +1,499 @@
+//! The queue of events that are not acked, and the rules by which they are sent.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use eyrie_proto::{
+    capture::{BatchRejection, ClockReading, RejectionReason},
+    event::{Event, EventClass, LossPlace, LossReason, LossRecord, ProcessKey, event::Kind},
+};
+use thiserror::Error;
+
+use super::{
+    AckedBatch, BatchFrame, LossKey, LossLedger,
+    batch::{BATCH_OVERHEAD_BYTES, OpenBatch, SealedBatch, row_size},
+    class_of,
+};
+
+/// Ends of processes that were refused and are to be told by a repair: 16 bytes each, at most 1 MiB.
+const MAX_LOST_ENDS: usize = 65_536;
+/// What the header of a batch and of the message around it may take.
+const HEADER_BYTES: usize = 512;
+/// Disagreements about order in a row before the session is given up.
+const MAX_ORDER_DISAGREEMENTS: u32 = 8;
+
+/// Bounds of an outbox.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Bytes of events that may wait for an ack.
+    pub queue_bytes: usize,
+    /// Bytes on top of it that only state-bearing events may use.
+    pub reserve_bytes: usize,
+    /// Events of a batch.
+    pub batch_events: u32,
+    /// Bytes of a batch's events.
+    pub batch_bytes: usize,
+    /// How long a batch is filled while nothing else waits to be sent, in nanoseconds.
+    pub batch_age_ns: u64,
+}
+
+/// Why an event was not taken; it has been counted as a loss.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Refused {
+    /// What its loss means.
+    pub class: EventClass,
+}
+
+/// What an engine said cannot be.
+#[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
+pub enum StreamError {
+    /// An ack of what was never sent.
+    #[error("the engine acked event {through}, but only events up to {sent_through} were sent")]
+    AckBeyondSent {
+        /// What it acked.
+        through: u64,
+        /// The newest event that was sent.
+        sent_through: u64,
+    },
+    /// It keeps refusing batches as out of order.
+    #[error("the engine refused batch {batch_id} as out of order again and again")]
+    OrderDisagreement {
+        /// The last one that it refused.
+        batch_id: u64,
+    },
+}
+
+/// What became of a rejected batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rejection {
+    /// It was acked, or sent anew, in the meantime.
+    Stale,
+    /// It will be sent again.
+    Retry,
+    /// It will not; this many events are lost.
+    SetAside {
+        /// Events of the batch that count as lost.
+        lost_events: u64,
+    },
+}
+
+/// How a new session has to begin.
+#[derive(Debug)]
+pub struct Resume {
+    /// Events that turn out to be acked, to be folded into the base first.
+    pub acked: Vec<AckedBatch>,
+    /// The base state has to be sent.
+    pub is_base_wanted: bool,
+}
+
+/// Counters since the start.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// Events that were offered.
+    pub produced_events: u64,
+    /// Events of the stream that an engine acked.
+    pub acked_events: u64,
+    /// Events that wait for an ack.
+    pub unacked_events: u64,
+    /// Bytes that they take.
+    pub unacked_bytes: usize,
+    /// Losses by place, class and reason.
+    pub losses: BTreeMap<LossKey, u64>,
+}
+
+/// Everything that was captured and is not acked, in order.
+#[derive(Debug)]
+pub struct Outbox {
+    limits: Limits,
+    epoch: u64,
+    open: OpenBatch,
+    queue: VecDeque<SealedBatch>,
+    /// Cost of `queue` and `open`.
+    queued_bytes: usize,
+    next_sequence: u64,
+    acked_through: u64,
+    /// The newest event that any session sent.
+    sent_through: u64,
+    /// Index in `queue` of the batch to send next.
+    send_index: usize,
+    is_connected: bool,
+    credit_bytes: u64,
+    max_batch_bytes: usize,
+    /// Nothing is sent before, nanoseconds since boot.
+    retry_at_boot_ns: Option<u64>,
+    order_disagreements: u32,
+    losses: LossLedger,
+    produced_events: u64,
+    is_repair_wanted: bool,
+    are_facts_wanted: bool,
+    lost_ends: Vec<ProcessKey>,
+}
+
+// === impl Limits ===
+
+impl Limits {
+    /// Limits for a queue of `queue_bytes`.
+    pub fn with_queue_bytes(queue_bytes: usize) -> Self {
+        Self { queue_bytes, reserve_bytes: queue_bytes / 4, ..Self::default() }
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            queue_bytes: 64 << 20,
+            reserve_bytes: 16 << 20,
+            batch_events: 1_000,
+            batch_bytes: 896 << 10,
+            batch_age_ns: 10_000_000,
+        }
+    }
+}
+
+// === impl Outbox ===
+
+impl Outbox {
+    /// An empty one; `epoch` is random per start of the agent.
+    pub fn new(epoch: u64, limits: Limits) -> Self {
+        Self {
+            limits,
+            epoch,
+            open: OpenBatch::default(),
+            queue: VecDeque::new(),
+            queued_bytes: 0,
+            next_sequence: 1,
+            acked_through: 0,
+            sent_through: 0,
+            send_index: 0,
+            is_connected: false,
+            credit_bytes: 0,
+            max_batch_bytes: limits.batch_bytes,
+            retry_at_boot_ns: None,
+            order_disagreements: 0,
+            losses: LossLedger::default(),
+            produced_events: 0,
+            is_repair_wanted: false,
+            are_facts_wanted: false,
+            lost_ends: Vec::new(),
+        }
+    }
+
+    /// Random per start of the agent.
+    pub fn epoch(&self) -> u64 {
+        self.epoch
+    }
+
+    /// Everything up to here was acked. The oldest event that can still be sent is the next one.
+    pub fn acked_through(&self) -> u64 {
+        self.acked_through
+    }
+
+    /// The newest event that was taken.
+    pub fn last_sequence(&self) -> u64 {
+        self.next_sequence - 1
+    }
+
+    /// Takes an event into the stream and returns its sequence number; counts it as lost if there is no room.
+    pub fn push(&mut self, event: &Event, now_boot_ns: u64) -> Result<u64, Refused> {
+        self.produced_events += 1;
+        let class = class_of(event);
+        let size = row_size(event);
+        let bound = match class {
+            EventClass::StateBearing => self.limits.queue_bytes + self.limits.reserve_bytes,
+            _ => self.limits.queue_bytes,
+        };
+        if self.queued_bytes + size > bound {
+            self.refuse(event, class, size);
+            return Err(Refused { class });
+        }
+        self.place_losses(now_boot_ns);
+        Ok(self.append(event, size, now_boot_ns))
+    }
+
+    /// Counts losses that happened before the outbox; they go into the stream as soon as there is room.
+    pub fn report_loss(&mut self, record: LossRecord) {
+        if record.count > 0 && record.event_class() == EventClass::StateBearing {
+            self.is_repair_wanted = true;
+        }
+        self.losses.add(record);
+    }
+
+    /// Puts waiting loss records into the stream if there is room.
+    pub fn place_losses(&mut self, now_boot_ns: u64) {
+        if self.losses.is_empty() || self.queued_bytes >= self.limits.queue_bytes {
+            return;
+        }
+        for record in self.losses.take() {
+            let event = Event { boot_ns: now_boot_ns, kind: Some(Kind::Loss(record)), ..Event::default() };
+            self.append(&event, row_size(&event), now_boot_ns);
+        }
+    }
+
+    /// Whether state was lost that fresh snapshots have to repair, and there is room for them.
+    pub fn is_repair_due(&self) -> bool {
+        self.is_repair_wanted && self.queued_bytes <= self.limits.queue_bytes / 2
+    }
+
+    /// Takes on the repair that is due: the processes whose end is among what was lost.
+    pub fn take_repair(&mut self) -> Option<Vec<ProcessKey>> {
+        if !self.is_repair_due() {
+            return None;
+        }
+        self.is_repair_wanted = false;
+        Some(std::mem::take(&mut self.lost_ends))
+    }
+
+    /// Whether ordered facts were lost and have to be sent again. It is true once per loss.
+    pub fn take_facts_wanted(&mut self) -> bool {
+        std::mem::take(&mut self.are_facts_wanted)
+    }
+
+    /// Closes the open batch, whatever its size.
+    pub fn seal(&mut self, now_boot_ns: u64) {
+        if self.open.event_count == 0 {
+            return;
+        }
+        let first_sequence = self.next_sequence - u64::from(self.open.event_count);
+        self.queue.push_back(self.open.seal(first_sequence, now_boot_ns));
+        self.queued_bytes += BATCH_OVERHEAD_BYTES;
+    }
+
+    /// Takes the next batch to send, if the engine's credit and patience allow it.
+    pub fn next_to_send(&mut self, clock: ClockReading) -> Option<BatchFrame> {
+        if !self.is_connected || self.retry_at_boot_ns.is_some_and(|at| clock.boot_ns < at) {
+            return None;
+        }
+        self.retry_at_boot_ns = None;
+        // While something else waits to be sent, the open batch is better filled than closed.
+        if self.send_index == self.queue.len() && self.is_open_due(clock.boot_ns) {
+            self.seal(clock.boot_ns);
+        }
+        let batch = self.queue.get(self.send_index)?;
+        let frame = batch.frame(self.epoch, clock);
+        let size = frame.batch_size() as u64;
+        self.credit_bytes = self.credit_bytes.checked_sub(size)?;
+        self.sent_through = self.sent_through.max(batch.last_sequence());
+        self.send_index += 1;
+        Some(frame)
+    }
+
+    /// When [`Outbox::next_to_send`] may have something that it does not have now, without another call in between.
+    pub fn next_deadline_boot_ns(&self) -> Option<u64> {
+        if !self.is_connected {
+            return None;
+        }
+        let age = (self.open.event_count > 0 && self.send_index == self.queue.len())
+            .then(|| self.open.opened_boot_ns.saturating_add(self.limits.batch_age_ns));
+        self.retry_at_boot_ns.or(age)
+    }
+
+    /// Takes an ack. Batches that it covers whole leave the queue; the caller folds them into the base.
+    ///
+    /// A batch that is covered in part stays: sending it again has no second effect, and the base stays the state
+    /// before its first event.
+    pub fn acknowledge(&mut self, through_sequence: u64) -> Result<Vec<AckedBatch>, StreamError> {
+        if through_sequence > self.sent_through {
+            return Err(StreamError::AckBeyondSent {
+                through: through_sequence,
+                sent_through: self.sent_through,
+            });
+        }
+        let covered = self.queue.partition_point(|batch| batch.last_sequence() <= through_sequence);
+        let acked: Vec<_> = self.queue.drain(..covered).collect();
+        self.send_index = self.send_index.saturating_sub(covered);
+        for batch in &acked {
+            self.queued_bytes -= batch.cost();
+            self.acked_through = batch.last_sequence();
+            self.order_disagreements = 0;
+        }
+        Ok(acked.into_iter().map(SealedBatch::acked).collect())
+    }
+
+    /// Takes a rejection of a batch.
+    pub fn reject(&mut self, rejection: &BatchRejection, now_boot_ns: u64) -> Result<Rejection, StreamError> {
+        let Ok(index) = self.queue.binary_search_by_key(&rejection.batch_id, |batch| batch.first_sequence)
+        else {
+            return Ok(Rejection::Stale);
+        };
+        if index >= self.send_index {
+            return Ok(Rejection::Stale);
+        }
+        if let Some(after_ms) = rejection.retry_after_ms {
+            let at = now_boot_ns.saturating_add(after_ms.saturating_mul(1_000_000));
+            self.retry_at_boot_ns = Some(self.retry_at_boot_ns.map_or(at, |earlier| earlier.max(at)));
+            self.send_index = index;
+            return Ok(Rejection::Retry);
+        }
+        match rejection.reason() {
+            RejectionReason::OutOfOrder | RejectionReason::WrongEpoch => self.order_disagreement(rejection),
+            RejectionReason::TooLarge if self.halve(index) => {
+                self.send_index = index;
+                Ok(Rejection::Retry)
+            }
+            _ => Ok(self.set_aside(index)),
+        }
+    }
+
+    /// A session begins: everything that is not acked will be sent to it, from the oldest on.
+    pub fn resume(
+        &mut self,
+        held_through_sequence: Option<u64>,
+        initial_credit_bytes: u64,
+        max_message_bytes: u64,
+    ) -> Result<Resume, StreamError> {
+        let acked = held_through_sequence.map(|held| self.acknowledge(held)).transpose()?;
+        self.is_connected = true;
+        self.send_index = 0;
+        self.retry_at_boot_ns = None;
+        self.order_disagreements = 0;
+        self.credit_bytes = initial_credit_bytes;
+        self.fit_batches(initial_credit_bytes, max_message_bytes);
+        // An engine that holds an older state than ours is acked cannot be caught up by events.
+        let is_held = held_through_sequence.is_some_and(|held| held >= self.acked_through);
+        Ok(Resume { acked: acked.unwrap_or_default(), is_base_wanted: !is_held })
+    }
+
+    /// The session has ended; what it sent and was not acked will be sent again.
+    pub fn disconnect(&mut self) {
+        self.is_connected = false;
+        self.send_index = 0;
+        self.credit_bytes = 0;
+        self.retry_at_boot_ns = None;
+    }
+
+    /// The engine takes more bytes.
+    pub fn add_credit(&mut self, additional_bytes: u64) {
+        self.credit_bytes = self.credit_bytes.saturating_add(additional_bytes);
+    }
+
+    /// Whether something was sent in this session and is not acked.
+    pub fn is_waiting_for_ack(&self) -> bool {
+        self.is_connected && self.send_index > 0
+    }
+
+    /// Whether everything that was taken is acked.
+    pub fn is_empty(&self) -> bool {
+        self.queue.is_empty() && self.open.event_count == 0
+    }
+
+    /// Counters since the start.
+    pub fn totals(&self) -> Totals {
+        Totals {
+            produced_events: self.produced_events,
+            acked_events: self.acked_through,
+            unacked_events: self.last_sequence() - self.acked_through,
+            unacked_bytes: self.queued_bytes,
+            losses: self.losses.totals().clone(),
+        }
+    }
+
+    fn append(&mut self, event: &Event, size: usize, now_boot_ns: u64) -> u64 {
+        let max_bytes = self.max_batch_bytes.min(self.limits.batch_bytes);
+        if self.open.event_count > 0 && self.open.size() + size > max_bytes {
+            self.seal(now_boot_ns);
+        }
+        self.open.push(event, now_boot_ns);
+        self.queued_bytes += size;
+        self.next_sequence += 1;
+        if self.open.event_count >= self.limits.batch_events {
+            self.seal(now_boot_ns);
+        }
+        self.next_sequence - 1
+    }
+
+    fn refuse(&mut self, event: &Event, class: EventClass, size: usize) {
+        let key = (LossPlace::AgentQueue, class, LossReason::Full);
+        self.losses.count(key, 1, size as u64, (event.boot_ns, event.boot_ns));
+        self.note_lost_state(event, class);
+    }
+
+    fn note_lost_state(&mut self, event: &Event, class: EventClass) {
+        if class != EventClass::StateBearing {
+            return;
+        }
+        self.is_repair_wanted = true;
+        match &event.kind {
+            Some(Kind::Fact(_)) => self.are_facts_wanted = true,
+            Some(Kind::Exit(exit)) if exit.is_process_end && self.lost_ends.len() < MAX_LOST_ENDS => {
+                self.lost_ends.extend(event.task.as_ref().and_then(|task| task.process));
+            }
+            _ => {}
+        }
+    }
+
+    fn is_open_due(&self, now_boot_ns: u64) -> bool {
+        self.open.event_count > 0
+            && now_boot_ns.saturating_sub(self.open.opened_boot_ns) >= self.limits.batch_age_ns
+    }
+
+    fn order_disagreement(&mut self, rejection: &BatchRejection) -> Result<Rejection, StreamError> {
+        self.order_disagreements += 1;
+        if self.order_disagreements > MAX_ORDER_DISAGREEMENTS {
+            return Err(StreamError::OrderDisagreement { batch_id: rejection.batch_id });
+        }
+        // Usually the echo of an earlier rejection: what was under way behind it no longer follows.
+        self.send_index = 0;
+        Ok(Rejection::Retry)
+    }
+
+    fn set_aside(&mut self, index: usize) -> Rejection {
+        let Some(batch) = self.queue.get_mut(index) else { return Rejection::Stale };
+        if std::mem::replace(&mut batch.is_set_aside, true) {
+            // Its blank stand-in was refused as well: nothing more is lost by that.
+            return Rejection::SetAside { lost_events: 0 };
+        }
+        let events: Vec<_> = batch.events().collect();
+        self.send_index = index;
+        let mut lost_events = 0;
+        for event in events {
+            if let Some(Kind::Loss(record)) = event.kind {
+                self.losses.put_back(record);
+                continue;
+            }
+            let class = class_of(&event);
+            let key = (LossPlace::Network, class, LossReason::Rejected);
+            self.losses.count(key, 1, row_size(&event) as u64, (event.boot_ns, event.boot_ns));
+            self.note_lost_state(&event, class);
+            lost_events += 1;
+        }
+        Rejection::SetAside { lost_events }
+    }
+
+    /// Cuts a batch in two; false if it has but one event.
+    fn halve(&mut self, index: usize) -> bool {
+        let half = match self.queue.get(index) {
+            Some(batch) if batch.event_count > 1 => batch.rows.len().div_ceil(2),
+            _ => return false,
+        };
+        self.split(index, half) > 1
+    }
+
+    /// Makes the batches small enough for the engine's messages and for its credit, which would never suffice otherwise.
+    fn fit_batches(&mut self, initial_credit_bytes: u64, max_message_bytes: u64) {
+        // Not below: each batch costs memory of its own, and credit that is smaller at first may grow.
+        let least = self.limits.batch_bytes / 16;
+        let bound = |bytes: u64| match usize::try_from(bytes) {
+            Ok(0) | Err(_) => self.limits.batch_bytes,
+            Ok(bytes) => bytes.saturating_sub(HEADER_BYTES).max(least),
+        };
+        self.max_batch_bytes =
+            bound(initial_credit_bytes).min(bound(max_message_bytes)).min(self.limits.batch_bytes);
+        let mut index = 0;
+        while let Some(batch) = self.queue.get(index) {
+            let is_too_large = batch.event_count > 1 && batch.rows.len() > self.max_batch_bytes;
+            index += if is_too_large { self.split(index, self.max_batch_bytes) } else { 1 };
+        }
+    }
+
+    /// Replaces a batch by pieces of at most `max_bytes`, and returns how many those are.
+    fn split(&mut self, index: usize, max_bytes: usize) -> usize {
+        let Some(batch) = self.queue.remove(index) else { return 1 };
+        self.queued_bytes -= batch.cost();
+        let pieces = batch.split(max_bytes);
+        let count = pieces.len();
+        for (offset, piece) in pieces.into_iter().enumerate() {
+            self.queued_bytes += piece.cost();
+            self.queue.insert(index + offset, piece);
+        }
+        count
+    }
+}
