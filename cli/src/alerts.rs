@@ -7,6 +7,7 @@ use std::{
 };
 
 use anyhow::{Context as _, bail};
+use engine_service::falco_format::FalcoFormat;
 use eyrie_proto::alert::{
     Alert, AlertFilter, Gap, GapReason, Priority, SubscribeRequest, alert_service_client::AlertServiceClient,
     subscribe_request::Start, subscribe_response::Kind,
@@ -103,8 +104,8 @@ impl Subscription {
 fn print(alert: &Alert, cursor: &str, json: bool) -> anyhow::Result<()> {
     let mut out = anstream::stdout().lock();
     if json {
-        let mut object = engine_service::falco_format::json(alert);
-        add_ours(&mut object, alert, cursor);
+        let mut object: serde_json::Value = serde_json::from_str(&FalcoFormat::default().json(alert))?;
+        object["eyrie"] = ours(alert, cursor);
         writeln!(out, "{object}")?;
     } else {
         writeln!(out, "{}", alert_view::render(alert).trim_end())?;
@@ -112,8 +113,8 @@ fn print(alert: &Alert, cursor: &str, json: bool) -> anyhow::Result<()> {
     out.flush().context("cannot write to standard output")
 }
 
-/// Adds what Falco has no key for, under one key of our own.
-fn add_ours(object: &mut serde_json::Value, alert: &Alert, cursor: &str) {
+/// What Falco has no key for.
+fn ours(alert: &Alert, cursor: &str) -> serde_json::Value {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     let process = |process: &eyrie_proto::alert::Process| {
         serde_json::json!({
@@ -125,7 +126,7 @@ fn add_ours(object: &mut serde_json::Value, alert: &Alert, cursor: &str) {
             "incomplete": process.is_incomplete,
         })
     };
-    object["eyrie"] = serde_json::json!({
+    serde_json::json!({
         "id": alert.id,
         "cursor": cursor,
         "origin": alert.origin.as_ref().map(ToString::to_string),
@@ -134,7 +135,7 @@ fn add_ours(object: &mut serde_json::Value, alert: &Alert, cursor: &str) {
         "process": alert.process.as_ref().map(process),
         "ancestors": alert.ancestors.iter().map(process).collect::<Vec<_>>(),
         "evidence_lost": alert.loss.as_ref().is_some_and(|loss| loss.is_evidence_lost),
-    });
+    })
 }
 
 fn describe_gap(gap: &Gap) -> String {

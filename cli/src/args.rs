@@ -1,6 +1,6 @@
 //! The command line.
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, builder::styling::AnsiColor, builder::styling::Styles};
 
@@ -53,18 +53,8 @@ pub(crate) enum RulesCommand {
     eyrie up --rules falco_rules.yaml --rules my_rules.yaml --json\n\n\
     While it runs, `eyrie alerts --follow` and `eyrie hosts` work in another terminal.")]
 pub(crate) struct UpArguments {
-    /// Rules file, or folder with rules files; may be repeated, order matters.
-    #[arg(long, value_name = "FILE|DIR", default_value = "deploy/rules")]
-    pub(crate) rules: Vec<PathBuf>,
-    /// Print alerts as Falco's JSON instead of text.
-    #[arg(long)]
-    pub(crate) json: bool,
-    /// Where the engine listens.
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:7443")]
-    pub(crate) listen: SocketAddr,
-    /// Where alerts are kept.
-    #[arg(long, value_name = "DIR", default_value = "/var/lib/eyrie")]
-    pub(crate) data_dir: PathBuf,
+    #[command(flatten)]
+    pub(crate) engine: engine_service::Config,
     /// Also show what agent and engine log at this level (error, warn, info, debug).
     #[arg(long, value_name = "LEVEL", default_value = "warn", env = "EYRIE_LOG")]
     pub(crate) log: String,

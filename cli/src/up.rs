@@ -1,0 +1,110 @@
+//! `eyrie up`: agent and engine in this process, joined by gRPC over loopback as they would be over a network.
+
+use std::{
+    net::{IpAddr, Ipv6Addr, SocketAddr},
+    process::ExitCode,
+};
+
+use anyhow::Context as _;
+use capture_agent::{Agent, StartError};
+use engine_service::listener::ListenAddress;
+use owo_colors::OwoColorize as _;
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+
+use crate::{args::UpArguments, diagnostics, rules};
+
+/// EX_NOPERM of sysexits.h, as the agent's own binary has it.
+const NOT_PERMITTED: u8 = 77;
+
+/// Carries out `eyrie up`.
+pub(crate) async fn run(arguments: UpArguments) -> anyhow::Result<ExitCode> {
+    let filter = EnvFilter::try_new(&arguments.log)
+        .with_context(|| format!("{:?} is no log level; use error, warn, info or debug", arguments.log))?;
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let Some(rule_count) = check_rules(&arguments)? else { return Ok(ExitCode::FAILURE) };
+
+    let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?;
+    let mut engine = arguments.engine.start().await?;
+    let url = engine_url(engine.local_address());
+    let agent = match start_agent(&url).await {
+        Ok(agent) => agent,
+        Err(error) => {
+            engine.shutdown().await;
+            return refuse(error);
+        }
+    };
+    announce(&agent, &url, rule_count);
+
+    let outcome = tokio::select! {
+        _ = terminate.recv() => Ok(()),
+        _ = interrupt.recv() => Ok(()),
+        error = engine.failed() => Err(error),
+    };
+    // The agent first: the engine still takes and acks what the agent has.
+    let summary = agent.shutdown().await;
+    engine.shutdown().await;
+    outcome?;
+    if summary.unacked_events > 0 {
+        eprintln!("eyrie: ended before {} events were evaluated", summary.unacked_events);
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// How many rules there are; nothing if they cannot be used, which is then explained.
+fn check_rules(arguments: &UpArguments) -> anyhow::Result<Option<usize>> {
+    let checked = rules::load(&arguments.engine.rules)?;
+    if let Some(loaded) = &checked.loaded {
+        return Ok(Some(loaded.rule_set.rules.iter().filter(|rule| rule.enabled).count()));
+    }
+    for diagnostic in &checked.diagnostics {
+        anstream::eprintln!("{}", diagnostics::render(diagnostic, true));
+    }
+    anstream::eprintln!("{} the rules cannot be used; nothing was started", "error:".red());
+    Ok(None)
+}
+
+/// The agent joins by loopback even if the engine listens on every address.
+fn engine_url(address: &ListenAddress) -> String {
+    match address {
+        ListenAddress::Unix(path) => format!("unix:{}", path.display()),
+        ListenAddress::Tcp(address) if address.ip().is_unspecified() => {
+            let loopback = if address.is_ipv4() { IpAddr::from([127, 0, 0, 1]) } else { Ipv6Addr::LOCALHOST.into() };
+            format!("http://{}", SocketAddr::new(loopback, address.port()))
+        }
+        ListenAddress::Tcp(address) => format!("http://{address}"),
+    }
+}
+
+async fn start_agent(engine_url: &str) -> anyhow::Result<capture_agent::Running> {
+    Ok(Agent::start(capture_agent::Config::new(engine_url, false)?).await?)
+}
+
+/// Missing privileges are a sentence and an exit code of their own.
+fn refuse(error: anyhow::Error) -> anyhow::Result<ExitCode> {
+    match error.downcast_ref::<StartError>() {
+        Some(StartError::Kernel(kernel)) if kernel.is_privilege() => {
+            anstream::eprintln!("{} {kernel}", "error:".red());
+            Ok(ExitCode::from(NOT_PERMITTED))
+        }
+        _ => Err(error),
+    }
+}
+
+fn announce(agent: &capture_agent::Running, url: &str, rule_count: usize) {
+    anstream::eprintln!(
+        "{} {rule_count} rules on this host; the engine listens at {url}. In another terminal:",
+        "watching with".green(),
+    );
+    anstream::eprintln!("  eyrie alerts --follow --engine {url}");
+    for missing in agent.status().missing_abilities {
+        anstream::eprintln!(
+            "{} {}: {} ({})",
+            "not seen:".yellow(),
+            missing.name,
+            missing.consequence,
+            missing.reason
+        );
+    }
+}
