@@ -38,6 +38,7 @@ impl AlertContext {
         trace: Option<&TraceContext>,
     ) -> Alert {
         let (process, ancestors) = self.processes(occurrence.event, occurrence.model);
+        let metadata_state = metadata_state(&matched).into();
         Alert {
             id: alert_id(&self.origin_name, self.epoch, occurrence.sequence, &matched.rule),
             time_ns: occurrence.time_ns,
@@ -56,7 +57,8 @@ impl AlertContext {
             process,
             ancestors,
             loss: Some(loss),
-            metadata_state: MetadataState::Unspecified.into(),
+            metadata_state,
+            unknown_fields: matched.unknown_fields,
             trace: trace.cloned(),
             ..Alert::default()
         }
@@ -89,9 +91,7 @@ impl AlertContext {
             command_line: exe.into_iter().chain(process.arguments().iter().cloned()).collect(),
             working_directory: process.working_directory().to_vec(),
             uid: credentials.uid,
-            user_name: user
-                .map(|user| String::from_utf8_lossy(&user.name).into_owned())
-                .unwrap_or_default(),
+            user_name: user.map(|user| String::from_utf8_lossy(&user.name).into_owned()).unwrap_or_default(),
             login_uid: credentials.login_uid,
             tty: process.session().tty,
             exec_id: exec_id(&self.origin_name, process.key(), process.exec_boot_ns()),
@@ -125,6 +125,14 @@ fn id_of(parts: [&[u8]; 4]) -> String {
         hash.update(part);
     }
     hash.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn metadata_state(matched: &RuleMatch) -> MetadataState {
+    if matched.is_certain && matched.unknown_fields.is_empty() {
+        MetadataState::Unspecified
+    } else {
+        MetadataState::Partial
+    }
 }
 
 /// The event's type where the output says it.

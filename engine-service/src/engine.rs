@@ -171,8 +171,7 @@ impl Engine {
         tasks.spawn(sweep(Arc::clone(&intake)));
         let address = listener.local_address().clone();
         let (incoming, accepting) = listener.incoming(options.max_connections, stop.clone());
-        let subscriptions =
-            Subscriptions::new(log, options.max_subscriptions, stop.clone(), tasks.clone());
+        let subscriptions = Subscriptions::new(log, options.max_subscriptions, stop.clone(), tasks.clone());
         let max_message = intake.limits.max_message_bytes + MESSAGE_SLACK_BYTES;
         let service = IntakeService(intake);
         let server = Server::builder()

@@ -36,17 +36,25 @@ pub enum RpcError {
     ProtocolUnsupported { offered: Vec<u32>, known: u32 },
     #[error("a {found} came before the last part of the base state: Welcome asked for it, send it first")]
     BaseStateExpected { found: &'static str },
-    #[error("a BaseState came that Welcome did not ask for: send it only where held_through_sequence is absent")]
+    #[error(
+        "a BaseState came that Welcome did not ask for: send it only where held_through_sequence is absent"
+    )]
     BaseStateUnwanted,
-    #[error("the base state has more than {limit} {unit}: the origin has more processes than this engine takes")]
+    #[error(
+        "the base state has more than {limit} {unit}: the origin has more processes than this engine takes"
+    )]
     BaseStateTooLarge { limit: usize, unit: &'static str },
     #[error("part {part} of the base state is as of sequence {found}, the first part as of {expected}")]
     BaseStateInconsistent { part: usize, found: u64, expected: u64 },
     #[error("no part of the base state for {waited:?}: send it right after Welcome")]
     BaseStateMissing { waited: Duration },
-    #[error("a message on the stream cannot be decoded: {detail}; it must be an eyrie.capture.v1.CaptureRequest")]
+    #[error(
+        "a message on the stream cannot be decoded: {detail}; it must be an eyrie.capture.v1.CaptureRequest"
+    )]
     Undecodable { detail: String },
-    #[error("a message on the stream is empty, or of a kind that this engine does not know: upgrade the engine")]
+    #[error(
+        "a message on the stream is empty, or of a kind that this engine does not know: upgrade the engine"
+    )]
     MessageUnknown,
     #[error("a message on the stream is too large: {detail}; Welcome.max_message_bytes is {limit}")]
     MessageTooLarge { detail: String, limit: usize },
@@ -55,7 +63,9 @@ pub enum RpcError {
          everything after it"
     )]
     OutOfSequence { expected: u64, times: u32 },
-    #[error("another session of the same origin took over, from {peer}: one agent a host, and no cloned machine-id")]
+    #[error(
+        "another session of the same origin took over, from {peer}: one agent a host, and no cloned machine-id"
+    )]
     Superseded { peer: String },
     #[error("the origin's earlier session has not ended within {waited:?}: try again")]
     PredecessorBusy { waited: Duration },
@@ -63,7 +73,9 @@ pub enum RpcError {
     TooMany { limit: usize, what: &'static str },
     #[error("the engine is shutting down: connect again")]
     ShuttingDown,
-    #[error("a batch at sequence {sequence} could not be evaluated, which is a fault of the engine: please report it")]
+    #[error(
+        "a batch at sequence {sequence} could not be evaluated, which is a fault of the engine: please report it"
+    )]
     EvaluationFailed { sequence: u64 },
     #[error("SubscribeRequest.after_cursor: {0}")]
     CursorInvalid(#[from] CursorError),

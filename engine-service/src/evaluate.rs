@@ -23,8 +23,6 @@ pub struct Occurrence<'a> {
     pub time_ns: u64,
     /// Wall clock minus the host's boot clock, in nanoseconds.
     pub epoch_offset_ns: i64,
-    /// Whether events around it were lost.
-    pub is_evidence_lost: bool,
     /// What the agent says of its host.
     pub host: &'a HostFacts,
 }
@@ -55,6 +53,10 @@ pub struct RuleMatch {
     pub message: String,
     /// The fields of the output.
     pub output_fields: BTreeMap<String, Value>,
+    /// Whether the rule matches whatever the unknown fields turn out to be.
+    pub is_certain: bool,
+    /// Fields of condition and output whose value metadata has still to bring.
+    pub unknown_fields: Vec<String>,
 }
 
 /// A compiled rule set.

@@ -11,6 +11,7 @@
 
 pub mod alert;
 pub mod alert_log;
+mod config;
 mod engine;
 pub mod error;
 pub mod evaluate;
@@ -23,11 +24,16 @@ mod losses;
 mod origin_state;
 mod origins;
 pub mod outputs;
+mod rule_evaluator;
 pub mod rules;
 mod session;
 mod subscriptions;
 
+pub use evaluator::Matching;
+
 pub use self::{
+    config::Config,
     engine::{Engine, EngineError, EngineOptions, Running},
     intake::SessionLimits,
+    rule_evaluator::{LoadedRules, RuleEvaluator},
 };

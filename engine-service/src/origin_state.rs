@@ -3,13 +3,14 @@
 //! A state is owned by one session at a time; it moves to the evaluation's thread and back. Its position is always that
 //! of the newest event that was applied.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use eyrie_proto::{
     alert::{Alert, LossState},
     capture::{Batch, ClockReading},
     event::{Event, LossRecord, ProcessKey, event::Kind},
 };
+use fields::LOSS_WINDOW;
 use host_model::HostModel;
 
 use crate::{
@@ -21,8 +22,6 @@ use crate::{
 /// Alerts after which an evaluation pauses so that they can be written: a few MiB at some KiB each, also where every
 /// event of a batch matches many rules.
 const ALERTS_A_STRETCH: usize = 512;
-/// A loss is around an event if it happened within this time before or after it.
-const LOSS_WINDOW: Duration = Duration::from_secs(30);
 /// Losses that an alert shows, and sources of each.
 const LOSSES_SHOWN: usize = 16;
 const LOSS_SOURCES_SHOWN: usize = 4;
@@ -124,7 +123,6 @@ impl OriginState {
             sequence: self.through_sequence,
             time_ns,
             epoch_offset_ns,
-            is_evidence_lost: self.model.recent_loss(event.boot_ns, LOSS_WINDOW).next().is_some(),
             host: &context.host,
         };
         // Holds no memory as long as nothing matches.

@@ -38,6 +38,9 @@ pub enum RulesError {
         /// Everything that is to be said about them; at least one error.
         diagnostics: Vec<Diagnostic>,
     },
+    /// A rule passed the checks and cannot be evaluated.
+    #[error("the rules cannot be used: {0}")]
+    Compile(#[from] evaluator::CompileError),
 }
 
 impl From<LoadError> for RulesError {

@@ -161,15 +161,12 @@ impl Drop for SqliteLog {
 
 /// Takes the directory for this process. The lock goes with the file, also when the process is killed.
 fn lock(directory: &Path, database: &Path) -> Result<File, AlertLogError> {
-    let io = |path: PathBuf| move |error: std::io::Error| AlertLogError::Io { path, detail: error.to_string() };
+    let io =
+        |path: PathBuf| move |error: std::io::Error| AlertLogError::Io { path, detail: error.to_string() };
     std::fs::create_dir_all(directory).map_err(io(directory.to_owned()))?;
     let path = directory.join("lock");
-    let file = File::options()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(&path)
-        .map_err(io(path.clone()))?;
+    let file =
+        File::options().create(true).truncate(false).write(true).open(&path).map_err(io(path.clone()))?;
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(std::fs::TryLockError::WouldBlock) => Err(AlertLogError::InUse { path: database.to_owned() }),

@@ -61,8 +61,11 @@ fn settings_add_their_own_fields() {
         r#"{"hostname":"h1","message":"Sensitive file opened (file=/etc/shadow)","output":"22:13:20.1"#
     ));
     let process = Process { exec_id: "e1".into(), ..Process::default() };
-    let ours = FalcoFormat { includes_eyrie_fields: true, ..utc_format() }
-        .json(&Alert { process: Some(process), rule_set_digest: "sha256:9".into(), ..alert() });
+    let ours = FalcoFormat { includes_eyrie_fields: true, ..utc_format() }.json(&Alert {
+        process: Some(process),
+        rule_set_digest: "sha256:9".into(),
+        ..alert()
+    });
     assert!(ours.contains(concat!(
         r#""eyrie.alert_id":"0123","eyrie.evidence_lost":false,"eyrie.exec_id":"e1","eyrie.origin":null,"#,
         r#""eyrie.rule_set":"sha256:9","fd.is_server":false"#
@@ -89,8 +92,7 @@ fn a_text_line_is_falcos() {
 #[test]
 fn priorities_are_named_as_falco_names_them() {
     let names: Vec<_> = (1..=8).map(|number| priority_name(Priority::try_from(number).unwrap())).collect();
-    let expected =
-        ["Emergency", "Alert", "Critical", "Error", "Warning", "Notice", "Informational", "Debug"];
+    let expected = ["Emergency", "Alert", "Critical", "Error", "Warning", "Notice", "Informational", "Debug"];
     assert_eq!(names, expected);
 }
 

@@ -13,7 +13,9 @@ pub enum ListenAddress {
 
 /// The text is no address.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{text:?} is no address to listen on: expected IP:PORT, such as 127.0.0.1:7443 or [::1]:7443, or unix:PATH")]
+#[error(
+    "{text:?} is no address to listen on: expected IP:PORT, such as 127.0.0.1:7443 or [::1]:7443, or unix:PATH"
+)]
 pub struct ListenAddressError {
     text: String,
 }

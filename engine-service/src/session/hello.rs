@@ -45,9 +45,9 @@ pub(super) async fn receive(
 
 fn check(hello: Hello) -> Result<CheckedHello, RpcError> {
     let invalid = |field, detail: &str| RpcError::HelloInvalid { field, detail: detail.to_owned() };
-    let origin = hello
-        .origin
-        .ok_or_else(|| RpcError::OriginInvalid { detail: "it is missing: say which host or source".into() })?;
+    let origin = hello.origin.ok_or_else(|| RpcError::OriginInvalid {
+        detail: "it is missing: say which host or source".into(),
+    })?;
     check_origin(&origin)?;
     if hello.epoch == 0 {
         return Err(RpcError::EpochInvalid);
@@ -165,12 +165,17 @@ mod tests {
     /// Scenario: origins of hosts and sources, right and wrong. Guarantees: only canonical ids pass.
     #[test]
     fn origins_are_canonical() {
-        for (machine, boot) in [("", BOOT), ("x", BOOT), (&MACHINE.to_uppercase(), BOOT), (MACHINE, MACHINE), (MACHINE, "")] {
+        for (machine, boot) in
+            [("", BOOT), ("x", BOOT), (&MACHINE.to_uppercase(), BOOT), (MACHINE, MACHINE), (MACHINE, "")]
+        {
             assert!(check_origin(&host(machine, boot)).is_err(), "{machine} {boot}");
         }
         let source = |instance: &str| Origin {
             tenant: "t".into(),
-            kind: Some(origin::Kind::Source(SourceInstance { source: "k8s_audit".into(), instance: instance.into() })),
+            kind: Some(origin::Kind::Source(SourceInstance {
+                source: "k8s_audit".into(),
+                instance: instance.into(),
+            })),
         };
         assert!(check_origin(&source("c1")).is_ok());
         assert!(check_origin(&source("")).is_err());

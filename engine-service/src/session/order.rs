@@ -48,8 +48,11 @@ pub(super) fn place(batch: &Batch, epoch: u64, through: u64, received: Received)
         return Place::Repeated;
     }
     if batch.first_sequence > through.saturating_add(1) {
-        let message =
-            format!("it begins at sequence {}, expected is {}", batch.first_sequence, through.saturating_add(1));
+        let message = format!(
+            "it begins at sequence {}, expected is {}",
+            batch.first_sequence,
+            through.saturating_add(1)
+        );
         return again(Reason::OutOfOrder, message);
     }
     match fault(batch, received) {

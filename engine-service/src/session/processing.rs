@@ -6,9 +6,7 @@ use std::{
 };
 
 use eyrie_proto::{
-    capture::{
-        Ack, Batch, BatchRejection, CaptureResponse, Credit, StateRequest, capture_response::Kind,
-    },
+    capture::{Ack, Batch, BatchRejection, CaptureResponse, Credit, StateRequest, capture_response::Kind},
     event::{EventClass, LossPlace, LossReason, LossRecord, ProcessKey},
 };
 use tokio::sync::mpsc;
@@ -26,7 +24,7 @@ use crate::{
     host_status::{HostStatus, now_ns},
     intake::Intake,
     log_limit::LogLimit,
-    origin_state::{EvaluationContext, Evaluated, OriginState},
+    origin_state::{Evaluated, EvaluationContext, OriginState},
     origins::Claim,
 };
 
@@ -165,7 +163,8 @@ impl Processor {
     ) -> Result<Option<BatchRejection>, Stop> {
         let epoch = self.context.alerts.epoch;
         let place = order::place(&batch, epoch, self.through, received);
-        let is_early = matches!(&place, Place::Refused { rejection, .. } if rejection.retry_after_ms.is_some());
+        let is_early =
+            matches!(&place, Place::Refused { rejection, .. } if rejection.retry_after_ms.is_some());
         self.out_of_order = if is_early { self.out_of_order + 1 } else { 0 };
         if self.out_of_order > MAX_OUT_OF_ORDER {
             // Its events are not coming: with the state goes the position, and the agent starts from its base.

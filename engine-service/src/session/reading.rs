@@ -56,7 +56,11 @@ pub(super) async fn read_all(
             }
             Kind::StateAnswer(answer) => {
                 if !answer.failure.is_empty() {
-                    tracing::warn!(request_id = answer.request_id, "no state from the agent: {}", answer.failure);
+                    tracing::warn!(
+                        request_id = answer.request_id,
+                        "no state from the agent: {}",
+                        answer.failure
+                    );
                 }
                 continue;
             }
@@ -73,7 +77,11 @@ pub(super) async fn read_all(
 
 fn take_plan_answer(mut answer: PlanAnswer, status: &Mutex<HostStatus>) {
     if !answer.failure.is_empty() {
-        tracing::warn!(generation = answer.generation, "the agent refuses the capture plan: {}", answer.failure);
+        tracing::warn!(
+            generation = answer.generation,
+            "the agent refuses the capture plan: {}",
+            answer.failure
+        );
     }
     if answer.encoded_len() > MAX_KEPT_PLAN_BYTES {
         answer.effective = None;

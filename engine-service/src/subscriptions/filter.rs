@@ -46,7 +46,9 @@ impl Filter {
         let minimum_priority = match Priority::try_from(wanted.minimum_priority) {
             Ok(Priority::Unspecified) => None,
             Ok(priority) => Some(priority),
-            Err(_) => return Err(invalid("minimum_priority", format!("{} is none", wanted.minimum_priority))),
+            Err(_) => {
+                return Err(invalid("minimum_priority", format!("{} is none", wanted.minimum_priority)));
+            }
         };
         let origins = wanted.origins.iter().map(ToString::to_string).collect();
         Ok(Self { wanted, minimum_priority, origins })
@@ -55,7 +57,8 @@ impl Filter {
     /// Whether the alert is wanted.
     pub(super) fn passes(&self, alert: &Alert) -> bool {
         let wanted = &self.wanted;
-        let is_among = |list: &[String], value: &str| list.is_empty() || list.iter().any(|entry| entry == value);
+        let is_among =
+            |list: &[String], value: &str| list.is_empty() || list.iter().any(|entry| entry == value);
         let priority = |minimum: Priority| {
             alert.priority() != Priority::Unspecified && i32::from(alert.priority()) <= i32::from(minimum)
         };
@@ -136,10 +139,19 @@ mod tests {
                 AlertFilter { minimum_priority: Priority::Warning.into(), ..none() },
                 AlertFilter { minimum_priority: Priority::Error.into(), ..none() },
             ),
-            (AlertFilter { rules: strings("Read*"), ..none() }, AlertFilter { rules: strings("Read"), ..none() }),
+            (
+                AlertFilter { rules: strings("Read*"), ..none() },
+                AlertFilter { rules: strings("Read"), ..none() },
+            ),
             (AlertFilter { tags: strings("files"), ..none() }, AlertFilter { tags: strings("T1"), ..none() }),
-            (AlertFilter { sources: strings("syscall"), ..none() }, AlertFilter { sources: strings("k8s"), ..none() }),
-            (AlertFilter { hostnames: strings("h1"), ..none() }, AlertFilter { hostnames: strings("h"), ..none() }),
+            (
+                AlertFilter { sources: strings("syscall"), ..none() },
+                AlertFilter { sources: strings("k8s"), ..none() },
+            ),
+            (
+                AlertFilter { hostnames: strings("h1"), ..none() },
+                AlertFilter { hostnames: strings("h"), ..none() },
+            ),
             (
                 AlertFilter { origins: vec![origin("m1")], ..none() },
                 AlertFilter { origins: vec![origin("m2")], ..none() },

@@ -61,9 +61,8 @@ pub(super) fn page(
     limit: PageLimit,
 ) -> Result<Page, Fault> {
     let transaction = connection.transaction()?;
-    let trimmed_through: i64 = transaction
-        .prepare_cached("SELECT trimmed_through FROM log")?
-        .query_row([], |row| row.get(0))?;
+    let trimmed_through: i64 =
+        transaction.prepare_cached("SELECT trimmed_through FROM log")?.query_row([], |row| row.get(0))?;
     let mut page = Page {
         entries: Vec::new(),
         trimmed_entries: trimmed_through.max(0).cast_unsigned().saturating_sub(from_position_exclusive),

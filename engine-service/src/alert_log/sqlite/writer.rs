@@ -148,11 +148,7 @@ fn append(transaction: &Transaction<'_>, last: &mut u64, batch: &AppendBatch) ->
             "INSERT INTO origin (name, epoch, through_sequence) VALUES (?1, ?2, ?3)
              ON CONFLICT (name) DO UPDATE SET epoch = ?2, through_sequence = ?3",
         )?
-        .execute(params![
-            position.origin,
-            position.epoch.cast_signed(),
-            stored(position.through_sequence)
-        ])?;
+        .execute(params![position.origin, position.epoch.cast_signed(), stored(position.through_sequence)])?;
     Ok(appended)
 }
 
