@@ -1,36 +1,269 @@
-//! placeholder
-use crate::{config::Config, source::*};
-/// x
-#[derive(Debug, thiserror::Error)]
-#[error("x")]
-pub struct KernelError;
+//! The kernel as a source of events: the BPF programs, loaded, attached and, when this is dropped, gone.
+//!
+//! Nothing is pinned, so that nothing can be left behind: programs and maps live as long as their descriptors, and those end
+//! with this process at the latest.
+
+mod counters;
+mod ring;
+
+use aya::{
+    Btf, Ebpf, EbpfError, EbpfLoader, VerifierLogLevel,
+    maps::{Array, MapError},
+    programs::{BtfTracePoint, Iter, Program, ProgramError},
+};
+use eyrie_bpf::{Attach, CONFIG_MAP, EVENTS_MAP, OBJECT, PROGRAMS, SNAPSHOT_PROGRAM};
+use eyrie_proto::{
+    capture::{CapturePlan, MissingAbility, PlanAnswer},
+    event::{Event, LossRecord, ProcessState},
+};
+use thiserror::Error;
+use tracing::{info, warn};
+
+use self::{counters::LossCounters, ring::Ring};
+use crate::{
+    config::Config,
+    plan,
+    probe::{self, ProbeError},
+    snapshot,
+    source::{Drained, EventSource},
+};
+
+/// Why the kernel cannot be captured from.
+#[derive(Debug, Error)]
+pub enum KernelError {
+    /// Privileges or BTF are missing.
+    #[error(transparent)]
+    Probe(#[from] ProbeError),
+    /// The kernel's description of its types cannot be read.
+    #[error("cannot read the kernel's BTF")]
+    Btf(#[source] Box<aya::BtfError>),
+    /// The object as a whole was refused.
+    #[error("cannot load the BPF object: {problem}")]
+    Load {
+        /// What the loader or the kernel said.
+        problem: String,
+    },
+    /// A program without which capture makes no sense was refused.
+    #[error(
+        "cannot load or attach the BPF program {program}, without which these are not seen: {lost_without}; {problem}"
+    )]
+    Program {
+        /// Its name.
+        program: &'static str,
+        /// What is not seen without it.
+        lost_without: &'static str,
+        /// What the loader or the kernel said.
+        problem: String,
+    },
+    /// A map of the object cannot be used.
+    #[error("cannot use the BPF map {map}: {problem}")]
+    Map {
+        /// Its name.
+        map: &'static str,
+        /// What the loader or the kernel said.
+        problem: String,
+    },
+}
+
+/// The programs at work.
+pub(crate) struct Kernel {
+    ebpf: Ebpf,
+    ring: Ring,
+    counters: LossCounters,
+    settings: eyrie_bpf::Config,
+    missing: Vec<MissingAbility>,
+}
+
+// === impl KernelError ===
+
 impl KernelError {
-    /// x
+    /// Whether privileges or the kernel's configuration do not allow capture.
     pub fn is_privilege(&self) -> bool {
-        false
+        matches!(self, Self::Probe(_))
+    }
+
+    fn map(map: &'static str) -> impl Fn(MapError) -> Self {
+        move |error| Self::Map { map, problem: sources(&error) }
+    }
+
+    fn no_map(map: &'static str) -> impl Fn() -> Self {
+        move || Self::Map { map, problem: "the object does not have it".to_owned() }
     }
 }
-pub(crate) struct Kernel;
+
+// === impl Kernel ===
+
 impl Kernel {
-    pub(crate) fn start(_: &Config) -> Result<Self, KernelError> {
-        Err(KernelError)
+    /// Loads and attaches the programs.
+    pub(crate) fn start(config: &Config) -> Result<Self, KernelError> {
+        probe::check()?;
+        let btf = Btf::from_sys_fs().map_err(|error| KernelError::Btf(Box::new(error)))?;
+        let mut ebpf = EbpfLoader::new()
+            .btf(Some(&btf))
+            .verifier_log_level(VerifierLogLevel::STATS)
+            .map_max_entries(EVENTS_MAP, config.ring_bytes)
+            .load(OBJECT)
+            .map_err(|error: EbpfError| KernelError::Load { problem: sources(&error) })?;
+        let ring = ebpf.take_map(EVENTS_MAP).ok_or_else(KernelError::no_map(EVENTS_MAP))?;
+        let ring = Ring::new(ring).map_err(KernelError::map(EVENTS_MAP))?;
+        let counters = LossCounters::new(&mut ebpf)?;
+        let settings = plan::initial_settings(own_tgid(config));
+        let mut kernel = Self { ebpf, ring, counters, settings, missing: Vec::new() };
+        kernel.write_settings()?;
+        kernel.attach_all(&btf)?;
+        info!(programs = PROGRAMS.len() - kernel.missing.len(), "capturing");
+        Ok(kernel)
+    }
+
+    fn attach_all(&mut self, btf: &Btf) -> Result<(), KernelError> {
+        for program in PROGRAMS {
+            let Err(error) = self.attach(program.name, program.attach, btf) else { continue };
+            let problem = sources(&error);
+            if program.is_required {
+                let (program, lost_without) = (program.name, program.lost_without);
+                return Err(KernelError::Program { program, lost_without, problem });
+            }
+            warn!(
+                program = program.name,
+                "not available, so that this is missing: {}; {problem}", program.lost_without
+            );
+            self.missing.push(MissingAbility {
+                name: program.name.to_owned(),
+                reason: problem,
+                consequence: program.lost_without.to_owned(),
+            });
+        }
+        Ok(())
+    }
+
+    fn attach(&mut self, name: &str, attach: Attach, btf: &Btf) -> Result<(), ProgramError> {
+        let program = self.ebpf.program_mut(name).ok_or(ProgramError::NotLoaded)?;
+        match attach {
+            Attach::BtfTracepoint(tracepoint) => {
+                let program: &mut BtfTracePoint = program.try_into()?;
+                program.load(tracepoint, btf)?;
+                program.attach().map(drop)
+            }
+            // Attached anew for each reading.
+            Attach::Iterator(of) => {
+                let program: &mut Iter = program.try_into()?;
+                program.load(of, btf)
+            }
+        }
+    }
+
+    fn write_settings(&mut self) -> Result<(), KernelError> {
+        let map = self.ebpf.map_mut(CONFIG_MAP).ok_or_else(KernelError::no_map(CONFIG_MAP))?;
+        let mut map = Array::<_, [u8; eyrie_bpf::Config::BYTES]>::try_from(map)
+            .map_err(KernelError::map(CONFIG_MAP))?;
+        map.set(0, self.settings.encode(), 0).map_err(KernelError::map(CONFIG_MAP))
+    }
+
+    fn has_iterator(&self) -> bool {
+        self.missing.iter().all(|missing| missing.name != SNAPSHOT_PROGRAM)
+    }
+
+    fn iterate(&mut self, pids: &[u32]) -> Option<Vec<ProcessState>> {
+        let program = self.ebpf.program_mut(SNAPSHOT_PROGRAM)?;
+        let program: &mut Iter = program.try_into().ok()?;
+        match snapshot::by_iterator(program, pids) {
+            Ok(states) => Some(states),
+            Err(error) => {
+                warn!("the iterator over processes failed, reading /proc instead: {error}");
+                None
+            }
+        }
     }
 }
+
 impl EventSource for Kernel {
-    fn drain(&mut self, _: &mut dyn FnMut(eyrie_proto::event::Event)) -> Drained {
-        Drained::default()
+    fn drain(&mut self, sink: &mut dyn FnMut(Event)) -> Drained {
+        self.ring.drain(sink)
     }
-    fn take_losses(&mut self) -> Vec<eyrie_proto::event::LossRecord> {
-        vec![]
+
+    fn take_losses(&mut self) -> Vec<LossRecord> {
+        let mut losses = self.ring.take_losses();
+        let epoch = self.settings.loss_epoch;
+        match self.counters.take(epoch) {
+            Ok(lost) if lost.is_empty() => {}
+            Ok(lost) => {
+                losses.extend(lost);
+                // The next loss is a first one again.
+                self.settings.loss_epoch = epoch.wrapping_add(1);
+                if let Err(error) = self.write_settings() {
+                    warn!("{error}; first times of losses are too early from now on");
+                }
+            }
+            Err(error) => warn!("losses of the ring cannot be read: {error}"),
+        }
+        losses
     }
-    fn snapshot(&mut self, _: &[u32]) -> Option<Vec<eyrie_proto::event::ProcessState>> {
-        None
+
+    fn snapshot(&mut self, pids: &[u32]) -> Option<Vec<ProcessState>> {
+        let iterated = if self.has_iterator() { self.iterate(pids) } else { None };
+        iterated.or_else(|| snapshot::by_procfs(pids))
     }
-    fn carry_out(&mut self, _: eyrie_proto::capture::CapturePlan) -> eyrie_proto::capture::PlanAnswer {
-        Default::default()
+
+    fn carry_out(&mut self, plan: CapturePlan) -> PlanAnswer {
+        let (settings, answer) = plan::carry_out(plan, &self.settings);
+        let Some(settings) = settings else { return answer };
+        let before = std::mem::replace(&mut self.settings, settings);
+        match self.write_settings() {
+            Ok(()) => answer,
+            Err(error) => {
+                self.settings = before;
+                PlanAnswer {
+                    generation: answer.generation,
+                    failure: error.to_string(),
+                    ..PlanAnswer::default()
+                }
+            }
+        }
     }
-    fn missing_abilities(&self) -> Vec<eyrie_proto::capture::MissingAbility> {
-        vec![]
+
+    fn missing_abilities(&self) -> Vec<MissingAbility> {
+        self.missing.clone()
     }
-    fn stop(&mut self) {}
+
+    fn stop(&mut self) {
+        for (name, program) in self.ebpf.programs_mut() {
+            let Program::BtfTracePoint(program) = program else { continue };
+            if let Err(error) = program.unload() {
+                warn!(program = name, "cannot unload: {error}; it goes with this process");
+            }
+        }
+    }
+}
+
+/// The process whose calls are not captured, in the initial pid namespace.
+fn own_tgid(config: &Config) -> u32 {
+    if config.is_self_captured {
+        return 0;
+    }
+    let pid = std::process::id();
+    // Within a pid namespace of its own the agent does not know its number outside.
+    let is_outermost =
+        std::fs::read_link("/proc/self/ns/pid").is_ok_and(|link| link.as_os_str() == "pid:[4026531836]");
+    if !is_outermost {
+        warn!(
+            "the agent runs in a pid namespace of its own and cannot leave its own calls out of the capture"
+        );
+        return 0;
+    }
+    info!(pid, "calls of this process are not captured");
+    pid
+}
+
+/// An error with what caused it.
+fn sources(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        if !text.contains(&cause_text) {
+            text = format!("{text}: {cause_text}");
+        }
+        source = cause.source();
+    }
+    text
 }

@@ -23,7 +23,11 @@ mod config;
 mod facts;
 mod identity;
 mod kernel;
+mod plan;
+mod probe;
+mod record_to_event;
 mod session;
+mod snapshot;
 mod source;
 pub mod stream;
 

@@ -1,0 +1,93 @@
+//! The ring between the programs and the agent.
+
+use aya::maps::{Map, MapData, MapError, RingBuf};
+use eyrie_bpf::{DecodeError, decode, flag};
+use eyrie_proto::event::{Event, EventClass, LossPlace, LossReason, LossRecord};
+
+use crate::{clock, record_to_event, source::Drained, stream::LossLedger};
+
+/// Records of one drain: about half a millisecond of work, after which the caller may look after other things.
+const RECORDS_PER_DRAIN: usize = 1_024;
+
+/// The consuming end of the ring.
+pub(super) struct Ring {
+    ring: RingBuf<MapData>,
+    /// Records that could not be understood.
+    losses: LossLedger,
+}
+
+// === impl Ring ===
+
+impl Ring {
+    pub(super) fn new(map: Map) -> Result<Self, MapError> {
+        Ok(Self { ring: RingBuf::try_from(map)?, losses: LossLedger::default() })
+    }
+
+    /// Hands over the events of what lies in the ring, up to a bound.
+    pub(super) fn drain(&mut self, sink: &mut dyn FnMut(Event)) -> Drained {
+        let mut records = 0;
+        while records < RECORDS_PER_DRAIN {
+            let Some(bytes) = self.ring.next() else { return Drained { records, is_more: false } };
+            records += 1;
+            match decode(&bytes) {
+                Ok(record) => {
+                    if let Some(event) = record_to_event::event(&record) {
+                        sink(event);
+                    }
+                }
+                Err(error) => count(&mut self.losses, error, &bytes),
+            }
+        }
+        Drained { records, is_more: true }
+    }
+
+    pub(super) fn take_losses(&mut self) -> Vec<LossRecord> {
+        self.losses.take().collect()
+    }
+}
+
+/// Counts a record that could not be understood. Whether it bears state is in a flag that all kinds of records have at the same place.
+fn count(losses: &mut LossLedger, error: DecodeError, bytes: &[u8]) {
+    /// Where `flags` lie in every record, behind size and kind.
+    const FLAGS: std::ops::Range<usize> = 8..12;
+    let flags = bytes.get(FLAGS).and_then(|flags| flags.try_into().ok()).map_or(0, u32::from_ne_bytes);
+    let class = if flags & flag::STATE_BEARING != 0 { EventClass::StateBearing } else { EventClass::Plain };
+    let reason = match error {
+        DecodeError::UnknownKind { .. } => LossReason::UnknownKind,
+        _ => LossReason::Undecodable,
+    };
+    if losses.is_empty() {
+        tracing::warn!("a record cannot be understood and is counted as lost: {error}");
+    }
+    let now = clock::boot_ns();
+    losses.count((LossPlace::Ring, class, reason), 1, bytes.len() as u64, (now, now));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Scenario: a record of an unknown kind that bears state, one cut short, and no bytes at all. Guarantees: each is counted under
+    /// its reason and class.
+    #[test]
+    fn what_cannot_be_understood_is_counted() {
+        let mut losses = LossLedger::default();
+        let mut record = vec![0_u8; 200];
+        record[..4].copy_from_slice(&200_u32.to_ne_bytes());
+        record[4..6].copy_from_slice(&0x7fff_u16.to_ne_bytes());
+        record[8..12].copy_from_slice(&flag::STATE_BEARING.to_ne_bytes());
+        for bytes in [&record[..], &record[..100], &[]] {
+            count(&mut losses, decode(bytes).unwrap_err(), bytes);
+        }
+        let counted: Vec<_> =
+            losses.take().map(|loss| (loss.event_class(), loss.reason(), loss.count)).collect();
+        assert_eq!(
+            counted,
+            [
+                (EventClass::Plain, LossReason::Undecodable, 1),
+                (EventClass::StateBearing, LossReason::Undecodable, 1),
+                (EventClass::StateBearing, LossReason::UnknownKind, 1),
+            ]
+        );
+    }
+}

@@ -1,0 +1,178 @@
+//! From a capture plan to what the BPF programs are told.
+//!
+//! The programs can select calls by number; what a plan says beyond that (arguments, paths, addresses) is widened to "every call
+//! of this type", and the answer says so. Calls that carry state are always captured.
+
+mod calls;
+mod numbers;
+
+use eyrie_bpf::{CallSet, Config, PART_BYTES};
+use eyrie_proto::capture::{CallPlan, CaptureLimits, CapturePlan, PlanAnswer, UncapturedCall};
+
+pub(crate) use self::calls::{ABI_NATIVE, CallAbi, is_named};
+use self::calls::{Completeness, completeness, is_tracepoint, numbers, state_calls};
+
+/// Event types that a plan may name: there are about 400 of them, and names of our own make no more.
+const MAX_CALLS: usize = 2_048;
+
+/// What the programs are told before any plan: everything that they have records of their own for, since rules could need it.
+pub(crate) fn initial_settings(own_tgid: u32) -> Config {
+    let mut settings = Config { own_tgid, ..Config::default() };
+    add_state_calls(&mut settings);
+    settings
+}
+
+/// The settings for `plan`, with the answer to it. An answer with a failure has no settings.
+pub(crate) fn carry_out(plan: CapturePlan, settings: &Config) -> (Option<Config>, PlanAnswer) {
+    let generation = plan.generation;
+    if plan.calls.len() > MAX_CALLS {
+        let failure =
+            format!("{} event types are more than the {MAX_CALLS} that a plan may have", plan.calls.len());
+        return (None, PlanAnswer { generation, failure, ..PlanAnswer::default() });
+    }
+    let limits = plan.limits.unwrap_or_default();
+    let mut next = Config {
+        plan_generation: generation,
+        max_argument_bytes: bounded(limits.argument_bytes),
+        max_environment_bytes: bounded(limits.environment_bytes),
+        calls: CallSet::default(),
+        compat_calls: CallSet::default(),
+        ..*settings
+    };
+    add_state_calls(&mut next);
+    let (mut calls, mut uncaptured) = (Vec::new(), Vec::new());
+    for call in plan.calls {
+        match add(&mut next, &call.event_type) {
+            Ok(()) => calls.push(call),
+            Err(reason) => uncaptured.push(UncapturedCall { event_type: call.event_type, reason }),
+        }
+    }
+    let effective = CapturePlan {
+        generation,
+        rule_set_digests: plan.rule_set_digests,
+        calls: calls.into_iter().map(widened).collect(),
+        limits: Some(CaptureLimits {
+            argument_bytes: next.max_argument_bytes,
+            environment_bytes: next.max_environment_bytes,
+            data_bytes: 0,
+            path_bytes: PART_BYTES,
+        }),
+        ..CapturePlan::default()
+    };
+    (Some(next), PlanAnswer { generation, effective: Some(effective), uncaptured, failure: String::new() })
+}
+
+/// Without the filters that the programs do not know.
+fn widened(call: CallPlan) -> CallPlan {
+    CallPlan { any_of: Vec::new(), is_entry_needed: false, ..call }
+}
+
+fn bounded(bytes: u32) -> u32 {
+    if bytes == 0 { PART_BYTES } else { bytes.min(PART_BYTES) }
+}
+
+/// Adds the calls of an event type, or says why its events cannot be had whole.
+fn add(settings: &mut Config, event_type: &str) -> Result<(), String> {
+    if is_tracepoint(event_type) {
+        return Ok(());
+    }
+    let (native, compat) = numbers(event_type);
+    if native.is_none() && compat.is_none() {
+        return Err(format!("{} has no system call of this name", std::env::consts::ARCH));
+    }
+    let fits = native.is_none_or(|number| settings.calls.insert(number))
+        && compat.is_none_or(|number| settings.compat_calls.insert(number));
+    if !fits {
+        return Err(format!(
+            "its number is above {}, the highest that can be captured",
+            CallSet::NUMBERS - 1
+        ));
+    }
+    match completeness(event_type) {
+        Completeness::Whole => Ok(()),
+        Completeness::NumbersOnly => Err("captured with result and argument registers only: paths, \
+            addresses, descriptors and data are not read yet"
+            .to_owned()),
+    }
+}
+
+fn add_state_calls(settings: &mut Config) {
+    for (abi, number) in state_calls() {
+        let (calls, state) = match abi {
+            CallAbi::Native => (&mut settings.calls, &mut settings.state_calls),
+            CallAbi::Compat => (&mut settings.compat_calls, &mut settings.compat_state_calls),
+        };
+        // All of them are below the bound.
+        let _ = calls.insert(number) && state.insert(number);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plan(names: &[&str]) -> CapturePlan {
+        let call = |name: &&str| CallPlan { event_type: (*name).to_owned(), ..CallPlan::default() };
+        CapturePlan { generation: 3, calls: names.iter().map(call).collect(), ..CapturePlan::default() }
+    }
+
+    fn number(name: &str) -> u32 {
+        numbers(name).0.unwrap()
+    }
+
+    /// Scenario: a plan with calls that the programs know, one that they only count the registers of, one that needs no number and
+    /// one that does not exist. Guarantees: the bitmaps have what was asked for and what carries state, nothing else, and the
+    /// answer says what cannot be had.
+    #[test]
+    fn a_plan_becomes_bitmaps() {
+        let (settings, answer) =
+            carry_out(plan(&["openat", "execve", "clone3", "unlink", "nonsense"]), &initial_settings(5));
+        let settings = settings.unwrap();
+        assert_eq!((settings.plan_generation, settings.own_tgid), (3, 5));
+        for captured in ["openat", "execve", "unlink", "chdir", "setuid"] {
+            assert!(settings.calls.contains(number(captured)), "{captured}");
+        }
+        for not in ["connect", "open", "read"] {
+            assert!(!settings.calls.contains(number(not)), "{not}");
+        }
+        assert!(settings.state_calls.contains(number("setuid")));
+        let uncaptured: Vec<_> = answer.uncaptured.iter().map(|call| call.event_type.as_str()).collect();
+        assert_eq!(uncaptured, ["unlink", "nonsense"]);
+        let effective: Vec<_> =
+            answer.effective.unwrap().calls.into_iter().map(|call| call.event_type).collect();
+        assert_eq!(effective, ["openat", "execve", "clone3"]);
+    }
+
+    /// Scenario: an empty plan after everything. Guarantees: only what carries state is left, and limits are bounded.
+    #[test]
+    fn an_empty_plan_keeps_state() {
+        let limits =
+            CaptureLimits { argument_bytes: 1 << 30, environment_bytes: 7, ..CaptureLimits::default() };
+        let (settings, _) =
+            carry_out(CapturePlan { limits: Some(limits), ..plan(&[]) }, &initial_settings(0));
+        let settings = settings.unwrap();
+        assert_eq!((settings.max_argument_bytes, settings.max_environment_bytes), (PART_BYTES, 7));
+        assert!(settings.calls.contains(number("fchdir")) && settings.calls.contains(number("setsid")));
+        assert!(!settings.calls.contains(number("openat")) && !settings.calls.contains(number("execve")));
+    }
+
+    /// Scenario: the calls that the programs have records for. Guarantees: this table gives the numbers that the programs expect.
+    #[test]
+    fn numbers_agree_with_the_programs() {
+        for call in eyrie_bpf::calls::NATIVE {
+            assert_eq!(numbers(&call.name.to_lowercase()).0, Some(call.number), "{}", call.name);
+        }
+        for call in eyrie_bpf::calls::COMPAT {
+            if cfg!(target_arch = "x86_64") {
+                assert_eq!(numbers(&call.name.to_lowercase()).1, Some(call.number), "{}", call.name);
+            }
+        }
+    }
+
+    /// Scenario: an absurdly long plan. Guarantees: it is refused with a reason, and the one before goes on.
+    #[test]
+    fn a_too_long_plan_is_refused() {
+        let (settings, answer) = carry_out(plan(&["open"; MAX_CALLS + 1]), &initial_settings(0));
+        assert!(settings.is_none() && answer.failure.contains("event types"));
+    }
+}

@@ -1,0 +1,134 @@
+//! Which system calls an event type means, and what is known of them.
+
+use super::numbers::{CALLS, NONE};
+
+/// Whose numbering a call is in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum CallAbi {
+    Native,
+    Compat,
+}
+
+/// Shorthand for readers of native numbers.
+pub(crate) const ABI_NATIVE: CallAbi = CallAbi::Native;
+
+/// What of a call's events there is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Completeness {
+    /// All that the contract has for it.
+    Whole,
+    /// What the registers tell.
+    NumbersOnly,
+}
+
+/// Calls after which the picture of processes has to change, and that have no record of their own; their events are made of
+/// registers and of what rides on every event.
+const STATE_CALLS: &[&str] = &[
+    "setuid",
+    "setgid",
+    "setreuid",
+    "setregid",
+    "setresuid",
+    "setresgid",
+    "setfsuid",
+    "setfsgid",
+    "setuid32",
+    "setgid32",
+    "setreuid32",
+    "setregid32",
+    "setresuid32",
+    "setresgid32",
+    "setfsuid32",
+    "setfsgid32",
+    "setsid",
+    "setpgid",
+    "capset",
+    "prctl",
+    "unshare",
+    "setns",
+];
+
+/// State-bearing calls with records of their own.
+const RECORDED_STATE_CALLS: &[&str] = &["chdir", "fchdir"];
+
+/// Calls with records of their own.
+const RECORDED_CALLS: &[&str] =
+    &["open", "openat", "openat2", "creat", "connect", "chdir", "fchdir", "execve", "execveat"];
+
+/// Calls whose registers tell all that the contract has for them.
+const REGISTER_CALLS: &[&str] =
+    &["ptrace", "kill", "tkill", "tgkill", "process_vm_readv", "process_vm_writev"];
+
+/// Events that come from tracepoints which are always attached.
+const TRACEPOINT_EVENTS: &[&str] = &["clone", "clone3", "fork", "vfork", "procexit"];
+
+/// Where Falco's name of an event is not the kernel's name of the call.
+const RENAMED: &[(&str, &str)] = &[
+    ("pread", "pread64"),
+    ("pwrite", "pwrite64"),
+    ("prlimit", "prlimit64"),
+    ("fstatat", "newfstatat"),
+    ("llseek", "_llseek"),
+    ("sysctl", "_sysctl"),
+    ("newselect", "_newselect"),
+];
+
+pub(super) fn is_tracepoint(event_type: &str) -> bool {
+    TRACEPOINT_EVENTS.contains(&event_type)
+}
+
+/// The native number and the 32-bit number of the call behind an event type.
+pub(super) fn numbers(event_type: &str) -> (Option<u32>, Option<u32>) {
+    let name = RENAMED.iter().find(|(event, _)| *event == event_type).map_or(event_type, |(_, call)| call);
+    let Ok(index) = CALLS.binary_search_by_key(&name, |(name, ..)| name) else { return (None, None) };
+    let Some(&(_, x86_64, arm64, i386)) = CALLS.get(index) else { return (None, None) };
+    let (native, compat) = if cfg!(target_arch = "x86_64") { (x86_64, i386) } else { (arm64, arm(name)) };
+    let known = |number: u32| (number != NONE).then_some(number);
+    (known(native), known(compat))
+}
+
+/// On arm64 the 32-bit calls are known only as far as the programs know them.
+fn arm(name: &str) -> u32 {
+    let named = |call: &&eyrie_bpf::calls::KnownCall| call.name.eq_ignore_ascii_case(name);
+    eyrie_bpf::calls::COMPAT.iter().find(named).map_or(NONE, |call| call.number)
+}
+
+pub(super) fn completeness(event_type: &str) -> Completeness {
+    let is_whole =
+        [RECORDED_CALLS, STATE_CALLS, REGISTER_CALLS].iter().any(|calls| calls.contains(&event_type));
+    if is_whole { Completeness::Whole } else { Completeness::NumbersOnly }
+}
+
+/// The calls that are captured whatever the plan.
+pub(super) fn state_calls() -> impl Iterator<Item = (CallAbi, u32)> {
+    STATE_CALLS.iter().chain(RECORDED_STATE_CALLS).flat_map(|name| {
+        let (native, compat) = numbers(name);
+        let of = |abi: CallAbi, number: Option<u32>| number.map(|number| (abi, number));
+        [of(CallAbi::Native, native), of(CallAbi::Compat, compat)].into_iter().flatten()
+    })
+}
+
+/// Whether the call with this number is one of `names`.
+pub(crate) fn is_named(abi: CallAbi, number: u32, names: &[&str]) -> bool {
+    names.iter().any(|name| {
+        let (native, compat) = numbers(name);
+        (if abi == CallAbi::Native { native } else { compat }) == Some(number)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Scenario: the whole table. Guarantees: it is sorted, as looking up needs, and every name in the lists is in it.
+    #[test]
+    fn the_table_is_sorted_and_whole() {
+        assert!(CALLS.is_sorted_by(|one, other| one.0 < other.0));
+        for name in [STATE_CALLS, RECORDED_CALLS, REGISTER_CALLS, RECORDED_STATE_CALLS].concat() {
+            assert_ne!(numbers(name), (None, None), "{name}");
+        }
+        for (event, call) in RENAMED {
+            assert_ne!(numbers(event), (None, None), "{event} as {call}");
+        }
+    }
+}

@@ -1,0 +1,201 @@
+//! Processes by `/proc`, proc_pid_stat(5) and its neighbours.
+//!
+//! Each process is read in several steps, so that it may change or end in between: its state counts as of the moment before the
+//! first step, and one that is gone at the end is left out.
+
+mod stat;
+
+use std::{ffi::OsStr, fs, io::Read, os::unix::ffi::OsStrExt, os::unix::fs::MetadataExt, path::PathBuf};
+
+use eyrie_bpf::PART_BYTES;
+use eyrie_proto::event::{Executable, ProcessKey, ProcessState, Session, StandardStream, ThreadState};
+
+use self::stat::{Stat, Status};
+use crate::{clock, record_to_event::split_arguments};
+
+/// The processes with these pids, or all; `None` if `/proc` is not there.
+pub(crate) fn by_procfs(pids: &[u32]) -> Option<Vec<ProcessState>> {
+    if !pids.is_empty() {
+        return Some(pids.iter().copied().filter_map(process).collect());
+    }
+    let pids =
+        fs::read_dir("/proc").ok()?.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    Some(pids.filter_map(process).collect())
+}
+
+/// What descriptors 0 to 2 of a process are, as far as their links tell: of a socket they do not tell enough.
+pub(super) fn standard_streams(pid: u32) -> Vec<StandardStream> {
+    let stream = |fd: u32| {
+        let name = fs::read_link(format!("/proc/{pid}/fd/{fd}")).ok()?.into_os_string().into_encoded_bytes();
+        let r#type = match name.as_slice() {
+            name if name.starts_with(b"/") => "file",
+            name if name.starts_with(b"pipe:") => "pipe",
+            _ => return None,
+        };
+        Some(StandardStream { fd, r#type: r#type.to_owned(), name })
+    };
+    (0..3).filter_map(stream).collect()
+}
+
+fn process(pid: u32) -> Option<ProcessState> {
+    let as_of_boot_ns = clock::boot_ns();
+    let folder = PathBuf::from(format!("/proc/{pid}"));
+    let stat = Stat::parse(&fs::read(folder.join("stat")).ok()?)?;
+    if stat.is_zombie() {
+        return None;
+    }
+    let status = Status::parse(&fs::read(folder.join("status")).ok()?);
+    let (arguments, arguments_cut) = strings(&folder.join("cmdline"));
+    let (environment, environment_cut) = strings(&folder.join("environ"));
+    let (exe, arguments) = split_arguments(arguments.iter().map(Vec::as_slice));
+    Some(ProcessState {
+        process: Some(ProcessKey { pid, start_boot_ns: stat.start_boot_ns() }),
+        parent_pid: stat.parent_pid,
+        comm: stat.comm.clone(),
+        exe,
+        arguments,
+        environment,
+        executable: executable(&folder),
+        working_directory: link(&folder, "cwd"),
+        root_directory: Some(link(&folder, "root")).filter(|root| root != b"/").unwrap_or_default(),
+        credentials: Some(status.credentials(login_uid(&folder))),
+        session: Some(Session {
+            session_id: stat.session_id,
+            process_group_id: stat.process_group_id,
+            tty: stat.tty,
+            namespace_session_id: status.innermost("NSsid:").unwrap_or(stat.session_id),
+            namespace_process_group_id: status.innermost("NSpgid:").unwrap_or(stat.process_group_id),
+            audit_session_id: number(&folder, "sessionid").unwrap_or(u32::MAX),
+        }),
+        namespace_pid: status.innermost("NSpid:").unwrap_or(pid),
+        pid_namespace: namespace(&folder, "pid"),
+        mount_namespace: namespace(&folder, "mnt"),
+        as_of_boot_ns,
+        standard_streams: standard_streams(pid),
+        is_truncated: arguments_cut || environment_cut,
+        threads: threads(&folder, pid),
+        ..ProcessState::default()
+    })
+}
+
+/// Strings of a file that are ended by NUL, and whether there were more than we keep.
+fn strings(path: &std::path::Path) -> (Vec<Vec<u8>>, bool) {
+    let mut bytes = Vec::new();
+    let Ok(file) = fs::File::open(path) else { return (Vec::new(), false) };
+    let bound = u64::from(PART_BYTES) + 1;
+    if file.take(bound).read_to_end(&mut bytes).is_err() {
+        return (Vec::new(), false);
+    }
+    let is_cut = bytes.len() as u64 == bound;
+    bytes.truncate(PART_BYTES as usize);
+    let block = bytes.strip_suffix(&[0]).unwrap_or(&bytes);
+    let list = block.split(|&byte| byte == 0).map(<[u8]>::to_vec);
+    (if block.is_empty() { Vec::new() } else { list.collect() }, is_cut)
+}
+
+fn link(folder: &std::path::Path, name: &str) -> Vec<u8> {
+    fs::read_link(folder.join(name))
+        .map(|path| path.into_os_string().into_encoded_bytes())
+        .unwrap_or_default()
+}
+
+fn executable(folder: &std::path::Path) -> Option<Executable> {
+    const DELETED: &[u8] = b" (deleted)";
+    let path = link(folder, "exe");
+    if path.is_empty() {
+        return None;
+    }
+    let meta = fs::metadata(folder.join("exe")).ok();
+    let of = |value: fn(&fs::Metadata) -> u64| meta.as_ref().map_or(0, value);
+    // Of a deleted file the link says so, but so may the name of one that exists.
+    let is_deleted = of(MetadataExt::nlink) == 0 && path.ends_with(DELETED);
+    let kept = if is_deleted { path.strip_suffix(DELETED).unwrap_or(&path) } else { &path };
+    Some(Executable {
+        path: kept.to_vec(),
+        inode: of(MetadataExt::ino),
+        device: of(|meta| kernel_device(meta.dev())),
+        change_time_ns: of(|meta| nanoseconds(meta.ctime(), meta.ctime_nsec())),
+        modify_time_ns: of(|meta| nanoseconds(meta.mtime(), meta.mtime_nsec())),
+        is_memfd: path.starts_with(b"/memfd:"),
+        is_deleted,
+        ..Executable::default()
+    })
+}
+
+fn nanoseconds(seconds: i64, nanoseconds: i64) -> u64 {
+    u64::try_from(seconds.saturating_mul(1_000_000_000).saturating_add(nanoseconds)).unwrap_or(0)
+}
+
+/// The kernel's own numbering, of which stat(2) gives another one.
+fn kernel_device(device: u64) -> u64 {
+    let (major, minor) = (device >> 8 & 0xfff, device & 0xff | device >> 12 & 0xf_ff00);
+    major << 20 | minor
+}
+
+fn login_uid(folder: &std::path::Path) -> u32 {
+    number(folder, "loginuid").unwrap_or(u32::MAX)
+}
+
+fn number(folder: &std::path::Path, name: &str) -> Option<u32> {
+    fs::read_to_string(folder.join(name)).ok()?.trim().parse().ok()
+}
+
+/// The inode number in a link such as `pid:[4026531836]`.
+fn namespace(folder: &std::path::Path, name: &str) -> u64 {
+    let link = link(folder, &format!("ns/{name}"));
+    let text = OsStr::from_bytes(&link).to_str().unwrap_or_default();
+    let inode = text.split_once('[').and_then(|(_, rest)| rest.strip_suffix(']'));
+    inode.and_then(|inode| inode.parse().ok()).unwrap_or(0)
+}
+
+fn threads(folder: &std::path::Path, pid: u32) -> Vec<ThreadState> {
+    let Ok(entries) = fs::read_dir(folder.join("task")) else { return Vec::new() };
+    let tids = entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    tids.filter(|&tid: &u32| tid != pid)
+        .filter_map(|tid| {
+            let folder = folder.join(format!("task/{tid}"));
+            let stat = Stat::parse(&fs::read(folder.join("stat")).ok()?)?;
+            let status = Status::parse(&fs::read(folder.join("status")).ok()?);
+            let namespace_tid = status.innermost("NSpid:").unwrap_or(tid);
+            Some(ThreadState { tid, namespace_tid, start_boot_ns: stat.start_boot_ns(), comm: stat.comm })
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Scenario: a child of this test with known arguments and environment. Guarantees: `/proc` gives them, with parent,
+    /// directory and executable; a process that does not exist is left out.
+    #[test]
+    fn a_child_is_read_from_proc() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut child = std::process::Command::new("sleep")
+            .args(["600", "0"])
+            .env_clear()
+            .env("MARK", "here")
+            .current_dir(folder.path())
+            .stdin(std::process::Stdio::null())
+            .spawn()
+            .unwrap();
+        let states = by_procfs(&[child.id(), 0x7fff_fff0]);
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let states = states.unwrap();
+        assert_eq!(states.len(), 1);
+        let state = &states[0];
+        assert_eq!(state.parent_pid, std::process::id());
+        assert_eq!((state.exe.as_slice(), state.comm.as_slice()), (&b"sleep"[..], &b"sleep"[..]));
+        assert_eq!(state.arguments, [b"600".to_vec(), b"0".to_vec()]);
+        assert_eq!(state.environment, [b"MARK=here".to_vec()]);
+        let directory = folder.path().canonicalize().unwrap();
+        assert_eq!(state.working_directory, directory.into_os_string().into_encoded_bytes());
+        assert!(state.executable.as_ref().unwrap().path.ends_with(b"/sleep"));
+        assert!(state.as_of_boot_ns > state.process.unwrap().start_boot_ns);
+        assert_eq!(
+            (state.standard_streams[0].fd, state.standard_streams[0].name.as_slice()),
+            (0, &b"/dev/null"[..])
+        );
+    }
+}
