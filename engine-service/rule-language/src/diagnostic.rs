@@ -12,7 +12,10 @@ pub use self::{
     code::{Code, Severity},
     json::falco_load_results,
 };
-use crate::{source::Source, text_position::Position};
+use crate::{
+    source::Source,
+    text_position::{LineIndex, Position},
+};
 
 /// The longest part of a line that a snippet shows, in bytes.
 const SNIPPET_WIDTH: usize = 160;
@@ -82,6 +85,17 @@ impl Diagnostic {
     ) -> Self {
         let span = on_boundaries(&source.text, span);
         let position = Position::of(&source.text, span.start);
+        Self::at(code, message, source, span, position)
+    }
+
+    /// With the position of the span's start, which is at the boundary of a character.
+    fn at(
+        code: Code,
+        message: impl Into<String>,
+        source: Arc<Source>,
+        span: Range<usize>,
+        position: Position,
+    ) -> Self {
         let snippet = snippet(&source.text, position, &span);
         Self {
             severity: code.severity(),
@@ -96,6 +110,19 @@ impl Diagnostic {
             context: Vec::new(),
             source,
         }
+    }
+
+    /// As [`Diagnostic::new`], for sources whose lines are known.
+    pub(crate) fn indexed(
+        code: Code,
+        message: String,
+        source: Arc<Source>,
+        lines: &LineIndex,
+        span: Range<usize>,
+    ) -> Self {
+        let span = on_boundaries(&source.text, span);
+        let position = lines.position(span.start);
+        Self::at(code, message, source, span, position)
     }
 
     pub(crate) fn with_help(mut self, help: impl Into<String>) -> Self {
