@@ -27,7 +27,7 @@ fn failed(files: &[&str]) -> Vec<Diagnostic> {
 }
 
 fn listed(diagnostics: &[Diagnostic]) -> String {
-    diagnostics.iter().map(|diagnostic| format!("{diagnostic}\n{}", diagnostic.snippet)).collect()
+    diagnostics.iter().map(|diagnostic| format!("{diagnostic}\n{}", diagnostic.snippet())).collect()
 }
 
 /// The only error, which contains `part`.
@@ -357,7 +357,7 @@ fn places_are_found_behind_lists() {
     );
     let error = only_error(&file, Code::LoadErrCompileCondition, "fd.nmu");
     assert_eq!(&error.source.text[error.span.clone()], "fd.nmu");
-    assert_eq!(error.snippet.lines().nth(1).map(|line| line.trim()), Some("^^^^^^"));
+    assert_eq!(error.snippet().lines().nth(1).map(|line| line.trim()), Some("^^^^^^"));
     let kinds: Vec<_> = error.context.iter().map(|item| (item.item_type, item.item_name.as_str())).collect();
     assert_eq!(kinds, [("rules content", ""), ("rule", "r"), ("rule condition", "")]);
 }
