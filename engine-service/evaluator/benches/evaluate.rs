@@ -27,8 +27,8 @@ fn rules() -> CompiledRuleSet {
     let mut text =
         "- macro: open_file\n  condition: (evt.type in (open, openat, openat2) and fd.typechar = 'f')\n"
             .to_owned();
-    for number in 0..25 {
-        let question = QUESTIONS[number % QUESTIONS.len()].replace("{n}", &number.to_string());
+    for (number, question) in QUESTIONS.iter().cycle().take(25).enumerate() {
+        let question = question.replace("{n}", &number.to_string());
         text += &format!(
             "- rule: Rule {number}\n  desc: d\n  condition: >\n    open_file and {question}\n  \
              output: open of %fd.name by %proc.cmdline parent=%proc.pname user=%user.uid\n  priority: INFO\n"
