@@ -2,7 +2,7 @@
 
 use eyrie_proto::event::{
     ChangeDirectory, Event, Exec, Exit, Fork, LossRecord, Open, PathCall, SystemCall, SystemCallAbi,
-    TwoPathCall, event::Kind,
+    Transfer, TwoPathCall, event::Kind,
 };
 use rule_language::{Catalogue as _, condition::FieldRef};
 
@@ -207,6 +207,10 @@ fn calls_are_named_by_their_own_table() {
     compat.call =
         Some(SystemCall { number: 5, abi: SystemCallAbi::Compat32.into(), ..SystemCall::default() });
     check(&compat, &host(), &[("evt.type", "open")]);
+    compat.call =
+        Some(SystemCall { number: 102, abi: SystemCallAbi::Compat32.into(), ..SystemCall::default() });
+    compat.kind = Some(Kind::Connect(Default::default()));
+    check(&compat, &host(), &[("evt.type", "connect"), ("syscall.type", "socketcall")]);
     check(
         &call(9999, 0, Kind::GenericCall(Default::default())),
         &host(),
@@ -217,6 +221,24 @@ fn calls_are_named_by_their_own_table() {
         &host(),
         &[("evt.type", "pread"), ("syscall.type", "pread64")],
     );
+}
+
+/// Scenario: a write whose first bytes were captured. Guarantees: the bytes and their number, and neither for other events.
+#[test]
+fn a_transfer_has_its_data() {
+    let transfer = Transfer {
+        data: b"GET /".to_vec(),
+        size: 500,
+        descriptor: Some(file(3, "/x")),
+        ..Transfer::default()
+    };
+    let event = call(1, 500, Kind::Transfer(transfer));
+    check(
+        &event,
+        &host(),
+        &[("evt.type", "write"), ("evt.buffer", "GET /"), ("evt.buflen", "5"), ("fd.name", "/x")],
+    );
+    check(&open("/x", "/x"), &host(), &[("evt.buffer", "<absent>"), ("evt.buflen", "<absent>")]);
 }
 
 /// Scenario: a loss near an event. Guarantees: evt.loss tells of it.

@@ -155,6 +155,8 @@ fn containers_are_told_by_facts() {
             ("container.full_id", "0123456789abcdef"),
             ("container.type", "podman"),
             ("container.image.repository", "<unknown>"),
+            ("container.mount.dest[0]", "<unknown>"),
+            ("k8s.ns.name", "<unknown>"),
         ],
     );
 }
