@@ -201,7 +201,10 @@ impl EventSource for Kernel {
 
     fn snapshot(&mut self, pids: &[u32]) -> Option<Vec<ProcessState>> {
         let iterated = if self.has_iterator() { self.iterate(pids) } else { None };
-        iterated.or_else(|| snapshot::by_procfs(pids))
+        match iterated {
+            Some(iterated) => Some(snapshot::complete(iterated, pids)),
+            None => snapshot::by_procfs(pids),
+        }
     }
 
     fn carry_out(&mut self, plan: CapturePlan) -> PlanAnswer {

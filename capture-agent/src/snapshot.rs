@@ -6,7 +6,10 @@
 mod assemble;
 mod procfs;
 
-use std::io::{self, Read};
+use std::{
+    collections::HashSet,
+    io::{self, Read},
+};
 
 use aya::programs::{Iter, ProgramError, iter::IterLink, links::LinkError};
 use eyrie_bpf::{DecodeError, RECORD_BYTES_MAX, Record, decode, split_first};
@@ -40,6 +43,19 @@ pub(crate) fn by_iterator(program: &mut Iter, pids: &[u32]) -> Result<Vec<Proces
     let mut assembly = Assembly::new(pids);
     read_records(&mut file, |record| assembly.add(record))?;
     Ok(assembly.finish())
+}
+
+/// Adds what the iterator did not tell of: of the processes with these pids, or of all, those that `/proc` has besides.
+///
+/// Some kernels keep their first process out of iterators, and the chain of everybody's ancestors would end before it.
+pub(crate) fn complete(mut iterated: Vec<ProcessState>, pids: &[u32]) -> Vec<ProcessState> {
+    let told: HashSet<u32> = iterated.iter().filter_map(|state| Some(state.process?.pid)).collect();
+    let wanted = if pids.is_empty() { procfs::pids().unwrap_or_default() } else { pids.to_vec() };
+    let missing: Vec<u32> = wanted.into_iter().filter(|pid| !told.contains(pid)).collect();
+    if !missing.is_empty() {
+        iterated.extend(by_procfs(&missing).unwrap_or_default());
+    }
+    iterated
 }
 
 /// Reads records one after the other, holding no more than a chunk.

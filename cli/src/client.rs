@@ -17,7 +17,9 @@ pub(crate) async fn connect(url: &str) -> anyhow::Result<Channel> {
         .keep_alive_while_idle(true)
         .connect()
         .await
-        .with_context(|| format!("no engine answers at {url}; start one with `eyrie up`, or name another with --engine"))
+        .with_context(|| {
+            format!("no engine answers at {url}; start one with `eyrie up`, or name another with --engine")
+        })
 }
 
 /// An engine's refusal as people read it.

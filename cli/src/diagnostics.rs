@@ -10,11 +10,10 @@ pub(crate) fn render(diagnostic: &Diagnostic, is_coloured: bool) -> String {
         Severity::Warning => miette::Severity::Warning,
     };
     let place = LabeledSpan::new_primary_with_span(None, diagnostic.span.clone());
-    let more = diagnostic.labels.iter().map(|label| LabeledSpan::at(label.span.clone(), &label.text));
     let mut shown = MietteDiagnostic::new(&diagnostic.message)
         .with_code(diagnostic.code.as_str())
         .with_severity(severity)
-        .with_labels(std::iter::once(place).chain(more));
+        .with_labels([place]);
     if let Some(help) = &diagnostic.help {
         shown = shown.with_help(help);
     }
@@ -22,7 +21,10 @@ pub(crate) fn render(diagnostic: &Diagnostic, is_coloured: bool) -> String {
     let report = Report::new(shown).with_source_code(source);
     let theme = if is_coloured { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };
     let mut text = String::new();
-    match GraphicalReportHandler::new_themed(theme).with_links(false).render_report(&mut text, report.as_ref()) {
+    match GraphicalReportHandler::new_themed(theme)
+        .with_links(false)
+        .render_report(&mut text, report.as_ref())
+    {
         Ok(()) => text,
         Err(_) => diagnostic.to_string(),
     }

@@ -31,7 +31,16 @@ pub(crate) async fn run(arguments: HostsArguments) -> anyhow::Result<ExitCode> {
 fn table(hosts: &[Host]) -> Table {
     let mut table = Table::new();
     table.load_preset(presets::NOTHING).set_header([
-        "HOST", "STATE", "EVENTS/S", "EVENTS", "ALERTS", "PROCESSES", "LOST", "UNACKED", "SINCE", "ORIGIN",
+        "HOST",
+        "STATE",
+        "EVENTS/S",
+        "EVENTS",
+        "ALERTS",
+        "PROCESSES",
+        "LOST",
+        "UNACKED",
+        "SINCE",
+        "ORIGIN",
     ]);
     for host in hosts {
         let agent = host.agent.clone().unwrap_or_default();

@@ -70,7 +70,8 @@ fn engine_url(address: &ListenAddress) -> String {
     match address {
         ListenAddress::Unix(path) => format!("unix:{}", path.display()),
         ListenAddress::Tcp(address) if address.ip().is_unspecified() => {
-            let loopback = if address.is_ipv4() { IpAddr::from([127, 0, 0, 1]) } else { Ipv6Addr::LOCALHOST.into() };
+            let loopback =
+                if address.is_ipv4() { IpAddr::from([127, 0, 0, 1]) } else { Ipv6Addr::LOCALHOST.into() };
             format!("http://{}", SocketAddr::new(loopback, address.port()))
         }
         ListenAddress::Tcp(address) => format!("http://{address}"),

@@ -14,9 +14,7 @@ pub fn loaded_programs() -> anyhow::Result<BTreeSet<u32>> {
 /// The names below /sys/fs/bpf.
 pub fn pinned() -> anyhow::Result<BTreeSet<String>> {
     match std::fs::read_dir("/sys/fs/bpf") {
-        Ok(entries) => {
-            entries.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned())).collect()
-        }
+        Ok(entries) => entries.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned())).collect(),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(BTreeSet::new()),
         Err(error) => Err(error.into()),
     }

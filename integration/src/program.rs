@@ -29,7 +29,18 @@ fn build() -> anyhow::Result<PathBuf> {
     let own = std::env::current_exe()?;
     let folder = own.ancestors().nth(2).context("the test runs outside a target folder")?.to_owned();
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo.args(["build", "--quiet", "--locked", "--bins", "-p", "eyrie", "-p", "capture-agent", "-p", "engine-service"]);
+    cargo.args([
+        "build",
+        "--quiet",
+        "--locked",
+        "--bins",
+        "-p",
+        "eyrie",
+        "-p",
+        "capture-agent",
+        "-p",
+        "engine-service",
+    ]);
     if folder.ends_with("release") {
         cargo.arg("--release");
     }
@@ -129,7 +140,11 @@ impl Program {
                 return Ok(());
             }
             if let Some(status) = self.child.try_wait()? {
-                bail!("{} ended ({status}) before it said {text:?}; its log:\n{}", self.name, self.log_text());
+                bail!(
+                    "{} ended ({status}) before it said {text:?}; its log:\n{}",
+                    self.name,
+                    self.log_text()
+                );
             }
             std::thread::sleep(Duration::from_millis(20));
         }

@@ -24,7 +24,9 @@ pub async fn connect(url: &str) -> anyhow::Result<Channel> {
     loop {
         match tonic::transport::Endpoint::from_shared(url.to_owned())?.connect().await {
             Ok(channel) => return Ok(channel),
-            Err(error) if Instant::now() > deadline => return Err(error).context(format!("nothing at {url}")),
+            Err(error) if Instant::now() > deadline => {
+                return Err(error).context(format!("nothing at {url}"));
+            }
             Err(_) => sleep(POLL_INTERVAL).await,
         }
     }
@@ -36,14 +38,17 @@ pub async fn alerts_until(
     mut is_enough: impl FnMut(&[Alert]) -> bool,
 ) -> anyhow::Result<Vec<Alert>> {
     let deadline = Instant::now() + PATIENCE;
-    let request =
-        SubscribeRequest { start: Some(Start::FromBeginning(true)), follow: true, ..SubscribeRequest::default() };
+    let request = SubscribeRequest {
+        start: Some(Start::FromBeginning(true)),
+        follow: true,
+        ..SubscribeRequest::default()
+    };
     let mut stream = AlertServiceClient::new(connect(url).await?).subscribe(request).await?.into_inner();
     let mut alerts = Vec::new();
     while !is_enough(&alerts) {
-        let message = timeout_at(deadline, stream.message())
-            .await
-            .with_context(|| format!("waited too long; {} alerts came: {:?}", alerts.len(), rules(&alerts)))??;
+        let message = timeout_at(deadline, stream.message()).await.with_context(|| {
+            format!("waited too long; {} alerts came: {:?}", alerts.len(), rules(&alerts))
+        })??;
         let response = message.context("the engine ended the subscription")?;
         if let Some(Kind::Alert(alert)) = response.kind {
             alerts.push(alert);
@@ -70,7 +75,8 @@ pub async fn hosts_until(url: &str, mut is_so: impl FnMut(&[Host]) -> bool) -> a
     let deadline = Instant::now() + PATIENCE;
     let mut client = HostServiceClient::new(connect(url).await?);
     loop {
-        let hosts = client.list_hosts(ListHostsRequest { include_disconnected: true }).await?.into_inner().hosts;
+        let hosts =
+            client.list_hosts(ListHostsRequest { include_disconnected: true }).await?.into_inner().hosts;
         if is_so(&hosts) {
             return Ok(hosts);
         }

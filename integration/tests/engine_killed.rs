@@ -60,8 +60,7 @@ async fn kill_and_restart(
     let marker = format!("r{round:03}-marker");
     Actor::start(&secret, &marker)?.act()?;
     expected.push(marker.clone());
-    let alerts =
-        subscriber::alerts_until(&scene.url(), |alerts| !tagged(alerts, &marker).is_empty()).await?;
+    let alerts = subscriber::alerts_until(&scene.url(), |alerts| !tagged(alerts, &marker).is_empty()).await?;
     let position = tagged(&alerts, &marker)[0].sequence;
     subscriber::hosts_until(&scene.url(), |hosts| {
         hosts.iter().any(|host| host.acked_through_sequence >= position)

@@ -4,10 +4,9 @@ use std::{os::unix::process::ExitStatusExt as _, process::Command};
 
 use integration::{
     actor::Actor,
-    bpf,
-    eventually,
+    bpf, eventually,
     program::Program,
-    scene::{RULE, Scene, tagged},
+    scene::{Scene, tagged},
     subscriber,
 };
 use test_requirements::{Requirement, requires};

@@ -18,9 +18,13 @@ pub(crate) fn by_procfs(pids: &[u32]) -> Option<Vec<ProcessState>> {
     if !pids.is_empty() {
         return Some(pids.iter().copied().filter_map(process).collect());
     }
-    let pids =
-        fs::read_dir("/proc").ok()?.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
-    Some(pids.filter_map(process).collect())
+    Some(self::pids()?.into_iter().filter_map(process).collect())
+}
+
+/// The pids that there are now; `None` if `/proc` is not there.
+pub(super) fn pids() -> Option<Vec<u32>> {
+    let names = fs::read_dir("/proc").ok()?.flatten().map(|entry| entry.file_name());
+    Some(names.filter_map(|name| name.to_str()?.parse().ok()).collect())
 }
 
 /// What descriptors 0 to 2 of a process are, as far as their links tell: of a socket they do not tell enough.
