@@ -3,7 +3,7 @@ use std::fs;
 use eyrie_bpf::{CallSet, ChangeDirectory, Config, Record, flag};
 use test_requirements::{Requirement, requires};
 
-use crate::{
+use super::{
     actor::{actor, is_acting, run},
     loaded::{Loaded, RING_BYTES, Recorded},
     opens::folder,
@@ -40,7 +40,7 @@ fn a_changed_directory_is_recorded() {
     let (_keep, path) = folder();
     fs::create_dir_all(path.join("a/b")).unwrap();
     let mut loaded = Loaded::new();
-    let acted = run(&mut actor("calls::a_changed_directory_is_recorded", &path)).succeeded();
+    let acted = run(&mut actor("kernel::calls::a_changed_directory_is_recorded", &path)).succeeded();
     let recorded = loaded.drain(acted.pid);
     let changes = changes(&recorded);
     let text = |path: std::path::PathBuf| path.into_os_string().into_encoded_bytes();
@@ -70,7 +70,7 @@ fn captured_calls_change_at_run_time() {
     requires!(Requirement::Kernel);
     let (_keep, path) = folder();
     let mut loaded = Loaded::with(RING_BYTES, &Config::default());
-    let act = || run(&mut actor("calls::captured_calls_change_at_run_time", &path)).succeeded();
+    let act = || run(&mut actor("kernel::calls::captured_calls_change_at_run_time", &path)).succeeded();
     let is_call = |record: &Record<'_>| record.header().call().is_some();
 
     let acted = act();

@@ -15,7 +15,7 @@ use eyrie_bpf::{Connect, Record, flag};
 use rustix::net::{AddressFamily, Ipv4Addr, SocketAddrV4, SocketFlags, SocketType};
 use test_requirements::{Requirement, requires};
 
-use crate::{
+use super::{
     actor::{actor, is_acting, run},
     loaded::{Loaded, Recorded},
     machine_code::{Abi, Program},
@@ -75,7 +75,7 @@ fn a_connection_has_both_ends() {
     fs::write(path.join("port4"), port4.to_string()).unwrap();
     fs::write(path.join("port6"), port6.to_string()).unwrap();
     let mut loaded = Loaded::new();
-    let acted = run(&mut actor("connects::a_connection_has_both_ends", &path)).succeeded();
+    let acted = run(&mut actor("kernel::connects::a_connection_has_both_ends", &path)).succeeded();
     let recorded = loaded.drain(acted.pid);
     let six_requested = [&AF_INET6.to_ne_bytes()[..], &port6.to_be_bytes()].concat();
     let loopback6 = std::net::Ipv6Addr::LOCALHOST.octets();
@@ -123,7 +123,8 @@ fn a_failed_connection_has_the_address_asked_for() {
     fs::write(path.join("port"), closed_port.to_string()).unwrap();
     fs::write(path.join("open-port"), open_port.to_string()).unwrap();
     let mut loaded = Loaded::new();
-    let acted = run(&mut actor("connects::a_failed_connection_has_the_address_asked_for", &path)).succeeded();
+    let acted =
+        run(&mut actor("kernel::connects::a_failed_connection_has_the_address_asked_for", &path)).succeeded();
     let recorded = loaded.drain(acted.pid);
     let refused = connect_to(&recorded, &ipv4(closed_port));
     assert_eq!((refused.header.call_result, refused.family, refused.protocol), (-111, AF_INET, 6));
@@ -155,7 +156,7 @@ fn unix_sockets_have_names() {
     let address = UnixAddress::from_abstract_name(&abstract_name).unwrap();
     let _abstract_listener = UnixListener::bind_addr(&address).unwrap();
     let mut loaded = Loaded::new();
-    let acted = run(&mut actor("connects::unix_sockets_have_names", &path)).succeeded();
+    let acted = run(&mut actor("kernel::connects::unix_sockets_have_names", &path)).succeeded();
     let recorded = loaded.drain(acted.pid);
     let by_path = connect_to(&recorded, b"\x01\0socket");
     assert_eq!((by_path.family, by_path.r#type, by_path.header.call_result), (AF_UNIX, 1, 0));

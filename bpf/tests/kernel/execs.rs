@@ -14,7 +14,7 @@ use eyrie_bpf::{Config, Exec, Record, file_flag, flag};
 use rustix::fs::MemfdFlags;
 use test_requirements::{Requirement, requires};
 
-use crate::{
+use super::{
     actor::{actor, is_acting, run},
     lives::{assert_header_is, until_named},
     loaded::{Loaded, RING_BYTES, Recorded},
@@ -134,7 +134,8 @@ fn memory_files_and_deleted_files_are_marked() {
     let (_keep, path) = folder();
     fs::copy("/bin/true", path.join("memfd:named")).unwrap();
     let mut loaded = Loaded::new();
-    let acted = run(&mut actor("execs::memory_files_and_deleted_files_are_marked", &path)).succeeded();
+    let acted =
+        run(&mut actor("kernel::execs::memory_files_and_deleted_files_are_marked", &path)).succeeded();
     let recorded = loaded.drain(acted.pid);
     let (memory, deleted) = (exec_by(&recorded, "from-memory"), exec_by(&recorded, "deleted"));
     assert!(memory.executable.has(file_flag::MEMFD | file_flag::DELETED));
@@ -155,7 +156,7 @@ fn a_failed_exec_is_recorded() {
     requires!(Requirement::Kernel);
     let (_keep, path) = folder();
     let mut loaded = Loaded::new();
-    let acted = run(&mut actor("execs::a_failed_exec_is_recorded", &path)).succeeded();
+    let acted = run(&mut actor("kernel::execs::a_failed_exec_is_recorded", &path)).succeeded();
     let recorded = loaded.drain(acted.pid);
     for (requested, base, error) in [("./missing", path.as_path(), -2), ("/etc/passwd", Path::new(""), -13)] {
         let failed = recorded.only(|record| match record {

@@ -11,7 +11,7 @@ use std::{
 use eyrie_bpf::{Exit, Fork, Header, Record, exit_flag, flag};
 use test_requirements::{Requirement, requires};
 
-use crate::{
+use super::{
     actor::{actor, is_acting, run},
     loaded::{Loaded, Recorded},
 };
@@ -201,9 +201,9 @@ fn a_thread_is_no_process() {
         return;
     }
     requires!(Requirement::Kernel);
-    let (_keep, path) = crate::opens::folder();
+    let (_keep, path) = super::opens::folder();
     let mut loaded = Loaded::new();
-    let acted = run(&mut actor("lives::a_thread_is_no_process", &path)).succeeded();
+    let acted = run(&mut actor("kernel::lives::a_thread_is_no_process", &path)).succeeded();
     let recorded = loaded.drain(acted.pid);
     let process = fork_of(&recorded, acted.pid);
     let worker = recorded.only(|record| match record {
@@ -232,9 +232,9 @@ fn orphans_go_to_the_reaper() {
         return;
     }
     requires!(Requirement::Kernel);
-    let (_keep, path) = crate::opens::folder();
+    let (_keep, path) = super::opens::folder();
     let mut loaded = Loaded::new();
-    let acted = run(&mut actor("lives::orphans_go_to_the_reaper", &path)).succeeded();
+    let acted = run(&mut actor("kernel::lives::orphans_go_to_the_reaper", &path)).succeeded();
     let recorded = loaded.drain(acted.pid);
     let shell = exit_of(&recorded, acted.said("shell").parse().unwrap());
     assert!(shell.flags & exit_flag::HAS_CHILDREN != 0);

@@ -9,7 +9,7 @@ use aya::programs::{loaded_links, loaded_programs};
 use eyrie_bpf::{Config, EventClass};
 use test_requirements::{Requirement, requires};
 
-use crate::{actor::run, loaded::Loaded};
+use super::{actor::run, loaded::Loaded};
 
 fn boot_ns() -> u64 {
     let time = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);

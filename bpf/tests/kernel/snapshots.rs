@@ -10,7 +10,7 @@ use std::{
 use eyrie_bpf::{Record, Task};
 use test_requirements::{Requirement, requires};
 
-use crate::{
+use super::{
     actor::{actor, is_acting},
     lives::{assert_header_is, stat, until_named},
     loaded::{Loaded, Recorded},
@@ -78,7 +78,7 @@ fn threads_roots_and_dead_processes_are_told() {
     requires!(Requirement::Kernel);
     let (_keep, path) = folder();
     fs::create_dir_all(path.join("root/inner")).unwrap();
-    let mut child = actor("snapshots::threads_roots_and_dead_processes_are_told", &path)
+    let mut child = actor("kernel::snapshots::threads_roots_and_dead_processes_are_told", &path)
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
