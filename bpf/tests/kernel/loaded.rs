@@ -1,11 +1,14 @@
 //! The object in the kernel, and the records that it makes of our own processes.
 
-use std::{collections::HashSet, io::Read};
+use std::{
+    collections::HashSet,
+    io::{ErrorKind, Read},
+};
 
 use aya::{
     Btf, Ebpf, EbpfLoader, VerifierLogLevel,
     maps::{Array, MapData, PerCpuArray, RingBuf},
-    programs::{BtfTracePoint, Iter, Program, iter::IterLink},
+    programs::{BtfTracePoint, Iter, Program, ProgramError, iter::IterLink},
 };
 use eyrie_bpf::{
     Attach, CONFIG_MAP, COUNTERS_MAP, Config, Counts, EVENTS_MAP, EventClass, OBJECT, PROGRAMS, Record,
@@ -25,6 +28,17 @@ pub(crate) struct Loaded {
 
 /// Records of some processes, in the order in which they came.
 pub(crate) struct Recorded(Vec<Vec<u8>>);
+
+/// The kernel gives up verifying when a signal arrives, as the end of another test's child is: then it is asked again.
+fn retried(name: &str, mut load: impl FnMut() -> Result<(), ProgramError>) {
+    for _ in 0..10 {
+        match load() {
+            Err(ProgramError::LoadError { io_error, .. }) if io_error.kind() == ErrorKind::WouldBlock => {}
+            result => return result.unwrap_or_else(|error| panic!("{name}: {error:?}")),
+        }
+    }
+    panic!("{name}: interrupted each time");
+}
 
 // === impl Loaded ===
 
@@ -57,13 +71,13 @@ impl Loaded {
         match attach {
             Attach::BtfTracepoint(tracepoint) => {
                 let program: &mut BtfTracePoint = program.try_into().unwrap();
-                program.load(tracepoint, btf).unwrap_or_else(|error| panic!("{name}: {error:?}"));
+                retried(name, || program.load(tracepoint, btf));
                 program.attach().unwrap();
             }
             // Attached anew for each reading.
             Attach::Iterator(of) => {
                 let program: &mut Iter = program.try_into().unwrap();
-                program.load(of, btf).unwrap_or_else(|error| panic!("{name}: {error:?}"));
+                retried(name, || program.load(of, btf));
             }
         }
     }

@@ -8,7 +8,7 @@ use eyrie_bpf::{FileInfo, Record, file_flag, flag};
 use rustix::fs::{Mode, OFlags, ResolveFlags};
 use test_requirements::{Requirement, requires};
 
-use crate::{
+use super::{
     actor::{actor, is_acting, run},
     loaded::{GENERATION, Loaded},
     machine_code::{Abi, Program},
@@ -52,7 +52,7 @@ fn an_open_has_path_and_file() {
     fs::write(path.join("directory/file"), "content").unwrap();
     std::os::unix::fs::symlink("directory", path.join("link")).unwrap();
     let mut loaded = Loaded::new();
-    let acted = run(&mut actor("opens::an_open_has_path_and_file", &path)).succeeded();
+    let acted = run(&mut actor("kernel::opens::an_open_has_path_and_file", &path)).succeeded();
     let recorded = loaded.drain(acted.pid);
     let open = recorded.open("link/file");
     assert_eq!(open.fd.to_string(), acted.said("fd"));
@@ -87,7 +87,7 @@ fn a_failed_open_has_its_base() {
     let (_keep, path) = folder();
     fs::create_dir(path.join("directory")).unwrap();
     let mut loaded = Loaded::new();
-    let acted = run(&mut actor("opens::a_failed_open_has_its_base", &path)).succeeded();
+    let acted = run(&mut actor("kernel::opens::a_failed_open_has_its_base", &path)).succeeded();
     let recorded = loaded.drain(acted.pid);
     for (requested, base) in [
         ("missing-in-cwd", path.clone()),
@@ -118,7 +118,7 @@ fn creation_and_deletion_are_marked() {
     requires!(Requirement::Kernel);
     let (_keep, path) = folder();
     let mut loaded = Loaded::new();
-    let acted = run(&mut actor("opens::creation_and_deletion_are_marked", &path)).succeeded();
+    let acted = run(&mut actor("kernel::opens::creation_and_deletion_are_marked", &path)).succeeded();
     let recorded = loaded.drain(acted.pid);
     let (first, again) = (recorded.open("./new"), recorded.open("new"));
     assert!(first.file.has(file_flag::CREATED));
@@ -147,7 +147,7 @@ fn long_paths_are_whole_or_marked() {
     requires!(Requirement::Kernel);
     let (_keep, path) = folder();
     let mut loaded = Loaded::new();
-    let acted = run(&mut actor("opens::long_paths_are_whole_or_marked", &path)).succeeded();
+    let acted = run(&mut actor("kernel::opens::long_paths_are_whole_or_marked", &path)).succeeded();
     let recorded = loaded.drain(acted.pid);
     let open = recorded.only(|record| match record {
         Record::Open(open) if open.requested == format!("{long}/file").as_bytes() && open.mode == 0 => {
@@ -174,7 +174,7 @@ fn a_path_that_is_too_deep_is_marked() {
     requires!(Requirement::Kernel);
     let (_keep, path) = folder();
     let mut loaded = Loaded::new();
-    let acted = run(&mut actor("opens::a_path_that_is_too_deep_is_marked", &path)).succeeded();
+    let acted = run(&mut actor("kernel::opens::a_path_that_is_too_deep_is_marked", &path)).succeeded();
     let recorded = loaded.drain(acted.pid);
     let open = recorded.open(&format!("{deep}/file"));
     assert!(open.file.has(file_flag::PATH_TRUNCATED));
@@ -199,7 +199,7 @@ fn openat2_has_its_structure() {
     fs::create_dir(path.join("root")).unwrap();
     fs::write(path.join("root/file"), "").unwrap();
     let mut loaded = Loaded::new();
-    let acted = run(&mut actor("opens::openat2_has_its_structure", &path)).succeeded();
+    let acted = run(&mut actor("kernel::opens::openat2_has_its_structure", &path)).succeeded();
     let recorded = loaded.drain(acted.pid);
     let open = recorded.open("/file");
     assert_eq!(open.resolve, ResolveFlags::IN_ROOT.bits());
@@ -223,7 +223,7 @@ fn paths_are_relative_to_the_processs_root() {
     fs::create_dir_all(path.join("root/inner")).unwrap();
     fs::write(path.join("root/inner/file"), "").unwrap();
     let mut loaded = Loaded::new();
-    let acted = run(&mut actor("opens::paths_are_relative_to_the_processs_root", &path)).succeeded();
+    let acted = run(&mut actor("kernel::opens::paths_are_relative_to_the_processs_root", &path)).succeeded();
     let recorded = loaded.drain(acted.pid);
     let open = recorded.open("file");
     assert_eq!((open.base, open.resolved), (&b"/inner"[..], &b"/inner/file"[..]));
