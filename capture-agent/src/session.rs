@@ -8,8 +8,6 @@ mod backoff;
 mod codec;
 mod connection;
 mod requests;
-#[cfg(test)]
-mod tests;
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
