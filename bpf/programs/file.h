@@ -20,7 +20,8 @@ static __always_inline struct file *file_of(struct task_struct *task, s32 fd)
 	return read_kernel(slots[fd]);
 }
 
-#define NANOSECONDS(seconds, nanoseconds) ((u64)(seconds) * 1000000000ULL + (u64)(nanoseconds))
+/* Since 6.13 the highest bit of the nanoseconds says whether anyone has asked for the time (I_CTIME_QUERIED). */
+#define NANOSECONDS(seconds, nanoseconds) ((u64)(seconds) * 1000000000ULL + ((u64)(nanoseconds) & 0x7fffffff))
 
 static __always_inline void put_times(struct file_info *info, struct inode *inode)
 {

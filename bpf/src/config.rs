@@ -37,7 +37,7 @@ pub struct CallSet([u64; CALL_BITMAP_WORDS]);
 
 impl Config {
     /// Size of the map's value.
-    pub const BYTES: usize = 40 + 4 * CALL_BITMAP_WORDS * size_of::<u64>();
+    pub const BYTES: usize = 32 + 4 * CALL_BITMAP_WORDS * size_of::<u64>();
 
     /// The value as the programs read it: `struct config` of `programs/layout.h`, in the machine's byte order.
     pub fn encode(&self) -> [u8; Self::BYTES] {

@@ -5,6 +5,9 @@ use crate::{
     record::Record,
 };
 
+#[cfg(test)]
+mod tests;
+
 /// Why bytes are no record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DecodeError {

@@ -31,6 +31,15 @@ pub(crate) struct FieldPlace {
     pub(crate) size: usize,
 }
 
+/// A structure that has a counterpart in C.
+#[cfg(test)]
+pub(crate) trait Described {
+    /// Name of the C structure.
+    const C_NAME: &'static str;
+    /// Our fields, in order.
+    const PLACES: &'static [FieldPlace];
+}
+
 /// Declares a structure with the fields of a C structure, in the same order and without gaps.
 ///
 /// Variable parts are `&'a [u8]`: in the C structure a span, here the bytes that it points to. A field whose name begins
@@ -48,19 +57,30 @@ macro_rules! layout {
         }
 
         #[cfg(test)]
-        impl $name $(<$life>)? {
-            /// Name of the C structure.
-            pub(crate) const C_NAME: &'static str = $c_name;
-            /// Its fields, in order.
-            pub(crate) const PLACES: &'static [$crate::layout::FieldPlace] = &[
+        $crate::layout::layout!(@described $name $(<$life>)? = $c_name { $( $field: $type, )* });
+        $crate::layout::layout!(@field $name $(<$life>)? { $( $field: $type, )* });
+    };
+    (@described $name:ident <$life:lifetime> = $c_name:literal { $( $field:ident: $type:ty, )* }) => {
+        impl<$life> $crate::layout::Described for $name<$life> {
+            const C_NAME: &'static str = $c_name;
+            const PLACES: &'static [$crate::layout::FieldPlace] = &[
                 $( $crate::layout::FieldPlace {
                     name: stringify!($field),
                     size: <$type as $crate::layout::Field<'_>>::SIZE,
                 }, )*
             ];
         }
-
-        $crate::layout::layout!(@field $name $(<$life>)? { $( $field: $type, )* });
+    };
+    (@described $name:ident = $c_name:literal { $( $field:ident: $type:ty, )* }) => {
+        impl $crate::layout::Described for $name {
+            const C_NAME: &'static str = $c_name;
+            const PLACES: &'static [$crate::layout::FieldPlace] = &[
+                $( $crate::layout::FieldPlace {
+                    name: stringify!($field),
+                    size: <$type as $crate::layout::Field<'_>>::SIZE,
+                }, )*
+            ];
+        }
     };
     (@field $name:ident <$life:lifetime> { $( $field:ident: $type:ty, )* }) => {
         impl<$life> $crate::layout::Field<$life> for $name<$life> {

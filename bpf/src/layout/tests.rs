@@ -1,1 +1,149 @@
+use super::{
+    CALL_BITMAP_WORDS, COUNTERS_PER_CLASS, Described, Endpoint, Field, FieldPlace, FileInfo, Header,
+    PART_BYTES, RECORD_BYTES_MAX, btf::Btf, constants,
+};
+use crate::{
+    Call, CallSet, ChangeDirectory, Config, Connect, Exec, Exit, FailedExec, Fork, OBJECT, Open, Task, calls,
+};
 
+/// What Rust calls otherwise than C.
+fn c_name(field: &str) -> &str {
+    match field {
+        "raw_comm" => "comm",
+        "raw_child_comm" => "child_comm",
+        "r#type" => "type",
+        other => other,
+    }
+}
+
+fn assert_same(btf: &Btf, c_struct: &str, places: &[FieldPlace], size: usize) {
+    let expected = &btf.structs[c_struct];
+    let mut at = 0;
+    let mut ours = Vec::new();
+    for place in places {
+        ours.push((c_name(place.name).to_owned(), at));
+        at += place.size;
+    }
+    let theirs: Vec<_> = expected.members.iter().map(|member| (member.name.clone(), member.offset)).collect();
+    assert_eq!(ours, theirs, "{c_struct}");
+    assert_eq!((at, size), (expected.size, expected.size), "{c_struct}");
+}
+
+/// Scenario: the structures of records in the compiled object's BTF. Guarantees: each has the fields that Rust reads, by
+/// name, at the same offsets, with nothing between or behind.
+#[test]
+fn structures_are_those_of_the_object() {
+    let btf = Btf::of_object();
+    macro_rules! same {
+        ($($type:ty),*) => {
+            $( assert_same(&btf, <$type>::C_NAME, <$type>::PLACES, <$type as Field<'_>>::SIZE); )*
+        };
+    }
+    same!(Header, FileInfo, Endpoint, Fork, Exec<'_>, FailedExec<'_>, Exit, Open<'_>, Connect<'_>);
+    same!(ChangeDirectory<'_>, Call, Task<'_>);
+}
+
+/// Scenario: the constants in the object's BTF. Guarantees: all values are the same, and neither side has one that the
+/// other lacks.
+#[test]
+fn constants_are_those_of_the_object() {
+    let btf = Btf::of_object();
+    for (prefix, table) in [
+        ("RECORD_", constants::kind::TABLE),
+        ("FLAG_", constants::flag::TABLE),
+        ("FILE_", constants::file_flag::TABLE),
+        ("EXIT_", constants::exit_flag::TABLE),
+        ("TASK_", constants::task_flag::TABLE),
+        ("COUNTER_", constants::counter::TABLE),
+    ] {
+        let mut ours: Vec<_> = table.iter().map(|(name, value)| ((*name).to_owned(), *value)).collect();
+        let mut theirs: Vec<_> = btf
+            .values
+            .iter()
+            .filter(|(name, _)| name.starts_with(prefix) && *name != "RECORD_BYTES_MAX")
+            .map(|(name, value)| (name.clone(), *value))
+            .collect();
+        ours.sort();
+        theirs.sort();
+        assert_eq!(ours, theirs);
+    }
+    assert_eq!(btf.values["RECORD_BYTES_MAX"], RECORD_BYTES_MAX as u64);
+    assert_eq!(btf.values["PART_BYTES"], u64::from(PART_BYTES));
+    assert_eq!(btf.values["CALL_BITMAP_WORDS"], CALL_BITMAP_WORDS as u64);
+    assert_eq!(btf.values["COUNTERS_PER_CLASS"], u64::from(COUNTERS_PER_CLASS));
+}
+
+/// Scenario: the tables of calls. Guarantees: both sides know the same calls by the same numbers.
+#[test]
+fn calls_are_those_of_the_object() {
+    let btf = Btf::of_object();
+    for (prefix, table) in [("NATIVE_", calls::NATIVE), ("COMPAT_", calls::COMPAT)] {
+        let mut ours: Vec<_> =
+            table.iter().map(|call| (format!("{prefix}{}", call.name), call.number)).collect();
+        let mut theirs: Vec<_> = btf
+            .values
+            .iter()
+            .filter(|(name, value)| name.starts_with(prefix) && **value < u64::from(CallSet::NUMBERS))
+            .map(|(name, value)| (name.clone(), *value as u32))
+            .collect();
+        ours.sort();
+        theirs.sort();
+        assert_eq!(ours, theirs);
+    }
+}
+
+/// Scenario: settings with a different value in each field. Guarantees: the encoder puts each where the C structure has
+/// it, and fills all of it.
+#[test]
+fn the_encoder_writes_the_objects_structure() {
+    let btf = Btf::of_object();
+    let expected = &btf.structs["config"];
+    assert_eq!(Config::BYTES, expected.size);
+    let config = Config {
+        plan_generation: 0x1111,
+        loss_epoch: 0x2222,
+        own_tgid: 0x3333,
+        max_argument_bytes: 0x4444,
+        max_environment_bytes: 0x5555,
+        calls: CallSet::from_iter([0, 511]),
+        compat_calls: CallSet::from_iter([1]),
+        state_calls: CallSet::from_iter([64]),
+        compat_state_calls: CallSet::from_iter([130]),
+    };
+    let bytes = config.encode();
+    let at = |name: &str| expected.members.iter().find(|member| member.name == name).unwrap().offset;
+    let word =
+        |name: &str, index: usize| u64::from_ne_bytes(bytes[at(name) + 8 * index..][..8].try_into().unwrap());
+    let half = |name: &str| u32::from_ne_bytes(bytes[at(name)..][..4].try_into().unwrap());
+    assert_eq!((word("plan_generation", 0), word("loss_epoch", 0)), (0x1111, 0x2222));
+    assert_eq!(
+        (half("own_tgid"), half("max_argument_bytes"), half("max_environment_bytes")),
+        (0x3333, 0x4444, 0x5555)
+    );
+    assert_eq!((word("calls", 0), word("calls", 7), word("compat_calls", 0)), (1, 1 << 63, 2));
+    assert_eq!((word("state_calls", 1), word("compat_state_calls", 2)), (1, 4));
+}
+
+/// Scenario: numbers below, at and above the end of the bitmaps. Guarantees: what fits can be put in and taken out, what
+/// does not is refused.
+#[test]
+fn a_set_of_calls_says_what_it_cannot_hold() {
+    let mut set = CallSet::default();
+    assert!(set.insert(0) && set.insert(CallSet::NUMBERS - 1));
+    assert!(!set.insert(CallSet::NUMBERS) && !set.insert(u32::MAX));
+    set.remove(0);
+    set.remove(u32::MAX);
+    assert!(!set.contains(0) && set.contains(CallSet::NUMBERS - 1) && !set.contains(CallSet::NUMBERS));
+}
+
+/// Scenario: the object as it is embedded. Guarantees: it is aligned as ELF readers want it, and under a licence that
+/// lets it use the kernel's helpers.
+#[test]
+fn the_object_can_be_read_in_place() {
+    assert_eq!(OBJECT.as_ptr().align_offset(8), 0);
+    let object = aya_obj::Object::parse(OBJECT).unwrap();
+    assert_eq!(object.license.to_bytes(), b"Dual MIT/GPL");
+    for program in crate::PROGRAMS {
+        assert!(object.programs.contains_key(program.name), "{}", program.name);
+    }
+}

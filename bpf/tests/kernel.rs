@@ -1,0 +1,21 @@
+//! The programs on the running kernel: loaded and attached as the capture agent does it, and what they record of
+//! processes that the test started compared with what the kernel tells by other ways.
+//!
+//! Records of other processes are dropped unread: the machine does other things meanwhile.
+#![forbid(unsafe_code)]
+
+// What is not marked so counts as production code for clippy, which then minds every unwrap.
+#[cfg(test)]
+#[path = "kernel"]
+mod kernel {
+    mod actor;
+    mod calls;
+    mod connects;
+    mod execs;
+    mod lives;
+    mod loaded;
+    mod machine_code;
+    mod opens;
+    mod policy;
+    mod snapshots;
+}

@@ -1,0 +1,183 @@
+//! The object in the kernel, and the records that it makes of our own processes.
+
+use std::{
+    collections::HashSet,
+    io::{ErrorKind, Read},
+};
+
+use aya::{
+    Btf, Ebpf, EbpfLoader, VerifierLogLevel,
+    maps::{Array, MapData, PerCpuArray, RingBuf},
+    programs::{BtfTracePoint, Iter, Program, ProgramError, iter::IterLink},
+};
+use eyrie_bpf::{
+    Attach, CONFIG_MAP, COUNTERS_MAP, Config, Counts, EVENTS_MAP, EventClass, OBJECT, PROGRAMS, Record,
+    SNAPSHOT_PROGRAM, decode, split_first,
+};
+
+/// Room for what the whole machine does while a test acts: the ring is read when the test is over.
+pub(crate) const RING_BYTES: u32 = 32 << 20;
+/// What the records of most tests carry as their plan's generation.
+pub(crate) const GENERATION: u64 = 7;
+
+/// The programs, loaded and attached; gone when dropped.
+pub(crate) struct Loaded {
+    ebpf: Ebpf,
+    ring: RingBuf<MapData>,
+}
+
+/// Records of some processes, in the order in which they came.
+pub(crate) struct Recorded(Vec<Vec<u8>>);
+
+/// The kernel gives up verifying when a signal arrives, as the end of another test's child is: then it is asked again.
+fn retried(name: &str, mut load: impl FnMut() -> Result<(), ProgramError>) {
+    for _ in 0..10 {
+        match load() {
+            Err(ProgramError::LoadError { io_error, .. }) if io_error.kind() == ErrorKind::WouldBlock => {}
+            result => return result.unwrap_or_else(|error| panic!("{name}: {error:?}")),
+        }
+    }
+    panic!("{name}: interrupted each time");
+}
+
+// === impl Loaded ===
+
+impl Loaded {
+    /// Loads and attaches everything with the default settings.
+    pub(crate) fn new() -> Self {
+        Self::with(RING_BYTES, &Config { plan_generation: GENERATION, ..Config::default() })
+    }
+
+    /// The same with a ring of another size and other settings.
+    pub(crate) fn with(ring_bytes: u32, config: &Config) -> Self {
+        let btf = Btf::from_sys_fs().unwrap();
+        let mut ebpf = EbpfLoader::new()
+            .btf(Some(&btf))
+            .verifier_log_level(VerifierLogLevel::STATS)
+            .map_max_entries(EVENTS_MAP, ring_bytes)
+            .load(OBJECT)
+            .unwrap();
+        let ring = RingBuf::try_from(ebpf.take_map(EVENTS_MAP).unwrap()).unwrap();
+        let mut loaded = Self { ebpf, ring };
+        loaded.configure(config);
+        for program in PROGRAMS {
+            loaded.attach(program.name, program.attach, &btf);
+        }
+        loaded
+    }
+
+    fn attach(&mut self, name: &str, attach: Attach, btf: &Btf) {
+        let program = self.ebpf.program_mut(name).unwrap_or_else(|| panic!("no program {name}"));
+        match attach {
+            Attach::BtfTracepoint(tracepoint) => {
+                let program: &mut BtfTracePoint = program.try_into().unwrap();
+                retried(name, || program.load(tracepoint, btf));
+                program.attach().unwrap();
+            }
+            // Attached anew for each reading.
+            Attach::Iterator(of) => {
+                let program: &mut Iter = program.try_into().unwrap();
+                retried(name, || program.load(of, btf));
+            }
+        }
+    }
+
+    /// Writes the settings, as can be done at any time.
+    pub(crate) fn configure(&mut self, config: &Config) {
+        let map = self.ebpf.map_mut(CONFIG_MAP).unwrap();
+        let mut map = Array::<_, [u8; Config::BYTES]>::try_from(map).unwrap();
+        map.set(0, config.encode(), 0).unwrap();
+    }
+
+    /// The counters of a class.
+    pub(crate) fn counts(&self, class: EventClass, epoch: u64) -> Counts {
+        let map = PerCpuArray::<_, u64>::try_from(self.ebpf.map(COUNTERS_MAP).unwrap()).unwrap();
+        Counts::sum(class, epoch, |index| map.get(&index, 0).map(|values| values.to_vec())).unwrap()
+    }
+
+    /// The kernel's ids of the programs.
+    pub(crate) fn program_ids(&self) -> Vec<u32> {
+        self.ebpf.programs().map(|(_, program)| program.info().unwrap().id()).collect()
+    }
+
+    /// Empties the ring, and keeps the records of `process` and of those that it or they made.
+    pub(crate) fn drain(&mut self, process: u32) -> Recorded {
+        let mut family = HashSet::from([process]);
+        let mut kept = Vec::new();
+        while let Some(bytes) = self.ring.next() {
+            let record = decode(&bytes).unwrap_or_else(|error| panic!("{error}: {:02x?}", &bytes[..]));
+            let mut is_ours = family.contains(&record.header().tgid);
+            if let Record::Fork(fork) = &record
+                && (is_ours || fork.child_tgid == process)
+            {
+                is_ours = true;
+                family.insert(fork.child_tgid);
+            }
+            if is_ours {
+                kept.push(bytes.to_vec());
+            }
+        }
+        Recorded(kept)
+    }
+
+    /// Empties the ring and says how many records were in there.
+    pub(crate) fn drain_all(&mut self) -> u64 {
+        std::iter::from_fn(|| self.ring.next().map(|_| ())).count() as u64
+    }
+
+    /// Takes a snapshot, and keeps the records of `processes`.
+    pub(crate) fn snapshot(&mut self, processes: &[u32]) -> Recorded {
+        let program = self.ebpf.program_mut(SNAPSHOT_PROGRAM).unwrap();
+        let Program::Iter(program) = program else { panic!("{SNAPSHOT_PROGRAM} is no iterator") };
+        let link = program.attach().unwrap();
+        let link: IterLink = program.take_link(link).unwrap();
+        let mut bytes = Vec::new();
+        link.into_file().unwrap().read_to_end(&mut bytes).unwrap();
+        let mut rest = &bytes[..];
+        let mut kept = Vec::new();
+        while !rest.is_empty() {
+            let (record, behind) = split_first(rest).unwrap().expect("the stream ends with a record");
+            if processes.contains(&decode(record).unwrap().header().tgid) {
+                kept.push(record.to_vec());
+            }
+            rest = behind;
+        }
+        Recorded(kept)
+    }
+}
+
+// === impl Recorded ===
+
+impl Recorded {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = Record<'_>> {
+        self.0.iter().map(|bytes| decode(bytes).unwrap())
+    }
+
+    /// The only record that `pick` takes.
+    pub(crate) fn only<'a, T>(&'a self, pick: impl Fn(Record<'a>) -> Option<T>) -> T {
+        let mut picked: Vec<T> = self.0.iter().filter_map(|bytes| pick(decode(bytes).unwrap())).collect();
+        assert_eq!(picked.len(), 1, "{} records picked from {:#?}", picked.len(), self.summary());
+        picked.remove(0)
+    }
+
+    /// The only open of a path as it was asked for.
+    pub(crate) fn open(&self, requested: &str) -> eyrie_bpf::Open<'_> {
+        self.only(|record| match record {
+            Record::Open(open) if open.requested == requested.as_bytes() => Some(open),
+            _ => None,
+        })
+    }
+
+    fn summary(&self) -> Vec<String> {
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).chars().take(80).collect::<String>();
+        let mut lines = Vec::new();
+        for record in self.iter() {
+            lines.push(match &record {
+                Record::Open(open) => format!("open {} {:?}", text(open.requested), open.header.call()),
+                Record::Exec(exec) => format!("exec {}", text(exec.requested)),
+                record => format!("kind {} {:?}", record.header().kind, record.header().call()),
+            });
+        }
+        lines
+    }
+}
