@@ -23,37 +23,37 @@ use tonic::{Request, Response, Status, Streaming};
 
 /// How the engine behaves; may be changed at any time.
 #[derive(Clone, Debug)]
-pub struct Policy {
-    pub acks: bool,
+pub(crate) struct Policy {
+    pub(crate) acks: bool,
     /// Breaks the connection after so many batches of a session.
-    pub break_after_batches: Option<usize>,
+    pub(crate) break_after_batches: Option<usize>,
     /// Refuses so many batches, to be sent again after 20 ms.
-    pub refuse: usize,
+    pub(crate) refuse: usize,
     /// Begins sessions with something else than Welcome.
-    pub greets_wrongly: bool,
+    pub(crate) greets_wrongly: bool,
     /// Acks what was never sent.
-    pub acks_nonsense: bool,
+    pub(crate) acks_nonsense: bool,
     /// Says in Welcome that it holds the state of what it has taken.
-    pub holds_state: bool,
+    pub(crate) holds_state: bool,
     /// Refuses the call.
-    pub refuses_call: Option<tonic::Code>,
-    pub credit: u64,
+    pub(crate) refuses_call: Option<tonic::Code>,
+    pub(crate) credit: u64,
 }
 
 /// What the engine has seen.
 #[derive(Debug, Default)]
-pub struct Seen {
-    pub hellos: Vec<Hello>,
+pub(crate) struct Seen {
+    pub(crate) hellos: Vec<Hello>,
     /// The base state of each session that sent one.
-    pub bases: Vec<Vec<BaseState>>,
+    pub(crate) bases: Vec<Vec<BaseState>>,
     /// What it took, each sequence number once.
-    pub events: BTreeMap<u64, Event>,
+    pub(crate) events: BTreeMap<u64, Event>,
     /// Events that came again.
-    pub repeated: u64,
+    pub(crate) repeated: u64,
     /// Events that came again and were different.
-    pub changed: u64,
-    pub plan_answers: Vec<PlanAnswer>,
-    pub state_answers: Vec<StateAnswer>,
+    pub(crate) changed: u64,
+    pub(crate) plan_answers: Vec<PlanAnswer>,
+    pub(crate) state_answers: Vec<StateAnswer>,
 }
 
 #[derive(Debug)]
@@ -66,8 +66,8 @@ struct Shared {
 
 /// A fake engine on a port of the loopback; gone when dropped.
 #[derive(Debug)]
-pub struct FakeEngine {
-    pub address: SocketAddr,
+pub(crate) struct FakeEngine {
+    pub(crate) address: SocketAddr,
     shared: Arc<Shared>,
     server: JoinHandle<()>,
 }
@@ -94,11 +94,11 @@ impl Default for Policy {
 // === impl FakeEngine ===
 
 impl FakeEngine {
-    pub async fn start(policy: Policy) -> Self {
+    pub(crate) async fn start(policy: Policy) -> Self {
         Self::on(TcpListener::bind("127.0.0.1:0").await.unwrap(), policy)
     }
 
-    pub fn on(listener: TcpListener, policy: Policy) -> Self {
+    pub(crate) fn on(listener: TcpListener, policy: Policy) -> Self {
         let address = listener.local_addr().unwrap();
         let shared =
             Arc::new(Shared { policy: Mutex::new(policy), seen: Mutex::default(), down: Mutex::default() });
@@ -110,26 +110,26 @@ impl FakeEngine {
         Self { address, shared, server }
     }
 
-    pub fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    pub fn seen(&self) -> MutexGuard<'_, Seen> {
+    pub(crate) fn seen(&self) -> MutexGuard<'_, Seen> {
         self.shared.seen.lock().unwrap()
     }
 
-    pub fn change(&self, change: impl FnOnce(&mut Policy)) {
+    pub(crate) fn change(&self, change: impl FnOnce(&mut Policy)) {
         change(&mut self.shared.policy.lock().unwrap());
     }
 
     /// Sends a message to the newest session.
-    pub async fn send(&self, kind: Down) {
+    pub(crate) async fn send(&self, kind: Down) {
         let down = self.shared.down.lock().unwrap().clone().expect("a session");
         down.send(Ok(CaptureResponse { kind: Some(kind) })).await.expect("an open session");
     }
 
     /// Waits until something that was seen is so.
-    pub async fn until(&self, what: &str, mut is_so: impl FnMut(&Seen) -> bool) {
+    pub(crate) async fn until(&self, what: &str, mut is_so: impl FnMut(&Seen) -> bool) {
         for _ in 0..1_500 {
             if is_so(&self.seen()) {
                 return;

@@ -13,7 +13,7 @@ use eyrie_proto::{
 
 /// A handle to the source, for the test.
 #[derive(Clone, Debug, Default)]
-pub struct Script(Arc<Mutex<Inner>>);
+pub(crate) struct Script(Arc<Mutex<Inner>>);
 
 #[derive(Debug, Default)]
 struct Inner {
@@ -25,17 +25,17 @@ struct Inner {
 }
 
 /// The source itself.
-pub struct ScriptedSource(Script);
+pub(crate) struct ScriptedSource(Script);
 
 // === impl Script ===
 
 impl Script {
-    pub fn source(&self) -> Box<dyn EventSource> {
+    pub(crate) fn source(&self) -> Box<dyn EventSource> {
         Box::new(ScriptedSource(self.clone()))
     }
 
     /// The source will tell of this execution.
-    pub fn exec(&self, pid: u32, exe: &str) {
+    pub(crate) fn exec(&self, pid: u32, exe: &str) {
         let mut inner = self.0.lock().unwrap();
         let key = ProcessKey { pid, start_boot_ns: u64::from(pid) };
         let event = Event {
@@ -48,12 +48,12 @@ impl Script {
         inner.events.push_back(event);
     }
 
-    pub fn lose(&self, record: LossRecord) {
+    pub(crate) fn lose(&self, record: LossRecord) {
         self.0.lock().unwrap().losses.push(record);
     }
 
     /// The host has these processes from now on.
-    pub fn set_processes(&self, pids: impl IntoIterator<Item = u32>) {
+    pub(crate) fn set_processes(&self, pids: impl IntoIterator<Item = u32>) {
         let state = |pid: u32| ProcessState {
             process: Some(ProcessKey { pid, start_boot_ns: u64::from(pid) }),
             exe: format!("process-{pid}").into(),
@@ -63,7 +63,7 @@ impl Script {
         self.0.lock().unwrap().processes = pids.into_iter().map(state).collect();
     }
 
-    pub fn is_stopped(&self) -> bool {
+    pub(crate) fn is_stopped(&self) -> bool {
         self.0.lock().unwrap().is_stopped
     }
 }
