@@ -8,8 +8,6 @@ mod backoff;
 mod codec;
 mod connection;
 mod requests;
-#[cfg(test)]
-mod tests;
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
@@ -137,9 +135,12 @@ impl Session {
                     self.tell_failure(&address, &error)
                 }
             };
-            let wait = backoff.next_wait(looks_permanent);
+            let is_finishing = self.stop.finish.is_cancelled();
+            let wait = backoff.next_wait(looks_permanent && !is_finishing);
             tokio::select! {
                 () = tokio::time::sleep(wait) => {}
+                // There is no time for long waits any more.
+                () = self.stop.finish.cancelled(), if !is_finishing => backoff.reset(),
                 () = self.stop.abort.cancelled() => return,
             }
         }

@@ -72,7 +72,7 @@ mod tests {
     #[test]
     fn what_cannot_be_understood_is_counted() {
         let mut losses = LossLedger::default();
-        let mut record = vec![0_u8; 200];
+        let mut record = [0_u8; 200];
         record[..4].copy_from_slice(&200_u32.to_ne_bytes());
         record[4..6].copy_from_slice(&0x7fff_u16.to_ne_bytes());
         record[8..12].copy_from_slice(&flag::STATE_BEARING.to_ne_bytes());

@@ -1,0 +1,282 @@
+//! A real gRPC server that takes streams as an engine does, and misbehaves as it is told.
+
+use std::{
+    collections::BTreeMap,
+    net::SocketAddr,
+    sync::{Arc, Mutex, MutexGuard},
+    time::Duration,
+};
+
+use eyrie_proto::{
+    capture::{
+        Ack, BaseState, Batch, BatchRejection, CaptureRequest, CaptureResponse, Credit, Hello, PlanAnswer,
+        RejectionReason, StateAnswer, Welcome,
+        capture_request::Kind as Up,
+        capture_response::Kind as Down,
+        capture_service_server::{CaptureService, CaptureServiceServer},
+    },
+    event::Event,
+};
+use tokio::{net::TcpListener, sync::mpsc, task::JoinHandle};
+use tokio_stream::wrappers::{ReceiverStream, TcpListenerStream};
+use tonic::{Request, Response, Status, Streaming};
+
+/// How the engine behaves; may be changed at any time.
+#[derive(Clone, Debug)]
+pub(crate) struct Policy {
+    pub(crate) acks: bool,
+    /// Breaks the connection after so many batches of a session.
+    pub(crate) break_after_batches: Option<usize>,
+    /// Refuses so many batches, to be sent again after 20 ms.
+    pub(crate) refuse: usize,
+    /// Begins sessions with something else than Welcome.
+    pub(crate) greets_wrongly: bool,
+    /// Acks what was never sent.
+    pub(crate) acks_nonsense: bool,
+    /// Says in Welcome that it holds the state of what it has taken.
+    pub(crate) holds_state: bool,
+    /// Refuses the call.
+    pub(crate) refuses_call: Option<tonic::Code>,
+    pub(crate) credit: u64,
+}
+
+/// What the engine has seen.
+#[derive(Debug, Default)]
+pub(crate) struct Seen {
+    pub(crate) hellos: Vec<Hello>,
+    /// The base state of each session that sent one.
+    pub(crate) bases: Vec<Vec<BaseState>>,
+    /// What it took, each sequence number once.
+    pub(crate) events: BTreeMap<u64, Event>,
+    /// Events that came again.
+    pub(crate) repeated: u64,
+    /// Events that came again and were different.
+    pub(crate) changed: u64,
+    pub(crate) plan_answers: Vec<PlanAnswer>,
+    pub(crate) state_answers: Vec<StateAnswer>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    policy: Mutex<Policy>,
+    seen: Mutex<Seen>,
+    /// To the newest session.
+    down: Mutex<Option<mpsc::Sender<Result<CaptureResponse, Status>>>>,
+}
+
+/// A fake engine on a port of the loopback; gone when dropped.
+#[derive(Debug)]
+pub(crate) struct FakeEngine {
+    pub(crate) address: SocketAddr,
+    shared: Arc<Shared>,
+    server: JoinHandle<()>,
+}
+
+struct Service(Arc<Shared>);
+
+// === impl Policy ===
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self {
+            acks: true,
+            break_after_batches: None,
+            refuse: 0,
+            greets_wrongly: false,
+            acks_nonsense: false,
+            holds_state: false,
+            refuses_call: None,
+            credit: 4 << 20,
+        }
+    }
+}
+
+// === impl FakeEngine ===
+
+impl FakeEngine {
+    pub(crate) async fn start(policy: Policy) -> Self {
+        Self::on(TcpListener::bind("127.0.0.1:0").await.unwrap(), policy)
+    }
+
+    pub(crate) fn on(listener: TcpListener, policy: Policy) -> Self {
+        let address = listener.local_addr().unwrap();
+        let shared =
+            Arc::new(Shared { policy: Mutex::new(policy), seen: Mutex::default(), down: Mutex::default() });
+        let service = CaptureServiceServer::new(Service(Arc::clone(&shared)));
+        let server = tonic::transport::Server::builder().add_service(service);
+        let server = tokio::spawn(async move {
+            server.serve_with_incoming(TcpListenerStream::new(listener)).await.unwrap();
+        });
+        Self { address, shared, server }
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    pub(crate) fn seen(&self) -> MutexGuard<'_, Seen> {
+        self.shared.seen.lock().unwrap()
+    }
+
+    pub(crate) fn change(&self, change: impl FnOnce(&mut Policy)) {
+        change(&mut self.shared.policy.lock().unwrap());
+    }
+
+    /// Sends a message to the newest session.
+    pub(crate) async fn send(&self, kind: Down) {
+        let down = self.shared.down.lock().unwrap().clone().expect("a session");
+        down.send(Ok(CaptureResponse { kind: Some(kind) })).await.expect("an open session");
+    }
+
+    /// Waits until something that was seen is so.
+    pub(crate) async fn until(&self, what: &str, mut is_so: impl FnMut(&Seen) -> bool) {
+        for _ in 0..1_500 {
+            if is_so(&self.seen()) {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        let seen = self.seen();
+        panic!("not within 15 s: {what}; {} hellos, {} events", seen.hellos.len(), seen.events.len());
+    }
+}
+
+impl Drop for FakeEngine {
+    fn drop(&mut self) {
+        self.server.abort();
+    }
+}
+
+// === impl Service ===
+
+#[tonic::async_trait]
+impl CaptureService for Service {
+    type CaptureStream = ReceiverStream<Result<CaptureResponse, Status>>;
+
+    async fn capture(
+        &self,
+        request: Request<Streaming<CaptureRequest>>,
+    ) -> Result<Response<Self::CaptureStream>, Status> {
+        let code = self.0.policy.lock().unwrap().refuses_call;
+        if let Some(code) = code {
+            return Err(Status::new(code, "not you"));
+        }
+        let (down, stream) = mpsc::channel(64);
+        *self.0.down.lock().unwrap() = Some(down.clone());
+        let shared = Arc::clone(&self.0);
+        tokio::spawn(async move {
+            if let Err(status) = shared.converse(request.into_inner(), &down).await {
+                let _ = down.send(Err(status)).await;
+            }
+            // The agent's end of the stream is ours as well.
+            shared.down.lock().unwrap().take_if(|newest| newest.same_channel(&down));
+        });
+        Ok(Response::new(ReceiverStream::new(stream)))
+    }
+}
+
+// === impl Shared ===
+
+type DownStream = mpsc::Sender<Result<CaptureResponse, Status>>;
+
+impl Shared {
+    async fn converse(&self, mut up: Streaming<CaptureRequest>, down: &DownStream) -> Result<(), Status> {
+        let mut batches = 0;
+        while let Some(request) = up.message().await? {
+            match request.kind {
+                Some(Up::Hello(hello)) => self.greet(hello, down).await,
+                Some(Up::BaseState(part)) => {
+                    let mut seen = self.seen.lock().unwrap();
+                    let is_new = seen.bases.last().is_none_or(|base| base.last().unwrap().is_last);
+                    if is_new {
+                        seen.bases.push(Vec::new());
+                    }
+                    seen.bases.last_mut().unwrap().push(part);
+                }
+                Some(Up::Batch(batch)) => {
+                    batches += 1;
+                    let policy = self.policy.lock().unwrap().clone();
+                    if policy.break_after_batches.is_some_and(|bound| batches > bound) {
+                        return Err(Status::unavailable("broken on purpose"));
+                    }
+                    self.take(batch, &policy, down).await;
+                }
+                Some(Up::PlanAnswer(answer)) => self.seen.lock().unwrap().plan_answers.push(answer),
+                Some(Up::StateAnswer(answer)) => self.seen.lock().unwrap().state_answers.push(answer),
+                other => panic!("unexpected {other:?}"),
+            }
+        }
+        Ok(())
+    }
+
+    async fn greet(&self, hello: Hello, down: &DownStream) {
+        let policy = self.policy.lock().unwrap().clone();
+        let held = {
+            let mut seen = self.seen.lock().unwrap();
+            seen.hellos.push(hello);
+            policy.holds_state.then(|| seen.events.keys().next_back().copied().unwrap_or(0))
+        };
+        let kind = if policy.greets_wrongly {
+            Down::Credit(Credit { additional_bytes: 1 })
+        } else {
+            Down::Welcome(Welcome {
+                engine_id: "fake".to_owned(),
+                protocol_version: 1,
+                held_through_sequence: held,
+                initial_credit_bytes: policy.credit,
+                max_message_bytes: 1 << 20,
+                ..Welcome::default()
+            })
+        };
+        let _ = down.send(Ok(CaptureResponse { kind: Some(kind) })).await;
+    }
+
+    async fn take(&self, batch: Batch, policy: &Policy, down: &DownStream) {
+        let size = prost::Message::encoded_len(&batch) as u64;
+        let mut ack = Ack::default();
+        if policy.refuse > 0 {
+            self.policy.lock().unwrap().refuse -= 1;
+            ack.rejections.push(BatchRejection {
+                batch_id: batch.batch_id,
+                reason: RejectionReason::Overloaded.into(),
+                message: "busy".to_owned(),
+                retry_after_ms: Some(20),
+            });
+        } else if let Some(rejection) = self.remember(batch) {
+            ack.rejections.push(rejection);
+        }
+        if policy.acks {
+            ack.through_sequence = self.seen.lock().unwrap().events.keys().next_back().copied().unwrap_or(0);
+        }
+        if policy.acks_nonsense {
+            ack.through_sequence = u64::MAX;
+        }
+        let credit = Down::Credit(Credit { additional_bytes: size });
+        for kind in [credit, Down::Ack(ack)] {
+            let _ = down.send(Ok(CaptureResponse { kind: Some(kind) })).await;
+        }
+    }
+
+    fn remember(&self, batch: Batch) -> Option<BatchRejection> {
+        let mut seen = self.seen.lock().unwrap();
+        let next = seen.events.keys().next_back().copied().unwrap_or(0) + 1;
+        if batch.first_sequence > next {
+            return Some(BatchRejection {
+                batch_id: batch.batch_id,
+                reason: RejectionReason::OutOfOrder.into(),
+                ..BatchRejection::default()
+            });
+        }
+        assert_eq!(batch.events.len(), batch.event_count as usize);
+        for (sequence, event) in (batch.first_sequence..).zip(batch.events) {
+            if let Some(before) = seen.events.get(&sequence) {
+                let is_changed = *before != event;
+                seen.repeated += 1;
+                seen.changed += u64::from(is_changed);
+                continue;
+            }
+            seen.events.insert(sequence, event);
+        }
+        None
+    }
+}
