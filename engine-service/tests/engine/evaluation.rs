@@ -6,7 +6,7 @@ use clap::Parser as _;
 use engine_service::{Config, EngineError, Matching, RuleEvaluator};
 use eyrie_proto::{
     alert::{SubscribeRequest, subscribe_request::Start, subscribe_response::Kind as Message, value},
-    event::{Event, Open, PathArgument, ProcessState, event::Kind},
+    event::{Event, Open, PathArgument, ProcessState, Task, event::Kind},
 };
 use tokio_stream::StreamExt as _;
 
@@ -81,7 +81,8 @@ fn open(event: Event, path: &str) -> Event {
     let argument = PathArgument { requested: path.into(), ..PathArgument::default() };
     let call = eyrie_proto::event::SystemCall { number: 257, result: 3, ..Default::default() };
     let open = Open { path: Some(argument), ..Open::default() };
-    Event { call: Some(call), kind: Some(Kind::Open(open)), ..event }
+    let task = event.task.map(|task| Task { comm: b"cat".to_vec(), ..task });
+    Event { task, call: Some(call), kind: Some(Kind::Open(open)), ..event }
 }
 
 /// Scenario: rules that are wrong in two places. Guarantees: the engine does not start, and says both, with file and line.

@@ -2,6 +2,7 @@
 
 mod durability;
 mod evaluation;
+mod full_disk;
 mod listener;
 mod outputs;
 mod session;

@@ -71,7 +71,8 @@ async fn a_restart_prints_what_was_not_printed() {
     first.until(2).await;
     engine.shutdown().await;
     // 1,000,000,000,000 ns, and one second for each event.
-    let expected = ["00:16:41.000000000: Warning bad thread at 1", "00:16:42.000000000: Warning bad thread at 2"];
+    let expected =
+        ["00:16:41.000000000: Warning bad thread at 1", "00:16:42.000000000: Warning bad thread at 2"];
     assert_eq!(first.lines(), expected);
 
     let engine = start_with(log.clone(), options(), Some(Paper::new(true).output())).await;

@@ -2,7 +2,8 @@
 
 use eyrie_proto::{
     capture::{
-        BaseState, Batch, CapturePlan, Hello, LateFacts, PlanAnswer, RejectionReason, capture_request, capture_response,
+        BaseState, Batch, CapturePlan, Hello, LateFacts, PlanAnswer, RejectionReason, capture_request,
+        capture_response,
     },
     event::{Event, LossPlace, LossReason, LossRecord, ProcessState, event::Kind},
 };
@@ -81,11 +82,17 @@ async fn wrong_batches_are_rejected_and_the_stream_goes_on() {
     let empty = agent.deliver(batch(1, 0, &[])).await;
     assert_eq!((empty.through_sequence, empty.rejections[0].reason()), (0, RejectionReason::Malformed));
     let miscounted = agent.deliver(Batch { event_count: 3, ..batch(1, 2, &[]) }).await;
-    assert_eq!((miscounted.through_sequence, miscounted.rejections[0].reason()), (3, RejectionReason::Malformed));
+    assert_eq!(
+        (miscounted.through_sequence, miscounted.rejections[0].reason()),
+        (3, RejectionReason::Malformed)
+    );
     assert_eq!((miscounted.rejections[0].batch_id, miscounted.rejections[0].retry_after_ms), (1, None));
     let packed = Batch { encoding: 1, packed_events: vec![0], event_count: 2, ..batch(4, 0, &[]) };
     let packed = agent.deliver(packed).await;
-    assert_eq!((packed.through_sequence, packed.rejections[0].reason()), (5, RejectionReason::UnsupportedEncoding));
+    assert_eq!(
+        (packed.through_sequence, packed.rejections[0].reason()),
+        (5, RejectionReason::UnsupportedEncoding)
+    );
     let fine = agent.deliver(batch(6, 1, &[])).await;
     assert_eq!((fine.through_sequence, fine.rejections.len()), (6, 0));
     let losses = &hosts(&engine, false).await[0].losses;
@@ -222,7 +229,8 @@ async fn a_garbage_message_ends_its_session_only() {
     let mut client = tonic::client::Grpc::new(channel(engine.local_address()).await);
     client.ready().await.unwrap();
     let codec = tonic_prost::ProstCodec::<CapturePlan, eyrie_proto::capture::CaptureResponse>::default();
-    let path = tonic::codegen::http::uri::PathAndQuery::from_static("/eyrie.capture.v1.CaptureService/Capture");
+    let path =
+        tonic::codegen::http::uri::PathAndQuery::from_static("/eyrie.capture.v1.CaptureService/Capture");
     let garbage = tokio_stream::iter([CapturePlan { generation: 7, ..CapturePlan::default() }]);
     let mut responses =
         client.streaming(tonic::Request::new(garbage), path, codec).await.unwrap().into_inner();

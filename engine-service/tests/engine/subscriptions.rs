@@ -90,7 +90,8 @@ async fn following_gets_what_comes_and_heartbeats() {
     let log = sqlite(directory.path());
     append(&*log, [1]).await;
     let engine = start(log.clone()).await;
-    let request = SubscribeRequest { follow: true, heartbeat_interval_ms: 100, ..SubscribeRequest::default() };
+    let request =
+        SubscribeRequest { follow: true, heartbeat_interval_ms: 100, ..SubscribeRequest::default() };
     let mut stream = subscribe(&engine, request.clone()).await.unwrap();
     for number in 2..5 {
         append(&*log, [number]).await;
@@ -106,7 +107,8 @@ async fn following_gets_what_comes_and_heartbeats() {
     let Some(Kind::Heartbeat(heartbeat)) = quiet.kind else { panic!("no heartbeat but {quiet:?}") };
     assert!(heartbeat.time_ns > 1_600_000_000_000_000_000);
     append(&*log, [5]).await;
-    let after = SubscribeRequest { start: Some(Start::AfterCursor(quiet.cursor)), ..SubscribeRequest::default() };
+    let after =
+        SubscribeRequest { start: Some(Start::AfterCursor(quiet.cursor)), ..SubscribeRequest::default() };
     assert_eq!(all(subscribe(&engine, after).await.unwrap()).await, [5]);
     engine.shutdown().await;
 }
@@ -120,8 +122,7 @@ async fn heartbeats_pass_what_was_filtered_out() {
     append(&*log, [2, 4]).await;
     let engine = start(log.clone()).await;
     let filter = Some(AlertFilter { rules: vec!["Rule 1".into()], ..AlertFilter::default() });
-    let request =
-        SubscribeRequest { filter, follow: true, heartbeat_interval_ms: 100, ..from_beginning() };
+    let request = SubscribeRequest { filter, follow: true, heartbeat_interval_ms: 100, ..from_beginning() };
     let mut stream = subscribe(&engine, request).await.unwrap();
     let heartbeat = next(&mut stream).await.unwrap();
     assert!(matches!(heartbeat.kind, Some(Kind::Heartbeat(_))) && heartbeat.cursor.ends_with("-2"));
@@ -138,6 +139,8 @@ async fn gaps_are_told() {
     for number in 1..=25 {
         append(&*log, [number]).await;
     }
+    // Trimming follows the append's answer.
+    log.bounds().wait_for(|bounds| bounds.trimmed_through == 15).await.unwrap();
     let engine = start(log.clone()).await;
     let own = log.id();
     for (cursor, reason, lost, first) in [
@@ -164,7 +167,8 @@ async fn wrong_requests_are_refused() {
     let directory = tempfile::tempdir().unwrap();
     let engine = start(sqlite(directory.path())).await;
     let start = Some(Start::AfterCursor("nonsense".into()));
-    let cursor = subscribe(&engine, SubscribeRequest { start, ..SubscribeRequest::default() }).await.unwrap_err();
+    let cursor =
+        subscribe(&engine, SubscribeRequest { start, ..SubscribeRequest::default() }).await.unwrap_err();
     assert_eq!((cursor.code(), reason(&cursor)), (Code::InvalidArgument, "CURSOR_INVALID"));
     let filter = Some(AlertFilter { condition: "proc.name=cat".into(), ..AlertFilter::default() });
     let condition =

@@ -31,7 +31,10 @@ use eyrie_proto::{
 };
 use tokio::sync::{Semaphore, mpsc, watch};
 use tokio_stream::{StreamExt as _, wrappers::ReceiverStream};
-use tonic::{Status, Streaming, transport::Channel};
+use tonic::{
+    Status, Streaming,
+    transport::{Channel, Endpoint},
+};
 
 /// Longer than anything here takes, so that a hang is a failure.
 pub const PATIENCE: Duration = Duration::from_secs(20);
@@ -88,13 +91,17 @@ pub async fn start(log: Arc<dyn AlertLog>) -> Running {
     start_with(log, options(), None).await
 }
 
-pub async fn start_with(log: Arc<dyn AlertLog>, options: EngineOptions, output: Option<LineOutput>) -> Running {
+pub async fn start_with(
+    log: Arc<dyn AlertLog>,
+    options: EngineOptions,
+    output: Option<LineOutput>,
+) -> Running {
     let listener = Listener::bind("127.0.0.1:0".parse().unwrap(), false).await.unwrap();
     Engine { evaluator: evaluator(), log, listener, output, options }.start().await.unwrap()
 }
 
 pub async fn channel(address: &ListenAddress) -> Channel {
-    Channel::from_shared(address.uri()).unwrap().connect().await.unwrap()
+    Endpoint::from_shared(address.uri()).unwrap().connect().await.unwrap()
 }
 
 pub async fn hosts(engine: &Running, include_disconnected: bool) -> Vec<Host> {
@@ -192,7 +199,8 @@ impl Agent {
 
     /// The next response; `None` at the stream's end.
     pub async fn next(&mut self) -> Option<Result<capture_response::Kind, Status>> {
-        let next = tokio::time::timeout(PATIENCE, self.responses.next()).await.expect("no response in time")?;
+        let next =
+            tokio::time::timeout(PATIENCE, self.responses.next()).await.expect("no response in time")?;
         Some(next.map(|response| response.kind.unwrap()))
     }
 
@@ -235,7 +243,10 @@ pub fn reason(status: &Status) -> &str {
     status.metadata().get("eyrie-reason").map_or("none", |reason| reason.to_str().unwrap())
 }
 
-pub async fn subscribe(engine: &Running, request: SubscribeRequest) -> Result<Streaming<SubscribeResponse>, Status> {
+pub async fn subscribe(
+    engine: &Running,
+    request: SubscribeRequest,
+) -> Result<Streaming<SubscribeResponse>, Status> {
     let mut client = AlertServiceClient::new(channel(engine.local_address()).await);
     client.subscribe(request).await.map(tonic::Response::into_inner)
 }
@@ -285,7 +296,10 @@ impl FaultyLog {
     /// Waits until so many appends were tried (for a silent log: written).
     pub async fn tried(&self, count: u32) {
         let mut tries = self.tries.subscribe();
-        tokio::time::timeout(PATIENCE, tries.wait_for(|tried| *tried >= count)).await.expect("not tried").unwrap();
+        tokio::time::timeout(PATIENCE, tries.wait_for(|tried| *tried >= count))
+            .await
+            .expect("not tried")
+            .unwrap();
     }
 }
 
@@ -305,7 +319,9 @@ impl AlertLog for FaultyLog {
             Ok(_) if self.is_fault_retryable => {
                 Err(AlertLogError::Full { path: "made/to/order".into(), detail: "by the test".into() })
             }
-            Ok(_) => Err(AlertLogError::Damaged { path: "made/to/order".into(), detail: "by the test".into() }),
+            Ok(_) => {
+                Err(AlertLogError::Damaged { path: "made/to/order".into(), detail: "by the test".into() })
+            }
             Err(_) => self.inner.append(batch).await,
         };
         self.tries.send_modify(|tries| *tries += 1);
