@@ -1,6 +1,6 @@
 //! What is wrong with rules: where, under which of Falco's codes, and what to do.
 //!
-//! A [`Diagnostic`] carries the source's name and text and labelled byte spans, so that a terminal can show it without
+//! A [`Diagnostic`] carries the source's name and text and a byte span in it, so that a terminal can show it without
 //! reading files again. [`falco_load_results`] renders diagnostics as `falco -V … -o json_output=true` does.
 
 mod code;
@@ -12,7 +12,10 @@ pub use self::{
     code::{Code, Severity},
     json::falco_load_results,
 };
-use crate::{source::Source, text_position::Position};
+use crate::{
+    source::Source,
+    text_position::{LineIndex, Position},
+};
 
 /// The longest part of a line that a snippet shows, in bytes.
 const SNIPPET_WIDTH: usize = 160;
@@ -34,23 +37,10 @@ pub struct Diagnostic {
     pub column: usize,
     /// The bytes of the source that it is about; in `source.text`, at boundaries of characters.
     pub span: Range<usize>,
-    /// Other places in the same source that belong to it.
-    pub labels: Vec<Label>,
-    /// The line, and a line with a caret below the place.
-    pub snippet: String,
     /// What to do about it.
     pub help: Option<String>,
     /// From the file down to the place: Falco's `locations`.
     pub context: Vec<ContextItem>,
-}
-
-/// A place with a remark.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Label {
-    /// In bytes of the source.
-    pub span: Range<usize>,
-    /// The remark.
-    pub text: String,
 }
 
 /// A step from the file to the place of a diagnostic.
@@ -82,7 +72,17 @@ impl Diagnostic {
     ) -> Self {
         let span = on_boundaries(&source.text, span);
         let position = Position::of(&source.text, span.start);
-        let snippet = snippet(&source.text, position, &span);
+        Self::at(code, message, source, span, position)
+    }
+
+    /// With the position of the span's start, which is at the boundary of a character.
+    fn at(
+        code: Code,
+        message: impl Into<String>,
+        source: Arc<Source>,
+        span: Range<usize>,
+        position: Position,
+    ) -> Self {
         Self {
             severity: code.severity(),
             code,
@@ -90,17 +90,34 @@ impl Diagnostic {
             line: position.line,
             column: position.column,
             span,
-            labels: Vec::new(),
-            snippet,
             help: None,
             context: Vec::new(),
             source,
         }
     }
 
+    /// As [`Diagnostic::new`], for sources whose lines are known.
+    pub(crate) fn indexed(
+        code: Code,
+        message: String,
+        source: Arc<Source>,
+        lines: &LineIndex,
+        span: Range<usize>,
+    ) -> Self {
+        let span = on_boundaries(&source.text, span);
+        let position = lines.position(span.start);
+        Self::at(code, message, source, span, position)
+    }
+
     pub(crate) fn with_help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
         self
+    }
+
+    /// The line, and a line with carets below the place.
+    pub fn snippet(&self) -> String {
+        let position = Position { offset: self.span.start, line: self.line, column: self.column };
+        snippet(&self.source.text, position, &self.span)
     }
 
     /// The name of the source.
@@ -184,7 +201,7 @@ mod tests {
     fn a_diagnostic_points_into_its_source() {
         let diagnostic = Diagnostic::new(Code::LoadErrValidate, "wrong", source("one\ntwo three\n"), 8..13);
         assert_eq!((diagnostic.line, diagnostic.column), (2, 5));
-        assert_eq!(diagnostic.snippet, "two three\n    ^^^^^\n");
+        assert_eq!(diagnostic.snippet(), "two three\n    ^^^^^\n");
         assert_eq!(diagnostic.to_string(), "a.yaml:2:5: error: wrong [LOAD_ERR_VALIDATE]");
     }
 
@@ -195,6 +212,6 @@ mod tests {
         assert_eq!(Diagnostic::new(Code::LoadErrValidate, "", source("ab"), 9..12).span, 2..2);
         let long = "x".repeat(10_000);
         let diagnostic = Diagnostic::new(Code::LoadErrValidate, "", source(&long), 5000..5001);
-        assert!(diagnostic.snippet.len() < 500);
+        assert!(diagnostic.snippet().len() < 500);
     }
 }

@@ -4,6 +4,11 @@
 //! asks a [`Catalogue`] what a name means. It evaluates nothing (that is `evaluator`'s) and reads no files on its own
 //! account: callers hand it names and contents.
 //!
+//! [`load`] takes files through these steps: `yaml` keeps scalars as they are written, `reader` makes definitions of
+//! items, `lists` and `exceptions` change conditions as text, `parser` makes an [`ast`] of them, `check` puts macros in
+//! and gives every literal the type that it is compared with, `event_types` and `template` do the rest of a rule.
+//! `text` leads from a byte of a condition back to the file, whatever was put together or put in.
+//!
 //! The language is Falco 0.44's; `docs/falco-compatibility.md` lists where we differ.
 #![forbid(unsafe_code)]
 
@@ -43,8 +48,7 @@ pub use limits::{MAX_EXPANDED_BYTES, MAX_EXPANDED_NODES};
 pub use loader::{Loaded, load};
 pub use parser::{MAX_DEPTH, MAX_TRANSFORMER_DEPTH, ParseError, parse_condition};
 pub use priority::UnknownPriority;
-pub use ruleset::{Priority, Rule, RuleSet};
-pub use ruleset::{Template, TemplatePart};
+pub use ruleset::{Priority, Rule, RuleSet, Template, TemplatePart};
 pub use selection::{RuleSelector, Selection};
 pub use source::Source;
 pub use text_position::Position;

@@ -11,6 +11,9 @@ use crate::{
     limits::{Budget, Exhausted},
 };
 
+/// What putting in a list counts beside its bytes, in bytes: empty lists cost time too.
+const SUBSTITUTION_COST: usize = 64;
+
 /// The texts that lists' names are replaced by.
 pub(crate) struct ListTexts<'definitions> {
     by_name: HashMap<&'definitions str, usize>,
@@ -139,6 +142,7 @@ impl<'definitions> ListTexts<'definitions> {
                 }
                 Some((position, list)) => {
                     list.used.set(true);
+                    budget.spend_bytes(SUBSTITUTION_COST)?;
                     pending.drop_comma = expanded.open_list(list.text.is_empty());
                     if is_outer {
                         let origin = start..start + length;
@@ -175,6 +179,10 @@ impl Expanded {
     }
 
     fn push_delimiters(&mut self, run: &str, start: usize, is_outer: bool, pending: &mut Pending) {
+        if !pending.skip_blanks && !pending.drop_comma && !pending.new_piece {
+            self.text.push_str(run);
+            return;
+        }
         for (offset, letter) in run.char_indices() {
             if pending.skip_blanks && is_blank(letter) {
                 continue;

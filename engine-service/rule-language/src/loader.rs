@@ -152,6 +152,9 @@ impl<'run> Unit<'run> {
     }
 
     fn report(&self, problem: &Problem, reporter: &mut Reporter) {
+        if reporter.is_only_counted(problem.code) {
+            return;
+        }
         let place = {
             let span = self.expanded.origin(problem.span.clone());
             self.text.place(span, &reporter.texts())

@@ -6,7 +6,7 @@ use crate::{
     diagnostic::{Code, ContextItem, Diagnostic, Severity},
     source::Source,
     text::Place,
-    text_position::Position,
+    text_position::LineIndex,
 };
 
 /// How many errors, and how many warnings, are kept; the rest is counted. At a kilobyte each that is 2 MB.
@@ -37,6 +37,7 @@ pub(crate) struct Report<'item> {
 
 pub(crate) struct Reporter {
     sources: Vec<Arc<Source>>,
+    lines: Vec<LineIndex>,
     diagnostics: Vec<(usize, Diagnostic)>,
     seen: HashSet<(Code, Place, String)>,
     errors: usize,
@@ -67,6 +68,7 @@ impl Reporter {
     pub(crate) fn new(sources: &[Source]) -> Self {
         Self {
             sources: sources.iter().cloned().map(Arc::new).collect(),
+            lines: sources.iter().map(|source| LineIndex::new(&source.text)).collect(),
             diagnostics: Vec::new(),
             seen: HashSet::new(),
             errors: 0,
@@ -82,6 +84,17 @@ impl Reporter {
         self.errors > 0
     }
 
+    /// Counts a diagnostic that would not be kept any more, so that nobody has to look for its place.
+    pub(crate) fn is_only_counted(&mut self, code: Code) -> bool {
+        let count = match code.severity() {
+            Severity::Error => &mut self.errors,
+            Severity::Warning => &mut self.warnings,
+        };
+        let is_full = *count >= MAX_DIAGNOSTICS;
+        *count += usize::from(is_full);
+        is_full
+    }
+
     /// Books a diagnostic, once; what comes back stops the caller if it was an error.
     pub(crate) fn report(&mut self, code: Code, place: &Place, report: Report<'_>) -> Reported {
         let count = match code.severity() {
@@ -93,10 +106,12 @@ impl Reporter {
             return Reported;
         }
         *count += 1;
-        let Some(source) = self.sources.get(place.source) else { return Reported };
-        let mut diagnostic = Diagnostic::new(code, report.message, Arc::clone(source), place.span.clone());
+        let source = self.sources.get(place.source).zip(self.lines.get(place.source));
+        let Some((source, lines)) = source else { return Reported };
+        let span = place.span.clone();
+        let mut diagnostic = Diagnostic::indexed(code, report.message, Arc::clone(source), lines, span);
         diagnostic.help = report.help;
-        diagnostic.context = context(source, place, report.item, report.part);
+        diagnostic.context = context(lines, place, report.item, report.part);
         self.diagnostics.push((place.source, diagnostic));
         Reported
     }
@@ -120,7 +135,7 @@ impl Reporter {
 }
 
 fn context(
-    source: &Source,
+    lines: &LineIndex,
     place: &Place,
     item: Option<&Item>,
     part: Option<&'static str>,
@@ -128,7 +143,7 @@ fn context(
     let at = |item_type, item_name: &str, offset| ContextItem {
         item_type,
         item_name: item_name.to_owned(),
-        position: Position::of(&source.text, offset),
+        position: lines.position(offset),
     };
     let mut context = vec![at("rules content", "", 0)];
     if let Some(item) = item.filter(|item| item.place.source == place.source) {

@@ -6,7 +6,7 @@ use std::cell::Cell;
 const MAX_LENGTH: usize = 64;
 
 /// How many suggestions are looked for in one run.
-const MAX_SUGGESTIONS: usize = 500;
+const MAX_SUGGESTIONS: usize = 100;
 
 /// How many candidates are compared, so that many errors against many names stay cheap.
 const MAX_CANDIDATES: usize = 5000;

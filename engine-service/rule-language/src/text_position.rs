@@ -22,6 +22,30 @@ impl Position {
     }
 }
 
+/// Where the lines of a text start, for those who ask for many places in it.
+#[derive(Debug)]
+pub(crate) struct LineIndex {
+    starts: Vec<usize>,
+    length: usize,
+}
+
+// === impl LineIndex ===
+
+impl LineIndex {
+    pub(crate) fn new(text: &str) -> Self {
+        let behind_breaks = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(at, _)| at + 1);
+        Self { starts: std::iter::once(0).chain(behind_breaks).collect(), length: text.len() }
+    }
+
+    /// The same as [`Position::of`].
+    pub(crate) fn position(&self, offset: usize) -> Position {
+        let offset = offset.min(self.length);
+        let line = self.starts.partition_point(|&start| start <= offset);
+        let start = line.checked_sub(1).and_then(|index| self.starts.get(index)).copied().unwrap_or(0);
+        Position { offset, line, column: 1 + offset - start }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -33,5 +57,16 @@ mod tests {
         assert_eq!(Position::of("ab\ncd", 4), Position { offset: 4, line: 2, column: 2 });
         assert_eq!(Position::of("ab\ncd", 99), Position { offset: 5, line: 2, column: 3 });
         assert_eq!(Position::of("", 0), Position { offset: 0, line: 1, column: 1 });
+    }
+
+    /// The index gives the same places as counting does.
+    #[test]
+    fn the_index_agrees_with_counting() {
+        for text in ["", "\n", "ab\ncd", "a\n\n\nb\n"] {
+            let index = LineIndex::new(text);
+            for offset in 0..text.len() + 2 {
+                assert_eq!(index.position(offset), Position::of(text, offset), "{text:?} {offset}");
+            }
+        }
     }
 }

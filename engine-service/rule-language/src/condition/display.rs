@@ -14,6 +14,12 @@ impl fmt::Display for Expr {
         let (children, operator) = match self {
             Self::And(children) => (children, " and "),
             Self::Or(children) => (children, " or "),
+            // Two `not` side by side would cancel each other when they are read.
+            Self::Not(child) if f.alternate() && matches!(**child, Self::Not(_)) => {
+                f.write_str("not (")?;
+                child.fmt(f)?;
+                return f.write_str(")");
+            }
             Self::Not(child) => {
                 f.write_str("not ")?;
                 return child.fmt(f);

@@ -16,7 +16,7 @@ macro_rules! codes {
         /// Falco's code of a diagnostic.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
         pub enum Code {
-            $(#[doc = concat!("`", $name, "`: ", $description)] $variant,)*
+            $(#[doc = concat!("`", $name, "`: `", $description, "`")] $variant,)*
         }
 
         impl Code {

@@ -52,6 +52,6 @@ fn result(diagnostic: &Diagnostic) -> Value {
         "code": diagnostic.code.as_str(),
         "codedesc": diagnostic.code.description(),
         "message": diagnostic.message,
-        "context": { "locations": locations, "snippet": diagnostic.snippet },
+        "context": { "locations": locations, "snippet": diagnostic.snippet() },
     })
 }

@@ -25,7 +25,9 @@ fn stock_files_load() {
     requires!(Requirement::Data);
     let loaded = match load(&stock(), &TestCatalogue::new()) {
         Ok(loaded) => loaded,
-        Err(error) => panic!("{}", error.errors().map(|e| format!("{e}\n{}", e.snippet)).collect::<String>()),
+        Err(error) => {
+            panic!("{}", error.errors().map(|e| format!("{e}\n{}", e.snippet())).collect::<String>())
+        }
     };
     let rules = &loaded.rule_set.rules;
     assert_eq!(rules.len(), 93);
