@@ -1,5 +1,6 @@
 //! What applying an event costs, on a host with ten thousand processes.
-#![allow(missing_docs)]
+// Nothing here comes from outside.
+#![allow(missing_docs, clippy::indexing_slicing)]
 
 use std::hint::black_box;
 

@@ -38,11 +38,12 @@ impl Program {
     /// What `exec` executed in a process that ran `previous` before.
     pub(crate) fn from_exec(exec: &Exec, boot_ns: u64, limits: &Limits, previous: &Self) -> Self {
         let (arguments, cut) = clip_strings(&exec.arguments, limits.max_arguments_bytes);
-        let (environment, cut_too) = clip_strings(&exec.environment, limits.max_environment_bytes);
+        let (environment, cut_too) =
+            clip_or_share(&exec.environment, limits.max_environment_bytes, &previous.environment);
         let mut program = Self {
             exe: clip_path(&exec.exe).into(),
             arguments: arguments.into(),
-            environment: share(environment, &previous.environment),
+            environment,
             executable: exec.executable.clone(),
             standard_streams: clip_streams(&exec.standard_streams),
             exec_boot_ns: boot_ns,
@@ -114,7 +115,12 @@ fn clip_strings(strings: &[Vec<u8>], max_bytes: usize) -> (Vec<Vec<u8>>, bool) {
     (kept, is_cut)
 }
 
-/// `strings`, as the very allocation of `known` if it says the same: most execs pass the environment on unchanged.
-fn share(strings: Vec<Vec<u8>>, known: &Strings) -> Strings {
-    if *strings == **known { Arc::clone(known) } else { strings.into() }
+/// As [`clip_strings`], but the very allocation of `known` if that says the same: most execs pass the environment on
+/// unchanged, and what is known is within the limit.
+fn clip_or_share(strings: &[Vec<u8>], max_bytes: usize, known: &Strings) -> (Strings, bool) {
+    if *strings == **known {
+        return (Arc::clone(known), false);
+    }
+    let (strings, is_cut) = clip_strings(strings, max_bytes);
+    (if *strings == **known { Arc::clone(known) } else { strings.into() }, is_cut)
 }

@@ -24,7 +24,8 @@ const INIT_PID: u32 = 1;
 /// The processes of one host.
 #[derive(Debug)]
 pub(crate) struct ProcessTable {
-    by_pid: HashMap<u32, Process>,
+    /// Boxed: a hash table is up to half empty, and moves all it has when it grows.
+    by_pid: HashMap<u32, Box<Process>>,
     /// (parent, child) of all processes, also where the parent is not known.
     children: BTreeSet<(u32, u32)>,
     /// Who ended by the last event, and when.
@@ -69,12 +70,12 @@ impl ProcessTable {
     }
 
     pub(crate) fn get(&self, pid: u32) -> Option<&Process> {
-        self.by_pid.get(&pid)
+        self.by_pid.get(&pid).map(Box::as_ref)
     }
 
     /// For changes of anything but the parent and the threads.
     pub(crate) fn get_mut(&mut self, pid: u32) -> Option<&mut Process> {
-        self.by_pid.get_mut(&pid)
+        self.by_pid.get_mut(&pid).map(Box::as_mut)
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -83,7 +84,7 @@ impl ProcessTable {
 
     /// All processes, ascending by pid.
     pub(crate) fn ascending(&self) -> impl Iterator<Item = &Process> {
-        let mut processes: Vec<&Process> = self.by_pid.values().collect();
+        let mut processes: Vec<&Process> = self.by_pid.values().map(Box::as_ref).collect();
         processes.sort_unstable_by_key(|process| process.key.pid);
         processes.into_iter()
     }
@@ -93,7 +94,7 @@ impl ProcessTable {
     }
 
     /// Puts a process in the place of whatever had its pid, making room if need be; `keep` is not evicted for it.
-    pub(crate) fn insert(&mut self, process: Process, keep: u32) {
+    pub(crate) fn insert(&mut self, mut process: Process, keep: u32) {
         let pid = process.key.pid;
         self.take(pid);
         if self.by_pid.len() >= self.limits.max_processes {
@@ -102,8 +103,9 @@ impl ProcessTable {
         if process.parent_pid != 0 {
             self.children.insert((process.parent_pid, pid));
         }
-        self.by_pid.insert(pid, Process { threads: Vec::new(), ..process });
-        for thread in process.threads {
+        let threads = std::mem::take(&mut process.threads);
+        self.by_pid.insert(pid, Box::new(process));
+        for thread in threads {
             self.add_thread(pid, thread);
         }
     }
@@ -231,7 +233,7 @@ impl ProcessTable {
         }
     }
 
-    fn take(&mut self, pid: u32) -> Option<Process> {
+    fn take(&mut self, pid: u32) -> Option<Box<Process>> {
         let process = self.by_pid.remove(&pid)?;
         self.children.remove(&(process.parent_pid, pid));
         self.thread_count -= process.threads.len();

@@ -9,6 +9,7 @@ mod hostile;
 mod life;
 mod limits;
 mod memory;
+mod simulation;
 mod snapshots;
 
 use eyrie_proto::event::{

@@ -4,7 +4,8 @@ mod life;
 mod snapshot;
 
 use eyrie_proto::event::{
-    ChangeDirectory, ChangeRoot, ChangeSession, Event, ProcessControl, ResourceLimit, Task, event::Kind,
+    ChangeDirectory, ChangeRoot, ChangeSession, Event, ProcessControl, ProcessKey, ResourceLimit, Task,
+    event::Kind,
 };
 
 pub(crate) use self::snapshot::apply_snapshot;
@@ -20,44 +21,76 @@ const PR_SET_CHILD_SUBREAPER: i32 = 36;
 /// asm-generic/resource.h; x86 and ARM have the same.
 const RLIMIT_NOFILE: u32 = 7;
 
+/// The process that an event's task belongs to.
+#[derive(Clone, Copy)]
+struct Acting {
+    pid: u32,
+    /// It is incomplete and nobody was asked for it yet.
+    is_unlisted: bool,
+}
+
 /// Applies an event that a task caused.
 pub(crate) fn apply_task_event(table: &mut ProcessTable, event: &Event) {
     let task = event.task.as_ref();
     let acting = task.and_then(|task| heal(table, task, event.boot_ns));
+    let pid = acting.map(|acting| acting.pid);
     let has_failed = event.call.as_ref().is_some_and(|call| call.result < 0);
     match &event.kind {
-        Some(Kind::Exit(exit)) => return life::exit(table, event, exit, acting),
-        Some(Kind::Fork(fork)) if !has_failed => life::fork(table, event, fork, acting),
+        Some(Kind::Exit(exit)) => return life::exit(table, event, exit, pid),
+        Some(Kind::Fork(fork)) if !has_failed => life::fork(table, event, fork, pid),
         Some(kind) if !has_failed => {
-            if let (Some(task), Some(pid)) = (task, acting) {
+            if let (Some(task), Some(pid)) = (task, pid) {
                 change(table, task, pid, event.boot_ns, kind);
             }
         }
         _ => {}
     }
-    if let Some(pid) = acting {
-        table.note_if_unknown(pid);
+    if let Some(acting) = acting.filter(|acting| acting.is_unlisted) {
+        table.note_if_unknown(acting.pid);
     }
 }
 
-/// Takes over what the event's task tells, and makes the process if it is not known. Answers with the pid of the acting
-/// process, or nothing where the table has a later process by this pid, or knows that this one has ended.
-fn heal(table: &mut ProcessTable, task: &Task, boot_ns: u64) -> Option<u32> {
+/// Takes over what the event's task tells, and makes the process if it is not known. Nothing is acting where the table
+/// has a later process by this pid, or knows that this one has ended.
+fn heal(table: &mut ProcessTable, task: &Task, boot_ns: u64) -> Option<Acting> {
     let key = task.process.filter(|key| key.pid != 0)?;
-    match table.get(key.pid) {
-        Some(known) if is_same(known.key, key) => {}
-        Some(known) if known.key.start_boot_ns > key.start_boot_ns => return None,
-        Some(_) => {
-            table.retire(key.pid, boot_ns);
-            table.insert(Process::unknown(key, boot_ns), task.parent_pid);
-        }
-        None if table.gone().contains(key) => return None,
-        None => table.insert(Process::unknown(key, boot_ns), task.parent_pid),
+    let known = table.get_mut(key.pid);
+    let known_start = known.as_ref().map(|known| known.key.start_boot_ns);
+    let process = match known.filter(|known| is_same(known.key, key)) {
+        Some(known) => known,
+        None => make(table, task, key, known_start, boot_ns)?,
+    };
+    let new_parent = refresh(process, task, key, boot_ns);
+    let acting = Acting { pid: key.pid, is_unlisted: process.is_incomplete && !process.is_requested };
+    if let Some(parent) = new_parent {
+        table.set_parent(key.pid, parent, None);
     }
-    let process = table.get_mut(key.pid)?;
+    Some(acting)
+}
+
+/// A process of which this is the first news, in place of an earlier one by its pid.
+fn make<'table>(
+    table: &'table mut ProcessTable,
+    task: &Task,
+    key: ProcessKey,
+    known_start: Option<u64>,
+    boot_ns: u64,
+) -> Option<&'table mut Process> {
+    match known_start {
+        Some(start) if start > key.start_boot_ns => return None,
+        Some(_) => table.retire(key.pid, boot_ns),
+        None if table.gone().contains(key) => return None,
+        None => {}
+    }
+    table.insert(Process::unknown(key, boot_ns), task.parent_pid);
+    table.get_mut(key.pid)
+}
+
+/// Takes over what the task tells of its process; answers with its parent if that is another one now.
+fn refresh(process: &mut Process, task: &Task, key: ProcessKey, boot_ns: u64) -> Option<u32> {
     process.last_seen_boot_ns = process.last_seen_boot_ns.max(boot_ns);
     if process.is_newer_than(boot_ns) {
-        return Some(key.pid);
+        return None;
     }
     if process.key.start_boot_ns.is_multiple_of(TICK_NS) {
         // The event has the exact start, a snapshot from /proc may not.
@@ -69,11 +102,9 @@ fn heal(table: &mut ProcessTable, task: &Task, boot_ns: u64) -> Option<u32> {
         process.comm = Comm::new(&task.comm);
     }
     // A process that has a parent never loses it without getting another: 0 is a parent that was not told.
-    let is_news = task.parent_pid != 0 && task.parent_pid != process.parent_pid;
-    if is_news && task.parent_pid != key.pid && boot_ns >= process.parent_since_boot_ns {
-        table.set_parent(key.pid, task.parent_pid, None);
-    }
-    Some(key.pid)
+    let parent = task.parent_pid;
+    let is_new = parent != 0 && parent != process.parent_pid && parent != key.pid;
+    (is_new && boot_ns >= process.parent_since_boot_ns).then_some(parent)
 }
 
 /// What changes the acting process, or another one by its hand, for good. Credentials, capabilities and sessions ride
