@@ -124,7 +124,8 @@ impl CompiledCheck {
 impl Test {
     fn new(fields: &'static Fields, check: &Check) -> Result<Self, CompileProblem> {
         let operator = check.operator;
-        let problem = |what| CompileProblem::Operands { what, operator: format!("{operator:?}").to_lowercase() };
+        let problem =
+            |what| CompileProblem::Operands { what, operator: format!("{operator:?}").to_lowercase() };
         Ok(match (&check.rhs, check.modifier) {
             _ if operator == Operator::Exists => Self::Exists,
             (Rhs::None, _) => return Err(problem("no right-hand side")),
@@ -184,7 +185,12 @@ fn matches_paths(paths: &PathPrefixes, value: &Value<'_>) -> bool {
 }
 
 /// Compares two values of one event as if the second had been written as a literal.
-fn holds_between(operator: Operator, modifier: Option<Modifier>, value: &Value<'_>, other: Value<'_>) -> bool {
+fn holds_between(
+    operator: Operator,
+    modifier: Option<Modifier>,
+    value: &Value<'_>,
+    other: Value<'_>,
+) -> bool {
     let literals: Vec<_> = match other {
         Value::List(members) => members.iter().map(literal).collect(),
         other => vec![literal(&other)],
@@ -195,7 +201,9 @@ fn holds_between(operator: Operator, modifier: Option<Modifier>, value: &Value<'
         return is_equal == (operator == Operator::Eq);
     }
     let test = match modifier {
-        Some(modifier) => Members::new(operator, literals).map(|members| members.hold(operator, modifier, value)),
+        Some(modifier) => {
+            Members::new(operator, literals).map(|members| members.hold(operator, modifier, value))
+        }
         None => Test::of_literals(operator, &literals).map(|test| match test {
             Test::Pattern(operator, pattern) => pattern.holds(operator, value),
             Test::Modified(operator, modifier, members) => members.hold(operator, modifier, value),

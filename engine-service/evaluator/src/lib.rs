@@ -15,6 +15,8 @@
 mod compare;
 mod condition;
 mod error;
+#[cfg(test)]
+mod fixture;
 mod operand;
 mod output;
 mod render;

@@ -1,6 +1,6 @@
 //! Values that a condition or an output works on.
 
-use fields::{Extracted, EventView, FieldExtractor, Fields};
+use fields::{EventView, Extracted, FieldExtractor, Fields};
 use rule_language::condition::Operand;
 
 use crate::{error::CompileProblem, transform::CompiledTransform};

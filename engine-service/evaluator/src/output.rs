@@ -48,7 +48,11 @@ impl CompiledTemplate {
     }
 
     /// The message and its values. Fields whose value is still to come show as missing and are added to `unknown`.
-    pub(crate) fn fill(&self, view: &EventView<'_>, unknown: &mut Vec<&'static str>) -> (String, OutputFields) {
+    pub(crate) fn fill(
+        &self,
+        view: &EventView<'_>,
+        unknown: &mut Vec<&'static str>,
+    ) -> (String, OutputFields) {
         let mut message = String::new();
         let mut fields = OutputFields::new();
         fields.insert(TIME.to_owned(), Some(time(view.epoch_ns())));

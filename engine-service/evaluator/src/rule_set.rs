@@ -90,7 +90,9 @@ impl CompiledRuleSet {
 
     /// Sorts the rules into their event types, each list in load order.
     fn index(&mut self) {
-        let types = |rule: &CompiledRule| self.source.rules.get(rule.place).and_then(|rule| rule.event_types.as_ref());
+        let types = |rule: &CompiledRule| {
+            self.source.rules.get(rule.place).and_then(|rule| rule.event_types.as_ref())
+        };
         let names: BTreeSet<&String> = self.rules.iter().filter_map(types).flatten().collect();
         let mut by_event_type: HashMap<String, Vec<usize>> =
             names.into_iter().map(|name| (name.clone(), Vec::new())).collect();

@@ -44,7 +44,10 @@ impl CompiledTransform {
             Transformer::Concat => (1, usize::MAX),
             _ => (1, 1),
         };
-        let problem = |what| CompileProblem::Operands { what, operator: format!("{:?}", transform.kind).to_lowercase() };
+        let problem = |what| CompileProblem::Operands {
+            what,
+            operator: format!("{:?}", transform.kind).to_lowercase(),
+        };
         match transform.arguments.len() {
             count if count < least => return Err(problem("too few arguments")),
             count if count > most => return Err(problem("too many arguments")),

@@ -1,4 +1,4 @@
-//! `container.*`: the container that an event happened in.
+//! `container.*` and `k8s.*`: the container that an event happened in, and its pod.
 //!
 //! Which container a control group belongs to is told by ordered facts, so that the id is known as soon as the event is.
 //! A control group of which no fact has come is unknown: the fact may still come. But as long as an origin has told
@@ -9,7 +9,10 @@
 //! Names and images come from metadata, and are unknown until they are joined.
 
 use host_model::ContainerId;
-use rule_language::FieldType::CharBuf;
+use rule_language::{
+    ArgumentKind::{IndexOrKey, Key},
+    FieldType::{AbsTime, Bool, CharBuf},
+};
 
 use crate::{
     declaration::{Declaration, Scope},
@@ -26,7 +29,10 @@ const INIT: u32 = 1;
 
 macro_rules! field {
     ($name:literal, $description:literal, $extract:expr) => {
-        Declaration::new($name, CharBuf, Scope::Container, $extract, $description)
+        field!($name, CharBuf, $description, $extract)
+    };
+    ($name:literal, $type:expr, $description:literal, $extract:expr) => {
+        Declaration::new($name, $type, Scope::Container, $extract, $description)
     };
 }
 
@@ -40,6 +46,20 @@ pub(crate) const FIELDS: &[Declaration] = &[
     field!("container.image.repository", "the image without its tag", |view, _| metadata(view, Extracted::Absent)),
     field!("container.image.tag", "the tag of the image", |view, _| metadata(view, Extracted::Absent)),
     field!("container.image.digest", "the digest of the image", |view, _| metadata(view, Extracted::Absent)),
+    field!("container.image.id", "the id of the image", |view, _| metadata(view, Extracted::Absent)),
+    field!("container.privileged", Bool, "whether the container runs privileged", |view, _| metadata(view, Extracted::Absent)),
+    field!("container.start_ts", AbsTime, "when the container started, nanoseconds since the epoch", |view, _| metadata(view, Extracted::Absent)),
+    field!("container.label", "the container's label of that name", |view, _| metadata(view, Extracted::Absent)).required(Key),
+    field!("container.mounts", "the container's mounts", |view, _| metadata(view, Extracted::Absent)),
+    field!("container.mount", "the mount of that number or source", |view, _| metadata(view, Extracted::Absent)).required(IndexOrKey),
+    field!("container.mount.source", "the source of the mount of that number or destination", |view, _| metadata(view, Extracted::Absent)).required(IndexOrKey),
+    field!("container.mount.dest", "the destination of the mount of that number or source", |view, _| metadata(view, Extracted::Absent)).required(IndexOrKey),
+    field!("container.mount.mode", "the mode of the mount of that number or source", |view, _| metadata(view, Extracted::Absent)).required(IndexOrKey),
+    field!("container.mount.rdwr", "whether the mount of that number or source can be written to", |view, _| metadata(view, Extracted::Absent)).required(IndexOrKey),
+    field!("k8s.pod.name", "the pod's name", |view, _| metadata(view, Extracted::Absent)),
+    field!("k8s.pod.uid", "the pod's uid", |view, _| metadata(view, Extracted::Absent)),
+    field!("k8s.pod.label", "the pod's label of that name", |view, _| metadata(view, Extracted::Absent)).required(Key),
+    field!("k8s.ns.name", "the name of the pod's namespace", |view, _| metadata(view, Extracted::Absent)),
 ];
 
 fn id<'a>(view: &EventView<'a>, shorten: for<'i> fn(&'i str) -> &'i str) -> Extracted<'a> {

@@ -29,7 +29,8 @@ const OTHER_EVENTS: [&str; 20] = [
 ];
 
 /// Calls whose event has another name in Falco than the kernel gives the call.
-const RENAMED_CALLS: [(&str, &str); 3] = [("pread64", "pread"), ("prlimit64", "prlimit"), ("pwrite64", "pwrite")];
+const RENAMED_CALLS: [(&str, &str); 3] =
+    [("pread64", "pread"), ("prlimit64", "prlimit"), ("pwrite64", "pwrite")];
 
 /// The event's `evt.type`; `None` for facts and losses, and for calls that no table has.
 pub fn event_type(event: &Event, architecture: Architecture) -> Option<&'static str> {
@@ -57,12 +58,10 @@ pub(crate) fn call_name(event: &Event, architecture: Architecture) -> Option<&'s
     syscall_names::native_name(event.call.as_ref()?, architecture)
 }
 
-
 /// All names of events and calls, ascending.
 pub(crate) fn known_event_types() -> Vec<&'static str> {
     let renamed = RENAMED_CALLS.iter().map(|(_, event)| *event);
-    let mut names: Vec<_> =
-        syscall_names::all_native_names().chain(OTHER_EVENTS).chain(renamed).collect();
+    let mut names: Vec<_> = syscall_names::all_native_names().chain(OTHER_EVENTS).chain(renamed).collect();
     names.sort_unstable();
     names.dedup();
     names

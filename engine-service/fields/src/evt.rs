@@ -3,7 +3,7 @@
 use eyrie_proto::event::{Event, Open, event::Kind};
 use rule_language::{
     ArgumentKind::{IndexOrKey, Key},
-    FieldType::{AbsTime, Bool, CharBuf, Int, Uint},
+    FieldType::{AbsTime, Bool, ByteBuf, CharBuf, Int, Uint},
 };
 
 use crate::{
@@ -54,6 +54,8 @@ pub(crate) const CALL: &[Declaration] = &[
     field!("evt.dir", CharBuf, "always <: events are reported when their call ends", |_, _| Value::text("<").into()).deprecated(),
     field!("evt.res", CharBuf, "SUCCESS, or the name of the error", |view, _| result_name(view)),
     field!("evt.rawres", Int, "what the call returned; below zero if it failed", |view, _| Extracted::from_option(result(view.event).map(Value::Int))),
+    field!("evt.buffer", ByteBuf, "the first bytes that the call moved, as many as the capture plan says", |view, _| buffer(view)),
+    field!("evt.buflen", Uint, "how many bytes of the data that the call moved are known", |view, _| buffer_length(view)),
     field!("evt.failed", Bool, "whether the call failed", |view, _| Extracted::from_option(result(view.event).map(|result| Value::Bool(result < 0)))),
     field!("evt.is_open_read", Bool, "whether the event opens a file for reading", |view, _| of_open(view, |open| parameter::access(open.flags.into()).0)),
     field!("evt.is_open_write", Bool, "whether the event opens a file for writing", |view, _| of_open(view, |open| parameter::access(open.flags.into()).1)),
@@ -104,6 +106,21 @@ fn result_name<'a>(view: &EventView<'a>) -> Extracted<'a> {
     }
 }
 
+fn data<'a>(view: &EventView<'a>) -> Option<&'a [u8]> {
+    match view.event.kind.as_ref()? {
+        Kind::Transfer(transfer) => Some(&transfer.data),
+        _ => None,
+    }
+}
+
+fn buffer<'a>(view: &EventView<'a>) -> Extracted<'a> {
+    data(view).map_or(Extracted::Absent, Extracted::bytes)
+}
+
+fn buffer_length<'a>(view: &EventView<'a>) -> Extracted<'a> {
+    Extracted::from_option(data(view).map(|data| Value::Uint(data.len() as u64)))
+}
+
 /// Falco says nothing of the sort about creat.
 fn of_open<'a>(view: &EventView<'a>, holds: fn(&Open) -> bool) -> Extracted<'a> {
     let holds = match &view.event.kind {
@@ -129,10 +146,16 @@ fn creates(event: &Event) -> bool {
 
 fn category(event: &Event) -> Option<&'static str> {
     Some(match event.kind.as_ref()? {
-        Kind::Open(_) | Kind::PathCall(_) | Kind::TwoPathCall(_) | Kind::ChangeDirectory(_) | Kind::ChangeRoot(_) => {
-            "file"
-        }
-        Kind::SocketCreate(_) | Kind::Connect(_) | Kind::Accept(_) | Kind::Bind(_) | Kind::SocketOption(_) => "net",
+        Kind::Open(_)
+        | Kind::PathCall(_)
+        | Kind::TwoPathCall(_)
+        | Kind::ChangeDirectory(_)
+        | Kind::ChangeRoot(_) => "file",
+        Kind::SocketCreate(_)
+        | Kind::Connect(_)
+        | Kind::Accept(_)
+        | Kind::Bind(_)
+        | Kind::SocketOption(_) => "net",
         Kind::Fork(_)
         | Kind::Exec(_)
         | Kind::Exit(_)

@@ -95,7 +95,9 @@ fn parse_argument(declaration: &Declaration, text: Option<&str>) -> Result<Argum
     let index = text.parse().map(Argument::Index);
     match declaration.info.argument {
         None => Err(format!("it takes no argument, but has '{text}'")),
-        Some(ArgumentKind::Index) => index.map_err(|_| format!("its argument '{text}' should be a number from 0")),
+        Some(ArgumentKind::Index) => {
+            index.map_err(|_| format!("its argument '{text}' should be a number from 0"))
+        }
         Some(ArgumentKind::Key) => Ok(Argument::Key(text.to_owned())),
         Some(ArgumentKind::IndexOrKey) => Ok(index.unwrap_or_else(|_| Argument::Key(text.to_owned()))),
     }

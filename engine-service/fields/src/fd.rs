@@ -162,4 +162,3 @@ fn family<'a>(fd: &Subject<'a>) -> Option<Value<'a>> {
         _ => None,
     }
 }
-

@@ -90,9 +90,9 @@ impl<'a> Parameter<'a> {
     /// `evt.rawarg`
     pub(crate) fn raw_value(self, view: &EventView<'a>) -> Value<'a> {
         match self.value {
-            ParameterValue::Errno(number) | ParameterValue::FdNumber(number) | ParameterValue::Int(number) => {
-                Value::Int(number)
-            }
+            ParameterValue::Errno(number)
+            | ParameterValue::FdNumber(number)
+            | ParameterValue::Int(number) => Value::Int(number),
             ParameterValue::Fd(subject) => Value::Int(subject.number().unwrap_or(-1)),
             ParameterValue::Flags(number, _) | ParameterValue::Uint(number) => {
                 Value::Int(i64::try_from(number).unwrap_or(i64::MAX))
@@ -133,9 +133,9 @@ impl<'a> Parameter<'a> {
             ParameterValue::FdNumber(value) => errno_name(*value).map(named),
             ParameterValue::Fd(subject) => fd_text(subject, view),
             ParameterValue::Path(_, resolved) => resolved.clone(),
-            ParameterValue::Flags(value, table) => {
-                Some(flags::names(*value, table)).filter(|names| !names.is_empty()).map(|names| names.into_bytes().into())
-            }
+            ParameterValue::Flags(value, table) => Some(flags::names(*value, table))
+                .filter(|names| !names.is_empty())
+                .map(|names| names.into_bytes().into()),
             ParameterValue::Mode(mode) => Some(flags::names((*mode).into(), flags::MODE))
                 .filter(|names| !names.is_empty())
                 .map(|names| names.into_bytes().into()),

@@ -57,17 +57,11 @@ pub(crate) const SELF: &[Declaration] = &[
     field!("proc.pcmdline", CharBuf, "the parent's name and its arguments", |view, _| of_parent(view, command_line)),
 ];
 
-fn of_self<'a>(
-    view: &EventView<'a>,
-    get: impl FnOnce(&'a Process) -> Option<Value<'a>>,
-) -> Extracted<'a> {
+fn of_self<'a>(view: &EventView<'a>, get: impl FnOnce(&'a Process) -> Option<Value<'a>>) -> Extracted<'a> {
     Extracted::from_option(view.process().and_then(get))
 }
 
-fn of_parent<'a>(
-    view: &EventView<'a>,
-    get: impl FnOnce(&'a Process) -> Option<Value<'a>>,
-) -> Extracted<'a> {
+fn of_parent<'a>(view: &EventView<'a>, get: impl FnOnce(&'a Process) -> Option<Value<'a>>) -> Extracted<'a> {
     Extracted::from_option(view.parent().and_then(get))
 }
 
@@ -140,9 +134,10 @@ fn environment<'a>(process: &'a Process, argument: &Argument) -> Option<Value<'a
     let Argument::Key(name) = argument else {
         return (!process.is_incomplete()).then(|| Value::Bytes(joined(process.environment())));
     };
-    let values = process.environment().iter().filter_map(|entry| {
-        entry.strip_prefix(name.as_bytes()).and_then(|rest| rest.strip_prefix(b"="))
-    });
+    let values = process
+        .environment()
+        .iter()
+        .filter_map(|entry| entry.strip_prefix(name.as_bytes()).and_then(|rest| rest.strip_prefix(b"=")));
     values.map(Value::bytes).next()
 }
 

@@ -19,7 +19,8 @@ pub(crate) fn native_name(call: &SystemCall, architecture: Architecture) -> Opti
 
 /// Every system call's name on any architecture; may repeat names.
 pub(crate) fn all_native_names() -> impl Iterator<Item = &'static str> {
-    let wide = x86_64::Sysno::iter().map(|call| call.name()).chain(aarch64::Sysno::iter().map(|call| call.name()));
+    let wide =
+        x86_64::Sysno::iter().map(|call| call.name()).chain(aarch64::Sysno::iter().map(|call| call.name()));
     wide.chain(x86::Sysno::iter().map(|call| native_spelling(call.name())))
 }
 

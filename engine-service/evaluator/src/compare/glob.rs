@@ -78,7 +78,10 @@ fn set(pattern: &[u8]) -> Option<(Element<'_>, &[u8])> {
         match rest {
             // A bracket in the first place is a member.
             [b']', ..] if place > 0 => {
-                return Some((Element::Set { is_complement, members: body.get(..place)? }, body.get(place + 1..)?));
+                return Some((
+                    Element::Set { is_complement, members: body.get(..place)? },
+                    body.get(place + 1..)?,
+                ));
             }
             [b'[', b':', ..] => {
                 place += class_length(rest).unwrap_or(1);
@@ -107,7 +110,8 @@ fn fits(element: &Element<'_>, byte: u8, case: Case) -> bool {
             let is_member = match case {
                 Case::Exact => is_in_set(members, byte),
                 Case::Ignored => {
-                    is_in_set(members, byte.to_ascii_lowercase()) || is_in_set(members, byte.to_ascii_uppercase())
+                    is_in_set(members, byte.to_ascii_lowercase())
+                        || is_in_set(members, byte.to_ascii_uppercase())
                 }
             };
             is_member != *is_complement
@@ -211,9 +215,13 @@ mod tests {
         for (pattern, text) in fitting {
             assert!(matches(pattern.as_bytes(), text.as_bytes(), Case::Exact), "{pattern} should fit {text}");
         }
-        let others = [("a", "ab"), ("?", ""), ("[a-c]", "d"), ("\\*", "x"), ("[!]", "a"), ("*b", "abc"), ("A", "a")];
+        let others =
+            [("a", "ab"), ("?", ""), ("[a-c]", "d"), ("\\*", "x"), ("[!]", "a"), ("*b", "abc"), ("A", "a")];
         for (pattern, text) in others {
-            assert!(!matches(pattern.as_bytes(), text.as_bytes(), Case::Exact), "{pattern} should not fit {text}");
+            assert!(
+                !matches(pattern.as_bytes(), text.as_bytes(), Case::Exact),
+                "{pattern} should not fit {text}"
+            );
         }
         assert!(matches(b"*.PEM", b"key.pem", Case::Ignored));
         assert!(matches(b"[A-C]", b"b", Case::Ignored));

@@ -13,9 +13,10 @@ pub(super) struct Anchored(Regex);
 impl Anchored {
     pub(super) fn new(pattern: &[u8]) -> Result<Self, CompileProblem> {
         let pattern = String::from_utf8_lossy(pattern);
-        Regex::new(&format!(r"\A(?:{pattern})\z"))
-            .map(Self)
-            .map_err(|source| CompileProblem::Regex { pattern: pattern.into_owned(), source: Box::new(source) })
+        Regex::new(&format!(r"\A(?:{pattern})\z")).map(Self).map_err(|source| CompileProblem::Regex {
+            pattern: pattern.into_owned(),
+            source: Box::new(source),
+        })
     }
 
     /// Bytes that are not UTF-8 count as U+FFFD, as they do in Falco, which cleans its subjects.

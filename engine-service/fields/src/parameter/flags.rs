@@ -33,8 +33,12 @@ pub(super) const READ: u64 = 1 << 0;
 pub(super) const WRITE: u64 = 1 << 1;
 
 /// Flags of execve.
-pub(super) const EXECUTABLE: Table =
-    &[("EXE_WRITABLE", 1 << 0), ("EXE_UPPER_LAYER", 1 << 1), ("EXE_FROM_MEMFD", 1 << 2), ("EXE_LOWER_LAYER", 1 << 3)];
+pub(super) const EXECUTABLE: Table = &[
+    ("EXE_WRITABLE", 1 << 0),
+    ("EXE_UPPER_LAYER", 1 << 1),
+    ("EXE_FROM_MEMFD", 1 << 2),
+    ("EXE_LOWER_LAYER", 1 << 3),
+];
 
 /// Flags of clone.
 pub(super) const CLONE: Table = &[
@@ -106,9 +110,37 @@ pub(super) const MODE: Table = &[
 
 /// Signals 1 to 31 of asm-generic/signal.h.
 const SIGNALS: [&str; 32] = [
-    "", "SIGHUP", "SIGINT", "SIGQUIT", "SIGILL", "SIGTRAP", "SIGABRT", "SIGBUS", "SIGFPE", "SIGKILL", "SIGUSR1",
-    "SIGSEGV", "SIGUSR2", "SIGPIPE", "SIGALRM", "SIGTERM", "SIGSTKFLT", "SIGCHLD", "SIGCONT", "SIGSTOP", "SIGTSTP",
-    "SIGTTIN", "SIGTTOU", "SIGURG", "SIGXCPU", "SIGXFSZ", "SIGVTALRM", "SIGPROF", "SIGWINCH", "SIGIO", "SIGPWR",
+    "",
+    "SIGHUP",
+    "SIGINT",
+    "SIGQUIT",
+    "SIGILL",
+    "SIGTRAP",
+    "SIGABRT",
+    "SIGBUS",
+    "SIGFPE",
+    "SIGKILL",
+    "SIGUSR1",
+    "SIGSEGV",
+    "SIGUSR2",
+    "SIGPIPE",
+    "SIGALRM",
+    "SIGTERM",
+    "SIGSTKFLT",
+    "SIGCHLD",
+    "SIGCONT",
+    "SIGSTOP",
+    "SIGTSTP",
+    "SIGTTIN",
+    "SIGTTOU",
+    "SIGURG",
+    "SIGXCPU",
+    "SIGXFSZ",
+    "SIGVTALRM",
+    "SIGPROF",
+    "SIGWINCH",
+    "SIGIO",
+    "SIGPWR",
     "SIGSYS",
 ];
 
@@ -139,9 +171,11 @@ struct KernelOpenFlags {
 }
 
 /// asm-generic/fcntl.h, which x86 follows.
-const GENERIC: KernelOpenFlags = KernelOpenFlags { direct: 0o40_000, directory: 0o200_000, large_file: 0o100_000 };
+const GENERIC: KernelOpenFlags =
+    KernelOpenFlags { direct: 0o40_000, directory: 0o200_000, large_file: 0o100_000 };
 /// arch/arm64/include/uapi/asm/fcntl.h
-const ARM: KernelOpenFlags = KernelOpenFlags { direct: 0o200_000, directory: 0o40_000, large_file: 0o400_000 };
+const ARM: KernelOpenFlags =
+    KernelOpenFlags { direct: 0o200_000, directory: 0o40_000, large_file: 0o400_000 };
 
 /// O_ACCMODE.
 const ACCESS_MODE: u64 = 0o3;

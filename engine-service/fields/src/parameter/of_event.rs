@@ -31,7 +31,10 @@ pub(crate) fn parameters<'a>(view: &EventView<'a>) -> Option<Vec<Parameter<'a>>>
             }
             (_, path) => vec![
                 parameter("res", Value::Errno(result(view))),
-                parameter("path", path.as_ref().map_or(Value::Text(Cow::Borrowed(b"")), |path| path_value(view, path))),
+                parameter(
+                    "path",
+                    path.as_ref().map_or(Value::Text(Cow::Borrowed(b"")), |path| path_value(view, path)),
+                ),
             ],
         }),
         Kind::PathCall(call) => of_path_call(view, call, name),
@@ -54,7 +57,8 @@ fn path_value<'a>(view: &EventView<'a>, path: &'a PathArgument) -> Value<'a> {
         return Value::Text(Cow::Borrowed(b"<NA>"));
     }
     let is_relative = !path.requested.starts_with(b"/");
-    let meant = is_relative.then(|| asked_for(path, view)).flatten().filter(|meant| **meant != *path.requested);
+    let meant =
+        is_relative.then(|| asked_for(path, view)).flatten().filter(|meant| **meant != *path.requested);
     Value::Path(Cow::Borrowed(&*path.requested), meant)
 }
 
@@ -182,7 +186,8 @@ fn of_fork<'a>(view: &EventView<'a>, fork: &'a Fork) -> Vec<Parameter<'a>> {
     let process = view.process();
     let who = user::credentials(view);
     let child = view.event.call.as_ref().map_or(i64::from(fork.child_tid), |call| call.result);
-    let mut all = vec![parameter("res", if child < 0 { Value::Errno(child) } else { Value::Pid(fork.child_tid) })];
+    let mut all =
+        vec![parameter("res", if child < 0 { Value::Errno(child) } else { Value::Pid(fork.child_tid) })];
     all.push(text("exe", process.map_or(&[], |process| process.exe())));
     all.push(parameter("args", Value::Texts(process.map_or(&[], |process| process.arguments()))));
     all.extend(ids(view));
@@ -269,7 +274,11 @@ fn of_two_path_call<'a>(
         "linkat" => all.extend([parameter("olddir", old_fd), old, parameter("newdir", new_fd), new]),
         "symlink" => all.extend([link_text(), parameter("linkpath", asked(&call.target))]),
         "symlinkat" => {
-            all.extend([link_text(), parameter("linkdirfd", new_fd), parameter("linkpath", asked(&call.target))]);
+            all.extend([
+                link_text(),
+                parameter("linkdirfd", new_fd),
+                parameter("linkpath", asked(&call.target)),
+            ]);
         }
         _ => return None,
     }
@@ -278,4 +287,3 @@ fn of_two_path_call<'a>(
     }
     Some(all)
 }
-

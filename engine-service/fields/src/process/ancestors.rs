@@ -18,10 +18,16 @@ use crate::{
 
 macro_rules! ancestor {
     ($name:literal, $type:expr, $description:literal, $get:expr) => {
-        Declaration::new($name, $type, Scope::Process, |view, argument| above(view, argument, $get), $description)
-            .optional(Index)
-            .not_on_rhs()
-            .not_in_transformer()
+        Declaration::new(
+            $name,
+            $type,
+            Scope::Process,
+            |view, argument| above(view, argument, $get),
+            $description,
+        )
+        .optional(Index)
+        .not_on_rhs()
+        .not_in_transformer()
     };
 }
 

@@ -1,0 +1,186 @@
+//! `proc.*`, `thread.*`, `user.*` and `container.*`.
+
+use eyrie_proto::event::{Capabilities, Event, ProcessKey, Task, event::Kind};
+
+use super::fixture::{check, extract, host, open, tell_cgroup, tell_user, view};
+use crate::{Extracted, Value};
+
+/// Scenario: a process with arguments and an executable. Guarantees: Falco's lines, paths and flags.
+#[test]
+fn a_process_has_names_and_lines() {
+    check(
+        &open("/x", "/x"),
+        &host(),
+        &[
+            ("proc.name", "cat"),
+            ("proc.pid", "30"),
+            ("proc.ppid", "20"),
+            ("proc.vpid", "30"),
+            ("proc.exe", "/bin/cat"),
+            ("proc.exepath", "/usr/bin/cat"),
+            ("proc.args", "-n /etc/shadow"),
+            ("proc.args[1]", "/etc/shadow"),
+            ("proc.args[2]", "<absent>"),
+            ("proc.cmdline", "cat -n /etc/shadow"),
+            ("proc.exeline", "/bin/cat -n /etc/shadow"),
+            ("proc.cmdnargs", "2"),
+            ("proc.cmdlenargs", "13"),
+            ("proc.cwd", "/root/work/"),
+            ("proc.env[PATH]", "/bin:/usr/bin"),
+            ("proc.env[NONE]", "<absent>"),
+            ("proc.env", "HOME=/root PATH=/bin:/usr/bin PATHS=no"),
+            ("proc.pname", "bash"),
+            ("proc.pexe", "/bin/bash"),
+            ("proc.pexepath", "/usr/bin/bash"),
+            ("proc.pcmdline", "bash -l"),
+            ("proc.is_exe_writable", "true"),
+            ("proc.is_exe_upper_layer", "true"),
+            ("proc.is_exe_from_memfd", "false"),
+            ("proc.exe_ino", "77"),
+            ("proc.exe_ino.ctime", "1600000000000000000"),
+            ("proc.exe_ino.ctime_duration_proc_start", "100000001000000030"),
+            ("proc.duration", "3999999970"),
+            ("proc.pid.ts", "1700000001000000030"),
+            ("proc.exec_id", "30-3b9aca1e-77359400"),
+        ],
+    );
+}
+
+/// Scenario: the line of ancestors. Guarantees: numbers count from the process itself, no number means any above it.
+#[test]
+fn ancestors_go_by_number_or_all_together() {
+    let (event, host) = (open("/x", "/x"), host());
+    check(
+        &event,
+        &host,
+        &[
+            ("proc.aname[0]", "cat"),
+            ("proc.aname[1]", "bash"),
+            ("proc.aname[3]", "systemd"),
+            ("proc.aname[4]", "<absent>"),
+            ("proc.aname", "bash sshd systemd"),
+            ("proc.apid[2]", "10"),
+            ("proc.aexe[2]", "/bin/sshd"),
+            ("proc.aexepath[1]", "/usr/bin/bash"),
+            ("proc.acmdline[2]", "sshd -D"),
+        ],
+    );
+    assert!(matches!(extract("proc.aname", &view(&event, &host)), Extracted::Value(Value::AnyOf(_))));
+}
+
+/// Scenario: session and group of a shell's child. Guarantees: ids, leaders, and the login shell.
+#[test]
+fn a_session_has_a_leader() {
+    check(
+        &open("/x", "/x"),
+        &host(),
+        &[
+            ("proc.sid", "20"),
+            ("proc.sname", "bash"),
+            ("proc.vpgid", "30"),
+            ("proc.is_vpgid_leader", "true"),
+            ("proc.is_sid_leader", "false"),
+            ("proc.tty", "34816"),
+            ("proc.loginshellid", "20"),
+        ],
+    );
+}
+
+/// Scenario: an event of a process that the model never heard of, and one whose pid was reused. Guarantees: what the
+/// event itself says is there, the rest is absent, and the older process is not taken for it.
+#[test]
+fn a_process_that_is_not_known_has_what_its_event_says() {
+    let expected = [
+        ("proc.name", "cat"),
+        ("proc.pid", "30"),
+        ("proc.cmdline", "<absent>"),
+        ("proc.exepath", "<absent>"),
+        ("user.uid", "1000"),
+    ];
+    check(&open("/x", "/x"), &host_model::HostModel::default(), &expected);
+    let mut reused = open("/x", "/x");
+    let task = reused.task.as_mut().expect("a task");
+    task.process = Some(ProcessKey { pid: 30, start_boot_ns: 4_000_000_000 });
+    check(&reused, &host(), &expected);
+    let nobody = Event { task: None, ..open("/x", "/x") };
+    check(
+        &nobody,
+        &host(),
+        &[("proc.name", "<absent>"), ("user.uid", "<absent>"), ("thread.tid", "<absent>")],
+    );
+}
+
+/// Scenario: users of the host and of a container with the same id. Guarantees: each gets its own name; a name that
+/// cannot be known is a value; root needs no passwd.
+#[test]
+fn users_have_the_names_of_where_they_are() {
+    let (event, mut host) = (open("/x", "/x"), host());
+    check(
+        &event,
+        &host,
+        &[("user.name", "<NA>"), ("user.loginuid", "-1"), ("user.loginname", "<NA>"), ("group.gid", "100")],
+    );
+    tell_user(&mut host, "", 1000, "ann");
+    check(&event, &host, &[("user.name", "ann"), ("user.homedir", "/home/x"), ("user.shell", "/bin/sh")]);
+    tell_cgroup(&mut host, 30, "0123456789abcdef");
+    check(&event, &host, &[("user.name", "<NA>")]);
+    tell_user(&mut host, "0123456789abcdef", 1000, "www");
+    check(&event, &host, &[("user.name", "www")]);
+    let mut root = event;
+    let credentials = root.task.as_mut().and_then(|task| task.credentials.as_mut()).expect("credentials");
+    credentials.effective_uid = 0;
+    check(&root, &host, &[("user.name", "root"), ("user.uid", "0")]);
+}
+
+/// Scenario: an origin without facts, a process of the host, one in a container, and one whose fact is still to come.
+/// Guarantees: absent, host, the short id, unknown.
+#[test]
+fn containers_are_told_by_facts() {
+    let (event, mut host) = (open("/x", "/x"), host());
+    check(&event, &host, &[("container.id", "<absent>"), ("container.image.repository", "<absent>")]);
+    tell_cgroup(&mut host, 1, "");
+    check(&event, &host, &[("container.id", "<unknown>"), ("container.name", "<unknown>")]);
+    tell_cgroup(&mut host, 30, "");
+    check(
+        &event,
+        &host,
+        &[("container.id", "host"), ("container.name", "host"), ("container.image", "<absent>")],
+    );
+    tell_cgroup(&mut host, 30, "0123456789abcdef");
+    check(
+        &event,
+        &host,
+        &[
+            ("container.id", "0123456789ab"),
+            ("container.full_id", "0123456789abcdef"),
+            ("container.type", "podman"),
+            ("container.image.repository", "<unknown>"),
+            ("container.mount.dest[0]", "<unknown>"),
+            ("k8s.ns.name", "<unknown>"),
+        ],
+    );
+}
+
+/// Scenario: capabilities, and an event of a second thread. Guarantees: names in order, and the main thread told apart.
+#[test]
+fn a_thread_has_capabilities() {
+    let mut event = open("/x", "/x");
+    let task: &mut Task = event.task.as_mut().expect("a task");
+    task.tid = 31;
+    if let Some(credentials) = &mut task.credentials {
+        credentials.capabilities =
+            Some(Capabilities { effective: 0x20_0001, permitted: 0, inheritable: 1 << 40 });
+    }
+    check(
+        &event,
+        &host(),
+        &[
+            ("thread.tid", "31"),
+            ("thread.ismain", "false"),
+            ("thread.cap_effective", "CAP_CHOWN CAP_SYS_ADMIN"),
+            ("thread.cap_permitted", ""),
+            ("thread.cap_inheritable", "CAP_CHECKPOINT_RESTORE"),
+        ],
+    );
+    assert!(matches!(event.kind, Some(Kind::Open(_))));
+}
