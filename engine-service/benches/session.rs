@@ -1,5 +1,7 @@
 //! Batches through one whole session: gRPC on loopback, evaluation by 25 rules, acks. Reports events per second.
 
+#![allow(clippy::expect_used, reason = "a measurement that cannot be set up has nothing better to do")]
+
 use std::{fmt::Write as _, sync::Arc, time::Duration};
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};

@@ -98,7 +98,7 @@ fn read(path: &Path) -> Result<Vec<u8>, RulesError> {
 
 /// All diagnostics, a line each with its excerpt below.
 fn every(diagnostics: &[Diagnostic]) -> String {
-    let blocks = diagnostics.iter().map(|diagnostic| format!("{diagnostic}\n{}", diagnostic.snippet));
+    let blocks = diagnostics.iter().map(|diagnostic| format!("{diagnostic}\n{}", diagnostic.snippet()));
     format!("the rules cannot be used:\n{}", blocks.collect::<Vec<_>>().join("\n"))
 }
 
