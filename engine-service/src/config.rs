@@ -16,7 +16,7 @@ use crate::{
 
 /// Evaluates the streams of capture agents against Falco rules; keeps, prints and streams the alerts.
 #[derive(Clone, Debug, Parser)]
-#[command(name = "eyrie-engine", version)]
+#[command(name = "engine-service", version)]
 pub struct Config {
     /// Where agents and subscribers come in: IP:PORT or unix:PATH.
     #[arg(long, env = "EYRIE_ENGINE_LISTEN", default_value = "127.0.0.1:7443", value_name = "ADDRESS")]

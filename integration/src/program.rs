@@ -77,6 +77,7 @@ impl Program {
         let log = folder.join(format!("{name}.log"));
         let append = |path: &Path| File::options().create(true).append(true).open(path);
         let child = Command::new(built(name)?)
+            .env_remove("RUST_BACKTRACE")
             .args(arguments)
             .stdin(Stdio::null())
             .stdout(append(&output)?)

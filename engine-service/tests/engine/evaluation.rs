@@ -23,7 +23,7 @@ const RULES: &str = "
 
 fn config(directory: &Path, rules: &Path) -> Config {
     let arguments = [
-        "eyrie-engine".as_ref(),
+        "engine-service".as_ref(),
         "--listen=127.0.0.1:0".as_ref(),
         "--quiet".as_ref(),
         "--data-dir".as_ref(),
