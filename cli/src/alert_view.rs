@@ -33,8 +33,8 @@ pub(crate) fn render(alert: &Alert) -> String {
 }
 
 fn local_time(epoch_ns: u64) -> String {
-    i128::try_from(epoch_ns).ok().and_then(|ns| jiff::Timestamp::from_nanosecond(ns).ok()).map_or_else(
-        || epoch_ns.to_string(),
+    jiff::Timestamp::from_nanosecond(epoch_ns.into()).map_or_else(
+        |_| epoch_ns.to_string(),
         |at| at.to_zoned(jiff::tz::TimeZone::system()).strftime("%m-%d %H:%M:%S.%6f").to_string(),
     )
 }

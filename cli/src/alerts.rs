@@ -104,9 +104,9 @@ impl Subscription {
 fn print(alert: &Alert, cursor: &str, json: bool) -> anyhow::Result<()> {
     let mut out = anstream::stdout().lock();
     if json {
-        let mut object: serde_json::Value = serde_json::from_str(&FalcoFormat::default().json(alert))?;
-        object["eyrie"] = ours(alert, cursor);
-        writeln!(out, "{object}")?;
+        let mut object: serde_json::Map<_, _> = serde_json::from_str(&FalcoFormat::default().json(alert))?;
+        object.insert("eyrie".to_owned(), ours(alert, cursor));
+        writeln!(out, "{}", serde_json::Value::Object(object))?;
     } else {
         writeln!(out, "{}", alert_view::render(alert).trim_end())?;
     }

@@ -66,9 +66,7 @@ fn number(value: impl ToString) -> Cell {
 }
 
 fn time(epoch_ns: u64) -> String {
-    i128::try_from(epoch_ns)
-        .ok()
-        .and_then(|ns| jiff::Timestamp::from_nanosecond(ns).ok())
+    jiff::Timestamp::from_nanosecond(epoch_ns.into())
         .map(|at| at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string())
         .unwrap_or_default()
 }

@@ -1,6 +1,7 @@
 //! `eyrie up`: agent and engine in this process, joined by gRPC over loopback as they would be over a network.
 
 use std::{
+    io::IsTerminal as _,
     net::{IpAddr, Ipv6Addr, SocketAddr},
     process::ExitCode,
 };
@@ -21,7 +22,11 @@ const NOT_PERMITTED: u8 = 77;
 pub(crate) async fn run(arguments: UpArguments) -> anyhow::Result<ExitCode> {
     let filter = EnvFilter::try_new(&arguments.log)
         .with_context(|| format!("{:?} is no log level; use error, warn, info or debug", arguments.log))?;
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(std::io::stderr)
+        .init();
     let Some(rule_count) = check_rules(&arguments)? else { return Ok(ExitCode::FAILURE) };
 
     let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;

@@ -1,4 +1,5 @@
 //! The engine is killed under a running agent.
+#![allow(clippy::expect_used, clippy::indexing_slicing, reason = "all of this file is a test")]
 
 use std::path::Path;
 

@@ -162,7 +162,7 @@ fn send(scene: &Scene, bytes: &[u8]) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A file system of one mebibyte.
+/// A file system of sixteen mebibytes: the log has room on it, and is soon full.
 struct SmallDisk {
     folder: PathBuf,
 }
@@ -171,7 +171,7 @@ struct SmallDisk {
 
 impl SmallDisk {
     fn mount(folder: PathBuf) -> anyhow::Result<Self> {
-        run("mount", &["-t", "tmpfs", "-o", "size=1m", "eyrie-test"], &folder)?;
+        run("mount", &["-t", "tmpfs", "-o", "size=16m", "eyrie-test"], &folder)?;
         Ok(Self { folder })
     }
 
