@@ -4,11 +4,13 @@ use std::{
     io::IsTerminal as _,
     net::{IpAddr, Ipv6Addr, SocketAddr},
     process::ExitCode,
+    time::Duration,
 };
 
 use anyhow::Context as _;
 use capture_agent::{Agent, StartError};
 use engine_service::listener::ListenAddress;
+use indicatif::ProgressBar;
 use owo_colors::OwoColorize as _;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
@@ -31,15 +33,19 @@ pub(crate) async fn run(arguments: UpArguments) -> anyhow::Result<ExitCode> {
 
     let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?;
+    let progress = Progress::start();
     let mut engine = arguments.engine.start().await?;
+    progress.say("loading the programs into the kernel");
     let url = engine_url(engine.local_address());
     let agent = match start_agent(&url).await {
         Ok(agent) => agent,
         Err(error) => {
+            drop(progress);
             engine.shutdown().await;
             return refuse(error);
         }
     };
+    drop(progress);
     announce(&agent, &url, rule_count);
 
     let outcome = tokio::select! {
@@ -55,6 +61,29 @@ pub(crate) async fn run(arguments: UpArguments) -> anyhow::Result<ExitCode> {
         eprintln!("eyrie: ended before {} events were evaluated", summary.unacked_events);
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// A line that shows that something goes on; only on terminals, and gone when dropped.
+struct Progress(ProgressBar);
+
+// === impl Progress ===
+
+impl Progress {
+    fn start() -> Self {
+        let bar = ProgressBar::new_spinner().with_message("opening the log");
+        bar.enable_steady_tick(Duration::from_millis(100));
+        Self(bar)
+    }
+
+    fn say(&self, message: &'static str) {
+        self.0.set_message(message);
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        self.0.finish_and_clear();
+    }
 }
 
 /// How many rules there are; nothing if they cannot be used, which is then explained.
