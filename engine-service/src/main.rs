@@ -20,7 +20,8 @@ fn main() -> ExitCode {
     match run(config) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("eyrie-engine: {error:#}");
+            // Our errors name their causes themselves.
+            eprintln!("eyrie-engine: {error}");
             ExitCode::FAILURE
         }
     }
