@@ -31,7 +31,9 @@ const AF_NETLINK: u32 = 16;
 pub(crate) struct Subject<'a> {
     /// The descriptor; absent where the call that makes one failed.
     pub(crate) descriptor: Option<&'a Descriptor>,
-    /// The path that was asked for, of calls that open one.
+    /// The event opens something, or failed to.
+    is_open: bool,
+    /// The path that was asked for, of opens that take one.
     pub(crate) path: Option<&'a PathArgument>,
     /// The address that was asked for, and whether it was not reached.
     requested: Option<&'a SocketAddress>,
@@ -51,11 +53,18 @@ pub(crate) struct Ends {
 /// What the event says about its descriptor; `None` for events that are about none.
 pub(crate) fn subject<'a>(event: &'a Event) -> Option<Subject<'a>> {
     let is_failed = event.call.as_ref().is_some_and(|call| call.result < 0 && call.result != IN_PROGRESS);
-    let mut subject =
-        Subject { descriptor: None, path: None, requested: None, is_failed, role: SocketRole::Unspecified };
+    let mut subject = Subject {
+        descriptor: None,
+        is_open: false,
+        path: None,
+        requested: None,
+        is_failed,
+        role: SocketRole::Unspecified,
+    };
     subject.descriptor = match event.kind.as_ref()? {
         Kind::Open(open) => {
-            subject.path = Some(open.path.as_ref().unwrap_or(const { &EMPTY_PATH }));
+            subject.is_open = true;
+            subject.path = open.path.as_ref();
             open.descriptor.as_ref()
         }
         Kind::Connect(connect) => {
@@ -82,19 +91,9 @@ pub(crate) fn subject<'a>(event: &'a Event) -> Option<Subject<'a>> {
         Kind::KernelCall(call) => call.descriptor.as_ref(),
         _ => return None,
     };
-    let is_empty = subject.descriptor.is_none() && subject.path.is_none() && subject.requested.is_none();
+    let is_empty = subject.descriptor.is_none() && !subject.is_open && subject.requested.is_none();
     if is_empty { None } else { Some(subject) }
 }
-
-/// Stands for the path of an open that came without one.
-const EMPTY_PATH: PathArgument = PathArgument {
-    requested: Vec::new(),
-    directory_fd: 0,
-    base: Vec::new(),
-    resolved: Vec::new(),
-    is_truncated: false,
-    is_unreadable: false,
-};
 
 // === impl Subject ===
 
@@ -103,13 +102,13 @@ impl<'a> Subject<'a> {
     pub(crate) fn number(&self) -> Option<i64> {
         match self.descriptor {
             Some(descriptor) => Some(descriptor.fd.into()),
-            None => self.path.map(|_| -1),
+            None => self.is_open.then_some(-1),
         }
     }
 
     /// The open failed, so that there is a path and no descriptor.
     pub(crate) fn is_failed_open(&self) -> bool {
-        self.path.is_some() && (self.is_failed || self.descriptor.is_none())
+        self.is_open && (self.is_failed || self.descriptor.is_none())
     }
 
     pub(crate) fn file(&self) -> Option<&'a FileDescriptor> {

@@ -47,8 +47,10 @@ pub fn event_type(event: &Event, architecture: Architecture) -> Option<&'static 
         | None => return None,
         _ => {}
     }
-    match &event.call {
-        Some(call) => syscall_names::native_name(call, architecture).map(event_name),
+    match event.call.as_ref().map(|call| syscall_names::native_name(call, architecture)) {
+        // On 32 bits one call stands for all those on sockets.
+        Some(Some("socketcall")) => without_call(event).or(Some("socketcall")),
+        Some(name) => name.map(event_name),
         None => without_call(event),
     }
 }
@@ -71,7 +73,8 @@ fn event_name(call: &'static str) -> &'static str {
     RENAMED_CALLS.iter().find(|(kernel, _)| *kernel == call).map_or(call, |(_, event)| event)
 }
 
-/// What an event is called whose call is not known, because a tracepoint of the scheduler reported it.
+/// What an event is called whose call does not say so, because a tracepoint of the scheduler or the kernel's socket code
+/// reported it.
 fn without_call(event: &Event) -> Option<&'static str> {
     match event.kind.as_ref()? {
         event::Kind::Exec(_) => Some("execve"),
@@ -79,6 +82,7 @@ fn without_call(event: &Event) -> Option<&'static str> {
         event::Kind::Open(_) => Some("openat"),
         event::Kind::Connect(_) => Some("connect"),
         event::Kind::Accept(_) => Some("accept"),
+        event::Kind::SocketCreate(_) => Some("socket"),
         event::Kind::Signal(_) => Some("signaldeliver"),
         _ => None,
     }

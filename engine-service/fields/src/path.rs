@@ -18,7 +18,7 @@ pub(crate) fn asked_for<'a>(path: &'a PathArgument, working_directory: &'a [u8])
         return normalise(requested);
     }
     let base = match &*path.base {
-        [] if path.directory_fd == AT_FDCWD || path.directory_fd == 0 => working_directory,
+        [] if path.directory_fd == AT_FDCWD => working_directory,
         base => base,
     };
     if base.is_empty() {

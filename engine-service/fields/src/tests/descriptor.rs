@@ -64,6 +64,16 @@ fn a_failed_open_has_a_name_and_no_number() {
     }
 }
 
+/// Scenario: an open by file handle, which takes no path. Guarantees: the kernel's path is its name.
+#[test]
+fn an_open_without_a_path_has_the_kernels() {
+    let opened = Open { descriptor: Some(file(3, "/etc/shadow")), ..Open::default() };
+    let expected = [("evt.type", "open_by_handle_at"), ("fd.name", "/etc/shadow"), ("fd.filename", "shadow")];
+    check(&call(304, 3, Kind::Open(opened)), &host(), &expected);
+    let failed = [("fd.name", "<absent>"), ("fd.num", "-1"), ("fd.typechar", "f")];
+    check(&call(304, -1, Kind::Open(Open::default())), &host(), &failed);
+}
+
 /// Scenario: the path could not be read from the program's memory. Guarantees: no name, not an empty one.
 #[test]
 fn an_unreadable_path_is_no_name() {

@@ -207,6 +207,10 @@ fn calls_are_named_by_their_own_table() {
     compat.call =
         Some(SystemCall { number: 5, abi: SystemCallAbi::Compat32.into(), ..SystemCall::default() });
     check(&compat, &host(), &[("evt.type", "open")]);
+    compat.call =
+        Some(SystemCall { number: 102, abi: SystemCallAbi::Compat32.into(), ..SystemCall::default() });
+    compat.kind = Some(Kind::Connect(Default::default()));
+    check(&compat, &host(), &[("evt.type", "connect"), ("syscall.type", "socketcall")]);
     check(
         &call(9999, 0, Kind::GenericCall(Default::default())),
         &host(),
