@@ -27,7 +27,8 @@ pub struct Config {
     pub insecure: bool,
 
     /// Rules files, and directories with .yaml and .yml files; in this order.
-    #[arg(long, env = "EYRIE_ENGINE_RULES", required = true, num_args = 1.., value_delimiter = ',', value_name = "PATH")]
+    #[arg(long, env = "EYRIE_ENGINE_RULES", default_value = "/etc/eyrie/rules", num_args = 1..,
+          value_delimiter = ',', value_name = "PATH")]
     pub rules: Vec<PathBuf>,
 
     /// Report every rule that an event matches, instead of the first in load order.

@@ -1,4 +1,4 @@
-//! `engine-service`: parses its configuration, starts, runs until it is told to end, and drains.
+//! `eyrie-engine`: parses its configuration, starts, runs until it is told to end, and drains.
 #![forbid(unsafe_code)]
 
 use std::{io::IsTerminal as _, process::ExitCode};
@@ -20,7 +20,8 @@ fn main() -> ExitCode {
     match run(config) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("engine-service: {error:#}");
+            // Our errors name their causes themselves.
+            eprintln!("eyrie-engine: {error}");
             ExitCode::FAILURE
         }
     }

@@ -14,7 +14,7 @@ const MAX_FILE_BYTES: u64 = 16 * 1024 * 1024;
 #[derive(Debug, thiserror::Error)]
 pub enum RulesError {
     /// A file or directory that cannot be read.
-    #[error("cannot read rules from {}: {source}", path.display())]
+    #[error("cannot read rules from {}: {source}; name files or directories with --rules", path.display())]
     Read {
         /// Which.
         path: PathBuf,

@@ -1,4 +1,11 @@
 //! The engine as its clients see it: real servers on port 0, real SQLite in temporary directories.
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "all of this is test code, helpers included"
+)]
 
 mod durability;
 mod evaluation;

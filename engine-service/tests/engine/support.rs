@@ -37,13 +37,13 @@ use tonic::{
 };
 
 /// Longer than anything here takes, so that a hang is a failure.
-pub const PATIENCE: Duration = Duration::from_secs(20);
-pub const EPOCH: u64 = 0xE90C;
-pub const BAD: &[u8] = b"bad";
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const EPOCH: u64 = 0xE90C;
+pub(crate) const BAD: &[u8] = b"bad";
 
 /// Matches every event of a thread called `bad`, by one rule.
-pub struct BadThreads {
-    pub event_types: BTreeSet<String>,
+pub(crate) struct BadThreads {
+    pub(crate) event_types: BTreeSet<String>,
 }
 
 impl Evaluate for BadThreads {
@@ -71,27 +71,27 @@ impl Evaluate for BadThreads {
     }
 }
 
-pub fn evaluator() -> Arc<dyn Evaluate> {
+pub(crate) fn evaluator() -> Arc<dyn Evaluate> {
     Arc::new(BadThreads { event_types: ["execve".to_owned(), "openat".to_owned()].into() })
 }
 
-pub fn sqlite(directory: &Path) -> Arc<SqliteLog> {
+pub(crate) fn sqlite(directory: &Path) -> Arc<SqliteLog> {
     Arc::new(SqliteLog::open(directory, SqliteOptions::default()).unwrap())
 }
 
 /// Short waits, so that tests of them are quick.
-pub fn options() -> EngineOptions {
+pub(crate) fn options() -> EngineOptions {
     let mut options = EngineOptions { drain_wait: Duration::from_secs(5), ..EngineOptions::default() };
     options.session.first_append_retry = Duration::from_millis(5);
     options.session.last_append_retry = Duration::from_millis(20);
     options
 }
 
-pub async fn start(log: Arc<dyn AlertLog>) -> Running {
+pub(crate) async fn start(log: Arc<dyn AlertLog>) -> Running {
     start_with(log, options(), None).await
 }
 
-pub async fn start_with(
+pub(crate) async fn start_with(
     log: Arc<dyn AlertLog>,
     options: EngineOptions,
     output: Option<LineOutput>,
@@ -100,16 +100,16 @@ pub async fn start_with(
     Engine { evaluator: evaluator(), log, listener, output, options }.start().await.unwrap()
 }
 
-pub async fn channel(address: &ListenAddress) -> Channel {
+pub(crate) async fn channel(address: &ListenAddress) -> Channel {
     Endpoint::from_shared(address.uri()).unwrap().connect().await.unwrap()
 }
 
-pub async fn hosts(engine: &Running, include_disconnected: bool) -> Vec<Host> {
+pub(crate) async fn hosts(engine: &Running, include_disconnected: bool) -> Vec<Host> {
     let mut client = HostServiceClient::new(channel(engine.local_address()).await);
     client.list_hosts(ListHostsRequest { include_disconnected }).await.unwrap().into_inner().hosts
 }
 
-pub fn origin() -> Origin {
+pub(crate) fn origin() -> Origin {
     let host = HostBoot {
         machine_id: "0123456789abcdef0123456789abcdef".into(),
         boot_id: "01234567-89ab-cdef-0123-456789abcdef".into(),
@@ -117,7 +117,7 @@ pub fn origin() -> Origin {
     Origin { tenant: String::new(), kind: Some(origin::Kind::Host(host)) }
 }
 
-pub fn hello() -> Hello {
+pub(crate) fn hello() -> Hello {
     Hello {
         origin: Some(origin()),
         epoch: EPOCH,
@@ -130,7 +130,7 @@ pub fn hello() -> Hello {
 }
 
 /// An event of a thread with this name; one second of boot time an event.
-pub fn event(sequence: u64, comm: &[u8]) -> Event {
+pub(crate) fn event(sequence: u64, comm: &[u8]) -> Event {
     let task = Task {
         process: Some(ProcessKey { pid: 100, start_boot_ns: 1 }),
         tid: 100,
@@ -146,7 +146,7 @@ pub fn event(sequence: u64, comm: &[u8]) -> Event {
 }
 
 /// A batch of `count` events from `first` on, of which those in `bad` raise an alert.
-pub fn batch(first: u64, count: u64, bad: &[u64]) -> Batch {
+pub(crate) fn batch(first: u64, count: u64, bad: &[u64]) -> Batch {
     let events = (first..first + count)
         .map(|sequence| event(sequence, if bad.contains(&sequence) { BAD } else { b"good" }))
         .collect();
@@ -154,14 +154,14 @@ pub fn batch(first: u64, count: u64, bad: &[u64]) -> Batch {
 }
 
 /// One capture session, seen from the agent.
-pub struct Agent {
-    pub requests: mpsc::Sender<CaptureRequest>,
-    pub responses: Streaming<CaptureResponse>,
+pub(crate) struct Agent {
+    pub(crate) requests: mpsc::Sender<CaptureRequest>,
+    pub(crate) responses: Streaming<CaptureResponse>,
 }
 
 impl Agent {
     /// Opens a stream and sends nothing.
-    pub async fn open(engine: &Running) -> Self {
+    pub(crate) async fn open(engine: &Running) -> Self {
         let mut client = CaptureServiceClient::new(channel(engine.local_address()).await)
             .max_encoding_message_size(usize::MAX);
         let (requests, receiver) = mpsc::channel(1024);
@@ -170,7 +170,7 @@ impl Agent {
     }
 
     /// Says hello and takes the welcome.
-    pub async fn greet(engine: &Running, hello: Hello) -> (Self, Welcome) {
+    pub(crate) async fn greet(engine: &Running, hello: Hello) -> (Self, Welcome) {
         let mut agent = Self::open(engine).await;
         agent.send(capture_request::Kind::Hello(hello)).await;
         match agent.next().await.unwrap().unwrap() {
@@ -180,7 +180,7 @@ impl Agent {
     }
 
     /// Says hello and sends an empty base state as of `as_of_sequence`.
-    pub async fn begin(engine: &Running, hello: Hello, as_of_sequence: u64) -> Self {
+    pub(crate) async fn begin(engine: &Running, hello: Hello, as_of_sequence: u64) -> Self {
         let (agent, welcome) = Self::greet(engine, hello).await;
         assert_eq!(welcome.held_through_sequence, None);
         let base = BaseState { as_of_sequence, is_last: true, ..BaseState::default() };
@@ -188,24 +188,24 @@ impl Agent {
         agent
     }
 
-    pub async fn send(&self, kind: capture_request::Kind) {
+    pub(crate) async fn send(&self, kind: capture_request::Kind) {
         // A session that has ended says so in its responses.
         let _ = self.requests.send(CaptureRequest { kind: Some(kind) }).await;
     }
 
-    pub async fn send_batch(&self, batch: Batch) {
+    pub(crate) async fn send_batch(&self, batch: Batch) {
         self.send(capture_request::Kind::Batch(batch)).await;
     }
 
     /// The next response; `None` at the stream's end.
-    pub async fn next(&mut self) -> Option<Result<capture_response::Kind, Status>> {
+    pub(crate) async fn next(&mut self) -> Option<Result<capture_response::Kind, Status>> {
         let next =
             tokio::time::timeout(PATIENCE, self.responses.next()).await.expect("no response in time")?;
         Some(next.map(|response| response.kind.unwrap()))
     }
 
     /// The next ack, whatever comes before it.
-    pub async fn ack(&mut self) -> Ack {
+    pub(crate) async fn ack(&mut self) -> Ack {
         loop {
             if let capture_response::Kind::Ack(ack) = self.next().await.unwrap().unwrap() {
                 return ack;
@@ -214,13 +214,13 @@ impl Agent {
     }
 
     /// Sends a batch and takes its ack.
-    pub async fn deliver(&mut self, batch: Batch) -> Ack {
+    pub(crate) async fn deliver(&mut self, batch: Batch) -> Ack {
         self.send_batch(batch).await;
         self.ack().await
     }
 
     /// How the stream ends.
-    pub async fn status(mut self) -> Status {
+    pub(crate) async fn status(mut self) -> Status {
         loop {
             match self.next().await {
                 Some(Ok(_)) => {}
@@ -231,7 +231,7 @@ impl Agent {
     }
 
     /// Ends the stream as an agent that stops, and waits for the engine's end.
-    pub async fn leave(mut self) {
+    pub(crate) async fn leave(mut self) {
         drop(self.requests);
         let responses = &mut self.responses;
         while tokio::time::timeout(PATIENCE, responses.next()).await.expect("no end in time").is_some() {}
@@ -239,11 +239,11 @@ impl Agent {
 }
 
 /// The stable reason in a status.
-pub fn reason(status: &Status) -> &str {
+pub(crate) fn reason(status: &Status) -> &str {
     status.metadata().get("eyrie-reason").map_or("none", |reason| reason.to_str().unwrap())
 }
 
-pub async fn subscribe(
+pub(crate) async fn subscribe(
     engine: &Running,
     request: SubscribeRequest,
 ) -> Result<Streaming<SubscribeResponse>, Status> {
@@ -252,19 +252,19 @@ pub async fn subscribe(
 }
 
 /// All alerts in a log, in order.
-pub async fn alerts(log: &dyn AlertLog) -> Vec<Alert> {
+pub(crate) async fn alerts(log: &dyn AlertLog) -> Vec<Alert> {
     let limit = PageLimit { entries: usize::MAX, bytes: usize::MAX };
     log.read(0, limit).await.unwrap().entries.into_iter().map(|entry| entry.alert).collect()
 }
 
 /// Their sequence numbers.
-pub async fn alert_sequences(log: &dyn AlertLog) -> Vec<u64> {
+pub(crate) async fn alert_sequences(log: &dyn AlertLog) -> Vec<u64> {
     alerts(log).await.iter().map(|alert| alert.sequence).collect()
 }
 
 /// A real log whose appends fail, or do not answer, as a test wants it.
-pub struct FaultyLog {
-    pub inner: Arc<dyn AlertLog>,
+pub(crate) struct FaultyLog {
+    pub(crate) inner: Arc<dyn AlertLog>,
     /// Appends that are still to fail.
     failures: AtomicU32,
     is_fault_retryable: bool,
@@ -275,26 +275,26 @@ pub struct FaultyLog {
 }
 
 impl FaultyLog {
-    pub fn new(inner: Arc<dyn AlertLog>, failures: u32, is_fault_retryable: bool) -> Arc<Self> {
+    pub(crate) fn new(inner: Arc<dyn AlertLog>, failures: u32, is_fault_retryable: bool) -> Arc<Self> {
         let (failures, answers) = (AtomicU32::new(failures), Semaphore::new(Semaphore::MAX_PERMITS));
         let tries = watch::Sender::new(0);
         Arc::new(Self { inner, failures, is_fault_retryable, tries, answers })
     }
 
     /// Writes, and never answers.
-    pub fn silent(inner: Arc<dyn AlertLog>) -> Arc<Self> {
+    pub(crate) fn silent(inner: Arc<dyn AlertLog>) -> Arc<Self> {
         let tries = watch::Sender::new(0);
         let failures = AtomicU32::new(0);
         Arc::new(Self { inner, failures, is_fault_retryable: true, tries, answers: Semaphore::new(0) })
     }
 
     /// No further failures.
-    pub fn repair(&self) {
+    pub(crate) fn repair(&self) {
         self.failures.store(0, Ordering::SeqCst);
     }
 
     /// Waits until so many appends were tried (for a silent log: written).
-    pub async fn tried(&self, count: u32) {
+    pub(crate) async fn tried(&self, count: u32) {
         let mut tries = self.tries.subscribe();
         tokio::time::timeout(PATIENCE, tries.wait_for(|tried| *tried >= count))
             .await
