@@ -21,6 +21,7 @@ use tracing::{info, warn};
 
 use self::{counters::LossCounters, ring::Ring};
 use crate::{
+    cause::with_causes,
     config::Config,
     plan,
     probe::{self, ProbeError},
@@ -83,7 +84,7 @@ impl KernelError {
     }
 
     fn map(map: &'static str) -> impl Fn(MapError) -> Self {
-        move |error| Self::Map { map, problem: sources(&error) }
+        move |error| Self::Map { map, problem: with_causes(&error) }
     }
 
     fn no_map(map: &'static str) -> impl Fn() -> Self {
@@ -103,7 +104,7 @@ impl Kernel {
             .verifier_log_level(VerifierLogLevel::STATS)
             .map_max_entries(EVENTS_MAP, config.ring_bytes)
             .load(OBJECT)
-            .map_err(|error: EbpfError| KernelError::Load { problem: sources(&error) })?;
+            .map_err(|error: EbpfError| KernelError::Load { problem: with_causes(&error) })?;
         let ring = ebpf.take_map(EVENTS_MAP).ok_or_else(KernelError::no_map(EVENTS_MAP))?;
         let ring = Ring::new(ring).map_err(KernelError::map(EVENTS_MAP))?;
         let counters = LossCounters::new(&mut ebpf)?;
@@ -118,7 +119,7 @@ impl Kernel {
     fn attach_all(&mut self, btf: &Btf) -> Result<(), KernelError> {
         for program in PROGRAMS {
             let Err(error) = self.attach(program.name, program.attach, btf) else { continue };
-            let problem = sources(&error);
+            let problem = with_causes(&error);
             if program.is_required {
                 let (program, lost_without) = (program.name, program.lost_without);
                 return Err(KernelError::Program { program, lost_without, problem });
@@ -255,18 +256,4 @@ fn own_tgid(config: &Config) -> u32 {
     }
     info!(pid, "calls of this process are not captured");
     pid
-}
-
-/// An error with what caused it.
-fn sources(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let cause_text = cause.to_string();
-        if !text.contains(&cause_text) {
-            text = format!("{text}: {cause_text}");
-        }
-        source = cause.source();
-    }
-    text
 }

@@ -18,6 +18,7 @@
 
 mod agent;
 mod capture;
+mod cause;
 pub mod clock;
 mod config;
 mod facts;

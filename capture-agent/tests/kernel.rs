@@ -1,4 +1,11 @@
 //! The agent on the real kernel, against a real server in this process. Needs root and BTF.
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "all of it is a test"
+)]
 
 #[path = "support/fake_engine.rs"]
 mod fake_engine;
@@ -180,7 +187,7 @@ async fn a_plan_and_a_state_request_are_carried_out() {
     let uncaptured: Vec<_> = answer.uncaptured.iter().map(|call| call.event_type.as_str()).collect();
     assert_eq!((answer.failure.as_str(), uncaptured), ("", vec!["unlink", "no_such_call"]));
     let opens = |event: &Event| matches!(event.kind, Some(Kind::Open(_))) && event.plan_generation == 1;
-    assert!(!seen.events.values().any(|event| opens(event)), "no opens under the plan");
+    assert!(!seen.events.values().any(opens), "no opens under the plan");
     let snapshots = snapshots(&seen);
     let state = snapshots[0].state.as_ref().unwrap();
     assert_eq!((state.process, state.exe.as_slice()), (Some(process), &b"sleep"[..]));

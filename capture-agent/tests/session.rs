@@ -1,4 +1,11 @@
 //! The agent against a real gRPC server in this process, with events that the tests make up: no kernel, no privileges.
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "all of it is a test"
+)]
 
 #[path = "support/fake_engine.rs"]
 mod fake_engine;

@@ -24,6 +24,7 @@ use super::{
     codec::{CaptureCodec, Upstream},
 };
 use crate::{
+    cause::with_causes,
     clock,
     stream::{AckedBatch, Rejection, Stream},
 };
@@ -86,7 +87,7 @@ impl<'session> Connection<'session> {
         // Hello has to be under way before the call, as an engine may keep back its headers until it has read it.
         send(&up, capture_request::Kind::Hello(self.hello())).await?;
         let mut grpc = Grpc::new(channel);
-        grpc.ready().await.map_err(|error| SessionError::Connect(sources(&error)))?;
+        grpc.ready().await.map_err(|error| SessionError::Connect(with_causes(&error)))?;
         let call = grpc.streaming(Request::new(ReceiverStream::new(upstream)), METHOD, CaptureCodec);
         let response =
             timeout(ANSWER_TIMEOUT, call).await.map_err(|_| SessionError::NoAnswer(ANSWER_TIMEOUT))??;
@@ -276,13 +277,13 @@ impl<'session> Connection<'session> {
 
 async fn connect(address: &EngineAddress) -> Result<Channel, SessionError> {
     let endpoint = Endpoint::from_shared(address.as_str().to_owned())
-        .map_err(|error| SessionError::Connect(sources(&error)))?
+        .map_err(|error| SessionError::Connect(with_causes(&error)))?
         .connect_timeout(ANSWER_TIMEOUT)
         .http2_keep_alive_interval(KEEP_ALIVE)
         .keep_alive_timeout(KEEP_ALIVE)
         .keep_alive_while_idle(true);
     match timeout(ANSWER_TIMEOUT, endpoint.connect()).await {
-        Ok(channel) => channel.map_err(|error| SessionError::Connect(sources(&error))),
+        Ok(channel) => channel.map_err(|error| SessionError::Connect(with_causes(&error))),
         Err(_) => Err(SessionError::NoAnswer(ANSWER_TIMEOUT)),
     }
 }
@@ -324,15 +325,4 @@ async fn first_message(down: &mut Streaming<CaptureResponse>) -> Result<Welcome,
 async fn send(up: &mpsc::Sender<Upstream>, kind: capture_request::Kind) -> Result<(), SessionError> {
     let request = CaptureRequest { kind: Some(kind) };
     up.send(Upstream::Message(Box::new(request))).await.map_err(|_| SessionError::Ended)
-}
-
-/// An error with what caused it: tonic's own text is only "transport error".
-fn sources(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    text
 }
