@@ -42,7 +42,7 @@ impl AlertContext {
         Alert {
             id: alert_id(&self.origin_name, self.epoch, occurrence.sequence, &matched.rule),
             time_ns: occurrence.time_ns,
-            event_type: event_type(&matched),
+            event_type: matched.event_type,
             rule: matched.rule,
             priority: matched.priority.into(),
             source: matched.source,
@@ -132,15 +132,6 @@ fn metadata_state(matched: &RuleMatch) -> MetadataState {
         MetadataState::Unspecified
     } else {
         MetadataState::Partial
-    }
-}
-
-/// The event's type where the output says it.
-fn event_type(matched: &RuleMatch) -> String {
-    use eyrie_proto::alert::value::Kind;
-    match matched.output_fields.get("evt.type").and_then(|value| value.kind.as_ref()) {
-        Some(Kind::Text(text)) => text.clone(),
-        _ => String::new(),
     }
 }
 

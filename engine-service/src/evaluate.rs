@@ -49,6 +49,8 @@ pub struct RuleMatch {
     pub source: String,
     /// Sorted.
     pub tags: Vec<String>,
+    /// As Falco names it: openat, execve.
+    pub event_type: String,
     /// The rule's output with its fields put in.
     pub message: String,
     /// The fields of the output.

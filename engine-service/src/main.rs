@@ -1,4 +1,4 @@
-//! `eyrie-engine`: parses its configuration, starts, runs until it is told to end, and drains.
+//! `engine-service`: parses its configuration, starts, runs until it is told to end, and drains.
 #![forbid(unsafe_code)]
 
 use std::{io::IsTerminal as _, process::ExitCode};
@@ -21,7 +21,7 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             // Our errors name their causes themselves.
-            eprintln!("eyrie-engine: {error}");
+            eprintln!("engine-service: {error}");
             ExitCode::FAILURE
         }
     }

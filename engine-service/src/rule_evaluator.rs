@@ -115,20 +115,21 @@ impl Evaluate for RuleEvaluator {
         // Holds no memory as long as nothing matches.
         let mut found = Vec::new();
         self.rules.evaluate(&view, self.matching, &mut found);
-        matches.extend(found.into_iter().filter_map(|found| self.rule_match(found)));
+        matches.extend(found.into_iter().filter_map(|found| self.rule_match(found, &view)));
     }
 }
 
 impl RuleEvaluator {
     /// A match that hangs on values still to come goes out marked: nothing waits for metadata yet, and unknown is not
     /// false.
-    fn rule_match(&self, found: evaluator::RuleMatch) -> Option<RuleMatch> {
+    fn rule_match(&self, found: evaluator::RuleMatch, view: &EventView<'_>) -> Option<RuleMatch> {
         let rule = self.rules.source().rules.get(found.rule)?;
         Some(RuleMatch {
             rule: rule.name.clone(),
             priority: priority(rule.priority),
             source: rule.source.clone(),
             tags: rule.tags.clone(),
+            event_type: fields::event_type(view.event, view.architecture).unwrap_or_default().to_owned(),
             message: found.message,
             output_fields: found
                 .output_fields

@@ -61,6 +61,7 @@ impl Evaluate for BadThreads {
                 rule: "Bad thread".into(),
                 priority: Priority::Warning,
                 source: "syscall".into(),
+                event_type: "openat".to_owned(),
                 tags: vec!["test".into()],
                 message: format!("bad thread at {}", occurrence.sequence),
                 output_fields: BTreeMap::new(),
