@@ -68,7 +68,7 @@ lint: needs lint-proto ## Check format, lints, documentation and protocol files.
 .PHONY: lint-proto
 lint-proto: ## Check the protocol files: style, and that nothing released was renumbered.
 	@if command -v npm >/dev/null; then \
-	  [ -x $(BUF) ] || npm --prefix proto ci --silent; \
+	  [ -x $(BUF) ] || npm --prefix proto install --no-package-lock --no-audit --no-fund --loglevel=error; \
 	  cd proto && node_modules/.bin/buf lint && node_modules/.bin/buf breaking --against released.binpb; \
 	else echo "lint-proto left out: npm is not installed"; fi
 
