@@ -4,7 +4,6 @@
 //! of this type", and the answer says so. Calls that carry state are always captured.
 
 mod calls;
-mod numbers;
 
 use eyrie_bpf::{CallSet, Config, PART_BYTES};
 use eyrie_proto::capture::{CallPlan, CaptureLimits, CapturePlan, PlanAnswer, UncapturedCall};
