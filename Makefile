@@ -63,7 +63,7 @@ test: rust ## Run all tests; the kernel's run for real as root, and what had to 
 lint: needs lint-proto ## Check format, lints, documentation and protocol files.
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
-	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --workspace --no-deps --document-private-items
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --workspace --no-deps
 
 .PHONY: lint-proto
 lint-proto: ## Check the protocol files: style, and that nothing released was renumbered.

@@ -5,7 +5,14 @@
 //! This crate is not the place for behaviour.
 #![forbid(unsafe_code)]
 // Generated code: the protocol files are documented, prost carries their comments over where it can.
-#![allow(missing_docs, clippy::doc_overindented_list_items, clippy::large_enum_variant)]
+// Their comments are text, neither Markdown nor HTML.
+#![allow(
+    missing_docs,
+    clippy::doc_overindented_list_items,
+    clippy::large_enum_variant,
+    rustdoc::broken_intra_doc_links,
+    rustdoc::invalid_html_tags
+)]
 
 mod origin;
 
