@@ -54,7 +54,7 @@ up: build ## Watch this host: agent and engine in one process, alerts on standar
 test: rust ## Run all tests; the kernel's run for real as root, and what had to be skipped is counted last.
 	@$(call install_needs,$(TEST_NEEDS))
 	@log="$$(mktemp)"; trap 'rm -f "$$log"' EXIT; \
-	status=0; EYRIE_SKIP_LOG="$$log" $(CARGO) test --locked --workspace $(TEST_FLAGS) || status=$$?; \
+	status=0; EYRIE_SKIP_LOG="$$log" $(CARGO) test --locked --workspace --no-fail-fast $(TEST_FLAGS) || status=$$?; \
 	skipped="$$(wc -l < "$$log")"; \
 	if [ "$$skipped" -gt 0 ]; then echo "skipped, for want of:"; sort "$$log"; fi; \
 	echo "tests skipped: $$skipped"; exit $$status

@@ -23,9 +23,10 @@ fn boot_ns() -> u64 {
 fn the_last_quarter_is_for_records_that_bear_state() {
     requires!(Requirement::Kernel);
     let config = Config { loss_epoch: 5, ..Config::default() };
-    let mut loaded = Loaded::with(1 << 18, &config);
+    // Others' activity counts from the moment of loading on.
     let before = boot_ns();
-    for _ in 0..2000 {
+    let mut loaded = Loaded::with(1 << 20, &config);
+    for _ in 0..8000 {
         fs::File::open("/eyrie-missing").unwrap_err();
     }
     let plain = loaded.counts(EventClass::Plain, 5);
