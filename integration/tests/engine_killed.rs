@@ -1,7 +1,10 @@
 //! The engine is killed under a running agent.
 #![allow(clippy::expect_used, clippy::indexing_slicing, reason = "all of this file is a test")]
 
-use std::path::Path;
+use std::{
+    collections::{HashMap, HashSet},
+    path::Path,
+};
 
 use eyrie_proto::alert::Alert;
 use integration::{
@@ -98,21 +101,37 @@ fn act(actors: &mut [Actor], expected: &mut Vec<String>) -> anyhow::Result<()> {
 
 /// Waits until every act has its alert and then looks at all alerts.
 async fn assert_alerts(scene: &Scene, expected: &[String]) -> anyhow::Result<()> {
+    let mut missing: HashSet<&str> = expected.iter().map(String::as_str).collect();
+    let mut looked_at = 0;
     subscriber::alerts_until(&scene.url(), |alerts| {
-        expected.iter().all(|tag| !tagged(alerts, tag).is_empty())
+        for alert in &alerts[looked_at..] {
+            missing.remove(tag_of(alert));
+        }
+        looked_at = alerts.len();
+        missing.is_empty()
     })
     .await?;
     let alerts = subscriber::alerts_now(&scene.url()).await?;
+    let mut by_tag: HashMap<&str, Vec<&Alert>> = HashMap::new();
+    for alert in &alerts {
+        by_tag.entry(tag_of(alert)).or_default().push(alert);
+    }
     for tag in expected {
-        let of_tag = tagged(&alerts, tag);
+        let of_tag = &by_tag[tag.as_str()];
         assert_eq!(of_tag.len(), 1, "{tag}: {of_tag:#?}");
         assert_process(of_tag[0], tag, &scene.secret());
     }
-    let mut ids: Vec<_> = alerts.iter().map(|alert| &alert.id).collect();
-    ids.sort();
-    ids.dedup();
+    assert_eq!(alerts.len(), expected.len(), "nobody else has read the secret");
+    let ids: HashSet<_> = alerts.iter().map(|alert| &alert.id).collect();
     assert_eq!(ids.len(), alerts.len(), "an id is there twice");
     Ok(())
+}
+
+/// The tag of the actor behind an alert: the argument after the script, of the shell that acted or of its parent.
+fn tag_of(alert: &Alert) -> &str {
+    let shells = alert.process.iter().chain(alert.ancestors.first());
+    let script = shells.map(|process| process.command_line.as_slice()).find(|line| line.len() == 5);
+    script.and_then(|line| std::str::from_utf8(&line[3]).ok()).unwrap_or_default()
 }
 
 /// Whether the alert names the process that acted: `cat` below the tagged shell, or the tagged shell's child.
