@@ -119,8 +119,11 @@ impl Session {
             let ended = Connection::new(&mut self, &address).run().await;
             self.stream.outbox().disconnect();
             self.status.change(|status| status.is_connected = false);
+            // Two agents of one host take the stream from each other for ever: progress is no reason to hurry then.
+            let is_contested = ended.as_ref().is_err_and(SessionError::is_superseded);
+            let has_progressed = self.stream.outbox().acked_through() > acked_before;
             // A session that only began well is not enough: an engine may fall over what it is sent each time.
-            if started.elapsed() > GOOD_SESSION || self.stream.outbox().acked_through() > acked_before {
+            if started.elapsed() > GOOD_SESSION || (has_progressed && !is_contested) {
                 backoff.reset();
             }
             let looks_permanent = match ended {
@@ -154,7 +157,9 @@ impl Session {
     fn tell_failure(&self, address: &EngineAddress, error: &SessionError) -> bool {
         let unacked_events = self.stream.outbox().totals().unacked_events;
         let looks_permanent = error.looks_permanent();
-        if looks_permanent {
+        if error.is_superseded() {
+            warn!(engine = %address, unacked_events, "{error}; if there is another agent on this host, stop one of them");
+        } else if looks_permanent {
             warn!(engine = %address, unacked_events, "{error}; this needs someone's attention, the agent keeps trying slowly");
         } else {
             info!(engine = %address, unacked_events, "{error}; trying again");
@@ -167,6 +172,11 @@ impl Session {
 // === impl SessionError ===
 
 impl SessionError {
+    /// Another session of the same origin took over. It may be one of our own that the engine saw late.
+    fn is_superseded(&self) -> bool {
+        matches!(self, Self::Refused(status) if status.code() == tonic::Code::Aborted)
+    }
+
     fn looks_permanent(&self) -> bool {
         use tonic::Code;
         match self {

@@ -24,7 +24,7 @@ pub(crate) async fn run(arguments: AlertsArguments) -> anyhow::Result<ExitCode> 
     loop {
         match subscription.stream(&arguments).await {
             Ok(()) => return Ok(ExitCode::SUCCESS),
-            // Before the first message the mistake is likely the user's; after it the engine went away.
+            // Before an engine took the subscription the mistake is likely the user's; after it the engine went away.
             Err(error) if !arguments.follow || !subscription.has_started => return Err(error),
             Err(error) => {
                 eprintln!("eyrie: {error:#}; trying again");
@@ -75,8 +75,8 @@ impl Subscription {
             .await
             .map_err(|status| client::refusal(&status))?
             .into_inner();
+        self.has_started = true;
         while let Some(response) = stream.message().await.map_err(|status| client::refusal(&status))? {
-            self.has_started = true;
             match response.kind {
                 Some(Kind::Alert(alert)) => {
                     print(&alert, &response.cursor, arguments.engine.json)?;

@@ -157,6 +157,7 @@ impl Subscription {
         if let Some(reason) = gap {
             self.send(Kind::Gap(Gap { reason: reason.into(), lost_entries: None })).await?;
         }
+        let mut has_caught_up = false;
         loop {
             // What comes while we read is news for the wait below.
             self.bounds.mark_unchanged();
@@ -166,11 +167,15 @@ impl Subscription {
             if !self.is_following {
                 return Ok(End::Done);
             }
+            // A follower has a cursor from the start: if we are gone before the first alert, it misses none.
+            if !std::mem::replace(&mut has_caught_up, true) {
+                self.send_heartbeat().await?;
+            }
             match tokio::time::timeout(self.heartbeat, self.bounds.changed()).await {
                 Ok(Ok(())) => {}
                 // The log is gone, and with it the engine.
                 Ok(Err(_)) => return Err(End::Failed(RpcError::ShuttingDown)),
-                Err(_) => self.send(Kind::Heartbeat(Heartbeat { time_ns: now_ns() })).await?,
+                Err(_) => self.send_heartbeat().await?,
             }
         }
     }
@@ -196,6 +201,10 @@ impl Subscription {
             }
         }
         Ok(is_end)
+    }
+
+    async fn send_heartbeat(&self) -> Result<(), End> {
+        self.send(Kind::Heartbeat(Heartbeat { time_ns: now_ns() })).await
     }
 
     async fn send(&self, kind: Kind) -> Result<(), End> {

@@ -144,6 +144,28 @@ async fn garbage_is_got_over() {
     assert_eq!(execs(&engine.seen()), names(0..100));
 }
 
+/// Scenario: a second agent of the same host takes the stream over again and again, each time after some acks.
+/// Guarantees: the agent comes back more and more slowly instead of fighting for it, and delivers everything in the end.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_contested_stream_is_not_fought_for() {
+    let policy =
+        Policy { break_after_batches: Some(1), break_code: tonic::Code::Aborted, ..Policy::default() };
+    let engine = FakeEngine::start(policy).await;
+    let script = Script::default();
+    let running = start(&engine, &script).await;
+    for part in 0..30 {
+        run(&script, part * 100..(part + 1) * 100);
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    // Waits of 50 ms at least, doubled each time: the sixth ends after more than 3 s.
+    let sessions = engine.seen().hellos.len();
+    assert!((2..=7).contains(&sessions), "{sessions} sessions in 3 s");
+    engine.change(|policy| policy.break_after_batches = None);
+    engine.until("all events", |seen| execs(seen).len() == 3_000).await;
+    assert_eq!(running.shutdown().await.unacked_events, 0);
+    assert_eq!(execs(&engine.seen()), names(0..3_000));
+}
+
 /// Scenario: the engine does not let the agent in. Guarantees: the reason is in the status, and capture goes on.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_refusal_is_told() {

@@ -27,6 +27,8 @@ pub(crate) struct Policy {
     pub(crate) acks: bool,
     /// Breaks the connection after so many batches of a session.
     pub(crate) break_after_batches: Option<usize>,
+    /// What it says then.
+    pub(crate) break_code: tonic::Code,
     /// Refuses so many batches, to be sent again after 20 ms.
     pub(crate) refuse: usize,
     /// Begins sessions with something else than Welcome.
@@ -81,6 +83,7 @@ impl Default for Policy {
         Self {
             acks: true,
             break_after_batches: None,
+            break_code: tonic::Code::Unavailable,
             refuse: 0,
             greets_wrongly: false,
             acks_nonsense: false,
@@ -197,7 +200,7 @@ impl Shared {
                     batches += 1;
                     let policy = self.policy.lock().unwrap().clone();
                     if policy.break_after_batches.is_some_and(|bound| batches > bound) {
-                        return Err(Status::unavailable("broken on purpose"));
+                        return Err(Status::new(policy.break_code, "broken on purpose"));
                     }
                     self.take(batch, &policy, down).await;
                 }
