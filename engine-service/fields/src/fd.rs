@@ -8,6 +8,7 @@ use crate::{
     address::Endpoint,
     declaration::{Declaration, Scope},
     descriptor::{Ends, Subject, subject},
+    named_ip::NamedIp,
     path,
     value::{Extracted, Value},
     view::EventView,
@@ -33,6 +34,17 @@ macro_rules! end {
 macro_rules! either {
     ($name:literal, $type:expr, $description:literal, $of:expr) => {
         field!($name, $type, $description, |view, _| either_end(view, $of)).not_on_rhs().not_in_transformer()
+    };
+}
+
+/// The names of one end.
+macro_rules! end_name {
+    ($name:literal, $description:literal, $end:expr) => {
+        field!($name, CharBuf, $description, |view, _| {
+            from(view, |fd| $end(&fd.ends()?).map(|end: Endpoint| named(view, end)))
+        })
+        .not_on_rhs()
+        .not_in_transformer()
     };
 }
 
@@ -70,6 +82,10 @@ pub(crate) const FIELDS: &[Declaration] = &[
     end!("fd.snet", IpNet, "the server's address, to be compared with networks", Ends::server, ip).not_on_rhs(),
     end!("fd.lnet", IpNet, "the local address, to be compared with networks", |ends| ends.local, ip).not_on_rhs(),
     end!("fd.rnet", IpNet, "the remote address, to be compared with networks", |ends| ends.remote, ip).not_on_rhs(),
+    end_name!("fd.cip.name", "a name of the client's address, of those that rules name and the host has resolved", Ends::client),
+    end_name!("fd.sip.name", "a name of the server's address, of those that rules name and the host has resolved", Ends::server),
+    end_name!("fd.lip.name", "a name of the local address, of those that rules name and the host has resolved", |ends: &Ends| ends.local),
+    end_name!("fd.rip.name", "a name of the remote address, of those that rules name and the host has resolved", |ends: &Ends| ends.remote),
     field!("fd.l4proto", CharBuf, "the transport of an internet socket: tcp, udp, icmp or raw", |view, _| from(view, |fd| fd.transport().map(Value::text))),
     field!("fd.sockfamily", CharBuf, "the family of the socket: ip or unix", |view, _| from(view, family)),
     field!("fd.is_server", Bool, "whether the process is the server of this connection", |view, _| from(view, |fd| fd.socket().map(|_| Value::Bool(fd.ends().is_some_and(|ends| ends.is_server()))))),
@@ -103,6 +119,10 @@ fn either_end<'a>(view: &EventView<'a>, of: fn(Endpoint) -> Value<'a>) -> Extrac
             (None, None) => None,
         }
     })
+}
+
+fn named<'a>(view: &EventView<'a>, end: Endpoint) -> Value<'a> {
+    Value::NamedIp(NamedIp::new(end.ip, view.event.boot_ns, view.host))
 }
 
 fn ip<'a>(end: Endpoint) -> Value<'a> {
