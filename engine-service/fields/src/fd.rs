@@ -54,7 +54,7 @@ pub(crate) const FIELDS: &[Declaration] = &[
     field!("fd.type", CharBuf, "the kind of the descriptor: file, directory, ipv4, ipv6, unix, pipe, event, signalfd, eventpoll, inotify, timerfd, netlink, bpf…", |view, _| from(view, |fd| fd.type_name().map(|name| Value::bytes(name.as_bytes())))),
     field!("fd.typechar", CharBuf, "the kind of the descriptor as one character; 'f' for opens that failed", |view, _| from(view, |fd| fd.type_character().map(Value::text))),
     field!("fd.name", FsPath, "for opens the path that was asked for, made absolute; for other calls on files the kernel's path; for connections 'client:port->server:port'", |view, _| from(view, |fd| fd.name(view).map(Value::Bytes))),
-    field!("fd.nameraw", CharBuf, "as fd.name, but the path exactly as the program gave it", |view, _| from(view, |fd| fd.raw_name(view).map(Value::Bytes))),
+    field!("fd.nameraw", CharBuf, "as fd.name, but the path as the program gave it, with one slash in place of several", |view, _| from(view, |fd| fd.raw_name(view).map(Value::Bytes))),
     field!("fd.resolved", FsPath, "the kernel's own path of the file, links followed, relative to the root of the process", |view, _| from(view, resolved)),
     field!("fd.directory", CharBuf, "the directory of the file", |view, _| from(view, |fd| directory(fd, view))),
     field!("fd.filename", CharBuf, "the name of the file without its directory; absent where the open failed", |view, _| from(view, |fd| file_name(fd, view))),
@@ -149,7 +149,9 @@ fn file_path<'a>(fd: &Subject<'a>, view: &EventView<'a>) -> Option<Cow<'a, [u8]>
 }
 
 fn directory<'a>(fd: &Subject<'a>, view: &EventView<'a>) -> Option<Value<'a>> {
-    Some(Value::Bytes(cut(file_path(fd, view)?, path::directory)))
+    let directory = cut(file_path(fd, view)?, path::directory);
+    // A path without a slash is one whose base is not known: it lies anywhere.
+    (!directory.is_empty()).then_some(Value::Bytes(directory))
 }
 
 fn file_name<'a>(fd: &Subject<'a>, view: &EventView<'a>) -> Option<Value<'a>> {
