@@ -1,7 +1,8 @@
 //! Finds and reads rules files.
 
 use std::{
-    fs, io,
+    fs,
+    io::{self, Read as _},
     path::{Path, PathBuf},
 };
 
@@ -22,12 +23,10 @@ pub enum RulesError {
         source: io::Error,
     },
     /// A file that no rules file can be.
-    #[error("the rules file {} has {bytes} bytes, the limit is {MAX_FILE_BYTES}", path.display())]
+    #[error("the rules file {} has more than {MAX_FILE_BYTES} bytes, which is the limit: split it", path.display())]
     TooLarge {
         /// Which.
         path: PathBuf,
-        /// Its size.
-        bytes: u64,
     },
     /// No path was given, or the directories are empty.
     #[error("there are no rules to load: name files, or directories with .yaml or .yml files, with --rules")]
@@ -89,11 +88,15 @@ fn files(path: &Path) -> Result<Vec<PathBuf>, RulesError> {
 
 fn read(path: &Path) -> Result<Vec<u8>, RulesError> {
     let failed = |source| RulesError::Read { path: path.to_owned(), source };
-    let bytes = fs::metadata(path).map_err(failed)?.len();
-    if bytes > MAX_FILE_BYTES {
-        return Err(RulesError::TooLarge { path: path.to_owned(), bytes });
+    let mut bytes = Vec::new();
+    // The size that the file system tells is 0 for devices and pipes, and a file may grow while it is read.
+    fs::File::open(path)
+        .and_then(|file| file.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes))
+        .map_err(failed)?;
+    if bytes.len() as u64 > MAX_FILE_BYTES {
+        return Err(RulesError::TooLarge { path: path.to_owned() });
     }
-    fs::read(path).map_err(failed)
+    Ok(bytes)
 }
 
 /// All diagnostics, a line each with its excerpt below.
@@ -104,6 +107,8 @@ fn every(diagnostics: &[Diagnostic]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use test_requirements::{Requirement, data_dir, requires};
+
     use super::*;
 
     /// Scenario: files and directories, in an order. Guarantees: files come in that order, those of a directory in
@@ -135,5 +140,33 @@ mod tests {
         let error = read_sources(&[binary]).unwrap_err().to_string();
         assert!(error.contains("binary.yaml:1:1") && error.contains("UTF-8"), "{error}");
         assert!(matches!(read_sources(&[]), Err(RulesError::None)));
+    }
+
+    /// Scenario: a device without an end in place of a file. Guarantees: it is refused before it fills the memory, though
+    /// its size is said to be 0.
+    #[test]
+    fn a_file_without_an_end_is_refused() {
+        let error = read_sources(&["/dev/zero".into()]).unwrap_err();
+        assert!(matches!(error, RulesError::TooLarge { .. }), "{error}");
+    }
+
+    /// Scenario: Falco's three stock files, read as a folder and compiled with the fields that events have. Guarantees: all
+    /// 93 rules can be evaluated, and the only warnings are about what the files define and do not use.
+    #[test]
+    fn falcos_stock_rules_can_be_evaluated() {
+        requires!(Requirement::Data);
+        let sources = read_sources(&[data_dir().join("falco-rules")]).unwrap();
+        assert_eq!(sources.len(), 3);
+        let loaded = match rule_language::load(&sources, fields::catalogue()) {
+            Ok(loaded) => loaded,
+            Err(error) => panic!("{}", every(&error.diagnostics)),
+        };
+        assert_eq!(loaded.rule_set.rules.len(), 93);
+        let is_expected = |found: &&Diagnostic| {
+            matches!(found.code, rule_language::Code::LoadUnusedMacro | rule_language::Code::LoadUnusedList)
+        };
+        let unexpected: Vec<_> = loaded.diagnostics.iter().filter(|found| !is_expected(found)).collect();
+        assert!(unexpected.is_empty(), "{unexpected:?}");
+        evaluator::CompiledRuleSet::new(loaded.rule_set, fields::catalogue()).expect("every rule compiles");
     }
 }

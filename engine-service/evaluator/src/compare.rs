@@ -6,7 +6,7 @@ mod regular_expression;
 
 use std::{cmp::Ordering, collections::HashSet, net::IpAddr};
 
-use fields::Value;
+use fields::{NamedIp, Value};
 use ipnet::IpNet;
 use memchr::memmem;
 use rule_language::condition::{Literal, LiteralValue, Modifier, Operator};
@@ -53,6 +53,7 @@ impl Pattern {
             }
             Value::EitherEnd(ends) => ends.iter().any(|end| self.holds(operator, end)),
             Value::AnyOf(values) => values.iter().any(|value| self.holds(operator, value)),
+            Value::NamedIp(ip) => self.holds_named(operator, ip),
             // Lists have operators of their own.
             Value::List(_) => false,
             Value::Bytes(bytes) => self.holds_text(operator, bytes),
@@ -88,6 +89,17 @@ impl Pattern {
             Operator::Regex => self.regex.as_ref().is_some_and(|regex| regex.matches(text)),
             Operator::PMatch => PathPrefixes::new([pattern]).contains(text),
             Operator::Exists => true,
+        }
+    }
+
+    /// A name that nobody has resolved is a missing value: not even `!=` holds.
+    fn holds_named(&self, operator: Operator, ip: &NamedIp<'_>) -> bool {
+        match operator {
+            Operator::Eq | Operator::In | Operator::Intersects => {
+                ip.has_name(&self.literal.text) == Some(true)
+            }
+            Operator::Ne => ip.has_name(&self.literal.text) == Some(false),
+            _ => ip.names().any(|name| self.holds_text(operator, name.as_bytes())),
         }
     }
 

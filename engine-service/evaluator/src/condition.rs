@@ -158,7 +158,7 @@ impl Test {
 
     fn evaluate(&self, value: &Value<'_>, view: &EventView<'_>, unknown: &mut Vec<&'static str>) -> Truth {
         let holds = match self {
-            Self::Exists => true,
+            Self::Exists => value.is_there(),
             Self::Pattern(operator, pattern) => pattern.holds(*operator, value),
             Self::Modified(operator, modifier, members) => members.hold(*operator, *modifier, value),
             Self::In(members) => members.contain(value),
@@ -179,6 +179,7 @@ impl Test {
 fn matches_paths(paths: &PathPrefixes, value: &Value<'_>) -> bool {
     match value {
         Value::AnyOf(values) => values.iter().any(|value| matches_paths(paths, value)),
+        Value::NamedIp(ip) => ip.names().any(|name| paths.contains(name.as_bytes())),
         Value::List(_) | Value::EitherEnd(_) => false,
         value => paths.contains(&render::plain_bytes(value)),
     }

@@ -1,9 +1,9 @@
 //! A host with a few processes, and events on it, for tests.
 
 use eyrie_proto::event::{
-    CgroupFact, CgroupKey, Connect, Credentials, Descriptor, Event, FileDescriptor, InternetAddress, Open,
-    OrderedFact, PathArgument, ProcessKey, ProcessSnapshot, ProcessState, SocketAddress, SocketDescriptor,
-    SystemCall, Task, descriptor, event::Kind, ordered_fact, socket_address,
+    CgroupFact, CgroupKey, Connect, Credentials, Descriptor, Event, FileDescriptor, InternetAddress,
+    NamesFact, Open, OrderedFact, PathArgument, ProcessKey, ProcessSnapshot, ProcessState, SocketAddress,
+    SocketDescriptor, SystemCall, Task, descriptor, event::Kind, ordered_fact, socket_address,
 };
 use fields::{Architecture, EventView};
 use host_model::HostModel;
@@ -45,6 +45,17 @@ pub(crate) fn host_with_container() -> HostModel {
         host.apply(&Event { kind: Some(Kind::Fact(fact)), ..Event::default() });
     }
     host
+}
+
+/// Tells the model what a name stands for, until boot time `until` (0: for ever).
+pub(crate) fn tell_name(host: &mut HostModel, name: &str, ips: &[&[u8]], until: u64) {
+    let fact = NamesFact {
+        name: name.to_owned(),
+        ips: ips.iter().map(|ip| ip.to_vec()).collect(),
+        valid_until_boot_ns: until,
+    };
+    let fact = OrderedFact { kind: Some(ordered_fact::Kind::Names(fact)), ..OrderedFact::default() };
+    host.apply(&Event { kind: Some(Kind::Fact(fact)), ..Event::default() });
 }
 
 fn key(pid: u32) -> ProcessKey {

@@ -61,8 +61,8 @@ impl CompiledTemplate {
                 CompiledPart::Text(text) => message.push_str(text),
                 CompiledPart::Value { key, operand, width } => {
                     let value = match operand.extract(view, unknown) {
-                        Extracted::Value(value) => Some(value.into_owned()),
-                        Extracted::Absent | Extracted::Unknown => None,
+                        Extracted::Value(value) if value.is_there() => Some(value.into_owned()),
+                        Extracted::Value(_) | Extracted::Absent | Extracted::Unknown => None,
                     };
                     push_value(&mut message, value.as_ref(), *width);
                     fields.insert(key.clone(), value);
@@ -98,7 +98,9 @@ pub fn to_alert_value(value: Option<&Value<'_>>) -> alert::Value {
         Value::List(values) => {
             Kind::List(ValueList { values: values.iter().map(|value| to_alert_value(Some(value))).collect() })
         }
-        Value::Bytes(_) | Value::Ip(_) | Value::AnyOf(_) | Value::EitherEnd(_) => text(value),
+        Value::Bytes(_) | Value::Ip(_) | Value::AnyOf(_) | Value::EitherEnd(_) | Value::NamedIp(_) => {
+            text(value)
+        }
     });
     alert::Value { kind }
 }

@@ -23,6 +23,7 @@ pub(crate) fn plain_bytes<'v>(value: &'v Value<'_>) -> Cow<'v, [u8]> {
         Value::Ip(ip) => Cow::Owned(ip.to_string().into_bytes()),
         Value::List(values) => Cow::Owned([b"(", &*joined(values, b","), b")"].concat()),
         Value::AnyOf(values) => Cow::Owned(joined(values, b" ")),
+        Value::NamedIp(ip) => Cow::Borrowed(ip.names().next().unwrap_or_default().as_bytes()),
         Value::EitherEnd(ends) => Cow::Owned(joined(&**ends, b",")),
     }
 }

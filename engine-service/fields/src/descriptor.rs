@@ -143,10 +143,10 @@ impl<'a> Subject<'a> {
         }
     }
 
-    /// `fd.nameraw`: the path as the program gave it.
+    /// `fd.nameraw`: the path as the program gave it but for repeated slashes, which Falco leaves out too.
     pub(crate) fn raw_name(&self, view: &EventView<'a>) -> Option<Cow<'a, [u8]>> {
         match self.path {
-            Some(path) if !path.is_unreadable => Some(Cow::Borrowed(&*path.requested)),
+            Some(path) if !path.is_unreadable => Some(path::without_double_slashes(&path.requested)),
             Some(_) => None,
             None => self.name(view),
         }

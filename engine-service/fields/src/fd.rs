@@ -8,6 +8,7 @@ use crate::{
     address::Endpoint,
     declaration::{Declaration, Scope},
     descriptor::{Ends, Subject, subject},
+    named_ip::NamedIp,
     path,
     value::{Extracted, Value},
     view::EventView,
@@ -36,13 +37,24 @@ macro_rules! either {
     };
 }
 
+/// The names of one end.
+macro_rules! end_name {
+    ($name:literal, $description:literal, $end:expr) => {
+        field!($name, CharBuf, $description, |view, _| {
+            from(view, |fd| $end(&fd.ends()?).map(|end: Endpoint| named(view, end)))
+        })
+        .not_on_rhs()
+        .not_in_transformer()
+    };
+}
+
 #[rustfmt::skip]
 pub(crate) const FIELDS: &[Declaration] = &[
     field!("fd.num", Int, "the number of the file descriptor; -1 where the call that makes one failed", |view, _| from(view, |fd| fd.number().map(Value::Int))),
     field!("fd.type", CharBuf, "the kind of the descriptor: file, directory, ipv4, ipv6, unix, pipe, event, signalfd, eventpoll, inotify, timerfd, netlink, bpf…", |view, _| from(view, |fd| fd.type_name().map(|name| Value::bytes(name.as_bytes())))),
     field!("fd.typechar", CharBuf, "the kind of the descriptor as one character; 'f' for opens that failed", |view, _| from(view, |fd| fd.type_character().map(Value::text))),
     field!("fd.name", FsPath, "for opens the path that was asked for, made absolute; for other calls on files the kernel's path; for connections 'client:port->server:port'", |view, _| from(view, |fd| fd.name(view).map(Value::Bytes))),
-    field!("fd.nameraw", CharBuf, "as fd.name, but the path exactly as the program gave it", |view, _| from(view, |fd| fd.raw_name(view).map(Value::Bytes))),
+    field!("fd.nameraw", CharBuf, "as fd.name, but the path as the program gave it, with one slash in place of several", |view, _| from(view, |fd| fd.raw_name(view).map(Value::Bytes))),
     field!("fd.resolved", FsPath, "the kernel's own path of the file, links followed, relative to the root of the process", |view, _| from(view, resolved)),
     field!("fd.directory", CharBuf, "the directory of the file", |view, _| from(view, |fd| directory(fd, view))),
     field!("fd.filename", CharBuf, "the name of the file without its directory; absent where the open failed", |view, _| from(view, |fd| file_name(fd, view))),
@@ -70,6 +82,10 @@ pub(crate) const FIELDS: &[Declaration] = &[
     end!("fd.snet", IpNet, "the server's address, to be compared with networks", Ends::server, ip).not_on_rhs(),
     end!("fd.lnet", IpNet, "the local address, to be compared with networks", |ends| ends.local, ip).not_on_rhs(),
     end!("fd.rnet", IpNet, "the remote address, to be compared with networks", |ends| ends.remote, ip).not_on_rhs(),
+    end_name!("fd.cip.name", "a name of the client's address, of those that rules name and the host has resolved", Ends::client),
+    end_name!("fd.sip.name", "a name of the server's address, of those that rules name and the host has resolved", Ends::server),
+    end_name!("fd.lip.name", "a name of the local address, of those that rules name and the host has resolved", |ends: &Ends| ends.local),
+    end_name!("fd.rip.name", "a name of the remote address, of those that rules name and the host has resolved", |ends: &Ends| ends.remote),
     field!("fd.l4proto", CharBuf, "the transport of an internet socket: tcp, udp, icmp or raw", |view, _| from(view, |fd| fd.transport().map(Value::text))),
     field!("fd.sockfamily", CharBuf, "the family of the socket: ip or unix", |view, _| from(view, family)),
     field!("fd.is_server", Bool, "whether the process is the server of this connection", |view, _| from(view, |fd| fd.socket().map(|_| Value::Bool(fd.ends().is_some_and(|ends| ends.is_server()))))),
@@ -105,6 +121,10 @@ fn either_end<'a>(view: &EventView<'a>, of: fn(Endpoint) -> Value<'a>) -> Extrac
     })
 }
 
+fn named<'a>(view: &EventView<'a>, end: Endpoint) -> Value<'a> {
+    Value::NamedIp(NamedIp::new(end.ip, view.event.boot_ns, view.host))
+}
+
 fn ip<'a>(end: Endpoint) -> Value<'a> {
     Value::Ip(end.ip)
 }
@@ -129,7 +149,9 @@ fn file_path<'a>(fd: &Subject<'a>, view: &EventView<'a>) -> Option<Cow<'a, [u8]>
 }
 
 fn directory<'a>(fd: &Subject<'a>, view: &EventView<'a>) -> Option<Value<'a>> {
-    Some(Value::Bytes(cut(file_path(fd, view)?, path::directory)))
+    let directory = cut(file_path(fd, view)?, path::directory);
+    // A path without a slash is one whose base is not known: it lies anywhere.
+    (!directory.is_empty()).then_some(Value::Bytes(directory))
 }
 
 fn file_name<'a>(fd: &Subject<'a>, view: &EventView<'a>) -> Option<Value<'a>> {

@@ -2,6 +2,8 @@
 
 use std::{borrow::Cow, net::IpAddr};
 
+use crate::named_ip::NamedIp;
+
 /// What an extraction gave.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Extracted<'a> {
@@ -44,6 +46,8 @@ pub enum Value<'a> {
     /// The same of several processes, for the fields that mean any ancestor (`proc.aname`): whatever the comparison, it
     /// holds if it holds for one of them.
     AnyOf(Vec<Value<'a>>),
+    /// An address that compares by its names (`fd.sip.name`): equal to each of them. It shows as the first.
+    NamedIp(NamedIp<'a>),
 }
 
 // === impl Extracted ===
@@ -97,7 +101,15 @@ impl<'a> Value<'a> {
         Self::Bytes(Cow::Borrowed(text.as_bytes()))
     }
 
-    /// The value without borrows.
+    /// Whether there is anything to be shown: of an address that nobody named there is not.
+    pub fn is_there(&self) -> bool {
+        match self {
+            Self::NamedIp(ip) => ip.names().next().is_some(),
+            _ => true,
+        }
+    }
+
+    /// The value without borrows; an address becomes its first name.
     pub fn into_owned(self) -> Value<'static> {
         match self {
             Self::Bytes(bytes) => Value::Bytes(Cow::Owned(bytes.into_owned())),
@@ -110,6 +122,7 @@ impl<'a> Value<'a> {
             Self::List(values) => Value::List(values.into_iter().map(Value::into_owned).collect()),
             Self::AnyOf(values) => Value::AnyOf(values.into_iter().map(Value::into_owned).collect()),
             Self::EitherEnd(ends) => Value::EitherEnd(Box::new(ends.map(Value::into_owned))),
+            Self::NamedIp(ip) => Value::bytes(ip.names().next().unwrap_or_default().as_bytes().to_vec()),
         }
     }
 }

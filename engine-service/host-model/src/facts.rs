@@ -106,6 +106,10 @@ impl Facts {
         self.names.get(name)
     }
 
+    pub(crate) fn all_names(&self) -> impl Iterator<Item = &NamesFact> {
+        self.names.iter().map(|(_, fact)| fact)
+    }
+
     pub(crate) fn host(&self) -> Option<&HostIdentityFact> {
         self.host.get(&())
     }

@@ -198,6 +198,11 @@ impl HostModel {
         self.facts.names(name)
     }
 
+    /// All names that are known, in alphabetical order.
+    pub fn all_names(&self) -> impl Iterator<Item = &NamesFact> {
+        self.facts.all_names()
+    }
+
     /// What the host is.
     pub fn host(&self) -> Option<&HostIdentityFact> {
         self.facts.host()

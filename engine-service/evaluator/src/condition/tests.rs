@@ -8,7 +8,7 @@ use super::{CompiledCheck, CompiledCondition, Node, Test};
 use crate::{
     Truth,
     compare::Pattern,
-    fixture::{connect, holds, host, host_with_container, open, truth, view},
+    fixture::{connect, holds, host, host_with_container, open, tell_name, truth, view},
     operand::CompiledOperand,
 };
 
@@ -115,6 +115,47 @@ fn what_metadata_will_bring_is_unknown() {
     let mut unknown = Vec::new();
     assert_eq!(condition.evaluate(&view(&event, &host), &mut unknown), Truth::Unknown);
     assert_eq!(unknown, ["container.image.repository", "container.image.tag"]);
+}
+
+/// Scenario: a connection to an address that two names stand for, beside names of other addresses, names whose results
+/// are out of date and names that were never resolved. Guarantees: = and in hold for each of its names, != for names that
+/// are known to be another's; a name that is not known makes every comparison false.
+#[test]
+fn addresses_compare_by_the_names_that_are_known() {
+    let event = connect();
+    let mut host = host();
+    assert_eq!(truth("fd.sip.name != x.example", &event, &host), Truth::False);
+    assert_eq!(truth("fd.sip.name exists", &event, &host), Truth::False);
+    tell_name(&mut host, "other.example", &[&[10, 0, 0, 9]], 0);
+    tell_name(&mut host, "server.example", &[&[1, 1, 1, 1], &[192, 168, 7, 9]], 0);
+    tell_name(&mut host, "alias.example", &[&[0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 255, 255, 192, 168, 7, 9]], 5);
+    tell_name(&mut host, "old.example", &[&[192, 168, 7, 9]], 4);
+    tell_name(&mut host, "odd.example", &[&[192, 168, 7]], 0);
+    for condition in [
+        "fd.sip.name = server.example and fd.sip.name = alias.example",
+        "fd.rip.name in (x.example, server.example)",
+        "fd.rip.name in (a, b, c, d, e, f, g, h, i, server.example)",
+        "fd.sip.name != other.example and fd.sip.name != odd.example",
+        "fd.sip.name endswith .example and fd.sip.name pmatch (alias.example)",
+        "fd.sip.name exists and not fd.cip.name exists",
+    ] {
+        assert_eq!(truth(condition, &event, &host), Truth::True, "{condition}");
+    }
+    for condition in [
+        "fd.sip.name != server.example",
+        "fd.sip.name = old.example",
+        "fd.sip.name != old.example",
+        "fd.sip.name != never.example",
+        "fd.sip.name in (never.example, other.example)",
+        "fd.lip.name = server.example",
+        "fd.cip.name startswith s",
+    ] {
+        assert_eq!(truth(condition, &event, &host), Truth::False, "{condition}");
+    }
+    let mut unnamed = open(b"/x");
+    assert_eq!(truth("fd.sip.name != other.example", &unnamed, &host), Truth::False);
+    unnamed.kind = None;
+    assert_eq!(truth("fd.sip.name != other.example", &unnamed, &host), Truth::False);
 }
 
 /// A check that gives the truth asked for.

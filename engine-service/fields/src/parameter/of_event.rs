@@ -82,7 +82,9 @@ fn of_open<'a>(view: &EventView<'a>, open: &'a Open, name: &str) -> Vec<Paramete
         None => Value::FdNumber(result(view)),
     });
     let mut all = vec![parameter("fd", fd)];
-    let mode = || parameter("mode", Value::Mode(open.mode));
+    // A call that creates nothing has no mode: what the register held is not for anybody to read.
+    let has_mode = name == "creat" || u64::from(open.flags) & (flags::CREATE | flags::TEMPORARY) != 0;
+    let mode = || parameter("mode", Value::Mode(if has_mode { open.mode } else { 0 }));
     let flags = || parameter("flags", Value::Flags(set, flags::OPEN));
     let mut file_parameters = vec![
         parameter("dev", Value::Uint(file.map_or(0, |file| file.device))),

@@ -72,6 +72,9 @@ fn what_an_open_is_for_follows_from_its_flags() {
     check_flags(&opened(2, 0o102, 0o755, true), ["true", "true", "true", "true"]);
     check_flags(&opened(2, 0o20_200_002, 0o600, false), ["true", "true", "false", "true"]);
     check_flags(&opened(85, 0o1, 0o700, true), ["false", "false", "true", "true"]);
+    // Nothing is created: the mode's register held something else.
+    check(&opened(2, 0o2, 0o765_4321, false), &host(), &[("evt.arg[mode]", "0")]);
+    check(&opened(85, 0o1, 0o700, true), &host(), &[("evt.rawarg[mode]", "448")]);
     check(
         &opened(2, 0o102, 0o4755, true),
         &host(),

@@ -222,6 +222,7 @@ pub(super) fn show(name: &str, event: &Event, host: &HostModel) -> String {
             Value::List(values) | Value::AnyOf(values) => {
                 values.iter().map(text).collect::<Vec<_>>().join(" ")
             }
+            Value::NamedIp(ip) => ip.names().collect::<Vec<_>>().join(" "),
             Value::EitherEnd(ends) => ends.iter().map(text).collect::<Vec<_>>().join("|"),
         }
     }

@@ -60,8 +60,10 @@ pub(super) fn convert(text: &[u8], operator: Operator, lhs: &Operand) -> Result<
 fn check_regex(text: &[u8]) -> Result<(), String> {
     let pattern =
         std::str::from_utf8(text).map_err(|_| "a regular expression has to be valid UTF-8".to_owned())?;
+    // By itself too: in `a)|(b` the parentheses that anchor it would close, and it would not be anchored any more.
     let anchored = format!(r"\A(?:{pattern})\z");
-    match regex::bytes::RegexBuilder::new(&anchored).size_limit(MAX_REGEX_SIZE).build() {
+    let build = |pattern: &str| regex::bytes::RegexBuilder::new(pattern).size_limit(MAX_REGEX_SIZE).build();
+    match build(pattern).and_then(|_| build(&anchored)) {
         Ok(_) => Ok(()),
         Err(error) => {
             let reason = error.to_string();

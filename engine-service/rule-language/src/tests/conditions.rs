@@ -77,6 +77,7 @@ fn literals_that_do_not_fit_are_errors() {
         ("thread.cpu > 0x1", "a number"),
         ("evt.buffer bcontains xyz", "hex strings only"),
         ("proc.name regex 'a('", "not a regular expression"),
+        ("proc.name regex 'a)|(b'", "not a regular expression"),
     ] {
         assert!(error(text).message.contains(part), "{text}: {}", error(text));
     }

@@ -1,0 +1,238 @@
+//! Every rule of deploy/rules is set off by real processes, and by one that only comes close it is not.
+//!
+//! The acts are harmless copies and shells in a temporary folder. Where a rule names a folder of the system, the act sees
+//! an empty file system in its place (in a mount namespace of its own); where it names an address outside, the act has a
+//! network namespace of its own in which nothing can be reached. A file of further rules lets loopback's one port count
+//! as outside.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::TcpListener,
+    path::Path,
+    process::{Command, Stdio},
+};
+
+use anyhow::{Context as _, ensure};
+use eyrie_proto::alert::Alert;
+use integration::{program::Program, scene::Scene, subscriber};
+use test_requirements::{Requirement, requires};
+
+/// A shell script, and the rules that it is to set off.
+struct Act {
+    script: &'static str,
+    rules: &'static [&'static str],
+}
+
+const fn act(script: &'static str, rules: &'static [&'static str]) -> Act {
+    Act { script, rules }
+}
+
+/// An empty file system over a folder of the system, for one act.
+macro_rules! over {
+    ($folder:literal, $script:literal) => {
+        concat!("unshare -m sh -ec 'mount -t tmpfs tmpfs ", $folder, "; ", $script, "'")
+    };
+}
+
+const CREDENTIAL: &[&str] = &["Credential File Read"];
+const KEY: &[&str] = &["Private Key Read"];
+const PROC: &[&str] = &["Process Memory Or Environment Read Through Proc"];
+const PERSISTENCE: &[&str] = &["Persistence Location Written"];
+const PROGRAM: &[&str] = &["System Program Overwritten"];
+const LOG: &[&str] = &["System Log Truncated"];
+const SERVER: &[&str] = &["Shell Started By Network Server"];
+const SHARED: &[&str] = &["Execution From Shared Memory"];
+const SHARED_CONNECTION: &[&str] = &["Connection From Shared Memory Program", "Execution From Shared Memory"];
+const MEMFD: &[&str] = &["Execution Without File"];
+const ENCODED: &[&str] = &["Encoded Payload Decoded Into Interpreter"];
+const TERMINAL: &[&str] = &["Interactive Shell Over Redirected Terminal"];
+const SHELL_CONNECTION: &[&str] = &["Shell Connects To Network"];
+const METADATA: &[&str] = &["Cloud Metadata Contacted By Interpreter"];
+const NOTHING: &[&str] = &[];
+
+/// What is done, in pairs of what is meant and what is not. `$1` is a folder of the act's own, `$2` a port of loopback
+/// that counts as outside, `$3` one that does not, `$4` a folder in shared memory.
+const ACTS: &[Act] = &[
+    act("cat /etc/shadow > /dev/null", CREDENTIAL),
+    act("cat /etc/../etc/./shadow > /dev/null", CREDENTIAL),
+    act("cd /etc; cat shadow > /dev/null", CREDENTIAL),
+    act("ln -s /etc/shadow $1/link; cat $1/link > /dev/null", CREDENTIAL),
+    act("cat /etc/passwd > /dev/null; cp /bin/cat $1/sudo; $1/sudo /etc/shadow > /dev/null", NOTHING),
+    act("mkdir $1/.ssh; : > $1/.ssh/id_test; cat $1/.ssh/id_test", KEY),
+    act("mkdir $1/.ssh; : > $1/.ssh/id_test.pub; cat $1/.ssh/id_test.pub", NOTHING),
+    act("cat /proc/$$/environ > /dev/null", PROC),
+    act("cat /proc/$$/status > /dev/null", NOTHING),
+    act(over!("/etc", "mkdir /etc/cron.d; : > /etc/cron.d/job"), PERSISTENCE),
+    act("mkdir $1/.ssh; echo key >> $1/.ssh/authorized_keys", PERSISTENCE),
+    act(over!("/etc", "mkdir /etc/cron.d; touch /etc/cron.job; ls /etc/cron.d; cat /etc/cron.job"), NOTHING),
+    act(over!("/usr/sbin", "cp /bin/true /usr/sbin/daemon"), PROGRAM),
+    act(
+        over!("/lib/x86_64-linux-gnu/security", "cp /bin/true /lib/x86_64-linux-gnu/security/pam.so"),
+        PROGRAM,
+    ),
+    act(over!("/usr/local", "mkdir /usr/local/bin; cp /bin/true /usr/local/bin/tool"), NOTHING),
+    act(over!("/var/log", ": > /var/log/auth.log"), LOG),
+    act(over!("/var/log", "echo line >> /var/log/auth.log; : > /var/log/other.log"), NOTHING),
+    act("cp /bin/sh $1/nginx; $1/nginx -c \"sh -c :; :\"", SERVER),
+    act("cp /bin/sh $1/php-fpm8.2; $1/php-fpm8.2 -c \"sh -c :; :\"", SERVER),
+    act("cp /bin/sh $1/nginxx; $1/nginxx -c \"sh -c :; :\"", NOTHING),
+    act("cp /bin/sh $1/nginx; $1/nginx -c \"cat /dev/null; :\"", NOTHING),
+    act("cp /bin/true $4/tool; $4/tool", SHARED),
+    act("cp /bin/true $4/tool; cd $4; ./tool", SHARED),
+    act(": > $4/script; sh $4/script", SHARED),
+    act("cp /bin/true $1/tool; $1/tool; : > $4/data; cat $4/data", NOTHING),
+    act("cp /bin/bash $4/tool; $4/tool -c \": < /dev/tcp/127.0.0.1/$3\"", SHARED_CONNECTION),
+    act("cp /bin/bash $1/tool; $1/tool -c \": < /dev/tcp/127.0.0.1/$3\"", NOTHING),
+    act("sh -c \"echo Cg== | base64 -d | sh\"", ENCODED),
+    act("sh -c \"echo Cg== | base64 --decode | python3\"", ENCODED),
+    act("sh -c \"echo Cg== | base64 -d | cat\"; sh -c \"echo x | base64 | sh -c :\"", NOTHING),
+    act("cp /bin/true $1/nc; $1/nc -e /bin/sh 127.0.0.1 9", TERMINAL),
+    act("cp /bin/true $1/nc; $1/nc -c /bin/sh 127.0.0.1 9", TERMINAL),
+    act("cp /bin/true $1/ncat; $1/ncat 127.0.0.1 9 --sh-exec id", TERMINAL),
+    act("cp /bin/true $1/socat; $1/socat TCP:127.0.0.1:9 EXEC:sh", TERMINAL),
+    act("bash -c \": /dev/tcp/127.0.0.1\"", TERMINAL),
+    act("cp /bin/true $1/python3.11; $1/python3.11 -c \"import pty; pty.spawn(1)\"", TERMINAL),
+    act(
+        "cp /bin/true $1/nc; $1/nc -z -v 127.0.0.1 9; cp /bin/true $1/socat; $1/socat - TCP:127.0.0.1:9",
+        NOTHING,
+    ),
+    act("cp /bin/true $1/python3; $1/python3 -c \"import pty\"", NOTHING),
+    // The address comes from the environment, so that the command line itself is innocent.
+    act("T=tcp; export T; bash -c \": < /dev/\\$T/127.0.0.1/$2\"", SHELL_CONNECTION),
+    act("T=tcp; export T; bash -c \": < /dev/\\$T/127.0.0.1/$3\"", NOTHING),
+    act("cp /bin/bash $1/tool; $1/tool -c \": < /dev/tcp/127.0.0.1/$2\"", NOTHING),
+    act(
+        "T=tcp; export T; unshare -n bash -c \": < /dev/\\$T/169.254.169.254/80\" 2> /dev/null || :",
+        METADATA,
+    ),
+    act(
+        "T=tcp; export T; unshare -n bash -c \": < /dev/\\$T/169.254.169.253/80\" 2> /dev/null || :",
+        NOTHING,
+    ),
+    act(
+        "cp /bin/bash $1/tool; unshare -n $1/tool -c \": < /dev/tcp/169.254.169.254/80\" 2> /dev/null || :",
+        NOTHING,
+    ),
+];
+
+/// Scenario: `eyrie up` with our own rules; every act above, and a program executed from a memory file and from a file.
+/// Guarantees: every rule is set off by what it is about, once, and not by what is like it; no act sets off another rule.
+#[tokio::test]
+async fn every_rule_is_set_off_by_what_it_is_about() -> anyhow::Result<()> {
+    requires!(Requirement::Kernel, Ok(()));
+    let scene = Scene::new()?;
+    let (outside, inside) = (TcpListener::bind("127.0.0.1:0")?, TcpListener::bind("127.0.0.1:0")?);
+    let ports = [outside.local_addr()?.port().to_string(), inside.local_addr()?.port().to_string()];
+    let more = scene.folder().join("more_rules.yaml");
+    std::fs::write(
+        &more,
+        format!(
+            "- macro: leaves_the_host\n  condition: or fd.sport={}\n  override:\n    condition: append\n",
+            ports[0]
+        ),
+    )?;
+    let rules = concat!(env!("CARGO_MANIFEST_DIR"), "/../deploy/rules");
+    let (more, data) = (more.display().to_string(), scene.data().display().to_string());
+    let arguments =
+        ["up", "--listen", &scene.address(), "--rules", rules, "--rules", &more, "--data-dir", &data];
+    let mut up = Program::start("eyrie", arguments, scene.folder())?;
+    subscriber::hosts_until(&scene.url(), |hosts| hosts.iter().any(|host| host.is_connected)).await?;
+
+    let mut expected = BTreeMap::new();
+    for (number, act) in ACTS.iter().enumerate() {
+        let tag = format!("act-{}-{number}-", std::process::id());
+        perform(act.script, &tag, scene.folder(), &ports).with_context(|| act.script.to_owned())?;
+        expected.insert(tag, (act.script, act.rules.iter().copied().collect::<BTreeSet<_>>()));
+    }
+    for (name, is_memory) in [("memfd", true), ("file", false)] {
+        let tag = format!("act-{}-{name}-", std::process::id());
+        execute_from_descriptor(is_memory, &tag, scene.folder())?;
+        let rules = if is_memory { MEMFD } else { NOTHING };
+        expected.insert(tag, (name, rules.iter().copied().collect()));
+    }
+    // What came before this in the stream has been evaluated when its alert is there.
+    let last = format!("act-{}-last-", std::process::id());
+    perform(ACTS[0].script, &last, scene.folder(), &ports)?;
+
+    let alerts =
+        subscriber::alerts_until(&scene.url(), |alerts| alerts.iter().any(|alert| is_of(alert, &last)))
+            .await?;
+    let mut wrong = Vec::new();
+    for (tag, (script, rules)) in &expected {
+        let mut found: Vec<_> =
+            alerts.iter().filter(|alert| is_of(alert, tag)).map(|alert| alert.rule.as_str()).collect();
+        found.sort_unstable();
+        if found != rules.iter().copied().collect::<Vec<_>>() {
+            wrong.push(format!("{script}\n    set off {found:?}, not {rules:?}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    let tested: BTreeSet<_> =
+        expected.values().flat_map(|(_, rules)| rules.iter().map(|name| (*name).to_owned())).collect();
+    assert_eq!(tested, names_of_rules(rules)?, "a rule is without an act");
+    assert!(up.terminate()?.success(), "{}", up.log_text());
+    Ok(())
+}
+
+/// Whether the process of an alert, or one of its ancestors, was started with the tag.
+fn is_of(alert: &Alert, tag: &str) -> bool {
+    alert
+        .process
+        .iter()
+        .chain(&alert.ancestors)
+        .any(|process| process.command_line.iter().any(|argument| argument.starts_with(tag.as_bytes())))
+}
+
+fn perform(script: &str, tag: &str, folder: &Path, ports: &[String; 2]) -> anyhow::Result<()> {
+    let own = folder.join(tag);
+    std::fs::create_dir(&own)?;
+    let shared = tempfile::TempDir::with_prefix_in("eyrie-", "/dev/shm")?;
+    // In a file, so that no rule sees the script on a command line.
+    let file = own.join("script");
+    std::fs::write(&file, format!("shift\n{script}\n"))?;
+    let output = Command::new("sh")
+        .arg("-e")
+        .arg(&file)
+        .arg(tag)
+        .arg(&own)
+        .args(ports)
+        .arg(shared.path())
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .output()?;
+    ensure!(output.status.success(), "{}: {}", output.status, String::from_utf8_lossy(&output.stderr));
+    Ok(())
+}
+
+/// Executes a copy of `true` by a descriptor: of a memory file, or of an ordinary one.
+fn execute_from_descriptor(is_memory: bool, tag: &str, folder: &Path) -> anyhow::Result<()> {
+    use std::os::{fd::AsRawFd as _, unix::process::CommandExt as _};
+
+    let program = std::fs::read("/bin/true")?;
+    let copy = folder.join("a copy of true");
+    let file = if is_memory {
+        // Not closed on exec: the child names it by its number.
+        let file = rustix::fs::memfd_create("eyrie", rustix::fs::MemfdFlags::empty())?;
+        let mut file = std::fs::File::from(file);
+        std::io::Write::write_all(&mut file, &program)?;
+        file
+    } else {
+        std::fs::copy("/bin/true", &copy)?;
+        let file = std::fs::File::open(&copy)?;
+        rustix::io::fcntl_setfd(&file, rustix::io::FdFlags::empty())?;
+        file
+    };
+    let status = Command::new(format!("/proc/self/fd/{}", file.as_raw_fd())).arg0(tag).arg(tag).status()?;
+    ensure!(status.success(), "{status}");
+    Ok(())
+}
+
+fn names_of_rules(folder: &str) -> anyhow::Result<BTreeSet<String>> {
+    let mut names = BTreeSet::new();
+    for entry in std::fs::read_dir(folder)? {
+        for line in std::fs::read_to_string(entry?.path())?.lines() {
+            names.extend(line.strip_prefix("- rule: ").map(str::to_owned));
+        }
+    }
+    Ok(names)
+}
