@@ -18,8 +18,6 @@ pub mod evaluate;
 pub mod falco_format;
 mod host_status;
 mod intake;
-pub mod listener;
-mod log_limit;
 mod losses;
 mod origin_state;
 mod origins;
@@ -30,6 +28,8 @@ mod session;
 mod subscriptions;
 
 pub use evaluator::Matching;
+pub use grpc_listener as listener;
+use grpc_listener::log_limit;
 
 pub use self::{
     config::Config,

@@ -1,8 +1,14 @@
 //! Takes connections, and turns away what does not speak HTTP/2 before it reaches the gRPC server.
+//!
+//! Every service binds its [`Listener`] here, so that all of them keep plain text on the machine, bound what may be open,
+//! and say the same about what is not gRPC. A connection goes from `accept` through its greeting into the stream that
+//! `tonic` serves. What is said on it is not this crate's business; who may say it will be.
+#![forbid(unsafe_code)]
 
 mod address;
 mod connection;
 mod greeting;
+pub mod log_limit;
 
 use std::{io, os::unix::fs::PermissionsExt as _, path::PathBuf, sync::Arc, time::Duration};
 
@@ -17,8 +23,7 @@ pub use self::{
     address::{ListenAddress, ListenAddressError},
     connection::{Connection, Peer},
 };
-use self::{connection::Socket, greeting::Greeting};
-use crate::log_limit::LogLimit;
+use self::{connection::Socket, greeting::Greeting, log_limit::LogLimit};
 
 /// Connections whose greeting was right and that wait for the server.
 const WAITING_CONNECTIONS: usize = 16;
@@ -101,7 +106,7 @@ impl Listener {
     }
 
     /// The connections, until `stop`; at most `max_connections` at a time. The future of the pair accepts them.
-    pub(crate) fn incoming(
+    pub fn incoming(
         self,
         max_connections: usize,
         stop: CancellationToken,

@@ -7,7 +7,7 @@ use std::{
 
 /// Lets one line through per interval and counts the others.
 #[derive(Debug)]
-pub(crate) struct LogLimit {
+pub struct LogLimit {
     interval: Duration,
     state: Mutex<State>,
 }
@@ -21,12 +21,13 @@ struct State {
 // === impl LogLimit ===
 
 impl LogLimit {
-    pub(crate) const fn new(interval: Duration) -> Self {
+    /// One line per `interval`.
+    pub const fn new(interval: Duration) -> Self {
         Self { interval, state: Mutex::new(State { last: None, suppressed: 0 }) }
     }
 
     /// Whether a line may be written now; if so, how many were not since the last one.
-    pub(crate) fn pass(&self) -> Option<u64> {
+    pub fn pass(&self) -> Option<u64> {
         self.pass_at(Instant::now())
     }
 

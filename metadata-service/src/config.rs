@@ -1,0 +1,141 @@
+//! What an operator sets: by flags, by environment, by a file, in this order of precedence.
+
+mod settings;
+
+use std::{io, net::SocketAddr, path::PathBuf, time::Duration};
+
+use clap::{Parser, ValueEnum};
+use grpc_listener::ListenAddress;
+use serde::{Deserialize, Serialize};
+
+pub use self::settings::Settings;
+use crate::store::StoreLimits;
+
+/// Which part of the metadata service this process is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Role {
+    /// Takes facts from engines and answers them.
+    #[default]
+    Central,
+    /// Watches the Kubernetes API of one cluster and pushes to a central one.
+    Cluster,
+}
+
+/// The command line.
+#[derive(Clone, Debug, Parser)]
+#[command(name = "metadata-service", version)]
+#[command(about = "Says what containers, hosts and Kubernetes objects were at a moment.")]
+pub struct Arguments {
+    /// A TOML file with the settings below, without their dashes in front. Flags and environment override it.
+    #[arg(long, env = "EYRIE_METADATA_CONFIG", value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Print the settings in force as TOML, and exit.
+    #[arg(long)]
+    pub print_config: bool,
+    /// Everything that can be set.
+    #[command(flatten)]
+    pub settings: Settings,
+}
+
+/// A whole, valid configuration.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Config {
+    /// Which part this is.
+    pub role: Role,
+    /// Where engines come in.
+    pub listen: ListenAddress,
+    /// Where health and metrics are served; nowhere if absent.
+    pub admin_listen: Option<SocketAddr>,
+    /// Plain text to the network is allowed.
+    pub is_insecure_allowed: bool,
+    /// Where entities are kept.
+    pub data_dir: PathBuf,
+    /// Bounds of the store.
+    pub store: StoreLimits,
+    /// Times of lookups.
+    pub lookup: LookupLimits,
+    /// How often a quiet watch is told that all is well.
+    pub watch_heartbeat: Duration,
+    /// Watches at a time; each holds up to 6 MiB if its client does not read.
+    pub max_watches: usize,
+    /// Connections at a time.
+    pub max_connections: usize,
+    /// Calls at a time.
+    pub max_calls: usize,
+    /// How long everything may take to finish at the end.
+    pub drain_wait: Duration,
+}
+
+/// Times of lookups.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LookupLimits {
+    /// The longest that an answer may wait.
+    pub max_wait: Duration,
+    /// How long something unknown counts as on its way.
+    pub patience: Duration,
+    /// How long its absence may be remembered by who asked.
+    pub negative_expiry: Duration,
+}
+
+/// Why a configuration cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file.
+    #[error("cannot read the configuration {}: {source}", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// The text of the file.
+    #[error("the configuration {} is not valid: {detail}", path.display())]
+    Malformed {
+        /// The file.
+        path: PathBuf,
+        /// Where and what.
+        detail: String,
+    },
+    /// A value.
+    #[error("{setting} is {found}: it must be {expected}")]
+    OutOfRange {
+        /// The setting's name in files and flags.
+        setting: &'static str,
+        /// What was set.
+        found: String,
+        /// What can be.
+        expected: &'static str,
+    },
+    /// The role is not implemented.
+    #[error(
+        "the role \"cluster\" is not there yet: this version can be \"central\" only; what the runtimes themselves tell of \
+         pods reaches it by the agents"
+    )]
+    RoleNotThereYet,
+}
+
+// === impl Config ===
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            role: Role::Central,
+            listen: ListenAddress::Tcp(SocketAddr::from(([127, 0, 0, 1], 7444))),
+            admin_listen: None,
+            is_insecure_allowed: false,
+            data_dir: "/var/lib/eyrie/metadata".into(),
+            store: StoreLimits::default(),
+            lookup: LookupLimits {
+                max_wait: Duration::from_secs(5),
+                patience: Duration::from_secs(30),
+                negative_expiry: Duration::from_secs(10),
+            },
+            watch_heartbeat: Duration::from_secs(15),
+            max_watches: 256,
+            max_connections: 1_024,
+            max_calls: 512,
+            drain_wait: Duration::from_secs(10),
+        }
+    }
+}

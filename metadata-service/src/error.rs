@@ -1,0 +1,101 @@
+//! What can go wrong in a call, and the one table that says what the caller gets.
+
+use std::time::Duration;
+
+use tonic::{
+    Code, Status,
+    metadata::{MetadataMap, MetadataValue},
+};
+
+use crate::{keys::KeyError, store::StoreError};
+
+/// Trailer with the stable name of the reason ([`RpcError::reason`]), for programs.
+pub const REASON_HEADER: &str = "eyrie-reason";
+/// Trailer with `true` if the same call may succeed later, without anybody changing anything.
+pub const RETRYABLE_HEADER: &str = "eyrie-retryable";
+
+/// Why a call ended. The text says what was wrong, where, and what to do.
+#[derive(Debug, thiserror::Error)]
+#[allow(missing_docs, reason = "the messages are the documentation of the variants, and name every field")]
+pub enum RpcError {
+    #[error("RelayFactsRequest.{field} is not valid: {detail}")]
+    RelayInvalid { field: &'static str, detail: String },
+    #[error("facts[{index}] (fact {sequence}) is not valid: {detail}")]
+    FactInvalid { index: usize, sequence: u64, detail: String },
+    #[error(
+        "facts[{index}] (fact {sequence}) is about the origin {found}, and relayed for {expected}: facts are taken for \
+         the request's own origin only"
+    )]
+    ForeignOrigin { index: usize, sequence: u64, found: String, expected: String },
+    #[error("queries[{index}] (query_id {query_id}) is not valid: {detail}")]
+    QueryInvalid { index: usize, query_id: u64, detail: String },
+    #[error("{found} {what} in one message, more than {limit}: send fewer at a time")]
+    TooManyInMessage { found: usize, limit: usize, what: &'static str },
+    #[error("WatchRequest.{field} is not valid: {detail}")]
+    WatchInvalid { field: &'static str, detail: String },
+    #[error(
+        "no WatchRequest within {waited:?} of the stream's start: send what to watch as the first message"
+    )]
+    WatchMissing { waited: Duration },
+    #[error("the stream of WatchRequests failed: {detail}")]
+    WatchBroken { detail: String },
+    #[error("{limit} {what} are open already: try again later, or raise the limit")]
+    TooMany { limit: usize, what: &'static str },
+    #[error("the metadata service is shutting down: connect again")]
+    ShuttingDown,
+    #[error("{0}")]
+    Store(#[from] StoreError),
+}
+
+// === impl RpcError ===
+
+impl RpcError {
+    /// A fact with a key that cannot be used.
+    pub fn fact(index: usize, sequence: u64, error: &KeyError) -> Self {
+        Self::FactInvalid { index, sequence, detail: error.to_string() }
+    }
+
+    /// The table: code, stable reason, and whether the same call may succeed later.
+    fn row(&self) -> (Code, &'static str, bool) {
+        match self {
+            Self::RelayInvalid { .. } => (Code::InvalidArgument, "RELAY_INVALID", false),
+            Self::FactInvalid { .. } => (Code::InvalidArgument, "FACT_INVALID", false),
+            Self::ForeignOrigin { .. } => (Code::InvalidArgument, "FOREIGN_ORIGIN", false),
+            Self::QueryInvalid { .. } => (Code::InvalidArgument, "QUERY_INVALID", false),
+            Self::TooManyInMessage { .. } => (Code::InvalidArgument, "TOO_MANY_IN_MESSAGE", false),
+            Self::WatchInvalid { .. } => (Code::InvalidArgument, "WATCH_INVALID", false),
+            Self::WatchMissing { .. } => (Code::DeadlineExceeded, "WATCH_MISSING", true),
+            Self::WatchBroken { .. } => (Code::InvalidArgument, "WATCH_BROKEN", true),
+            Self::TooMany { .. } => (Code::ResourceExhausted, "TOO_MANY", true),
+            Self::ShuttingDown => (Code::Unavailable, "SHUTTING_DOWN", true),
+            Self::Store(error) => match error {
+                // Retryable from the number that the text names, by whoever has the facts before.
+                StoreError::SequenceGap { .. } => (Code::FailedPrecondition, "FACTS_MISSING", true),
+                StoreError::EntityTooLarge { .. } => (Code::InvalidArgument, "ENTITY_TOO_LARGE", false),
+                StoreError::Full { .. } => (Code::Unavailable, "STORE_FULL", true),
+                StoreError::Io { .. } => (Code::Unavailable, "STORE_UNREADABLE", true),
+                StoreError::Closed { .. } => (Code::Unavailable, "STORE_CLOSED", true),
+                StoreError::Damaged { .. } => (Code::DataLoss, "STORE_DAMAGED", false),
+                StoreError::InUse { .. } | StoreError::NewerSchema { .. } | StoreError::Internal { .. } => {
+                    (Code::Internal, "STORE_FAILED", false)
+                }
+            },
+        }
+    }
+
+    /// The stable name of the reason.
+    pub fn reason(&self) -> &'static str {
+        self.row().1
+    }
+}
+
+impl From<RpcError> for Status {
+    fn from(error: RpcError) -> Self {
+        let (code, reason, is_retryable) = error.row();
+        let mut trailers = MetadataMap::new();
+        trailers.insert(REASON_HEADER, MetadataValue::from_static(reason));
+        let retryable = if is_retryable { "true" } else { "false" };
+        trailers.insert(RETRYABLE_HEADER, MetadataValue::from_static(retryable));
+        Status::with_metadata(code, error.to_string(), trailers)
+    }
+}

@@ -1,0 +1,60 @@
+//! Hosts.
+
+use eyrie_proto::metadata::{CloudInstance, Host, HostKey};
+
+use super::stamp::{Merge, Stamp, earlier, merge_provenance};
+
+/// The first bit beyond the field numbers of `Host`: what a cloud says comes from several sources.
+const CLOUD: u32 = 32;
+
+/// A host as it is stored.
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct StoredHost {
+    /// Merged from all statements.
+    #[prost(message, optional, tag = "1")]
+    pub host: Option<Host>,
+    /// Which statement each field is from.
+    #[prost(message, repeated, tag = "2")]
+    pub stamps: Vec<Stamp>,
+}
+
+// === impl StoredHost ===
+
+impl StoredHost {
+    /// A host of which only the key is known.
+    pub fn new(key: HostKey) -> Self {
+        Self { host: Some(Host { key: Some(key), ..Host::default() }), stamps: Vec::new() }
+    }
+
+    /// Merges a statement about this very host.
+    pub fn merge(&mut self, stated: Host) {
+        let known = self.host.get_or_insert_default();
+        let mut merge = Merge::new(&mut self.stamps, &stated.provenance);
+        merge.field(2, &mut known.hostname, stated.hostname);
+        merge.field(3, &mut known.kernel_release, stated.kernel_release);
+        merge.field(4, &mut known.operating_system, stated.operating_system);
+        merge.field(5, &mut known.architecture, stated.architecture);
+        merge.field(6, &mut known.labels, stated.labels);
+        merge.field(7, &mut known.interfaces, stated.interfaces);
+        if let Some(cloud) = stated.cloud {
+            merge_cloud(&mut merge, known.cloud.get_or_insert_default(), cloud);
+        }
+        merge_provenance(&mut known.provenance, stated.provenance);
+        if let Some(stated) = stated.validity {
+            let validity = known.validity.get_or_insert_default();
+            validity.from_ns = earlier(validity.from_ns, stated.from_ns);
+            validity.until_ns = earlier(validity.until_ns, stated.until_ns);
+        }
+    }
+}
+
+fn merge_cloud(merge: &mut Merge<'_>, known: &mut CloudInstance, stated: CloudInstance) {
+    merge.field(CLOUD, &mut known.provider, stated.provider);
+    merge.field(CLOUD + 1, &mut known.account, stated.account);
+    merge.field(CLOUD + 2, &mut known.region, stated.region);
+    merge.field(CLOUD + 3, &mut known.zone, stated.zone);
+    merge.field(CLOUD + 4, &mut known.instance_id, stated.instance_id);
+    merge.field(CLOUD + 5, &mut known.instance_type, stated.instance_type);
+    merge.field(CLOUD + 6, &mut known.tags, stated.tags);
+    merge.field(CLOUD + 7, &mut known.image_id, stated.image_id);
+}

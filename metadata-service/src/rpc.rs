@@ -1,0 +1,100 @@
+//! `MetadataService` over a store.
+
+use std::{sync::Arc, time::Duration};
+
+use eyrie_proto::metadata::{
+    LookupRequest, LookupResponse, RelayFactsRequest, RelayFactsResponse, WatchRequest, WatchResponse,
+    metadata_service_server::MetadataService,
+};
+use tokio::sync::{Semaphore, mpsc};
+use tokio_stream::wrappers::ReceiverStream;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tonic::{Request, Response, Status, Streaming};
+
+use crate::{
+    error::RpcError,
+    lookup::Lookup,
+    metrics::Metrics,
+    relay,
+    store::MetadataStore,
+    watch::{WAITING_MESSAGES, Watch},
+};
+
+/// The role `central`.
+#[derive(Clone)]
+pub(crate) struct Central(pub(crate) Arc<CentralParts>);
+
+/// What it is made of.
+pub(crate) struct CentralParts {
+    pub(crate) store: Arc<dyn MetadataStore>,
+    pub(crate) lookup: Lookup,
+    pub(crate) metrics: Metrics,
+    pub(crate) heartbeat: Duration,
+    pub(crate) max_watches: usize,
+    pub(crate) watch_permits: Arc<Semaphore>,
+    pub(crate) stop: CancellationToken,
+    pub(crate) tasks: TaskTracker,
+}
+
+// === impl Central ===
+
+#[tonic::async_trait]
+impl MetadataService for Central {
+    type WatchStream = ReceiverStream<Result<WatchResponse, Status>>;
+
+    async fn lookup(&self, request: Request<LookupRequest>) -> Result<Response<LookupResponse>, Status> {
+        let parts = &*self.0;
+        let answered = tokio::select! {
+            answered = parts.lookup.answer(request.into_inner()) => answered,
+            () = parts.stop.cancelled() => Err(RpcError::ShuttingDown),
+        };
+        parts.metrics.count_call("Lookup", answered.map(Response::new).map_err(Status::from))
+    }
+
+    async fn watch(
+        &self,
+        request: Request<Streaming<WatchRequest>>,
+    ) -> Result<Response<Self::WatchStream>, Status> {
+        let parts = &*self.0;
+        let result = self.begin_watch(request.into_inner()).map(Response::new).map_err(Status::from);
+        parts.metrics.count_call("Watch", result)
+    }
+
+    async fn relay_facts(
+        &self,
+        request: Request<RelayFactsRequest>,
+    ) -> Result<Response<RelayFactsResponse>, Status> {
+        let parts = &*self.0;
+        let result = match relay::check(request.into_inner()) {
+            Ok(batch) => parts.store.apply(Arc::new(batch)).await.map_err(RpcError::Store),
+            Err(error) => Err(error),
+        };
+        let response = result.map(|through_fact_sequence| RelayFactsResponse { through_fact_sequence });
+        parts.metrics.count_call("RelayFacts", response.map(Response::new).map_err(Status::from))
+    }
+}
+
+impl Central {
+    fn begin_watch(
+        &self,
+        requests: Streaming<WatchRequest>,
+    ) -> Result<<Self as MetadataService>::WatchStream, RpcError> {
+        let parts = &*self.0;
+        if parts.stop.is_cancelled() {
+            return Err(RpcError::ShuttingDown);
+        }
+        let too_many = |_| RpcError::TooMany { limit: parts.max_watches, what: "watches" };
+        let permit = Arc::clone(&parts.watch_permits).try_acquire_owned().map_err(too_many)?;
+        let (messages, receiver) = mpsc::channel(WAITING_MESSAGES);
+        let watch = Watch {
+            store: Arc::clone(&parts.store),
+            heartbeat: parts.heartbeat,
+            metrics: parts.metrics.clone(),
+            requests,
+            messages,
+            permit,
+        };
+        parts.tasks.spawn(watch.run(parts.stop.clone()));
+        Ok(ReceiverStream::new(receiver))
+    }
+}

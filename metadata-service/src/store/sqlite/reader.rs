@@ -1,0 +1,186 @@
+//! Reading, beside the writer.
+
+use std::{
+    collections::HashSet,
+    path::Path,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use rusqlite::{Connection, Transaction};
+use tokio::sync::Semaphore;
+
+use super::{
+    Fault,
+    entities::{self, ScopeRow, Stored},
+    schema, stored,
+};
+use crate::{
+    keys::{ContainerName, Fit},
+    record::{Record, RecordKind, is_valid_at},
+    store::{Changes, ChangesFrom, Finding, Revisions, Scope, Sought, StoreError, Unknown},
+};
+
+/// Reads at the same time; each has a connection with SQLite's page cache of 2 MiB.
+const CONNECTIONS: usize = 4;
+/// Entities of one stretch of changes, and the bytes after which none is added.
+const MAX_CHANGES: usize = 256;
+const MAX_CHANGES_BYTES: usize = 1024 * 1024;
+/// Rows that are looked at for one stretch: those of other scopes cost time, too.
+const MAX_LOOKED_AT: i64 = 16_384;
+
+/// The connections for reading. One is made when it is first needed and kept.
+#[derive(Debug)]
+pub(super) struct Readers {
+    path: Arc<Path>,
+    permits: Semaphore,
+    idle: Arc<Mutex<Vec<Connection>>>,
+}
+
+// === impl Readers ===
+
+impl Readers {
+    pub(super) fn new(path: Arc<Path>) -> Self {
+        Self { path, permits: Semaphore::new(CONNECTIONS), idle: Arc::default() }
+    }
+
+    /// Runs `read` on one of the connections, away from the async threads.
+    pub(super) async fn run<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&mut Connection) -> Result<T, Fault> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let closed = || StoreError::Closed { path: self.path.to_path_buf() };
+        let _permit = self.permits.acquire().await.map_err(|_| closed())?;
+        let (path, idle) = (Arc::clone(&self.path), Arc::clone(&self.idle));
+        let work = move || {
+            let kept = idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+            let mut connection = match kept {
+                Some(connection) => connection,
+                None => schema::open_for_reading(&path).map_err(|fault| fault.at(&path))?,
+            };
+            // After an error the connection is not kept: the next one starts afresh.
+            let result = read(&mut connection).map_err(|fault| fault.at(&path))?;
+            idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
+            Ok(result)
+        };
+        tokio::task::spawn_blocking(work).await.map_err(|_| closed())?
+    }
+}
+
+pub(super) fn find(connection: &mut Connection, questions: &[Sought]) -> Result<Vec<Finding>, Fault> {
+    let transaction = connection.transaction()?;
+    questions.iter().map(|question| find_one(&transaction, question)).collect()
+}
+
+fn find_one(transaction: &Transaction<'_>, question: &Sought) -> Result<Finding, Fault> {
+    let Some(scope) = entities::scope(transaction, &question.scope())? else {
+        return Ok(Finding::Unknown(Unknown::default()));
+    };
+    let found = match question {
+        Sought::Container { name, as_of_ns, .. } => {
+            return container(transaction, &scope, name, *as_of_ns);
+        }
+        Sought::Host { .. } => entities::by_object(transaction, scope.id, RecordKind::Host, "")?,
+        Sought::Kubernetes { object_uid, .. } => {
+            entities::by_object(transaction, scope.id, RecordKind::Kubernetes, object_uid)?
+        }
+    };
+    Ok(match found {
+        None => unknown(&scope),
+        // Joined by uid: it is the one that is meant, whenever.
+        Some(stored) if matches!(question, Sought::Kubernetes { .. }) => Finding::of(stored),
+        Some(stored) if !is_valid_at(stored.record.validity(), question.as_of_ns()) => Finding::NotThen,
+        Some(stored) => Finding::of(stored),
+    })
+}
+
+fn container(
+    transaction: &Transaction<'_>,
+    scope: &ScopeRow,
+    name: &ContainerName,
+    as_of_ns: u64,
+) -> Result<Finding, Fault> {
+    let related = entities::containers(transaction, scope.id, name)?;
+    let (fit, fitting) = entities::best(name, related);
+    let Some(fit) = fit else { return Ok(unknown(scope)) };
+    let as_stored = |(revision, container)| Stored { revision, record: Record::Container(container) };
+    let mut valid: Vec<Stored> = fitting
+        .into_iter()
+        .map(as_stored)
+        .filter(|stored| is_valid_at(stored.record.validity(), as_of_ns))
+        .collect();
+    // A container that was started again has one runtime id and several lives; if the end of the one before was missed,
+    // the later life is the one that is meant. Of a control group alone that cannot be told.
+    let is_one_container = fit > Fit::CgroupOnly;
+    if valid.len() > 1 && !is_one_container {
+        return Ok(Finding::Ambiguous(valid.len()));
+    }
+    valid.sort_by_key(|stored| (stored.record.validity().from_ns, stored.revision));
+    Ok(valid.pop().map_or(Finding::NotThen, Finding::of))
+}
+
+fn unknown(scope: &ScopeRow) -> Finding {
+    Finding::Unknown(Unknown {
+        is_scope_known: true,
+        forgotten_entities: scope.forgotten_entities.max(0).cast_unsigned(),
+        forgotten_until_ns: scope.forgotten_until_ns.max(0).cast_unsigned(),
+    })
+}
+
+// === impl Finding ===
+
+impl Finding {
+    fn of(stored: Stored) -> Self {
+        let is_pending = stored.record.is_pending();
+        let version = stored.revision.max(0).cast_unsigned();
+        Self::Found { entity: Box::new(stored.record.into_entity(version)), is_pending }
+    }
+}
+
+pub(super) fn changes(
+    connection: &mut Connection,
+    scopes: &HashSet<Scope>,
+    from: ChangesFrom,
+) -> Result<Changes, Fault> {
+    let transaction = connection.transaction()?;
+    let revisions: Revisions = schema::revisions(&transaction)?;
+    let mut changes = Changes { through_revision: from.after_revision, revisions, ..Changes::default() };
+    let mut select = transaction.prepare_cached(
+        "SELECT entity.revision, scope.kind, scope.name, entity.ended_ms IS NOT NULL, entity.kind, entity.body
+         FROM entity JOIN scope ON scope.id = entity.scope
+         WHERE entity.revision > ?1 ORDER BY entity.revision LIMIT ?2",
+    )?;
+    let mut rows = select.query([stored(from.after_revision), MAX_LOOKED_AT])?;
+    let (mut looked_at, mut bytes) = (0, 0_usize);
+    while let Some(row) = rows.next()? {
+        let revision: i64 = row.get(0)?;
+        let is_snapshot = revision.max(0).cast_unsigned() <= from.snapshot_through;
+        let has_ended: bool = row.get(3)?;
+        let scope = Scope::of_stored(row.get(1)?, row.get(2)?);
+        if scope.is_some_and(|scope| scopes.contains(&scope)) && !(is_snapshot && has_ended) {
+            let body = row.get_ref(5)?.as_blob().map_err(|error| Fault::Undecodable(error.to_string()))?;
+            bytes = bytes.saturating_add(body.len());
+            if bytes > MAX_CHANGES_BYTES && !changes.upserts.is_empty() {
+                return Ok(changes);
+            }
+            changes.push(entities::decode(revision, row.get(4)?, body)?);
+        }
+        changes.through_revision = revision.max(0).cast_unsigned();
+        looked_at += 1;
+        if changes.upserts.len() >= MAX_CHANGES || looked_at >= MAX_LOOKED_AT {
+            return Ok(changes);
+        }
+    }
+    changes.is_end = true;
+    changes.through_revision = changes.through_revision.max(revisions.last);
+    Ok(changes)
+}
+
+// === impl Changes ===
+
+impl Changes {
+    fn push(&mut self, stored: Stored) {
+        let version = stored.revision.max(0).cast_unsigned();
+        self.tombstones.extend(stored.record.tombstone(version));
+        self.upserts.push(stored.record.into_entity(version));
+    }
+}

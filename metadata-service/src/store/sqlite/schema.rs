@@ -1,0 +1,102 @@
+//! The database's layout, and how it is opened.
+
+use std::{
+    path::Path,
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use rusqlite::Connection;
+
+use super::Fault;
+use crate::store::Revisions;
+
+/// Kept in `PRAGMA user_version`; 0 is a new file.
+pub(super) const VERSION: i64 = 1;
+
+/// A revision is the row's number: a changed entity moves to the end of the table, so that reading changes is reading on.
+/// Numbers of 64 bits are stored with their bits as they are, and compared for equality only.
+const CREATE: &str = "
+    CREATE TABLE store (
+        only_row INTEGER PRIMARY KEY CHECK (only_row = 1),
+        last_revision INTEGER NOT NULL,
+        forgotten_through INTEGER NOT NULL
+    );
+    CREATE TABLE scope (
+        id INTEGER PRIMARY KEY,
+        kind INTEGER NOT NULL,
+        name TEXT NOT NULL,
+        entities INTEGER NOT NULL,
+        forgotten_entities INTEGER NOT NULL,
+        forgotten_until_ns INTEGER NOT NULL,
+        heard_ms INTEGER NOT NULL,
+        UNIQUE (kind, name)
+    );
+    CREATE INDEX scope_by_heard ON scope (heard_ms);
+    CREATE TABLE relay (
+        scope INTEGER NOT NULL,
+        epoch INTEGER NOT NULL,
+        through_sequence INTEGER NOT NULL,
+        heard_ms INTEGER NOT NULL,
+        PRIMARY KEY (scope, epoch)
+    ) WITHOUT ROWID;
+    CREATE TABLE entity (
+        revision INTEGER PRIMARY KEY,
+        scope INTEGER NOT NULL,
+        kind INTEGER NOT NULL,
+        cgroup_id INTEGER NOT NULL,
+        object_id TEXT NOT NULL,
+        ended_ms INTEGER,
+        body BLOB NOT NULL
+    );
+    CREATE INDEX entity_by_object ON entity (scope, kind, object_id);
+    CREATE INDEX entity_by_cgroup ON entity (scope, cgroup_id) WHERE cgroup_id != 0;
+    CREATE INDEX entity_by_end ON entity (ended_ms) WHERE ended_ms IS NOT NULL;
+    CREATE INDEX entity_by_scope_and_end ON entity (scope, ended_ms) WHERE ended_ms IS NOT NULL;
+";
+
+/// Opens the writing connection, makes the layout in a new file, and refuses what it does not know.
+pub(super) fn open(path: &Path) -> Result<(Connection, Revisions), Fault> {
+    let mut connection = Connection::open(path)?;
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    let version: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    match version {
+        0 => create(&mut connection)?,
+        VERSION => {}
+        newer => return Err(Fault::NewerSchema(newer)),
+    }
+    let revisions = revisions(&connection)?;
+    Ok((connection, revisions))
+}
+
+/// Opens a connection for reading only.
+pub(super) fn open_for_reading(path: &Path) -> Result<Connection, Fault> {
+    use rusqlite::OpenFlags as Flags;
+    let connection =
+        Connection::open_with_flags(path, Flags::SQLITE_OPEN_READ_ONLY | Flags::SQLITE_OPEN_NO_MUTEX)?;
+    connection.busy_timeout(std::time::Duration::from_secs(5))?;
+    connection.set_prepared_statement_cache_capacity(32);
+    Ok(connection)
+}
+
+/// Which revisions there are, for this connection's transaction.
+pub(super) fn revisions(connection: &Connection) -> Result<Revisions, Fault> {
+    let mut select = connection.prepare_cached("SELECT last_revision, forgotten_through FROM store")?;
+    let (last, forgotten): (i64, i64) = select.query_row([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok(Revisions { last: last.max(0).cast_unsigned(), forgotten_through: forgotten.max(0).cast_unsigned() })
+}
+
+/// A new store begins its revisions at the time, in microseconds: a reader that comes with a revision of another store,
+/// which began earlier and grew by less than a million changes a second, is before them and starts afresh.
+fn create(connection: &mut Connection) -> Result<(), Fault> {
+    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let first = i64::try_from(since_epoch.as_micros()).unwrap_or(1);
+    let transaction = connection.transaction()?;
+    transaction.execute_batch(CREATE)?;
+    transaction.execute(
+        "INSERT INTO store (only_row, last_revision, forgotten_through) VALUES (1, ?1, ?1)",
+        [first],
+    )?;
+    transaction.pragma_update(None, "user_version", VERSION)?;
+    Ok(transaction.commit()?)
+}

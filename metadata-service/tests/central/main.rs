@@ -1,0 +1,15 @@
+//! The role `central` as its clients see it: real servers on port 0, real SQLite in temporary directories.
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "all of this is test code, helpers included"
+)]
+
+mod hostile;
+mod lookup;
+mod relay;
+mod service;
+mod support;
+mod watch;
