@@ -9,7 +9,7 @@ use std::{
 
 use eyrie_proto::{
     capture::{CaptureRequest, PlanAnswer, StateAnswer, StateRequest, capture_request},
-    event::{Event, PlanSwitch, ProcessKey, ProcessSnapshot, ProcessState, event::Kind},
+    event::{Event, OrderedFact, PlanSwitch, ProcessKey, ProcessSnapshot, ProcessState, event::Kind},
 };
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
@@ -18,7 +18,7 @@ use crate::{
     clock,
     facts::FactReader,
     session::Requests,
-    source::{Drained, EventSource},
+    source::{CgroupReading, Drained, EventSource},
     stream::Stream,
 };
 
@@ -33,6 +33,8 @@ const MUCH: usize = 256;
 const LOSS_INTERVAL: Duration = Duration::from_millis(100);
 /// How often files that facts come from are looked at.
 const FACT_INTERVAL: Duration = Duration::from_secs(3);
+/// At most so often are facts told again that found no room.
+const LOST_FACT_INTERVAL: Duration = Duration::from_millis(500);
 /// At most so often are all processes read anew, whatever asks for it.
 const FULL_SNAPSHOT_INTERVAL: Duration = Duration::from_secs(1);
 /// Start times that are this close are the same: `/proc` tells them in hundredths of a second.
@@ -82,9 +84,12 @@ impl Capture {
                 self.report_losses();
                 self.repair();
             }
-            if facts_read.elapsed() >= FACT_INTERVAL || self.stream.outbox().take_facts_wanted() {
+            if facts_read.elapsed() >= LOST_FACT_INTERVAL && self.stream.outbox().take_facts_wanted() {
                 facts_read = Instant::now();
-                self.push_changed_facts();
+                self.push_facts();
+            } else if facts_read.elapsed() >= FACT_INTERVAL {
+                facts_read = Instant::now();
+                self.push_changed_facts(CgroupReading::Routine);
             }
             self.serve_requests();
             match drained {
@@ -143,12 +148,20 @@ impl Capture {
 
     fn push_facts(&mut self) {
         self.facts.forget();
-        self.push_changed_facts();
+        self.push_changed_facts(CgroupReading::All);
     }
 
-    fn push_changed_facts(&mut self) {
+    fn push_changed_facts(&mut self, cgroups: CgroupReading) {
         let now = clock::boot_ns();
-        let facts = self.facts.changed(now);
+        let mut facts = self.facts.changed(now);
+        facts.extend(self.source.cgroup_facts(cgroups));
+        self.push_each_fact(facts, now);
+    }
+
+    fn push_each_fact(&self, facts: Vec<OrderedFact>, now: u64) {
+        if facts.is_empty() {
+            return;
+        }
         let mut outbox = self.stream.outbox();
         for fact in facts {
             let event = Event { boot_ns: now, kind: Some(Kind::Fact(fact)), ..Event::default() };
@@ -226,6 +239,11 @@ impl Capture {
             return;
         };
         let lost_ends = self.stream.outbox().take_repair();
+        if lost_ends.is_some() {
+            // Before the processes, whose control groups may be among what was lost.
+            let facts = self.source.cgroup_facts(CgroupReading::Repair);
+            self.push_each_fact(facts, clock::boot_ns());
+        }
         self.reconcile_at_sequence = None;
         let mut absent: Vec<_> = known.into_iter().chain(lost_ends.iter().flatten().copied()).collect();
         retain_absent(&mut absent, &states);

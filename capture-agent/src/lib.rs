@@ -19,6 +19,7 @@
 mod agent;
 mod capture;
 mod cause;
+mod cgroups;
 pub mod clock;
 mod config;
 mod facts;
@@ -38,5 +39,5 @@ pub use self::{
     identity::IdentityError,
     kernel::KernelError,
     session::{AddressError, ConnectionStatus, EngineAddress},
-    source::{Drained, EventSource},
+    source::{CgroupReading, Drained, EventSource},
 };
