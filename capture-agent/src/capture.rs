@@ -9,14 +9,19 @@ use std::{
 
 use eyrie_proto::{
     capture::{CaptureRequest, PlanAnswer, StateAnswer, StateRequest, capture_request},
-    event::{Event, OrderedFact, PlanSwitch, ProcessKey, ProcessSnapshot, ProcessState, event::Kind},
+    event::{
+        Event, OrderedFact, PlanSwitch, ProcessKey, ProcessSnapshot, ProcessState, event::Kind, ordered_fact,
+    },
+    metadata::{Host, Validity, late_fact},
 };
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::{
     clock,
+    containers::Containers,
     facts::FactReader,
+    late_facts::LateFacts,
     session::Requests,
     source::{CgroupReading, Drained, EventSource},
     stream::Stream,
@@ -44,6 +49,7 @@ const START_TOLERANCE_NS: u64 = 10_000_000;
 pub(crate) struct Capture {
     source: Box<dyn EventSource>,
     facts: FactReader,
+    late: LateSources,
     stream: Arc<Stream>,
     requests: Arc<Requests>,
     /// A plan that is carried out but was not announced in the stream yet.
@@ -53,18 +59,46 @@ pub(crate) struct Capture {
     reconcile_at_sequence: Option<u64>,
 }
 
+/// What becomes late facts of the ordered ones.
+pub(crate) struct LateSources {
+    pub(crate) containers: Containers,
+    /// As it was told last.
+    pub(crate) host: Host,
+    pub(crate) facts: Arc<LateFacts>,
+}
+
+// === impl LateSources ===
+
+impl LateSources {
+    /// Takes notice of a fact that goes into the stream.
+    fn observe(&mut self, fact: &OrderedFact) {
+        match &fact.kind {
+            Some(ordered_fact::Kind::Cgroup(cgroup)) => self.containers.observe(cgroup, fact.since_boot_ns),
+            Some(ordered_fact::Kind::Interfaces(fact)) => self.host.interfaces = fact.interfaces.clone(),
+            _ => {}
+        }
+    }
+
+    fn tell_host(&mut self, now_boot_ns: u64) {
+        self.host.validity = Some(Validity { from_ns: now_boot_ns, until_ns: 0 });
+        self.facts.push(late_fact::Kind::Host(self.host.clone()));
+    }
+}
+
 // === impl Capture ===
 
 impl Capture {
     pub(crate) fn new(
         source: Box<dyn EventSource>,
         facts: FactReader,
+        late: LateSources,
         stream: Arc<Stream>,
         requests: Arc<Requests>,
     ) -> Self {
         Self {
             source,
             facts,
+            late,
             stream,
             requests,
             unannounced_generation: None,
@@ -117,10 +151,14 @@ impl Capture {
         let now = clock::boot_ns();
         let mut outbox = self.stream.outbox();
         let switch = &mut self.unannounced_generation;
+        let late = &mut self.late;
         let mut pushed = false;
         let drained = self.source.drain(&mut |event| {
             if let Some(generation) = switch.take_if(|generation| event.plan_generation >= *generation) {
                 let _ = outbox.push(&plan_switch(generation, now), now);
+            }
+            if let Some(Kind::Fact(fact)) = &event.kind {
+                late.observe(fact);
             }
             // A refusal is counted by the outbox.
             let _ = outbox.push(&event, now);
@@ -154,16 +192,23 @@ impl Capture {
     fn push_changed_facts(&mut self, cgroups: CgroupReading) {
         let now = clock::boot_ns();
         let mut facts = self.facts.changed(now);
+        let is_host_changed = facts.iter().any(|fact| {
+            matches!(fact.kind, Some(ordered_fact::Kind::Host(_) | ordered_fact::Kind::Interfaces(_)))
+        });
         facts.extend(self.source.cgroup_facts(cgroups));
         self.push_each_fact(facts, now);
+        if is_host_changed {
+            self.late.tell_host(now);
+        }
     }
 
-    fn push_each_fact(&self, facts: Vec<OrderedFact>, now: u64) {
+    fn push_each_fact(&mut self, facts: Vec<OrderedFact>, now: u64) {
         if facts.is_empty() {
             return;
         }
         let mut outbox = self.stream.outbox();
         for fact in facts {
+            self.late.observe(&fact);
             let event = Event { boot_ns: now, kind: Some(Kind::Fact(fact)), ..Event::default() };
             let _ = outbox.push(&event, now);
         }

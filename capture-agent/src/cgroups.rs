@@ -8,7 +8,7 @@ mod hierarchy;
 mod layout;
 mod scan;
 
-use std::collections::{HashMap, HashSet, hash_map::Entry};
+use std::collections::{HashMap, hash_map::Entry};
 
 use eyrie_proto::event::{CgroupFact, CgroupKey, OrderedFact, ordered_fact};
 use tracing::warn;
@@ -78,8 +78,12 @@ impl Cgroups {
         self.was_scanned = true;
         let mut facts = Vec::new();
         if is_all {
-            let there: HashSet<u64> = found.iter().map(|found| found.id).collect();
-            let gone: Vec<u64> = self.known.keys().copied().filter(|id| !there.contains(id)).collect();
+            let there: HashMap<u64, &[u8]> = found.iter().map(|found| (found.id, &*found.path)).collect();
+            // An id may have been given again; then another path has it.
+            let is_gone = |(id, fact): (&u64, &OrderedFact)| {
+                (there.get(id).copied() != Some(path_of(fact))).then_some(*id)
+            };
+            let gone: Vec<u64> = self.known.iter().filter_map(is_gone).collect();
             facts.extend(gone.into_iter().map(|id| self.removed(id, b"", now_boot_ns)));
         } else {
             self.tell_full();

@@ -3,7 +3,8 @@ use super::{
     PART_BYTES, RECORD_BYTES_MAX, btf::Btf, constants,
 };
 use crate::{
-    Call, CallSet, Cgroup, CgroupController, ChangeDirectory, Config, Connect, Exec, Exit, FailedExec, Fork, OBJECT, Open, Task, calls,
+    Call, CallSet, Cgroup, CgroupController, ChangeDirectory, Config, Connect, Exec, Exit, FailedExec, Fork,
+    OBJECT, Open, Task, calls,
 };
 
 /// What Rust calls otherwise than C.
