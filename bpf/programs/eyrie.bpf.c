@@ -1,5 +1,6 @@
 /* The one object that the capture agent loads. One translation unit, as BPF objects are not linked. */
 #include "call.h"
+#include "cgroup.h"
 #include "exec.h"
 #include "life.h"
 #include "snapshot.h"

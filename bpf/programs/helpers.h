@@ -69,6 +69,10 @@ static long (*bpf_copy_from_user_task)(void *to, u32 size, const void *from, str
 /* Size of a type in the running kernel; the argument is of the type. */
 #define kernel_size_of(type) __builtin_preserve_type_info(*(typeof(type) *)0, 1)
 
+/* Whether the running kernel has this value of an enum, and what it is there. */
+#define enum_value_exists(type, value) __builtin_preserve_enum_value(*(typeof(type) *)value, 0)
+#define kernel_enum_value(type, value) __builtin_preserve_enum_value(*(typeof(type) *)value, 1)
+
 /* A field of a structure that the verifier does not know as such (reached through a plain number). Zero where the
  * memory cannot be read. */
 #define read_kernel(field)                                                     \

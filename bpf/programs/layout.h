@@ -9,7 +9,7 @@
 #include "helpers.h"
 
 /* 1 to 15: lives of processes. 16 to 63: files. 64 to 95: sockets. 96 to 127: attributes of processes. 128 to 143:
- * snapshots. 144: any other call. Up to 0x7fff: to come. Above: experiments, never released. */
+ * snapshots. 144: any other call. 160 to 175: control groups. Up to 0x7fff: to come. Above: experiments, never released. */
 enum record_kind {
 	RECORD_FORK = 1,
 	RECORD_EXEC = 2,
@@ -20,6 +20,7 @@ enum record_kind {
 	RECORD_CHANGE_DIRECTORY = 96,
 	RECORD_TASK = 128,
 	RECORD_CALL = 144,
+	RECORD_CGROUP = 160,
 };
 
 enum record_flag {
@@ -63,7 +64,7 @@ struct record_header {
 	u64 boot_ns;
 	u64 plan_generation;
 	u64 leader_start_boot_ns;
-	u64 cgroup_id;
+	u64 cgroup_id; /* in the hierarchy below */
 	u64 cap_effective;
 	u64 cap_permitted;
 	u64 cap_inheritable;
@@ -87,7 +88,7 @@ struct record_header {
 	u32 namespace_process_group_id;
 	u32 pid_namespace;
 	u32 mount_namespace;
-	u32 reserved_word;
+	u32 cgroup_hierarchy; /* number in /proc/cgroups; 0 for the default (v2) one */
 	char comm[16];
 };
 
@@ -253,6 +254,34 @@ struct task_record {
 	struct span root_directory;
 };
 
+enum cgroup_flag {
+	CGROUP_REMOVED = 1 << 0,
+	/* The end of its path is missing. */
+	CGROUP_PATH_TRUNCATED = 1 << 1,
+};
+
+/* A control group of the configured hierarchy was made or removed. */
+struct cgroup_record {
+	struct record_header header;
+	u64 cgroup_id;
+	u32 hierarchy;
+	u32 flags;
+	struct span path; /* from the root of its hierarchy */
+};
+
+/* Which control group of a task is told: that in the default hierarchy, or in the v1 hierarchy of a controller. */
+enum cgroup_controller {
+	CONTROLLER_NONE = 0,
+	CONTROLLER_MEMORY = 1,
+	CONTROLLER_PIDS = 2,
+	CONTROLLER_CPU = 3,
+	CONTROLLER_CPUACCT = 4,
+	CONTROLLER_DEVICES = 5,
+	CONTROLLER_FREEZER = 6,
+	CONTROLLER_IO = 7,
+	CONTROLLER_CPUSET = 8,
+};
+
 enum limit {
 	CALL_BITMAP_WORDS = 8,
 	/* Longest variable part. A path of the kernel is at most PATH_MAX, which is this. */
@@ -272,6 +301,9 @@ struct config {
 	u32 own_tgid;
 	u32 max_argument_bytes;
 	u32 max_environment_bytes;
+	/* The hierarchy whose control groups are told, by its number and by a controller that is bound to it. */
+	u32 cgroup_hierarchy;
+	u32 cgroup_controller;
 	u32 reserved;
 	/* A bit for each call number: what is recorded, and what of it bears state. */
 	u64 calls[CALL_BITMAP_WORDS];

@@ -27,7 +27,7 @@ int process_fork(u64 *context)
 	fork->child_tid = child->pid;
 	fork->child_start_boot_ns = start_boot_ns(leader);
 	fork->child_thread_start_boot_ns = start_boot_ns(child);
-	fork->child_cgroup_id = child->cgroups->dfl_cgrp->kn->id;
+	fork->child_cgroup_id = cgroup_id_of(child, configuration());
 	fork->child_parent_tgid = child->real_parent->tgid;
 	namespace = pid_namespace_of(child->thread_pid, &level);
 	fork->child_pid_namespace = read_kernel(namespace->ns.inum);

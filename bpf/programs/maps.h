@@ -53,6 +53,7 @@ struct composer {
 		struct change_directory_record change_directory;
 		struct call_record any_call;
 		struct task_record task;
+		struct cgroup_record cgroup;
 		u8 bytes[RECORD_BYTES_MAX];
 		/* Brings the names and values of the constants into the object's BTF, for the test of the layout. */
 		struct {
@@ -61,6 +62,8 @@ struct composer {
 			enum file_flag file;
 			enum exit_flag exit;
 			enum task_flag task;
+			enum cgroup_flag cgroup;
+			enum cgroup_controller controller;
 			enum counter counter;
 			enum limit limit;
 			enum native_call native;

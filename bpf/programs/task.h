@@ -113,6 +113,55 @@ static __always_inline u64 pid_namespace_start(struct task_struct *task)
 	return read_kernel(((struct task_struct___real_start_time *)init)->real_start_time);
 }
 
+#define index_of(controller) \
+	(enum_value_exists(enum cgroup_subsys_id, controller) \
+		 ? (s32)kernel_enum_value(enum cgroup_subsys_id, controller) \
+		 : -1)
+
+/* Where a css_set has the state of a controller; negative where the kernel does not know the controller. */
+static __always_inline s32 controller_index(u32 controller)
+{
+	switch (controller) {
+	case CONTROLLER_MEMORY:
+		return index_of(memory_cgrp_id);
+	case CONTROLLER_PIDS:
+		return index_of(pids_cgrp_id);
+	case CONTROLLER_CPU:
+		return index_of(cpu_cgrp_id);
+	case CONTROLLER_CPUACCT:
+		return index_of(cpuacct_cgrp_id);
+	case CONTROLLER_DEVICES:
+		return index_of(devices_cgrp_id);
+	case CONTROLLER_FREEZER:
+		return index_of(freezer_cgrp_id);
+	case CONTROLLER_IO:
+		return index_of(io_cgrp_id);
+	case CONTROLLER_CPUSET:
+		return index_of(cpuset_cgrp_id);
+	}
+	return -1;
+}
+
+/* The control group of a task in the configured hierarchy. A controller can be bound anew while we run, so that its
+ * hierarchy is looked at each time: 0 where it is another one by now, which means not known. */
+static __always_inline u64 cgroup_id_of(struct task_struct *task, struct config *configured)
+{
+	struct css_set *groups = task->cgroups;
+	struct cgroup_subsys_state *state;
+	s32 index;
+
+	if (!configured || configured->cgroup_controller == CONTROLLER_NONE)
+		return groups->dfl_cgrp->kn->id;
+	index = controller_index(configured->cgroup_controller);
+	if (index < 0)
+		return 0;
+	/* The index varies between kernels, which a relocated access cannot follow; it is a constant to the verifier. */
+	state = *(struct cgroup_subsys_state **)((u64)&groups->subsys[0] + (u32)index * 8);
+	if (state->cgroup->root->hierarchy_id != (s32)configured->cgroup_hierarchy)
+		return 0;
+	return state->cgroup->kn->id;
+}
+
 static __always_inline void put_name(char *to, struct task_struct *task)
 {
 	bpf_probe_read_kernel(to, 16, &task->comm);
@@ -133,7 +182,8 @@ static __always_inline void begin(struct composer *composer, struct task_struct 
 	header->cpu = bpf_get_smp_processor_id();
 	header->boot_ns = bpf_ktime_get_boot_ns();
 	header->plan_generation = configured ? configured->plan_generation : 0;
-	header->cgroup_id = task->cgroups->dfl_cgrp->kn->id;
+	header->cgroup_id = cgroup_id_of(task, configured);
+	header->cgroup_hierarchy = configured ? configured->cgroup_hierarchy : 0;
 	header->mount_namespace = task->nsproxy->mnt_ns->ns.inum;
 	put_ids(header, task);
 	put_credentials(header, task);

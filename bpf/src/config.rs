@@ -1,4 +1,4 @@
-use crate::layout::CALL_BITMAP_WORDS;
+use crate::layout::{CALL_BITMAP_WORDS, controller};
 
 /// Settings of the programs: the one value of the map [`CONFIG_MAP`](crate::CONFIG_MAP).
 ///
@@ -18,6 +18,10 @@ pub struct Config {
     pub max_argument_bytes: u32,
     /// How much of the environment is read at exec; at most [`PART_BYTES`](crate::PART_BYTES).
     pub max_environment_bytes: u32,
+    /// The hierarchy whose control groups are told: its number in `/proc/cgroups`, 0 for the default (v2) one.
+    pub cgroup_hierarchy: u32,
+    /// A controller that is bound to that hierarchy; `None` for the default one.
+    pub cgroup_controller: Option<CgroupController>,
     /// Native calls that are recorded.
     pub calls: CallSet,
     /// 32-bit calls of a 64-bit kernel that are recorded, in their own numbering.
@@ -29,6 +33,29 @@ pub struct Config {
     pub compat_state_calls: CallSet,
 }
 
+/// A controller whose v1 hierarchy can be told of. Container runtimes make a control group for each container in all of
+/// them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub enum CgroupController {
+    /// `memory`
+    Memory = controller::MEMORY,
+    /// `pids`
+    Pids = controller::PIDS,
+    /// `cpu`
+    Cpu = controller::CPU,
+    /// `cpuacct`
+    Cpuacct = controller::CPUACCT,
+    /// `devices`
+    Devices = controller::DEVICES,
+    /// `freezer`
+    Freezer = controller::FREEZER,
+    /// `blkio`, which the kernel calls `io` inside
+    Io = controller::IO,
+    /// `cpuset`
+    Cpuset = controller::CPUSET,
+}
+
 /// A set of system calls by number.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct CallSet([u64; CALL_BITMAP_WORDS]);
@@ -37,7 +64,7 @@ pub struct CallSet([u64; CALL_BITMAP_WORDS]);
 
 impl Config {
     /// Size of the map's value.
-    pub const BYTES: usize = 32 + 4 * CALL_BITMAP_WORDS * size_of::<u64>();
+    pub const BYTES: usize = 40 + 4 * CALL_BITMAP_WORDS * size_of::<u64>();
 
     /// The value as the programs read it: `struct config` of `programs/layout.h`, in the machine's byte order.
     pub fn encode(&self) -> [u8; Self::BYTES] {
@@ -48,6 +75,9 @@ impl Config {
         put(&mut rest, &self.own_tgid.to_ne_bytes());
         put(&mut rest, &self.max_argument_bytes.to_ne_bytes());
         put(&mut rest, &self.max_environment_bytes.to_ne_bytes());
+        put(&mut rest, &self.cgroup_hierarchy.to_ne_bytes());
+        let controller = self.cgroup_controller.map_or(controller::NONE, |controller| controller as u32);
+        put(&mut rest, &controller.to_ne_bytes());
         put(&mut rest, &[0; 4]);
         for calls in [&self.calls, &self.compat_calls, &self.state_calls, &self.compat_state_calls] {
             for word in calls.0 {
@@ -67,6 +97,8 @@ impl Default for Config {
             own_tgid: 0,
             max_argument_bytes: crate::PART_BYTES,
             max_environment_bytes: crate::PART_BYTES,
+            cgroup_hierarchy: 0,
+            cgroup_controller: None,
             calls: crate::calls::NATIVE.iter().map(|call| call.number).collect(),
             compat_calls: crate::calls::COMPAT.iter().map(|call| call.number).collect(),
             state_calls: CallSet::default(),
@@ -81,6 +113,36 @@ fn put(rest: &mut &mut [u8], bytes: &[u8]) {
     if let Some((place, behind)) = std::mem::take(rest).split_at_mut_checked(bytes.len()) {
         place.copy_from_slice(bytes);
         *rest = behind;
+    }
+}
+
+// === impl CgroupController ===
+
+impl CgroupController {
+    /// All, those first that runtimes use most surely.
+    pub const ALL: [Self; 8] = [
+        Self::Memory,
+        Self::Pids,
+        Self::Cpu,
+        Self::Cpuacct,
+        Self::Devices,
+        Self::Freezer,
+        Self::Io,
+        Self::Cpuset,
+    ];
+
+    /// Its name in `/proc/cgroups` and in the options of a v1 mount.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Memory => "memory",
+            Self::Pids => "pids",
+            Self::Cpu => "cpu",
+            Self::Cpuacct => "cpuacct",
+            Self::Devices => "devices",
+            Self::Freezer => "freezer",
+            Self::Io => "blkio",
+            Self::Cpuset => "cpuset",
+        }
     }
 }
 

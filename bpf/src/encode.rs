@@ -18,6 +18,7 @@ pub fn encode(record: &Record<'_>) -> Vec<u8> {
         Record::ChangeDirectory(record) => write(record),
         Record::Call(record) => write(record),
         Record::Task(record) => write(record),
+        Record::Cgroup(record) => write(record),
     }
 }
 

@@ -14,8 +14,8 @@ mod btf;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use constants::{CALL_BITMAP_WORDS, COUNTERS_PER_CLASS, counter};
-pub use constants::{PART_BYTES, RECORD_BYTES_MAX, exit_flag, file_flag, flag, kind, task_flag};
+pub(crate) use constants::{CALL_BITMAP_WORDS, COUNTERS_PER_CLASS, controller, counter};
+pub use constants::{PART_BYTES, RECORD_BYTES_MAX, cgroup_flag, exit_flag, file_flag, flag, kind, task_flag};
 pub use header::Header;
 pub(crate) use header::until_nul;
 pub use parts::{Endpoint, FileInfo};

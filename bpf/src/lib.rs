@@ -36,13 +36,16 @@ mod record;
 
 pub mod calls;
 
-pub use config::{CallSet, Config};
+pub use config::{CallSet, CgroupController, Config};
 pub use counters::{Counter, Counts, EventClass};
 pub use decode::{DecodeError, Split, decode, split_first};
 pub use encode::encode;
 pub use layout::{
-    Endpoint, FileInfo, Header, PART_BYTES, RECORD_BYTES_MAX, Reserved, exit_flag, file_flag, flag, kind,
-    task_flag,
+    Endpoint, FileInfo, Header, PART_BYTES, RECORD_BYTES_MAX, Reserved, cgroup_flag, exit_flag, file_flag,
+    flag, kind, task_flag,
 };
-pub use object::{Attach, CONFIG_MAP, COUNTERS_MAP, EVENTS_MAP, OBJECT, PROGRAMS, Program, SNAPSHOT_PROGRAM};
-pub use record::{Call, ChangeDirectory, Connect, Exec, Exit, FailedExec, Fork, Open, Record, Task};
+pub use object::{
+    Attach, CGROUP_PROGRAMS, CONFIG_MAP, COUNTERS_MAP, EVENTS_MAP, OBJECT, PROGRAMS, Program,
+    SNAPSHOT_PROGRAM,
+};
+pub use record::{Call, Cgroup, ChangeDirectory, Connect, Exec, Exit, FailedExec, Fork, Open, Record, Task};

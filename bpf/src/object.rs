@@ -41,9 +41,24 @@ pub enum Attach {
 /// The program that takes snapshots of all threads.
 pub const SNAPSHOT_PROGRAM: &str = "task_snapshot";
 
-/// All programs, in the order in which they should be attached: new processes first, so that no call comes from one that
-/// was never announced.
+/// The programs that tell of control groups as they come and go. Without one of them they have to be looked for.
+pub const CGROUP_PROGRAMS: [&str; 2] = ["cgroup_made", "cgroup_removed"];
+
+/// All programs, in the order in which they should be attached: control groups and new processes first, so that no call
+/// comes from one that was never announced.
 pub const PROGRAMS: &[Program] = &[
+    Program {
+        name: "cgroup_made",
+        attach: Attach::BtfTracepoint("cgroup_mkdir"),
+        lost_without: "new control groups as they are made: a new container is noticed some seconds late",
+        is_required: false,
+    },
+    Program {
+        name: "cgroup_removed",
+        attach: Attach::BtfTracepoint("cgroup_rmdir"),
+        lost_without: "control groups as they are removed: the end of a container is noticed some seconds late",
+        is_required: false,
+    },
     Program {
         name: "process_fork",
         attach: Attach::BtfTracepoint("task_newtask"),

@@ -1,9 +1,11 @@
 //! Decoded records.
 
+mod cgroup;
 mod file;
 mod process;
 mod socket;
 
+pub use cgroup::Cgroup;
 pub use file::{ChangeDirectory, Open};
 pub use process::{Call, Exec, Exit, FailedExec, Fork, Task};
 pub use socket::Connect;
@@ -32,6 +34,8 @@ pub enum Record<'a> {
     Call(Call),
     /// A thread as the snapshot found it.
     Task(Task<'a>),
+    /// A control group was made or removed.
+    Cgroup(Cgroup<'a>),
 }
 
 // === impl Record ===
@@ -49,6 +53,7 @@ impl Record<'_> {
             Self::ChangeDirectory(record) => &record.header,
             Self::Call(record) => &record.header,
             Self::Task(record) => &record.header,
+            Self::Cgroup(record) => &record.header,
         }
     }
 }

@@ -10,6 +10,7 @@
 mod kernel {
     mod actor;
     mod calls;
+    mod cgroups;
     mod connects;
     mod execs;
     mod lives;

@@ -10,11 +10,13 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::{
-    capture::Capture,
+    capture::{Capture, LateSources},
     config::Config,
+    containers::{Containers, Places},
     facts::FactReader,
     identity::{self, IdentityError},
     kernel::{Kernel, KernelError},
+    late_facts::LateFacts,
     session::{ConnectionStatus, Introduction, Requests, Session, SharedStatus, Stop},
     source::EventSource,
     stream::{Base, Outbox, Stream, Totals},
@@ -31,6 +33,7 @@ pub struct Agent;
 #[derive(Debug)]
 pub struct Running {
     stream: Arc<Stream>,
+    late_facts: Arc<LateFacts>,
     status: Arc<SharedStatus>,
     requests: Arc<Requests>,
     origin: Origin,
@@ -51,8 +54,8 @@ pub enum StartError {
     /// The host cannot be named.
     #[error(transparent)]
     Identity(#[from] IdentityError),
-    /// No thread to capture on.
-    #[error("cannot start the capture thread")]
+    /// No thread to capture or to read files on.
+    #[error("cannot start a thread")]
     Thread(#[source] std::io::Error),
     /// The runtime ended while the agent was starting.
     #[error("the start was interrupted")]
@@ -70,6 +73,8 @@ pub struct Status {
     pub connection: ConnectionStatus,
     /// Counters of the stream.
     pub totals: Totals,
+    /// Facts about containers and the host that were given up, because too many waited for an engine.
+    pub dropped_late_facts: u64,
     /// The capture plan that is carried out; 0 for none.
     pub plan_generation: u64,
     /// What cannot be captured on this host.
@@ -113,7 +118,16 @@ impl Agent {
         });
         let (source, stream) = opening.await.map_err(|_| StartError::Interrupted)?;
         let facts = FactReader::new(identity::identity_fact(&config), config.etc.clone());
-        let capture = Capture::new(source, facts, Arc::clone(&stream), Arc::clone(&requests));
+        let late_facts = Arc::new(LateFacts::default());
+        let places =
+            Places { storage_roots: config.podman_storage.clone(), run: std::path::PathBuf::from("/run") };
+        let containers = Containers::start(origin.clone(), places, Arc::clone(&late_facts));
+        let late = LateSources {
+            containers: containers.map_err(StartError::Thread)?,
+            host: identity::host(&config, &origin),
+            facts: Arc::clone(&late_facts),
+        };
+        let capture = Capture::new(source, facts, late, Arc::clone(&stream), Arc::clone(&requests));
         let stop_capture = CancellationToken::new();
         let thread_stop = stop_capture.clone();
         let capture =
@@ -127,6 +141,7 @@ impl Agent {
                 agent: identity::agent_info(&config, missing_abilities.clone()),
             },
             stream: Arc::clone(&stream),
+            late_facts: Arc::clone(&late_facts),
             requests: Arc::clone(&requests),
             answers,
             status: Arc::clone(&status),
@@ -135,6 +150,7 @@ impl Agent {
         let capture = Some(capture.map_err(StartError::Thread)?);
         Ok(Running {
             stream,
+            late_facts,
             status,
             requests,
             origin,
@@ -161,6 +177,7 @@ impl Running {
             epoch,
             connection: self.status.read(),
             totals,
+            dropped_late_facts: self.late_facts.dropped(),
             plan_generation: self.requests.generation(),
             missing_abilities: self.missing_abilities.clone(),
         }

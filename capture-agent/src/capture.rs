@@ -9,16 +9,21 @@ use std::{
 
 use eyrie_proto::{
     capture::{CaptureRequest, PlanAnswer, StateAnswer, StateRequest, capture_request},
-    event::{Event, PlanSwitch, ProcessKey, ProcessSnapshot, ProcessState, event::Kind},
+    event::{
+        Event, OrderedFact, PlanSwitch, ProcessKey, ProcessSnapshot, ProcessState, event::Kind, ordered_fact,
+    },
+    metadata::{Host, Validity, late_fact},
 };
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::{
     clock,
+    containers::Containers,
     facts::FactReader,
+    late_facts::LateFacts,
     session::Requests,
-    source::{Drained, EventSource},
+    source::{CgroupReading, Drained, EventSource},
     stream::Stream,
 };
 
@@ -33,6 +38,8 @@ const MUCH: usize = 256;
 const LOSS_INTERVAL: Duration = Duration::from_millis(100);
 /// How often files that facts come from are looked at.
 const FACT_INTERVAL: Duration = Duration::from_secs(3);
+/// At most so often are facts told again that found no room.
+const LOST_FACT_INTERVAL: Duration = Duration::from_millis(500);
 /// At most so often are all processes read anew, whatever asks for it.
 const FULL_SNAPSHOT_INTERVAL: Duration = Duration::from_secs(1);
 /// Start times that are this close are the same: `/proc` tells them in hundredths of a second.
@@ -42,6 +49,7 @@ const START_TOLERANCE_NS: u64 = 10_000_000;
 pub(crate) struct Capture {
     source: Box<dyn EventSource>,
     facts: FactReader,
+    late: LateSources,
     stream: Arc<Stream>,
     requests: Arc<Requests>,
     /// A plan that is carried out but was not announced in the stream yet.
@@ -51,18 +59,46 @@ pub(crate) struct Capture {
     reconcile_at_sequence: Option<u64>,
 }
 
+/// What becomes late facts of the ordered ones.
+pub(crate) struct LateSources {
+    pub(crate) containers: Containers,
+    /// As it was told last.
+    pub(crate) host: Host,
+    pub(crate) facts: Arc<LateFacts>,
+}
+
+// === impl LateSources ===
+
+impl LateSources {
+    /// Takes notice of a fact that goes into the stream.
+    fn observe(&mut self, fact: &OrderedFact) {
+        match &fact.kind {
+            Some(ordered_fact::Kind::Cgroup(cgroup)) => self.containers.observe(cgroup, fact.since_boot_ns),
+            Some(ordered_fact::Kind::Interfaces(fact)) => self.host.interfaces = fact.interfaces.clone(),
+            _ => {}
+        }
+    }
+
+    fn tell_host(&mut self, now_boot_ns: u64) {
+        self.host.validity = Some(Validity { from_ns: now_boot_ns, until_ns: 0 });
+        self.facts.push(late_fact::Kind::Host(self.host.clone()));
+    }
+}
+
 // === impl Capture ===
 
 impl Capture {
     pub(crate) fn new(
         source: Box<dyn EventSource>,
         facts: FactReader,
+        late: LateSources,
         stream: Arc<Stream>,
         requests: Arc<Requests>,
     ) -> Self {
         Self {
             source,
             facts,
+            late,
             stream,
             requests,
             unannounced_generation: None,
@@ -82,9 +118,12 @@ impl Capture {
                 self.report_losses();
                 self.repair();
             }
-            if facts_read.elapsed() >= FACT_INTERVAL || self.stream.outbox().take_facts_wanted() {
+            if facts_read.elapsed() >= LOST_FACT_INTERVAL && self.stream.outbox().take_facts_wanted() {
                 facts_read = Instant::now();
-                self.push_changed_facts();
+                self.push_facts();
+            } else if facts_read.elapsed() >= FACT_INTERVAL {
+                facts_read = Instant::now();
+                self.push_changed_facts(CgroupReading::Routine);
             }
             self.serve_requests();
             match drained {
@@ -112,10 +151,14 @@ impl Capture {
         let now = clock::boot_ns();
         let mut outbox = self.stream.outbox();
         let switch = &mut self.unannounced_generation;
+        let late = &mut self.late;
         let mut pushed = false;
         let drained = self.source.drain(&mut |event| {
             if let Some(generation) = switch.take_if(|generation| event.plan_generation >= *generation) {
                 let _ = outbox.push(&plan_switch(generation, now), now);
+            }
+            if let Some(Kind::Fact(fact)) = &event.kind {
+                late.observe(fact);
             }
             // A refusal is counted by the outbox.
             let _ = outbox.push(&event, now);
@@ -143,14 +186,29 @@ impl Capture {
 
     fn push_facts(&mut self) {
         self.facts.forget();
-        self.push_changed_facts();
+        self.push_changed_facts(CgroupReading::All);
     }
 
-    fn push_changed_facts(&mut self) {
+    fn push_changed_facts(&mut self, cgroups: CgroupReading) {
         let now = clock::boot_ns();
-        let facts = self.facts.changed(now);
+        let mut facts = self.facts.changed(now);
+        let is_host_changed = facts.iter().any(|fact| {
+            matches!(fact.kind, Some(ordered_fact::Kind::Host(_) | ordered_fact::Kind::Interfaces(_)))
+        });
+        facts.extend(self.source.cgroup_facts(cgroups));
+        self.push_each_fact(facts, now);
+        if is_host_changed {
+            self.late.tell_host(now);
+        }
+    }
+
+    fn push_each_fact(&mut self, facts: Vec<OrderedFact>, now: u64) {
+        if facts.is_empty() {
+            return;
+        }
         let mut outbox = self.stream.outbox();
         for fact in facts {
+            self.late.observe(&fact);
             let event = Event { boot_ns: now, kind: Some(Kind::Fact(fact)), ..Event::default() };
             let _ = outbox.push(&event, now);
         }
@@ -226,6 +284,11 @@ impl Capture {
             return;
         };
         let lost_ends = self.stream.outbox().take_repair();
+        if lost_ends.is_some() {
+            // Before the processes, whose control groups may be among what was lost.
+            let facts = self.source.cgroup_facts(CgroupReading::Repair);
+            self.push_each_fact(facts, clock::boot_ns());
+        }
         self.reconcile_at_sequence = None;
         let mut absent: Vec<_> = known.into_iter().chain(lost_ends.iter().flatten().copied()).collect();
         retain_absent(&mut absent, &states);

@@ -32,6 +32,8 @@ pub struct Config {
     pub is_self_captured: bool,
     /// Where passwd and group are.
     pub etc: PathBuf,
+    /// Storages of podman for the whole host; those of users are found by their containers.
+    pub podman_storage: Vec<PathBuf>,
 }
 
 /// Captures what happens on this host and streams it to an engine.
@@ -67,6 +69,14 @@ pub struct Arguments {
     /// Seconds to wait for the engine's acks at the end.
     #[arg(long, env = "EYRIE_AGENT_DRAIN_SECONDS", default_value_t = 10)]
     drain_seconds: u32,
+    /// Where podman keeps containers and images (graphroot in storage.conf); may be repeated, or separated by commas.
+    #[arg(
+        long,
+        env = "EYRIE_AGENT_PODMAN_STORAGE",
+        default_value = "/var/lib/containers/storage",
+        value_delimiter = ','
+    )]
+    podman_storage: Vec<PathBuf>,
     /// Capture the agent's own events too.
     #[arg(long, env = "EYRIE_AGENT_CAPTURE_SELF")]
     capture_self: bool,
@@ -88,6 +98,7 @@ impl Config {
             drain_timeout: Duration::from_secs(10),
             is_self_captured: false,
             etc: PathBuf::from("/etc"),
+            podman_storage: vec![PathBuf::from("/var/lib/containers/storage")],
         })
     }
 }
@@ -104,6 +115,7 @@ impl TryFrom<Arguments> for Config {
             ring_bytes: arguments.ring_bytes.next_power_of_two(),
             drain_timeout: Duration::from_secs(arguments.drain_seconds.into()),
             is_self_captured: arguments.capture_self,
+            podman_storage: arguments.podman_storage,
             ..Self::new(&arguments.engine, arguments.insecure)?
         })
     }

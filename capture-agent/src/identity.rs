@@ -3,10 +3,11 @@
 use eyrie_proto::{
     capture::{AgentInfo, MissingAbility},
     event::{HostBoot, HostIdentityFact, Origin, origin},
+    metadata::{Host, HostKey, Provenance},
 };
 use thiserror::Error;
 
-use crate::config::Config;
+use crate::{clock, config::Config};
 
 /// Where a machine id is written, the usual place first; machine-id(5).
 const MACHINE_ID_FILES: [&str; 2] = ["/etc/machine-id", "/var/lib/dbus/machine-id"];
@@ -65,6 +66,27 @@ pub(crate) fn identity_fact(config: &Config) -> HostIdentityFact {
         page_size: u32::try_from(rustix::param::page_size()).unwrap_or(0),
         cpu_count: online_cpus(),
         labels: info.labels,
+    }
+}
+
+/// The host as metadata knows it, without its interfaces.
+pub(crate) fn host(config: &Config, origin: &Origin) -> Host {
+    let identity = identity_fact(config);
+    let observed_ns = clock::read().epoch_ns;
+    let provenance = ["uname", "os-release", "configuration"].map(|source| Provenance {
+        source: source.to_owned(),
+        observed_ns,
+        observer: "capture-agent".to_owned(),
+    });
+    Host {
+        key: Some(HostKey { origin: Some(origin.clone()) }),
+        hostname: identity.hostname,
+        kernel_release: identity.kernel_release,
+        operating_system: identity.operating_system,
+        architecture: std::env::consts::ARCH.to_owned(),
+        labels: identity.labels,
+        provenance: provenance.into(),
+        ..Host::default()
     }
 }
 

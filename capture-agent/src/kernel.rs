@@ -11,10 +11,10 @@ use aya::{
     maps::{Array, MapError},
     programs::{BtfTracePoint, Iter, Program, ProgramError},
 };
-use eyrie_bpf::{Attach, CONFIG_MAP, EVENTS_MAP, OBJECT, PROGRAMS, SNAPSHOT_PROGRAM};
+use eyrie_bpf::{Attach, CGROUP_PROGRAMS, CONFIG_MAP, EVENTS_MAP, OBJECT, PROGRAMS, SNAPSHOT_PROGRAM};
 use eyrie_proto::{
     capture::{CapturePlan, MissingAbility, PlanAnswer},
-    event::{Event, LossRecord, ProcessState},
+    event::{Event, LossRecord, OrderedFact, ProcessState, ordered_fact},
 };
 use thiserror::Error;
 use tracing::{info, warn};
@@ -22,11 +22,13 @@ use tracing::{info, warn};
 use self::{counters::LossCounters, ring::Ring};
 use crate::{
     cause::with_causes,
+    cgroups::{Cgroups, Hierarchy},
+    clock,
     config::Config,
     plan,
     probe::{self, ProbeError},
     snapshot,
-    source::{Drained, EventSource},
+    source::{CgroupReading, Drained, EventSource},
 };
 
 /// Why the kernel cannot be captured from.
@@ -71,6 +73,7 @@ pub(crate) struct Kernel {
     ebpf: Ebpf,
     ring: Ring,
     counters: LossCounters,
+    cgroups: Cgroups,
     settings: eyrie_bpf::Config,
     missing: Vec<MissingAbility>,
 }
@@ -108,12 +111,40 @@ impl Kernel {
         let ring = ebpf.take_map(EVENTS_MAP).ok_or_else(KernelError::no_map(EVENTS_MAP))?;
         let ring = Ring::new(ring).map_err(KernelError::map(EVENTS_MAP))?;
         let counters = LossCounters::new(&mut ebpf)?;
-        let settings = plan::initial_settings(own_tgid(config));
-        let mut kernel = Self { ebpf, ring, counters, settings, missing: Vec::new() };
+        let cgroups = Cgroups::new(Hierarchy::of_host());
+        let settings = eyrie_bpf::Config {
+            cgroup_hierarchy: cgroups.hierarchy().number,
+            cgroup_controller: cgroups.hierarchy().controller,
+            ..plan::initial_settings(own_tgid(config))
+        };
+        let mut kernel = Self { ebpf, ring, counters, cgroups, settings, missing: Vec::new() };
+        kernel.check_cgroups();
         kernel.write_settings()?;
         kernel.attach_all(&btf)?;
         info!(programs = PROGRAMS.len() - kernel.missing.len(), "capturing");
         Ok(kernel)
+    }
+
+    fn check_cgroups(&mut self) {
+        let hierarchy = self.cgroups.hierarchy();
+        info!(number = hierarchy.number, controller = ?hierarchy.controller, mount = ?hierarchy.mount,
+            "containers are told apart by this hierarchy of control groups");
+        if hierarchy.mount.is_some() {
+            return;
+        }
+        let missing = MissingAbility {
+            name: "cgroup_scan".to_owned(),
+            reason: "the hierarchy of control groups is not mounted here as a whole, or this is another cgroup namespace"
+                .to_owned(),
+            consequence: "which containers run already: processes of those that started before the agent are in an unknown one"
+                .to_owned(),
+        };
+        warn!("{}, so that this is missing: {}", missing.reason, missing.consequence);
+        self.missing.push(missing);
+    }
+
+    fn are_cgroups_recorded(&self) -> bool {
+        self.missing.iter().all(|missing| !CGROUP_PROGRAMS.contains(&missing.name.as_str()))
     }
 
     fn attach_all(&mut self, btf: &Btf) -> Result<(), KernelError> {
@@ -179,7 +210,7 @@ impl Kernel {
 
 impl EventSource for Kernel {
     fn drain(&mut self, sink: &mut dyn FnMut(Event)) -> Drained {
-        self.ring.drain(sink)
+        self.ring.drain(&mut self.cgroups, sink)
     }
 
     fn take_losses(&mut self) -> Vec<LossRecord> {
@@ -203,8 +234,8 @@ impl EventSource for Kernel {
     fn snapshot(&mut self, pids: &[u32]) -> Option<Vec<ProcessState>> {
         let iterated = if self.has_iterator() { self.iterate(pids) } else { None };
         match iterated {
-            Some(iterated) => Some(snapshot::complete(iterated, pids)),
-            None => snapshot::by_procfs(pids),
+            Some(iterated) => Some(snapshot::complete(iterated, pids, self.cgroups.hierarchy())),
+            None => snapshot::by_procfs(pids, self.cgroups.hierarchy()),
         }
     }
 
@@ -225,6 +256,18 @@ impl EventSource for Kernel {
         }
     }
 
+    fn cgroup_facts(&mut self, reading: CgroupReading) -> Vec<OrderedFact> {
+        let now = clock::boot_ns();
+        match reading {
+            CgroupReading::Routine if self.are_cgroups_recorded() => Vec::new(),
+            CgroupReading::Routine | CgroupReading::Repair => self.cgroups.scan(now),
+            CgroupReading::All => {
+                let gone = self.cgroups.scan(now).into_iter().filter(is_removal);
+                gone.collect::<Vec<_>>().into_iter().chain(self.cgroups.all()).collect()
+            }
+        }
+    }
+
     fn missing_abilities(&self) -> Vec<MissingAbility> {
         self.missing.clone()
     }
@@ -237,6 +280,10 @@ impl EventSource for Kernel {
             }
         }
     }
+}
+
+fn is_removal(fact: &OrderedFact) -> bool {
+    matches!(&fact.kind, Some(ordered_fact::Kind::Cgroup(fact)) if fact.is_removed)
 }
 
 /// The process whose calls are not captured, in the initial pid namespace.

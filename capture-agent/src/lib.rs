@@ -19,11 +19,14 @@
 mod agent;
 mod capture;
 mod cause;
+mod cgroups;
 pub mod clock;
 mod config;
+mod containers;
 mod facts;
 mod identity;
 mod kernel;
+mod late_facts;
 mod plan;
 mod probe;
 mod record_to_event;
@@ -38,5 +41,5 @@ pub use self::{
     identity::IdentityError,
     kernel::KernelError,
     session::{AddressError, ConnectionStatus, EngineAddress},
-    source::{Drained, EventSource},
+    source::{CgroupReading, Drained, EventSource},
 };

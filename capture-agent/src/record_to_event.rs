@@ -89,6 +89,7 @@ fn task(header: &Header) -> Task {
         pid_namespace: header.pid_namespace.into(),
         parent_pid: header.parent_tgid,
         mount_namespace: header.mount_namespace.into(),
+        cgroup_hierarchy: header.cgroup_hierarchy,
     }
 }
 

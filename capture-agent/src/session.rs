@@ -23,7 +23,10 @@ use tracing::{info, warn};
 pub use self::address::{AddressError, EngineAddress};
 pub(crate) use self::requests::{Answers, Requests};
 use self::{backoff::Backoff, connection::Connection};
-use crate::stream::{Stream, StreamError};
+use crate::{
+    late_facts::LateFacts,
+    stream::{Stream, StreamError},
+};
 
 /// Failures at an address that a MoveTo gave, before the configured one is tried again.
 const MOVED_ATTEMPTS: u32 = 3;
@@ -96,6 +99,7 @@ pub(crate) struct Session {
     pub(crate) is_insecure_allowed: bool,
     pub(crate) introduction: Introduction,
     pub(crate) stream: Arc<Stream>,
+    pub(crate) late_facts: Arc<LateFacts>,
     pub(crate) requests: Arc<Requests>,
     pub(crate) answers: Answers,
     pub(crate) status: Arc<SharedStatus>,

@@ -18,6 +18,7 @@ use thiserror::Error;
 
 use self::assemble::Assembly;
 pub(crate) use self::procfs::by_procfs;
+use crate::cgroups::Hierarchy;
 
 /// Read at once from the iterator; more than the longest record, so that there is always a whole one.
 const CHUNK_BYTES: usize = 2 * RECORD_BYTES_MAX;
@@ -48,12 +49,16 @@ pub(crate) fn by_iterator(program: &mut Iter, pids: &[u32]) -> Result<Vec<Proces
 /// Adds what the iterator did not tell of: of the processes with these pids, or of all, those that `/proc` has besides.
 ///
 /// Some kernels keep their first process out of iterators, and the chain of everybody's ancestors would end before it.
-pub(crate) fn complete(mut iterated: Vec<ProcessState>, pids: &[u32]) -> Vec<ProcessState> {
+pub(crate) fn complete(
+    mut iterated: Vec<ProcessState>,
+    pids: &[u32],
+    hierarchy: &Hierarchy,
+) -> Vec<ProcessState> {
     let told: HashSet<u32> = iterated.iter().filter_map(|state| Some(state.process?.pid)).collect();
     let wanted = if pids.is_empty() { procfs::pids().unwrap_or_default() } else { pids.to_vec() };
     let missing: Vec<u32> = wanted.into_iter().filter(|pid| !told.contains(pid)).collect();
     if !missing.is_empty() {
-        iterated.extend(by_procfs(&missing).unwrap_or_default());
+        iterated.extend(by_procfs(&missing, hierarchy).unwrap_or_default());
     }
     iterated
 }

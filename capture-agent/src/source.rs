@@ -2,7 +2,7 @@
 
 use eyrie_proto::{
     capture::{CapturePlan, MissingAbility, PlanAnswer},
-    event::{Event, LossRecord, ProcessState},
+    event::{Event, LossRecord, OrderedFact, ProcessState},
 };
 
 /// A source of the events of one host. It is driven by the capture thread alone.
@@ -21,11 +21,28 @@ pub trait EventSource: Send + 'static {
     /// Captures by this plan from now on, and says what became of it.
     fn carry_out(&mut self, plan: CapturePlan) -> PlanAnswer;
 
+    /// Facts about control groups that were not drained as events. A source that knows of none has none.
+    fn cgroup_facts(&mut self, reading: CgroupReading) -> Vec<OrderedFact> {
+        let _ = reading;
+        Vec::new()
+    }
+
     /// What cannot be captured on this host.
     fn missing_abilities(&self) -> Vec<MissingAbility>;
 
     /// Stops capturing. What was captured before can still be drained.
     fn stop(&mut self);
+}
+
+/// Why control groups are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CgroupReading {
+    /// All are to be told, as if for the first time.
+    All,
+    /// Records were lost, and theirs may be among them.
+    Repair,
+    /// Some seconds have passed; a source that is told of every change has nothing to do.
+    Routine,
 }
 
 /// What a drain met.

@@ -31,8 +31,8 @@ pub const RECORD_BYTES_MAX: usize = 512 + 7 * 4096;
 
 constants! {
     /// Kinds of records. 1 to 15 are for lives of processes, 16 to 63 files, 64 to 95 sockets, 96 to 127 attributes of
-    /// processes, 128 to 143 snapshots, 144 any other call; up to `0x7fff` is to come, and what is above is for
-    /// experiments and never released.
+    /// processes, 128 to 143 snapshots, 144 any other call, 160 to 175 control groups; up to `0x7fff` is to come, and
+    /// what is above is for experiments and never released.
     pub mod kind: u16 = "RECORD_" {
         /// [`Fork`](crate::Fork).
         FORK = 1,
@@ -52,6 +52,8 @@ constants! {
         TASK = 128,
         /// [`Call`](crate::Call).
         CALL = 144,
+        /// [`Cgroup`](crate::Cgroup).
+        CGROUP = 160,
     }
 }
 
@@ -134,6 +136,30 @@ constants! {
         CHILD_SUBREAPER = 1 << 0,
         /// The thread has ended and is still listed, as a main thread is while others run.
         ENDED = 1 << 1,
+    }
+}
+
+constants! {
+    /// Flags of [`Cgroup`](crate::Cgroup).
+    pub mod cgroup_flag: u32 = "CGROUP_" {
+        /// It was removed, not made.
+        REMOVED = 1 << 0,
+        /// The end of its path is missing.
+        PATH_TRUNCATED = 1 << 1,
+    }
+}
+
+constants! {
+    pub(crate) mod controller: u32 = "CONTROLLER_" {
+        NONE = 0,
+        MEMORY = 1,
+        PIDS = 2,
+        CPU = 3,
+        CPUACCT = 4,
+        DEVICES = 5,
+        FREEZER = 6,
+        IO = 7,
+        CPUSET = 8,
     }
 }
 

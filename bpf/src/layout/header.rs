@@ -22,7 +22,7 @@ layout! {
         plan_generation: u64,
         /// Start of the thread group leader, nanoseconds since boot.
         leader_start_boot_ns: u64,
-        /// Of the default (v2) hierarchy.
+        /// Control group in the hierarchy below; 0 where it could not be told.
         cgroup_id: u64,
         /// Capability sets, a bit each as in `linux/capability.h`.
         cap_effective: u64,
@@ -70,8 +70,9 @@ layout! {
         pid_namespace: u32,
         /// Inode number of the mount namespace; 0 where the task has none any more.
         mount_namespace: u32,
-        #[doc(hidden)]
-        reserved_word: Reserved<4>,
+        /// Number of the hierarchy in `/proc/cgroups`; 0 for the default (v2) one. See
+        /// [`Config::cgroup_hierarchy`](crate::Config::cgroup_hierarchy).
+        cgroup_hierarchy: u32,
         /// Name of the thread as the kernel keeps it. See [`Header::comm`].
         raw_comm: [u8; 16],
     }

@@ -3,7 +3,8 @@ use super::{
     PART_BYTES, RECORD_BYTES_MAX, btf::Btf, constants,
 };
 use crate::{
-    Call, CallSet, ChangeDirectory, Config, Connect, Exec, Exit, FailedExec, Fork, OBJECT, Open, Task, calls,
+    Call, CallSet, Cgroup, CgroupController, ChangeDirectory, Config, Connect, Exec, Exit, FailedExec, Fork,
+    OBJECT, Open, Task, calls,
 };
 
 /// What Rust calls otherwise than C.
@@ -40,7 +41,7 @@ fn structures_are_those_of_the_object() {
         };
     }
     same!(Header, FileInfo, Endpoint, Fork, Exec<'_>, FailedExec<'_>, Exit, Open<'_>, Connect<'_>);
-    same!(ChangeDirectory<'_>, Call, Task<'_>);
+    same!(ChangeDirectory<'_>, Call, Task<'_>, Cgroup<'_>);
 }
 
 /// Scenario: the constants in the object's BTF. Guarantees: all values are the same, and neither side has one that the
@@ -54,6 +55,8 @@ fn constants_are_those_of_the_object() {
         ("FILE_", constants::file_flag::TABLE),
         ("EXIT_", constants::exit_flag::TABLE),
         ("TASK_", constants::task_flag::TABLE),
+        ("CGROUP_", constants::cgroup_flag::TABLE),
+        ("CONTROLLER_", constants::controller::TABLE),
         ("COUNTER_", constants::counter::TABLE),
     ] {
         let mut ours: Vec<_> = table.iter().map(|(name, value)| ((*name).to_owned(), *value)).collect();
@@ -105,6 +108,8 @@ fn the_encoder_writes_the_objects_structure() {
         own_tgid: 0x3333,
         max_argument_bytes: 0x4444,
         max_environment_bytes: 0x5555,
+        cgroup_hierarchy: 0x6666,
+        cgroup_controller: Some(CgroupController::Cpuset),
         calls: CallSet::from_iter([0, 511]),
         compat_calls: CallSet::from_iter([1]),
         state_calls: CallSet::from_iter([64]),
@@ -120,6 +125,7 @@ fn the_encoder_writes_the_objects_structure() {
         (half("own_tgid"), half("max_argument_bytes"), half("max_environment_bytes")),
         (0x3333, 0x4444, 0x5555)
     );
+    assert_eq!((half("cgroup_hierarchy"), half("cgroup_controller")), (0x6666, 8));
     assert_eq!((word("calls", 0), word("calls", 7), word("compat_calls", 0)), (1, 1 << 63, 2));
     assert_eq!((word("state_calls", 1), word("compat_state_calls", 2)), (1, 4));
 }

@@ -12,7 +12,7 @@ layout! {
         child_start_boot_ns: u64,
         /// Start of the child itself; the same unless it is a thread.
         child_thread_start_boot_ns: u64,
-        /// Of the default (v2) hierarchy.
+        /// In the header's hierarchy.
         child_cgroup_id: u64,
         /// Start of the init of the child's pid namespace.
         pid_namespace_start_boot_ns: u64,

@@ -85,7 +85,7 @@ fn nothing_stays_behind() {
             loaded_links().filter_map(Result::ok).filter(|link| ids.contains(&link.program_id())).count();
         (programs, links)
     };
-    assert_eq!(present(), (5, 4));
+    assert_eq!(present(), (7, 6));
     drop(loaded);
     // The kernel frees them a moment later.
     let deadline = Instant::now() + Duration::from_secs(10);

@@ -1,10 +1,10 @@
 //! The ring between the programs and the agent.
 
 use aya::maps::{Map, MapData, MapError, RingBuf};
-use eyrie_bpf::{DecodeError, decode, flag};
-use eyrie_proto::event::{Event, EventClass, LossPlace, LossReason, LossRecord};
+use eyrie_bpf::{DecodeError, Record, decode, flag};
+use eyrie_proto::event::{Event, EventClass, LossPlace, LossReason, LossRecord, event::Kind};
 
-use crate::{clock, record_to_event, source::Drained, stream::LossLedger};
+use crate::{cgroups::Cgroups, clock, record_to_event, source::Drained, stream::LossLedger};
 
 /// Records of one drain: about half a millisecond of work, after which the caller may look after other things.
 const RECORDS_PER_DRAIN: usize = 1_024;
@@ -24,12 +24,18 @@ impl Ring {
     }
 
     /// Hands over the events of what lies in the ring, up to a bound.
-    pub(super) fn drain(&mut self, sink: &mut dyn FnMut(Event)) -> Drained {
+    pub(super) fn drain(&mut self, cgroups: &mut Cgroups, sink: &mut dyn FnMut(Event)) -> Drained {
         let mut records = 0;
         while records < RECORDS_PER_DRAIN {
             let Some(bytes) = self.ring.next() else { return Drained { records, is_more: false } };
             records += 1;
             match decode(&bytes) {
+                Ok(Record::Cgroup(record)) => {
+                    if let Some(fact) = cgroups.record(&record) {
+                        let (boot_ns, cpu) = (record.header.boot_ns, record.header.cpu);
+                        sink(Event { boot_ns, cpu, kind: Some(Kind::Fact(fact)), ..Event::default() });
+                    }
+                }
                 Ok(record) => {
                     if let Some(event) = record_to_event::event(&record) {
                         sink(event);

@@ -50,6 +50,8 @@ pub(super) struct Connection<'session> {
     address: &'session EngineAddress,
     /// Something may be ready to be sent.
     is_ready: bool,
+    /// So may late facts.
+    is_late_ready: bool,
     last_progress: Instant,
 }
 
@@ -57,7 +59,7 @@ pub(super) struct Connection<'session> {
 
 impl<'session> Connection<'session> {
     pub(super) fn new(session: &'session mut Session, address: &'session EngineAddress) -> Self {
-        Self { session, address, is_ready: true, last_progress: Instant::now() }
+        Self { session, address, is_ready: true, is_late_ready: true, last_progress: Instant::now() }
     }
 
     pub(super) async fn run(mut self) -> Result<End, SessionError> {
@@ -118,6 +120,7 @@ impl<'session> Connection<'session> {
             welcome.initial_credit_bytes,
             welcome.max_message_bytes,
         )?;
+        self.session.late_facts.resume(welcome.late_facts_through_sequence);
         self.fold(resume.acked).await;
         if resume.is_base_wanted {
             let part_bytes = usize::try_from(welcome.max_message_bytes)
@@ -149,6 +152,7 @@ impl<'session> Connection<'session> {
     ) -> Result<End, SessionError> {
         let stop = self.session.stop.clone();
         let stream = Arc::clone(&self.session.stream);
+        let late_facts = Arc::clone(&self.session.late_facts);
         loop {
             let is_finishing = stop.finish.is_cancelled();
             if is_finishing && self.session.stream.outbox().is_empty() {
@@ -167,6 +171,16 @@ impl<'session> Connection<'session> {
                     self.is_ready = next.is_some();
                     if let Some(frame) = next { permit.send(Upstream::Batch(Box::new(frame))) }
                 }
+                permit = up.reserve(), if self.is_late_ready => {
+                    let permit = permit.map_err(|_| SessionError::Ended)?;
+                    let next = late_facts.next_to_send();
+                    self.is_late_ready = next.is_some();
+                    if let Some(facts) = next {
+                        let kind = Some(capture_request::Kind::LateFacts(facts));
+                        permit.send(Upstream::Message(Box::new(CaptureRequest { kind })));
+                    }
+                }
+                () = late_facts.notified() => self.is_late_ready = true,
                 Some(answer) = self.session.answers.recv() => {
                     up.send(Upstream::Message(Box::new(answer))).await.map_err(|_| SessionError::Ended)?;
                 }
@@ -201,6 +215,7 @@ impl<'session> Connection<'session> {
     }
 
     async fn acked(&mut self, ack: Ack) -> Result<(), SessionError> {
+        self.session.late_facts.acknowledge(ack.late_facts_through_sequence);
         let acked = {
             let mut outbox = self.session.stream.outbox();
             let was_waiting = outbox.is_waiting_for_ack();

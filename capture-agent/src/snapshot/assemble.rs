@@ -73,6 +73,7 @@ fn process(task: &Task<'_>) -> ProcessState {
         credentials: Some(credentials(header)),
         session: Some(session(header)),
         cgroup_id: header.cgroup_id,
+        cgroup_hierarchy: header.cgroup_hierarchy,
         namespace_pid: header.namespace_tgid,
         pid_namespace: header.pid_namespace.into(),
         mount_namespace: header.mount_namespace.into(),

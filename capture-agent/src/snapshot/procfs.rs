@@ -11,10 +11,11 @@ use eyrie_bpf::PART_BYTES;
 use eyrie_proto::event::{Executable, ProcessKey, ProcessState, Session, StandardStream, ThreadState};
 
 use self::stat::{Stat, Status};
-use crate::{clock, record_to_event::split_arguments};
+use crate::{cgroups::Hierarchy, clock, record_to_event::split_arguments};
 
 /// The processes with these pids, or all; `None` if `/proc` is not there.
-pub(crate) fn by_procfs(pids: &[u32]) -> Option<Vec<ProcessState>> {
+pub(crate) fn by_procfs(pids: &[u32], hierarchy: &Hierarchy) -> Option<Vec<ProcessState>> {
+    let process = |pid| process(pid, hierarchy);
     if !pids.is_empty() {
         return Some(pids.iter().copied().filter_map(process).collect());
     }
@@ -41,7 +42,7 @@ pub(super) fn standard_streams(pid: u32) -> Vec<StandardStream> {
     (0..3).filter_map(stream).collect()
 }
 
-fn process(pid: u32) -> Option<ProcessState> {
+fn process(pid: u32, hierarchy: &Hierarchy) -> Option<ProcessState> {
     let as_of_boot_ns = clock::boot_ns();
     let folder = PathBuf::from(format!("/proc/{pid}"));
     let stat = Stat::parse(&fs::read(folder.join("stat")).ok()?)?;
@@ -71,6 +72,8 @@ fn process(pid: u32) -> Option<ProcessState> {
             namespace_process_group_id: status.innermost("NSpgid:").unwrap_or(stat.process_group_id),
             audit_session_id: number(&folder, "sessionid").unwrap_or(u32::MAX),
         }),
+        cgroup_id: hierarchy.cgroup_of(pid),
+        cgroup_hierarchy: hierarchy.number,
         namespace_pid: status.innermost("NSpid:").unwrap_or(pid),
         pid_namespace: namespace(&folder, "pid"),
         mount_namespace: namespace(&folder, "mnt"),
@@ -183,7 +186,7 @@ mod tests {
             .stdin(std::process::Stdio::null())
             .spawn()
             .unwrap();
-        let states = by_procfs(&[child.id(), 0x7fff_fff0]);
+        let states = by_procfs(&[child.id(), 0x7fff_fff0], &Hierarchy::of_host());
         child.kill().unwrap();
         child.wait().unwrap();
         let states = states.unwrap();

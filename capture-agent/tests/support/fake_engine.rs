@@ -9,13 +9,14 @@ use std::{
 
 use eyrie_proto::{
     capture::{
-        Ack, BaseState, Batch, BatchRejection, CaptureRequest, CaptureResponse, Credit, Hello, PlanAnswer,
-        RejectionReason, StateAnswer, Welcome,
+        Ack, BaseState, Batch, BatchRejection, CaptureRequest, CaptureResponse, Credit, Hello, LateFacts,
+        PlanAnswer, RejectionReason, StateAnswer, Welcome,
         capture_request::Kind as Up,
         capture_response::Kind as Down,
         capture_service_server::{CaptureService, CaptureServiceServer},
     },
     event::Event,
+    metadata::LateFact,
 };
 use tokio::{net::TcpListener, sync::mpsc, task::JoinHandle};
 use tokio_stream::wrappers::{ReceiverStream, TcpListenerStream};
@@ -40,6 +41,7 @@ pub(crate) struct Policy {
     /// Refuses the call.
     pub(crate) refuses_call: Option<tonic::Code>,
     pub(crate) credit: u64,
+    pub(crate) acks_late_facts: bool,
 }
 
 /// What the engine has seen.
@@ -56,6 +58,8 @@ pub(crate) struct Seen {
     pub(crate) changed: u64,
     pub(crate) plan_answers: Vec<PlanAnswer>,
     pub(crate) state_answers: Vec<StateAnswer>,
+    /// By their sequence numbers.
+    pub(crate) late_facts: BTreeMap<u64, LateFact>,
 }
 
 #[derive(Debug)]
@@ -90,6 +94,7 @@ impl Default for Policy {
             holds_state: false,
             refuses_call: None,
             credit: 4 << 20,
+            acks_late_facts: true,
         }
     }
 }
@@ -121,11 +126,13 @@ impl FakeEngine {
         self.shared.seen.lock().unwrap()
     }
 
+    #[allow(dead_code, reason = "not every test program changes the policy")]
     pub(crate) fn change(&self, change: impl FnOnce(&mut Policy)) {
         change(&mut self.shared.policy.lock().unwrap());
     }
 
     /// Sends a message to the newest session.
+    #[allow(dead_code, reason = "not every test program sends anything of its own")]
     pub(crate) async fn send(&self, kind: Down) {
         let down = self.shared.down.lock().unwrap().clone().expect("a session");
         down.send(Ok(CaptureResponse { kind: Some(kind) })).await.expect("an open session");
@@ -206,10 +213,23 @@ impl Shared {
                 }
                 Some(Up::PlanAnswer(answer)) => self.seen.lock().unwrap().plan_answers.push(answer),
                 Some(Up::StateAnswer(answer)) => self.seen.lock().unwrap().state_answers.push(answer),
+                Some(Up::LateFacts(late)) => self.take_late(late, down).await,
                 other => panic!("unexpected {other:?}"),
             }
         }
         Ok(())
+    }
+
+    async fn take_late(&self, late: LateFacts, down: &DownStream) {
+        let through = {
+            let late_facts = &mut self.seen.lock().unwrap().late_facts;
+            late_facts.extend((late.first_fact_sequence..).zip(late.facts));
+            late_facts.keys().next_back().copied().unwrap_or(0)
+        };
+        if self.policy.lock().unwrap().acks_late_facts {
+            let ack = Ack { late_facts_through_sequence: through, ..Ack::default() };
+            let _ = down.send(Ok(CaptureResponse { kind: Some(Down::Ack(ack)) })).await;
+        }
     }
 
     async fn greet(&self, hello: Hello, down: &DownStream) {

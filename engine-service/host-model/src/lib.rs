@@ -138,7 +138,7 @@ impl HostModel {
         self.table.list_unknown_again();
     }
 
-    /// Which container the process is in, by its control group in the default hierarchy.
+    /// Which container the process is in, by its control group in the hierarchy that the origin's agent told of.
     pub fn container_id(&self, process: &Process) -> ContainerId<'_> {
         match self.cgroup(process) {
             Some(fact) if fact.container_id.is_empty() => ContainerId::Host,
@@ -147,9 +147,9 @@ impl HostModel {
         }
     }
 
-    /// What is known of the process's control group in the default hierarchy.
+    /// What is known of the process's control group.
     pub fn cgroup(&self, process: &Process) -> Option<&CgroupFact> {
-        self.facts.cgroup(0, process.cgroup_id())
+        self.facts.cgroup(process.cgroup_hierarchy(), process.cgroup_id())
     }
 
     /// The host's user with this id, as the newest users fact has it.

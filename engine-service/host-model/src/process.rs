@@ -28,6 +28,7 @@ pub struct Process {
     pub(crate) credentials: Credentials,
     pub(crate) session: Session,
     pub(crate) cgroup_id: u64,
+    pub(crate) cgroup_hierarchy: u32,
     pub(crate) pid_namespace: u64,
     pub(crate) pid_namespace_start_boot_ns: u64,
     pub(crate) mount_namespace: u64,
@@ -122,9 +123,14 @@ impl Process {
         &self.session
     }
 
-    /// Its control group in the default hierarchy.
+    /// Its control group in [`Self::cgroup_hierarchy`]; 0 if not known.
     pub fn cgroup_id(&self) -> u64 {
         self.cgroup_id
+    }
+
+    /// The hierarchy of its control group: 0 for the default (v2) one, otherwise the number in `/proc/cgroups`.
+    pub fn cgroup_hierarchy(&self) -> u32 {
+        self.cgroup_hierarchy
     }
 
     /// Its pid inside its own pid namespace.
@@ -185,6 +191,7 @@ impl Process {
             credentials: Credentials::default(),
             session: Session::default(),
             cgroup_id: 0,
+            cgroup_hierarchy: 0,
             pid_namespace: 0,
             pid_namespace_start_boot_ns: 0,
             mount_namespace: 0,
@@ -214,6 +221,7 @@ impl Process {
             credentials: self.credentials,
             session: self.session,
             cgroup_id: self.cgroup_id,
+            cgroup_hierarchy: self.cgroup_hierarchy,
             pid_namespace: self.pid_namespace,
             pid_namespace_start_boot_ns: self.pid_namespace_start_boot_ns,
             mount_namespace: self.mount_namespace,
@@ -234,7 +242,9 @@ impl Process {
         if let Some(session) = task.session {
             self.session = session;
         }
-        set_if_told(&mut self.cgroup_id, task.cgroup_id);
+        if task.cgroup_id != 0 {
+            (self.cgroup_hierarchy, self.cgroup_id) = (task.cgroup_hierarchy, task.cgroup_id);
+        }
         set_if_told(&mut self.namespace_pid, task.namespace_pid);
         set_if_told(&mut self.pid_namespace, task.pid_namespace);
         set_if_told(&mut self.mount_namespace, task.mount_namespace);

@@ -43,6 +43,7 @@ fn task(pid: u32, parent_pid: u32) -> Task {
         pid_namespace: 4_026_531_836,
         parent_pid,
         mount_namespace: 4_026_531_840,
+        cgroup_hierarchy: 0,
     }
 }
 

@@ -45,6 +45,7 @@ impl Process {
             changed_boot_ns: self.changed_boot_ns,
             parent_since_boot_ns: self.parent_since_boot_ns,
             last_seen_boot_ns: self.last_seen_boot_ns,
+            cgroup_hierarchy: self.cgroup_hierarchy,
             ..ProcessState::default()
         }
     }
@@ -66,6 +67,7 @@ impl Process {
             credentials: state.credentials.unwrap_or_default(),
             session: state.session.unwrap_or_default(),
             cgroup_id: state.cgroup_id,
+            cgroup_hierarchy: state.cgroup_hierarchy,
             pid_namespace: state.pid_namespace,
             pid_namespace_start_boot_ns: state.pid_namespace_start_boot_ns,
             mount_namespace: state.mount_namespace,

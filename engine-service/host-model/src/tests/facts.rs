@@ -47,6 +47,26 @@ fn a_process_is_in_a_container_or_not_or_it_is_unknown() {
     assert_eq!(model.container_id(get(&model, 10)), ContainerId::Unknown);
 }
 
+/// Scenario: a process whose control group is told in a v1 hierarchy, and facts about the same id in that hierarchy and in
+/// v2; the process forks, and the state goes over to another model. Guarantees: only the fact of its own hierarchy counts,
+/// for its child and after the handover as well.
+#[test]
+fn a_control_group_is_one_of_its_hierarchy() {
+    let first = Task { cgroup_hierarchy: 4, ..task(10, 1) };
+    let mut model = after([exec(1, first.clone(), "/bin/sh"), cgroup(5, "v2", false)]);
+    assert_eq!(model.container_id(get(&model, 10)), ContainerId::Unknown);
+    let group = CgroupKey { hierarchy: 4, cgroup_id: 77, birth_boot_ns: 5 };
+    let container_id = "v1".to_owned();
+    let in_v1 = CgroupFact { cgroup: Some(group), container_id, ..CgroupFact::default() };
+    model.apply(&fact(2, ordered_fact::Kind::Cgroup(in_v1)));
+    assert_eq!(model.container_id(get(&model, 10)), ContainerId::Container("v1"));
+    model.apply(&fork(3, first, key(20)));
+    assert_eq!(model.container_id(get(&model, 20)), ContainerId::Container("v1"));
+    let mut other = HostModel::default();
+    other.restore(model.base_state(), model.base_facts());
+    assert_eq!(other.container_id(get(&other, 20)), ContainerId::Container("v1"));
+}
+
 /// Scenario: users of the host and of a container, with one id twice. Guarantees: each has its own, the first of an id
 /// counts, a newer fact replaces the whole.
 #[test]

@@ -86,6 +86,8 @@ fn new_child(
     }
     if fork.child_cgroup_id != 0 {
         child.cgroup_id = fork.child_cgroup_id;
+        child.cgroup_hierarchy =
+            event.task.as_ref().map_or(child.cgroup_hierarchy, |task| task.cgroup_hierarchy);
     }
     child
 }

@@ -67,7 +67,7 @@ fn keep_newer(found: &mut Process, known: &Process) {
     found.last_seen_boot_ns = known.last_seen_boot_ns;
     found.credentials = known.credentials;
     found.session = known.session;
-    found.cgroup_id = known.cgroup_id;
+    (found.cgroup_hierarchy, found.cgroup_id) = (known.cgroup_hierarchy, known.cgroup_id);
     found.mount_namespace = known.mount_namespace;
     if known.parent_pid != 0 {
         found.parent_pid = known.parent_pid;

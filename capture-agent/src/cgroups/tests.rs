@@ -1,0 +1,101 @@
+use std::fs;
+
+use eyrie_bpf::{Record, cgroup_flag, decode, kind};
+
+use super::*;
+
+const ID: &str = "3f4e5d6c7b8a99aabbccddeeff00112233445566778899aabbccddeeff001122";
+
+/// What a program would have recorded.
+fn record(cgroup_id: u64, hierarchy: u32, path: &str, flags: u32, boot_ns: u64) -> Vec<u8> {
+    // A record of zeroes, to begin with: the header has no default.
+    let mut zeroes = vec![0_u8; 512];
+    zeroes[..4].copy_from_slice(&512_u32.to_ne_bytes());
+    zeroes[4..6].copy_from_slice(&kind::CGROUP.to_ne_bytes());
+    let Ok(Record::Cgroup(mut record)) = decode(&zeroes) else { panic!("zeroes are a record") };
+    record.header.boot_ns = boot_ns;
+    (record.cgroup_id, record.hierarchy, record.flags) = (cgroup_id, hierarchy, flags);
+    record.path = path.as_bytes();
+    eyrie_bpf::encode(&Record::Cgroup(record))
+}
+
+fn told(cgroups: &mut Cgroups, bytes: &[u8]) -> Option<CgroupFact> {
+    let Ok(Record::Cgroup(record)) = decode(bytes) else { panic!("a record of a control group") };
+    cgroups.record(&record).map(fact)
+}
+
+fn fact(fact: OrderedFact) -> CgroupFact {
+    match fact.kind {
+        Some(ordered_fact::Kind::Cgroup(fact)) => fact,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn v2(mount: Option<&std::path::Path>) -> Hierarchy {
+    Hierarchy { number: 0, controller: None, mount: mount.map(Into::into) }
+}
+
+/// Scenario: a container's group is made and removed, the host's as well, and one in another hierarchy. Guarantees: the
+/// container's fact has its id, runtime and birth; its removal has the same key; the host's has an empty id; the other hierarchy's
+/// is left out.
+#[test]
+fn records_become_facts() {
+    let mut cgroups = Cgroups::new(Hierarchy { number: 4, controller: None, mount: None });
+    let path = format!("/docker/{ID}");
+    let made = told(&mut cgroups, &record(7, 4, &path, 0, 100)).unwrap();
+    assert_eq!((made.container_id.as_str(), made.runtime.as_str(), made.is_removed), (ID, "docker", false));
+    assert_eq!(made.cgroup, Some(CgroupKey { hierarchy: 4, cgroup_id: 7, birth_boot_ns: 100 }));
+    let host = told(&mut cgroups, &record(8, 4, "/system.slice", 0, 101)).unwrap();
+    assert_eq!((host.container_id.as_str(), host.path.as_slice()), ("", &b"/system.slice"[..]));
+    assert_eq!(told(&mut cgroups, &record(9, 5, &path, 0, 102)), None);
+    let removed = told(&mut cgroups, &record(7, 4, &path, cgroup_flag::REMOVED, 200)).unwrap();
+    assert_eq!(removed, CgroupFact { is_removed: true, ..made });
+    let unknown = told(&mut cgroups, &record(70, 4, "/x", cgroup_flag::REMOVED, 201)).unwrap();
+    assert!(unknown.is_removed && unknown.cgroup.unwrap().birth_boot_ns == 0);
+    assert_eq!(cgroups.all().len(), 1, "what is left to be told again");
+}
+
+/// Scenario: a tree is walked at the start, again without a change, and after groups came and went without a record, some
+/// of which were recorded. Guarantees: everything is told once, births only where they are known, ends as well.
+#[test]
+fn a_scan_tells_what_no_record_told() {
+    let mount = tempfile::tempdir().unwrap();
+    let old = mount.path().join("docker").join(ID);
+    fs::create_dir_all(&old).unwrap();
+    let mut cgroups = Cgroups::new(v2(Some(mount.path())));
+    let first: Vec<_> = cgroups.scan(10).into_iter().map(fact).collect();
+    let told_of: Vec<_> = first.iter().map(|fact| (fact.path.len(), fact.container_id.is_empty())).collect();
+    assert_eq!(told_of, [(1, true), (7, true), (72, false)]);
+    assert!(first.iter().all(|fact| fact.cgroup.unwrap().birth_boot_ns == 0));
+    assert_eq!(cgroups.scan(20), []);
+
+    fs::remove_dir(&old).unwrap();
+    fs::create_dir(mount.path().join("missed")).unwrap();
+    fs::create_dir(mount.path().join("recorded")).unwrap();
+    let id = std::os::unix::fs::MetadataExt::ino(&fs::metadata(mount.path().join("recorded")).unwrap());
+    told(&mut cgroups, &record(id, 0, "/recorded", 0, 25)).unwrap();
+    let second: Vec<_> = cgroups.scan(30).into_iter().map(fact).collect();
+    assert_eq!(second.len(), 2, "{second:?}");
+    assert!(second[0].is_removed && second[0].container_id == ID);
+    assert_eq!((second[1].path.as_slice(), second[1].cgroup.unwrap().birth_boot_ns), (&b"/missed"[..], 30));
+    let all: Vec<_> = cgroups.all().into_iter().map(|ordered| fact(ordered).path).collect();
+    assert_eq!(all, [&b"/"[..], b"/docker", b"/missed", b"/recorded"]);
+}
+
+/// Scenario: more groups than are kept, and a hierarchy that is not mounted. Guarantees: each is told, no more than the bound are kept,
+/// and a walk that ended early takes nothing for gone.
+#[test]
+fn the_table_is_bounded() {
+    let mount = tempfile::tempdir().unwrap();
+    for name in ["a", "b", "c", "d"] {
+        fs::create_dir(mount.path().join(name)).unwrap();
+    }
+    let mut cgroups = Cgroups::with_limit(v2(Some(mount.path())), 3);
+    assert_eq!(cgroups.scan(1).len(), 3);
+    assert!(told(&mut cgroups, &record(u64::MAX, 0, "/docker", 0, 5)).is_some());
+    assert_eq!(cgroups.all().len(), 3);
+    fs::remove_dir(mount.path().join("d")).unwrap();
+    fs::create_dir(mount.path().join("e")).unwrap();
+    assert!(cgroups.scan(2).iter().all(|found| !fact(found.clone()).is_removed));
+    assert_eq!(Cgroups::new(v2(None)).scan(1), []);
+}

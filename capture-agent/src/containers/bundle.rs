@@ -1,0 +1,140 @@
+//! The configuration that a runtime starts a container from: config.json of the OCI runtime specification.
+
+use std::{collections::BTreeMap, path::Path};
+
+use eyrie_proto::metadata::{Container, ContainerMount};
+use serde::Deserialize;
+
+use super::files::{FileError, read_json};
+
+/// podman writes some 10 KiB, most of it the filter of system calls.
+const MAX_BYTES: u64 = 1 << 20;
+/// More than these are left out: what is kept of a bundle stays below 400 KiB.
+const MAX_MOUNTS: usize = 128;
+const MAX_ENVIRONMENT: usize = 512;
+const MAX_CAPABILITIES: usize = 64;
+/// Characters of a path or name that are kept.
+const MAX_TEXT: usize = 1_024;
+const MAX_NAME: usize = 256;
+
+/// config.json as far as it is read. Go writes `null` for what is empty.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Bundle {
+    process: Option<Process>,
+    mounts: Option<Vec<Mount>>,
+    annotations: Option<BTreeMap<String, String>>,
+    linux: Option<Linux>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Process {
+    user: Option<User>,
+    env: Option<Vec<String>>,
+    capabilities: Option<Capabilities>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct User {
+    uid: u32,
+    gid: u32,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Capabilities {
+    bounding: Option<Vec<String>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Mount {
+    destination: String,
+    r#type: String,
+    source: String,
+    options: Option<Vec<String>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Linux {
+    namespaces: Option<Vec<Namespace>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Namespace {
+    r#type: String,
+}
+
+// === impl Bundle ===
+
+impl Bundle {
+    /// Reads it from the bundle's folder.
+    pub(super) fn read(folder: &Path) -> Result<Self, FileError> {
+        read_json(&folder.join("config.json"), MAX_BYTES)
+    }
+
+    /// Puts into `container` what the bundle tells of it.
+    pub(super) fn describe(&self, container: &mut Container) {
+        if let Some(process) = &self.process {
+            let user = process.user.as_ref().map(|user| format!("{}:{}", user.uid, user.gid));
+            container.user = user.unwrap_or_default();
+            container.environment_names = environment_names(process.env.as_deref().unwrap_or_default());
+            let bounding = process.capabilities.as_ref().and_then(|sets| sets.bounding.as_deref());
+            let bounding = bounding.unwrap_or_default().iter().take(MAX_CAPABILITIES);
+            container.capabilities = bounding.map(|name| clipped(name, MAX_NAME)).collect();
+        }
+        container.mounts = self.mounts.iter().flatten().filter_map(Mount::told).take(MAX_MOUNTS).collect();
+        container.is_privileged = self.is_privileged();
+        if let Some(namespaces) = self.linux.as_ref().and_then(|linux| linux.namespaces.as_ref()) {
+            // A namespace that is not named is the runtime's own, which is the host's.
+            let is_host = |name: &str| Some(namespaces.iter().all(|namespace| namespace.r#type != name));
+            container.is_host_network = is_host("network");
+            container.is_host_pid = is_host("pid");
+            container.is_host_ipc = is_host("ipc");
+        }
+    }
+
+    /// As podman notes it.
+    fn is_privileged(&self) -> Option<bool> {
+        let noted = self.annotations.as_ref()?.get("io.podman.annotations.privileged")?;
+        Some(noted.eq_ignore_ascii_case("true"))
+    }
+}
+
+// === impl Mount ===
+
+impl Mount {
+    /// What is mounted from the host; not the file systems that every container has, nor the files that podman makes for each.
+    fn told(&self) -> Option<ContainerMount> {
+        let options = self.options.as_deref().unwrap_or_default();
+        let has = |option: &str| options.iter().any(|have| have == option);
+        if !(self.r#type == "bind" || has("bind") || has("rbind")) || self.source.contains("/userdata/") {
+            return None;
+        }
+        let propagation = ["shared", "rshared", "slave", "rslave", "private", "rprivate"];
+        let propagation = propagation.into_iter().find(|option| has(option)).unwrap_or_default();
+        let is_other = |option: &&String| option.as_str() != propagation && !option.ends_with("bind");
+        let mode: Vec<_> = options.iter().filter(is_other).map(String::as_str).collect();
+        Some(ContainerMount {
+            source: clipped(&self.source, MAX_TEXT),
+            destination: clipped(&self.destination, MAX_TEXT),
+            mode: clipped(&mode.join(","), MAX_NAME),
+            is_writable: !has("ro"),
+            propagation: propagation.to_owned(),
+        })
+    }
+}
+
+/// Names only: values are where secrets are.
+fn environment_names(environment: &[String]) -> Vec<String> {
+    let names = environment.iter().filter_map(|variable| Some(variable.split_once('=')?.0));
+    names.filter(|name| !name.is_empty()).take(MAX_ENVIRONMENT).map(|name| clipped(name, MAX_NAME)).collect()
+}
+
+pub(super) fn clipped(text: &str, max_characters: usize) -> String {
+    text.chars().take(max_characters).collect()
+}

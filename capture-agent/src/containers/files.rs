@@ -1,0 +1,78 @@
+//! Reading files that others write, none of which is trusted.
+
+use std::{
+    fs::OpenOptions,
+    io::{self, Read},
+    os::unix::fs::OpenOptionsExt,
+    path::Path,
+};
+
+use rustix::fs::OFlags;
+use serde::de::DeserializeOwned;
+use thiserror::Error;
+
+/// Why a file could not be read or understood.
+#[derive(Debug, Error)]
+pub(super) enum FileError {
+    #[error("{path}: {cause}")]
+    Read { path: String, cause: io::Error },
+    #[error("{path} is no regular file")]
+    NoFile { path: String },
+    #[error("{path} has more than the {max_bytes} bytes that are read")]
+    TooLarge { path: String, max_bytes: u64 },
+    #[error("{path} cannot be understood: {cause}")]
+    Json { path: String, cause: serde_json::Error },
+}
+
+/// A JSON file of at most `max_bytes`. A link at its place is not followed, and a pipe not waited for.
+pub(super) fn read_json<T: DeserializeOwned>(path: &Path, max_bytes: u64) -> Result<T, FileError> {
+    let name = || path.display().to_string();
+    let failed = |cause| FileError::Read { path: name(), cause };
+    let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits();
+    let file = OpenOptions::new().read(true).custom_flags(flags.cast_signed()).open(path).map_err(failed)?;
+    if !file.metadata().map_err(failed)?.is_file() {
+        return Err(FileError::NoFile { path: name() });
+    }
+    let mut bytes = Vec::new();
+    file.take(max_bytes + 1).read_to_end(&mut bytes).map_err(failed)?;
+    if bytes.len() as u64 > max_bytes {
+        return Err(FileError::TooLarge { path: name(), max_bytes });
+    }
+    serde_json::from_slice(&bytes).map_err(|cause| FileError::Json { path: name(), cause })
+}
+
+// === impl FileError ===
+
+impl FileError {
+    /// The file is not there (yet).
+    pub(super) fn is_missing(&self) -> bool {
+        matches!(self, Self::Read { cause, .. } if cause.kind() == io::ErrorKind::NotFound)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Scenario: a file that is missing, too large, a pipe, a link, no JSON, endlessly nested, or of another shape. Guarantees: each is
+    /// an error at once, which names the file.
+    #[test]
+    fn hostile_files_are_errors() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        std::fs::write(at("large"), vec![b' '; 101]).unwrap();
+        std::fs::write(at("good"), "{\"a\": \"b\"}").unwrap();
+        std::os::unix::fs::symlink(at("good"), at("link")).unwrap();
+        std::fs::write(at("text"), "hello").unwrap();
+        std::fs::write(at("nested"), "[".repeat(100)).unwrap();
+        std::fs::write(at("other"), "{\"a\": 1}").unwrap();
+        assert!(std::process::Command::new("mkfifo").arg(at("pipe")).status().unwrap().success());
+        let read = |name: &str| read_json::<std::collections::BTreeMap<String, String>>(&at(name), 100);
+        assert_eq!(read("good").unwrap()["a"], "b");
+        assert!(read("missing").unwrap_err().is_missing());
+        for name in ["large", "link", "text", "nested", "other", "pipe"] {
+            let error = read(name).unwrap_err();
+            assert!(!error.is_missing() && error.to_string().contains(name), "{error}");
+        }
+    }
+}

@@ -1,0 +1,180 @@
+//! containers/storage: where podman and CRI-O keep which containers and images there are.
+//!
+//! `ROOT/DRIVER-containers/containers.json`, `ROOT/DRIVER-containers/ID/userdata` (the bundle), and
+//! `ROOT/DRIVER-images/images.json`. Both lists are replaced as a whole when they change, so that no half of one is read.
+
+use std::path::{Path, PathBuf};
+
+use eyrie_proto::metadata::{Container, Image};
+use serde::Deserialize;
+
+use super::{
+    bundle::clipped,
+    files::{FileError, read_json},
+};
+
+/// A kilobyte for each container or image.
+const MAX_BYTES: u64 = 16 << 20;
+const MAX_TEXT: usize = 1_024;
+/// The drivers that podman can be built with.
+const DRIVERS: [&str; 5] = ["overlay", "vfs", "btrfs", "zfs", "aufs"];
+
+/// The folder of one driver in a storage.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Storage {
+    root: PathBuf,
+    driver: String,
+}
+
+#[derive(Debug, Deserialize)]
+struct StoredContainer {
+    id: String,
+    names: Option<Vec<String>>,
+    #[serde(default)]
+    image: String,
+    /// JSON once more.
+    #[serde(default)]
+    metadata: String,
+    created: Option<jiff::Timestamp>,
+}
+
+/// What podman notes with a container.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Noted {
+    #[serde(rename = "image-name")]
+    image_name: String,
+    name: String,
+}
+
+#[derive(Debug, Deserialize)]
+struct StoredImage {
+    id: String,
+    #[serde(default)]
+    digest: String,
+    names: Option<Vec<String>>,
+}
+
+// === impl Storage ===
+
+impl Storage {
+    /// The storage that has a container, and the container's bundle.
+    pub(super) fn of_container(roots: &[PathBuf], id: &str) -> Option<(Self, PathBuf)> {
+        roots.iter().flat_map(|root| DRIVERS.iter().map(move |driver| (root, *driver))).find_map(
+            |(root, driver)| {
+                let bundle = root.join(format!("{driver}-containers")).join(id).join("userdata");
+                bundle.is_dir().then(|| (Self { root: root.clone(), driver: driver.to_owned() }, bundle))
+            },
+        )
+    }
+
+    /// The storage that a bundle is in, told by its path.
+    pub(super) fn of_bundle(bundle: &Path) -> Option<Self> {
+        let containers = bundle.parent()?.parent()?;
+        let driver = containers.file_name()?.to_str()?.strip_suffix("-containers")?;
+        let is_it = bundle.ends_with("userdata") && DRIVERS.contains(&driver);
+        is_it.then(|| Some(Self { root: containers.parent()?.to_owned(), driver: driver.to_owned() }))?
+    }
+
+    /// Puts name and image into `container`; returns why something is missing.
+    pub(super) fn describe(&self, id: &str, container: &mut Container) -> Result<(), String> {
+        let stored = self.container(id)?;
+        let noted: Noted = serde_json::from_str(&stored.metadata).unwrap_or_default();
+        let name = stored.names.into_iter().flatten().next().unwrap_or(noted.name);
+        container.name = clipped(&name, MAX_TEXT);
+        let created = stored.created.and_then(|created| u64::try_from(created.as_nanosecond()).ok());
+        container.created_ns = created.unwrap_or(0);
+        if stored.image.is_empty() {
+            // Run from a folder (podman run --rootfs): there is no image, and that is all.
+            return Ok(());
+        }
+        container.image = Some(image(&noted.image_name, &stored.image));
+        let images = self.folder("images").join("images.json");
+        let images: Vec<StoredImage> =
+            read_json(&images, MAX_BYTES).map_err(|error| format!("image: {error}"))?;
+        let found = images.into_iter().find(|image| image.id == stored.image);
+        let found = found.ok_or_else(|| format!("image: {} is not in the storage", stored.image))?;
+        let image_name = if noted.image_name.is_empty() {
+            found.names.into_iter().flatten().next().unwrap_or_default()
+        } else {
+            noted.image_name
+        };
+        let named = image(&image_name, &found.id);
+        let digest = if named.digest.is_empty() { clipped(&found.digest, MAX_TEXT) } else { named.digest };
+        container.image = Some(Image { digest, ..named });
+        Ok(())
+    }
+
+    /// Containers that do not outlive a boot are in a list of their own.
+    fn container(&self, id: &str) -> Result<StoredContainer, String> {
+        for list in ["containers.json", "volatile-containers.json"] {
+            let path = self.folder("containers").join(list);
+            let stored: Result<Vec<StoredContainer>, FileError> = read_json(&path, MAX_BYTES);
+            match stored {
+                Ok(stored) => {
+                    if let Some(found) = stored.into_iter().find(|stored| stored.id == id) {
+                        return Ok(found);
+                    }
+                }
+                Err(error) if error.is_missing() => {}
+                Err(error) => return Err(format!("name: {error}")),
+            }
+        }
+        Err(format!("name: {} does not list the container", self.folder("containers").display()))
+    }
+
+    fn folder(&self, of: &str) -> PathBuf {
+        self.root.join(format!("{}-{of}", self.driver))
+    }
+}
+
+/// Takes `REPOSITORY:TAG@DIGEST` apart. A colon before the last slash belongs to the registry's port.
+fn image(name: &str, id: &str) -> Image {
+    let (name, digest) = name.split_once('@').unwrap_or((name, ""));
+    let (repository, tag) = match name.rsplit_once(':') {
+        Some((repository, tag)) if !tag.contains('/') => (repository, tag),
+        _ => (name, ""),
+    };
+    Image {
+        id: clipped(id, MAX_TEXT),
+        repository: clipped(repository, MAX_TEXT),
+        tag: clipped(tag, MAX_TEXT),
+        digest: clipped(digest, MAX_TEXT),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Scenario: names as people write them. Guarantees: repository, tag and digest are told apart.
+    #[test]
+    fn image_names_are_taken_apart() {
+        for (name, repository, tag, digest) in [
+            ("localhost/eyrie-probe:1", "localhost/eyrie-probe", "1", ""),
+            ("registry.example:5000/team/app", "registry.example:5000/team/app", "", ""),
+            ("registry.example:5000/app:v2", "registry.example:5000/app", "v2", ""),
+            ("docker.io/library/web@sha256:ab", "docker.io/library/web", "", "sha256:ab"),
+            ("docker.io/library/web:3@sha256:ab", "docker.io/library/web", "3", "sha256:ab"),
+            ("", "", "", ""),
+        ] {
+            let image = image(name, "id");
+            assert_eq!(
+                (image.repository.as_str(), image.tag.as_str(), image.digest.as_str()),
+                (repository, tag, digest),
+                "{name}"
+            );
+        }
+    }
+
+    /// Scenario: bundles in and outside of a storage. Guarantees: the storage is told by the path, and only there.
+    #[test]
+    fn a_bundle_tells_its_storage() {
+        let at = |path: &str| Storage::of_bundle(Path::new(path)).map(|storage| storage.folder("images"));
+        let images = Some(PathBuf::from("/home/a/.local/share/containers/storage/vfs-images"));
+        assert_eq!(at("/home/a/.local/share/containers/storage/vfs-containers/abc/userdata"), images);
+        assert_eq!(at("/run/containerd/io.containerd.runtime.v2.task/moby/abc"), None);
+        assert_eq!(at("/x/other-containers/abc/userdata"), None);
+        assert_eq!(at("userdata"), None);
+    }
+}
