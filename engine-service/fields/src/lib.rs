@@ -46,4 +46,4 @@ pub use self::extractor::{FieldError, FieldExtractor};
 pub use self::eyrie::LOSS_WINDOW;
 pub use self::path::normalise;
 pub use self::value::{Extracted, Value};
-pub use self::view::{Architecture, EventView};
+pub use self::view::{Architecture, ContainerView, EventView};
