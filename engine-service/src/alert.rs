@@ -4,11 +4,15 @@ use eyrie_proto::{
     alert::{Alert, LossState, MetadataState, Process},
     capture::TraceContext,
     event::{Event, Origin, ProcessKey},
+    metadata::Container,
 };
 use host_model::HostModel;
 use sha2::{Digest as _, Sha256};
 
-use crate::evaluate::{Occurrence, RuleMatch};
+use crate::{
+    evaluate::{Occurrence, RuleMatch},
+    metadata,
+};
 
 /// How many processes above the one that acted an alert shows.
 pub const MAX_ANCESTORS: usize = 32;
@@ -56,12 +60,20 @@ impl AlertContext {
             sequence: occurrence.sequence,
             process,
             ancestors,
+            container: self.container(occurrence),
             loss: Some(loss),
             metadata_state,
             unknown_fields: matched.unknown_fields,
             trace: trace.cloned(),
             ..Alert::default()
         }
+    }
+
+    /// The container that it happened in; its id at least.
+    fn container(&self, occurrence: &Occurrence<'_>) -> Option<Container> {
+        let process = occurrence.model.process_of(occurrence.event.task.as_ref()?)?;
+        let fact = occurrence.model.cgroup(process).filter(|fact| !fact.container_id.is_empty())?;
+        Some(metadata::shown(occurrence.container, fact, &self.origin))
     }
 
     /// The process that acted, and those above it.

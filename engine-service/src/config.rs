@@ -1,9 +1,10 @@
 //! What an operator sets.
 
-use std::{io, path::PathBuf, sync::Arc};
+use std::{io, net::IpAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use clap::Parser;
 use evaluator::Matching;
+use tonic::transport::Endpoint;
 
 use crate::{
     alert_log::sqlite::{SqliteLog, SqliteOptions},
@@ -34,6 +35,17 @@ pub struct Config {
     /// Report every rule that an event matches, instead of the first in load order.
     #[arg(long, env = "EYRIE_ENGINE_MATCH_ALL")]
     pub match_all: bool,
+
+    /// The metadata service: http://HOST:PORT or unix:PATH. Without one, names and images are known only as the agents on
+    /// the containers' own hosts tell them, in memory: an engine that restarts does not know them until they are told
+    /// again.
+    #[arg(long, env = "EYRIE_ENGINE_METADATA", value_name = "ADDRESS")]
+    pub metadata: Option<String>,
+
+    /// How many milliseconds an alert waits for the name of its container before it goes out without.
+    #[arg(long, env = "EYRIE_ENGINE_METADATA_WAIT", default_value_t = 500, value_name = "MILLISECONDS",
+          value_parser = clap::value_parser!(u64).range(..=60_000))]
+    pub metadata_wait: u64,
 
     /// Where alerts are kept.
     #[arg(
@@ -72,13 +84,18 @@ impl Config {
     /// Loads, opens and binds everything, and starts the engine. Alerts are printed on standard output unless `quiet`.
     pub async fn start(self) -> Result<Running, EngineError> {
         let output = self.line_output();
+        let metadata =
+            self.metadata.as_deref().map(|address| endpoint(address, self.insecure)).transpose()?;
         let listener = Listener::bind(self.listen.clone(), self.insecure).await?;
         // Reading, compiling and opening block; nothing else is waiting yet, but a caller's runtime may be busy.
-        let open = move || self.open();
+        let config = self.clone();
+        let open = move || config.open();
         let opened = tokio::task::spawn_blocking(open).await;
         let (evaluator, log) = opened
             .map_err(|error| EngineError::Server { detail: format!("the start failed: {error}") })??;
-        let options = EngineOptions::default();
+        let mut options = EngineOptions::default();
+        options.metadata.service = metadata;
+        options.metadata.wait = Duration::from_millis(self.metadata_wait);
         Engine { evaluator: Arc::new(evaluator), log: Arc::new(log), listener, output, options }.start().await
     }
 
@@ -101,5 +118,48 @@ impl Config {
         };
         let line_format = if self.json { LineFormat::Json } else { LineFormat::Text };
         (!self.quiet).then(|| LineOutput { writer: Box::new(io::stdout()), line_format, falco })
+    }
+}
+
+/// Where the metadata service is. What leaves the machine would be plain text, which has to be asked for.
+fn endpoint(address: &str, is_insecure: bool) -> Result<Endpoint, EngineError> {
+    let error = |detail: String| EngineError::MetadataService { address: address.to_owned(), detail };
+    let expected = "expected http://HOST:PORT or unix:PATH";
+    let endpoint =
+        Endpoint::from_shared(address.to_owned()).map_err(|fault| error(format!("{fault}: {expected}")))?;
+    if address.starts_with("unix:") {
+        return Ok(endpoint);
+    }
+    let uri = endpoint.uri();
+    let (Some("http"), Some(host)) = (uri.scheme_str(), uri.host()) else {
+        return Err(error(expected.to_owned()));
+    };
+    let ip = host.trim_matches(['[', ']']).parse::<IpAddr>();
+    let is_local = host == "localhost" || ip.is_ok_and(|ip| ip.to_canonical().is_loopback());
+    if is_local || is_insecure {
+        Ok(endpoint)
+    } else {
+        Err(error("it is not on this machine, and plain text goes there only with --insecure".to_owned()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::endpoint;
+
+    /// Scenario: addresses of a metadata service. Guarantees: plain text leaves the machine only where that was asked for,
+    /// and what is no address is refused with what one looks like.
+    #[test]
+    fn metadata_is_reached_in_the_clear_on_this_machine_only() {
+        for local in
+            ["http://127.0.0.1:7444", "http://[::1]:7444", "http://localhost:7444", "unix:/run/m.sock"]
+        {
+            assert!(endpoint(local, false).is_ok(), "{local}");
+        }
+        assert!(endpoint("http://10.0.0.1:7444", false).unwrap_err().to_string().contains("--insecure"));
+        assert!(endpoint("http://10.0.0.1:7444", true).is_ok());
+        for wrong in ["", "127.0.0.1:7444", "ftp://127.0.0.1", "a b"] {
+            assert!(endpoint(wrong, true).unwrap_err().to_string().contains("http://HOST:PORT"), "{wrong}");
+        }
     }
 }

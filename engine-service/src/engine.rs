@@ -15,6 +15,7 @@ use crate::{
     evaluate::Evaluate,
     intake::{Intake, IntakeService, SessionLimits},
     listener::{ListenAddress, ListenError, Listener},
+    metadata::{Metadata, MetadataCounters, MetadataOptions},
     origins::{OriginLimits, Origins},
     outputs::{self, LineOutput},
     rules::RulesError,
@@ -56,6 +57,8 @@ pub struct EngineOptions {
     pub hold_state_for: Duration,
     /// How long everything may take to finish at the end.
     pub drain_wait: Duration,
+    /// How names of containers are had, and how long matches wait for them.
+    pub metadata: MetadataOptions,
 }
 
 /// What an engine is made of.
@@ -76,6 +79,7 @@ pub struct Engine {
 #[derive(Debug)]
 pub struct Running {
     address: ListenAddress,
+    metadata: Arc<Metadata>,
     stop: CancellationToken,
     abort: CancellationToken,
     stop_output: CancellationToken,
@@ -98,6 +102,14 @@ pub enum EngineError {
     /// The address.
     #[error(transparent)]
     Listen(#[from] ListenError),
+    /// The metadata service's address.
+    #[error("cannot use the metadata service {address}: {detail}")]
+    MetadataService {
+        /// What was configured.
+        address: String,
+        /// What is wrong, and what to do.
+        detail: String,
+    },
     /// The gRPC server.
     #[error("the gRPC server failed: {detail}")]
     Server {
@@ -119,6 +131,7 @@ impl Default for EngineOptions {
             max_held_states: 256,
             hold_state_for: Duration::from_secs(300),
             drain_wait: Duration::from_secs(10),
+            metadata: MetadataOptions::default(),
         }
     }
 }
@@ -143,8 +156,10 @@ impl Engine {
         let Self { evaluator, log, listener, output, options } = self;
         let (stop, abort) = (CancellationToken::new(), CancellationToken::new());
         let (stop_output, tasks) = (CancellationToken::new(), TaskTracker::new());
+        let metadata = Metadata::start(&options.metadata, &stop, &tasks);
         let intake = Arc::new(Intake {
             evaluator,
+            metadata: Arc::clone(&metadata),
             log: Arc::clone(&log),
             origins: Origins::new(options.origins()),
             evaluation_slots: Arc::new(Semaphore::new(options.evaluation_threads.max(1))),
@@ -188,6 +203,7 @@ impl Engine {
         tracing::info!(%address, "the engine takes connections");
         Ok(Running {
             address,
+            metadata,
             stop,
             abort,
             stop_output,
@@ -206,6 +222,11 @@ impl Running {
     /// Where clients come in, with the port that was taken.
     pub fn local_address(&self) -> &ListenAddress {
         &self.address
+    }
+
+    /// What metadata did to matches so far.
+    pub fn metadata_counters(&self) -> MetadataCounters {
+        self.metadata.counters.read()
     }
 
     /// Resolves if the engine ends by itself, which it should not.
@@ -257,7 +278,10 @@ async fn sweep(intake: Arc<Intake>) {
     loop {
         tokio::select! {
             () = intake.stop.cancelled() => return,
-            _ = interval.tick() => intake.origins.sweep(std::time::Instant::now()),
+            _ = interval.tick() => {
+                intake.origins.sweep(std::time::Instant::now());
+                intake.metadata.sweep();
+            }
         }
     }
 }

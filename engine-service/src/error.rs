@@ -77,6 +77,14 @@ pub enum RpcError {
         "a batch at sequence {sequence} could not be evaluated, which is a fault of the engine: please report it"
     )]
     EvaluationFailed { sequence: u64 },
+    #[error("LateFacts is not valid: {detail}")]
+    LateFactInvalid { detail: &'static str },
+    #[error("a late fact is about {found}: send facts about the session's own origin only")]
+    LateFactForeign { found: String },
+    #[error(
+        "late facts were more than may wait for the metadata service: connect again and send those that were not acked"
+    )]
+    LateFactsOverflowed,
     #[error("SubscribeRequest.after_cursor: {0}")]
     CursorInvalid(#[from] CursorError),
     #[error("SubscribeRequest.filter.{field} is not valid: {detail}")]
@@ -112,6 +120,9 @@ impl RpcError {
             Self::TooMany { .. } => (Code::ResourceExhausted, "TOO_MANY", true),
             Self::ShuttingDown => (Code::Unavailable, "SHUTTING_DOWN", true),
             Self::EvaluationFailed { .. } => (Code::Internal, "EVALUATION_FAILED", true),
+            Self::LateFactInvalid { .. } => (Code::InvalidArgument, "LATE_FACT_INVALID", false),
+            Self::LateFactForeign { .. } => (Code::PermissionDenied, "LATE_FACT_FOREIGN", false),
+            Self::LateFactsOverflowed => (Code::Unavailable, "LATE_FACTS_OVERFLOWED", true),
             Self::CursorInvalid(_) => (Code::InvalidArgument, "CURSOR_INVALID", false),
             Self::FilterInvalid { .. } => (Code::InvalidArgument, "FILTER_INVALID", false),
             Self::Log(error) => match error {

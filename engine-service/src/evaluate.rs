@@ -8,6 +8,7 @@ use eyrie_proto::{
     alert::{Priority, Value},
     event::Event,
 };
+use fields::ContainerView;
 use host_model::HostModel;
 
 /// An event with what an evaluation may look at. The model is as the event left it.
@@ -25,6 +26,8 @@ pub struct Occurrence<'a> {
     pub epoch_offset_ns: i64,
     /// What the agent says of its host.
     pub host: &'a HostFacts,
+    /// What metadata says of the container that it happened in.
+    pub container: ContainerView<'a>,
 }
 
 /// What is the same for all events of a session.

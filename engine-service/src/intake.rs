@@ -12,7 +12,8 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tonic::{Request, Response, Status, Streaming};
 
 use crate::{
-    alert_log::AlertLog, error::RpcError, evaluate::Evaluate, listener::Peer, origins::Origins, session,
+    alert_log::AlertLog, error::RpcError, evaluate::Evaluate, listener::Peer, metadata::Metadata,
+    origins::Origins, session,
 };
 
 /// Answers that wait for a slow agent: some tens of bytes each, plans and state requests some KiB.
@@ -44,6 +45,7 @@ pub(crate) struct Intake {
     pub(crate) evaluator: Arc<dyn Evaluate>,
     pub(crate) log: Arc<dyn AlertLog>,
     pub(crate) origins: Origins,
+    pub(crate) metadata: Arc<Metadata>,
     pub(crate) limits: SessionLimits,
     /// Evaluations at a time: as many as there are processors.
     pub(crate) evaluation_slots: Arc<Semaphore>,

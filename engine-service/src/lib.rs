@@ -5,8 +5,9 @@
 //! the [`alert_log`], durably, and only then are the batches acked. Subscribers and the printer ([`outputs`]) read the
 //! log, each at its own pace and from a position of its own: nothing between the log and a reader can lose an alert.
 //!
-//! The crate holds no rule language, no fields and no process model: those are crates of their own. It knows no metadata
-//! service yet.
+//! What containers are called comes from the agents' own late facts and from a metadata service, where one is configured.
+//!
+//! The crate holds no rule language, no fields and no process model: those are crates of their own.
 #![forbid(unsafe_code)]
 
 pub mod alert;
@@ -19,6 +20,7 @@ pub mod falco_format;
 mod host_status;
 mod intake;
 mod losses;
+mod metadata;
 mod origin_state;
 mod origins;
 pub mod outputs;
@@ -35,5 +37,6 @@ pub use self::{
     config::Config,
     engine::{Engine, EngineError, EngineOptions, Running},
     intake::SessionLimits,
+    metadata::{CacheLimits, MetadataCounters, MetadataOptions},
     rule_evaluator::{LoadedRules, RuleEvaluator},
 };

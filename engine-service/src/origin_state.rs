@@ -17,6 +17,7 @@ use crate::{
     alert::AlertContext,
     evaluate::{Evaluate, HostFacts, Occurrence, RuleMatch},
     losses::Losses,
+    metadata::{ContainerJoin, Metadata},
 };
 
 /// Alerts after which an evaluation pauses so that they can be written: a few MiB at some KiB each, also where every
@@ -42,6 +43,7 @@ pub(crate) struct EvaluationContext {
     pub(crate) evaluator: Arc<dyn Evaluate>,
     pub(crate) alerts: AlertContext,
     pub(crate) host: HostFacts,
+    pub(crate) metadata: Arc<Metadata>,
     /// For batches that bring no reading of their own.
     pub(crate) clock: ClockReading,
 }
@@ -74,6 +76,7 @@ impl OriginState {
         let mut evaluated = Evaluated::default();
         let offset = clock_offset(batch.clock.as_ref().unwrap_or(&context.clock));
         let done = (self.through_sequence + 1).saturating_sub(batch.first_sequence);
+        let mut join = ContainerJoin::new(&context.metadata, &context.alerts.origin_name);
         let rest = batch.events.iter().skip(usize::try_from(done).unwrap_or(usize::MAX));
         for event in rest {
             if evaluated.alerts.len() >= ALERTS_A_STRETCH {
@@ -94,7 +97,13 @@ impl OriginState {
                 Some(_) => {
                     // Verify mode: the event would not have been here.
                     if !event.is_filter_marked {
-                        self.match_rules(context, batch, (event, time_ns, offset), &mut evaluated.alerts);
+                        self.match_rules(
+                            context,
+                            batch,
+                            (event, time_ns, offset),
+                            &mut join,
+                            &mut evaluated.alerts,
+                        );
                     }
                 }
             }
@@ -115,6 +124,7 @@ impl OriginState {
         context: &EvaluationContext,
         batch: &Batch,
         (event, time_ns, epoch_offset_ns): (&Event, u64, i64),
+        join: &mut ContainerJoin<'_>,
         alerts: &mut Vec<Alert>,
     ) {
         let occurrence = Occurrence {
@@ -124,6 +134,7 @@ impl OriginState {
             time_ns,
             epoch_offset_ns,
             host: &context.host,
+            container: join.container_of(event, &self.model),
         };
         // Holds no memory as long as nothing matches.
         let mut matches: Vec<RuleMatch> = Vec::new();

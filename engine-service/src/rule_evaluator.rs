@@ -111,6 +111,7 @@ impl Evaluate for RuleEvaluator {
             architecture: Architecture::from_machine(&occurrence.host.architecture)
                 .unwrap_or(Architecture::X86_64),
             source,
+            container: occurrence.container,
         };
         // Holds no memory as long as nothing matches.
         let mut found = Vec::new();

@@ -7,6 +7,7 @@
 
 mod base_state;
 mod hello;
+mod late_facts;
 mod order;
 mod plan;
 mod processing;
@@ -26,7 +27,7 @@ use eyrie_proto::capture::{
 use tokio::sync::mpsc;
 use tonic::{Status, Streaming};
 
-use self::{hello::CheckedHello, processing::Processor};
+use self::{hello::CheckedHello, late_facts::LateFactIntake, processing::Processor};
 use crate::{
     alert::AlertContext,
     error::RpcError,
@@ -123,11 +124,19 @@ async fn stream_batches(
     let outstanding = OutstandingCredit::default();
     let interrupt = intake.abort.child_token();
     let epoch = hello.epoch;
-    let processor = Processor::new(intake, &hello, &claim, state, responses.clone(), outstanding.clone());
+    let (late_facts, relayed) = LateFactIntake::new(&intake.metadata, &hello);
+    let processor =
+        Processor::new(intake, &hello, &claim, state, responses.clone(), outstanding.clone(), relayed);
     let processing = processor.run(queue, interrupt.clone());
     tokio::pin!(processing);
-    let mut reading =
-        Box::pin(reading::read_all(stream, &intake.limits, sender, Arc::clone(&claim.status), outstanding));
+    let mut reading = Box::pin(reading::read_all(
+        stream,
+        &intake.limits,
+        sender,
+        Arc::clone(&claim.status),
+        outstanding,
+        late_facts,
+    ));
     let mut finished = None;
     let end = tokio::select! {
         error = claim.superseded() => {
@@ -229,6 +238,7 @@ fn evaluation_context(intake: &Intake, hello: &CheckedHello) -> EvaluationContex
             rule_set_digest: intake.evaluator.rule_set_digest().to_owned(),
         },
         host: hello.facts.clone(),
+        metadata: Arc::clone(&intake.metadata),
         clock: hello.clock,
     }
 }

@@ -10,7 +10,7 @@ use eyrie_proto::event::{
     Credentials, Descriptor, Event, FileDescriptor, Open, PathArgument, ProcessKey, ProcessSnapshot,
     ProcessState, SystemCall, Task, descriptor, event::Kind,
 };
-use fields::{Architecture, EventView};
+use fields::{Architecture, ContainerView, EventView};
 use host_model::HostModel;
 use rule_language::Source;
 
@@ -93,6 +93,7 @@ fn benchmark(criterion: &mut Criterion) {
             hostname: "bench",
             architecture: Architecture::X86_64,
             source: "syscall",
+            container: ContainerView::NotAsked,
         };
         let mut matches = Vec::new();
         rules.evaluate(&view, Matching::First, &mut matches);

@@ -5,7 +5,7 @@ use eyrie_proto::event::{
     NamesFact, Open, OrderedFact, PathArgument, ProcessKey, ProcessSnapshot, ProcessState, SocketAddress,
     SocketDescriptor, SystemCall, Task, descriptor, event::Kind, ordered_fact, socket_address,
 };
-use fields::{Architecture, EventView};
+use fields::{Architecture, ContainerView, EventView};
 use host_model::HostModel;
 
 use crate::{CompiledCondition, Truth};
@@ -111,6 +111,7 @@ pub(crate) fn view<'a>(event: &'a Event, host: &'a HostModel) -> EventView<'a> {
         hostname: "host-1",
         architecture: Architecture::X86_64,
         source: "syscall",
+        container: ContainerView::NotAsked,
     }
 }
 

@@ -3,11 +3,14 @@
 //! Which container a control group belongs to is told by ordered facts, so that the id is known as soon as the event is.
 //! A control group of which no fact has come is unknown: the fact may still come. But as long as an origin has told
 //! of no control group at all, nothing will ever answer, and these fields are absent: a rule with
-//! `container.id != host` must not wait for what does not come. Init's control group is the sign: it is there before
-//! any container, so that an agent that tells of control groups has told of it.
+//! `container.id != host` must not wait for what does not come.
 //!
-//! Names and images come from metadata, and are unknown until they are joined.
+//! Names and images come from metadata, and are unknown until they are joined. What a container that is known whole does
+//! not have is absent; what one that is known in part does not have may still come.
 
+mod mounts;
+
+use eyrie_proto::metadata::{Completeness, Container};
 use host_model::ContainerId;
 use rule_language::{
     ArgumentKind::{IndexOrKey, Key},
@@ -15,17 +18,20 @@ use rule_language::{
 };
 
 use crate::{
+    argument::Argument,
     declaration::{Declaration, Scope},
     value::{Extracted, Value},
-    view::EventView,
+    view::{ContainerView, EventView},
 };
 
 /// How much of an id Falco shows.
 const SHORT_ID: usize = 12;
 /// What Falco calls the container of those that are in none.
 const HOST: &str = "host";
-/// The pid of init.
-const INIT: u32 = 1;
+/// Labels by which a container runtime knows a pod, where nobody has told of it by itself.
+const POD_NAME_LABEL: &str = "io.kubernetes.pod.name";
+const POD_UID_LABEL: &str = "io.kubernetes.pod.uid";
+const POD_NAMESPACE_LABEL: &str = "io.kubernetes.pod.namespace";
 
 macro_rules! field {
     ($name:literal, $description:literal, $extract:expr) => {
@@ -41,25 +47,25 @@ pub(crate) const FIELDS: &[Declaration] = &[
     field!("container.id", "the first 12 characters of the container's id; 'host' for a process of the host", |view, _| id(view, |id| id.get(..SHORT_ID).unwrap_or(id))),
     field!("container.full_id", "the container's whole id; 'host' for a process of the host", |view, _| id(view, |id| id)),
     field!("container.type", "the runtime: docker, podman, containerd, cri-o…; 'host' for a process of the host", |view, _| runtime(view)),
-    field!("container.name", "the container's name; 'host' for a process of the host", |view, _| metadata(view, Value::text(HOST).into())),
-    field!("container.image", "the image with its tag, as the runtime names it", |view, _| metadata(view, Extracted::Absent)),
-    field!("container.image.repository", "the image without its tag", |view, _| metadata(view, Extracted::Absent)),
-    field!("container.image.tag", "the tag of the image", |view, _| metadata(view, Extracted::Absent)),
-    field!("container.image.digest", "the digest of the image", |view, _| metadata(view, Extracted::Absent)),
-    field!("container.image.id", "the id of the image", |view, _| metadata(view, Extracted::Absent)),
-    field!("container.privileged", Bool, "whether the container runs privileged", |view, _| metadata(view, Extracted::Absent)),
-    field!("container.start_ts", AbsTime, "when the container started, nanoseconds since the epoch", |view, _| metadata(view, Extracted::Absent)),
-    field!("container.label", "the container's label of that name", |view, _| metadata(view, Extracted::Absent)).required(Key),
-    field!("container.mounts", "the container's mounts", |view, _| metadata(view, Extracted::Absent)),
-    field!("container.mount", "the mount of that number or source", |view, _| metadata(view, Extracted::Absent)).required(IndexOrKey),
-    field!("container.mount.source", "the source of the mount of that number or destination", |view, _| metadata(view, Extracted::Absent)).required(IndexOrKey),
-    field!("container.mount.dest", "the destination of the mount of that number or source", |view, _| metadata(view, Extracted::Absent)).required(IndexOrKey),
-    field!("container.mount.mode", "the mode of the mount of that number or source", |view, _| metadata(view, Extracted::Absent)).required(IndexOrKey),
-    field!("container.mount.rdwr", "whether the mount of that number or source can be written to", |view, _| metadata(view, Extracted::Absent)).required(IndexOrKey),
-    field!("k8s.pod.name", "the pod's name", |view, _| metadata(view, Extracted::Absent)),
-    field!("k8s.pod.uid", "the pod's uid", |view, _| metadata(view, Extracted::Absent)),
-    field!("k8s.pod.label", "the pod's label of that name", |view, _| metadata(view, Extracted::Absent)).required(Key),
-    field!("k8s.ns.name", "the name of the pod's namespace", |view, _| metadata(view, Extracted::Absent)),
+    field!("container.name", "the container's name; 'host' for a process of the host", |view, _| text(view, Value::text(HOST).into(), |container| &container.name)),
+    field!("container.image", "the image with its tag, as the runtime names it", |view, _| known(view, image)),
+    field!("container.image.repository", "the image without its tag", |view, _| known(view, |container| bytes(&container.image.as_ref()?.repository))),
+    field!("container.image.tag", "the tag of the image", |view, _| known(view, |container| bytes(&container.image.as_ref()?.tag))),
+    field!("container.image.digest", "the digest of the image", |view, _| known(view, |container| bytes(&container.image.as_ref()?.digest))),
+    field!("container.image.id", "the id of the image", |view, _| known(view, |container| bytes(&container.image.as_ref()?.id))),
+    field!("container.privileged", Bool, "whether the container runs privileged", |view, _| known(view, |container| container.is_privileged.map(Value::Bool))),
+    field!("container.start_ts", AbsTime, "when the container started, nanoseconds since the epoch", |view, _| known(view, |container| (container.started_ns != 0).then_some(Value::Uint(container.started_ns)))),
+    field!("container.label", "the container's label of that name", label).required(Key),
+    field!("container.mounts", "the container's mounts", |view, _| known(view, mounts::all)),
+    field!("container.mount", "the mount of that number or source", |view, argument| mounts::one(view, argument, |mount| &mount.source, |mount| Some(mounts::text(mount)))).required(IndexOrKey),
+    field!("container.mount.source", "the source of the mount of that number or destination", |view, argument| mounts::one(view, argument, |mount| &mount.destination, |mount| bytes(&mount.source))).required(IndexOrKey),
+    field!("container.mount.dest", "the destination of the mount of that number or source", |view, argument| mounts::one(view, argument, |mount| &mount.source, |mount| bytes(&mount.destination))).required(IndexOrKey),
+    field!("container.mount.mode", "the mode of the mount of that number or source", |view, argument| mounts::one(view, argument, |mount| &mount.source, |mount| bytes(&mount.mode))).required(IndexOrKey),
+    field!("container.mount.rdwr", "whether the mount of that number or source can be written to", |view, argument| mounts::one(view, argument, |mount| &mount.source, |mount| Some(Value::text(mounts::is_writable(mount))))).required(IndexOrKey),
+    field!("k8s.pod.name", "the pod's name", |view, _| known(view, |container| of_pod(container, &container.pod_name, POD_NAME_LABEL))),
+    field!("k8s.pod.uid", "the pod's uid", |view, _| known(view, |container| of_pod(container, &container.pod_uid, POD_UID_LABEL))),
+    field!("k8s.pod.label", "the pod's label of that name", |view, _| pod_label(view)).required(Key),
+    field!("k8s.ns.name", "the name of the pod's namespace", |view, _| known(view, |container| of_pod(container, &container.pod_namespace, POD_NAMESPACE_LABEL))),
 ];
 
 fn id<'a>(view: &EventView<'a>, shorten: for<'i> fn(&'i str) -> &'i str) -> Extracted<'a> {
@@ -81,19 +87,74 @@ fn runtime<'a>(view: &EventView<'a>) -> Extracted<'a> {
     }
 }
 
-fn metadata<'a>(view: &EventView<'a>, on_host: Extracted<'a>) -> Extracted<'a> {
+/// A text of the container's, with what stands for it where the event happened in none.
+fn text<'a>(
+    view: &EventView<'a>,
+    on_host: Extracted<'a>,
+    get: impl FnOnce(&'a Container) -> &'a String,
+) -> Extracted<'a> {
     match view.container_id() {
-        ContainerId::Container(_) => Extracted::Unknown,
         ContainerId::Host => on_host,
-        ContainerId::Unknown => without_fact(view),
+        _ => known(view, |container| bytes(get(container))),
+    }
+}
+
+/// What the container has; absent where the event happened in none.
+fn known<'a>(view: &EventView<'a>, get: impl FnOnce(&'a Container) -> Option<Value<'a>>) -> Extracted<'a> {
+    match (view.container_id(), view.container) {
+        (ContainerId::Host, _) => Extracted::Absent,
+        (ContainerId::Unknown, _) => without_fact(view),
+        (ContainerId::Container(_), ContainerView::Known(container)) => {
+            get(container).map_or_else(|| without_value(container), Extracted::Value)
+        }
+        (ContainerId::Container(_), ContainerView::Absent) => Extracted::Absent,
+        (ContainerId::Container(_), ContainerView::Unknown | ContainerView::NotAsked) => Extracted::Unknown,
+    }
+}
+
+/// Whether a value that a container does not have may still come.
+fn without_value<'a>(container: &Container) -> Extracted<'a> {
+    match container.completeness() {
+        Completeness::Complete | Completeness::FinalPartial => Extracted::Absent,
+        Completeness::Pending | Completeness::Unspecified => Extracted::Unknown,
+    }
+}
+
+fn bytes(text: &str) -> Option<Value<'_>> {
+    (!text.is_empty()).then(|| Value::bytes(text.as_bytes()))
+}
+
+/// Repository and tag, or the digest where there is no tag.
+fn image(container: &Container) -> Option<Value<'_>> {
+    let image = container.image.as_ref().filter(|image| !image.repository.is_empty())?;
+    let (separator, version) = if image.tag.is_empty() { ("@", &image.digest) } else { (":", &image.tag) };
+    Some(if version.is_empty() {
+        Value::bytes(image.repository.as_bytes())
+    } else {
+        Value::bytes(format!("{}{separator}{version}", image.repository).into_bytes())
+    })
+}
+
+fn label<'a>(view: &EventView<'a>, argument: &Argument) -> Extracted<'a> {
+    known(view, |container| {
+        let Argument::Key(key) = argument else { return None };
+        container.labels.get(key).map(|value| Value::bytes(value.as_bytes()))
+    })
+}
+
+fn of_pod<'a>(container: &'a Container, told: &'a str, label: &str) -> Option<Value<'a>> {
+    bytes(told).or_else(|| bytes(container.labels.get(label)?))
+}
+
+/// Labels of pods come with the metadata of Kubernetes, which is not joined yet: a container without a pod has none.
+fn pod_label<'a>(view: &EventView<'a>) -> Extracted<'a> {
+    match known(view, |container| of_pod(container, &container.pod_uid, POD_UID_LABEL)) {
+        Extracted::Value(_) => Extracted::Unknown,
+        without => without,
     }
 }
 
 /// Whether a fact can still come; see the module's documentation.
 fn without_fact<'a>(view: &EventView<'a>) -> Extracted<'a> {
-    let init = view.host.process(INIT).map(|init| view.host.container_id(init));
-    match init {
-        Some(ContainerId::Host | ContainerId::Container(_)) if view.process().is_some() => Extracted::Unknown,
-        _ => Extracted::Absent,
-    }
+    if view.host.has_cgroups() && view.process().is_some() { Extracted::Unknown } else { Extracted::Absent }
 }

@@ -48,4 +48,4 @@ pub use self::eyrie::LOSS_WINDOW;
 pub use self::named_ip::NamedIp;
 pub use self::path::normalise;
 pub use self::value::{Extracted, Value};
-pub use self::view::{Architecture, EventView};
+pub use self::view::{Architecture, ContainerView, EventView};

@@ -1,6 +1,9 @@
 //! What extraction sees.
 
-use eyrie_proto::event::{Event, Task};
+use eyrie_proto::{
+    event::{Event, Task},
+    metadata::Container,
+};
 use host_model::{ContainerId, HostModel, Process};
 
 /// An event with everything that its fields may need.
@@ -20,6 +23,22 @@ pub struct EventView<'a> {
     pub architecture: Architecture,
     /// `syscall`, or what a plugin declares.
     pub source: &'a str,
+    /// What metadata says of the container that it happened in.
+    pub container: ContainerView<'a>,
+}
+
+/// What metadata says of a container.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub enum ContainerView<'a> {
+    /// This.
+    Known(&'a Container),
+    /// Nothing so far: it may still come.
+    Unknown,
+    /// That there is no such container: its fields have no value.
+    Absent,
+    /// It was not asked: there is no container to ask for, or nobody to ask.
+    #[default]
+    NotAsked,
 }
 
 /// A processor architecture that hosts have.

@@ -76,6 +76,10 @@ impl Facts {
         self.cgroups.get(&(hierarchy, id))
     }
 
+    pub(crate) fn has_cgroups(&self) -> bool {
+        self.cgroups.iter().next().is_some()
+    }
+
     pub(crate) fn user(&self, container_id: &str, uid: u32) -> Option<&User> {
         let users = &self.users.get(container_id)?.users;
         users.get(users.partition_point(|user| user.uid < uid)).filter(|user| user.uid == uid)

@@ -152,6 +152,11 @@ impl HostModel {
         self.facts.cgroup(process.cgroup_hierarchy(), process.cgroup_id())
     }
 
+    /// Whether any control group has been told of: then its agent tells of them all.
+    pub fn has_cgroups(&self) -> bool {
+        self.facts.has_cgroups()
+    }
+
     /// The host's user with this id, as the newest users fact has it.
     pub fn user(&self, uid: u32) -> Option<&User> {
         self.facts.user("", uid)

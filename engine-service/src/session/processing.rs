@@ -9,12 +9,13 @@ use eyrie_proto::{
     capture::{Ack, Batch, BatchRejection, CaptureResponse, Credit, StateRequest, capture_response::Kind},
     event::{EventClass, LossPlace, LossReason, LossRecord, ProcessKey},
 };
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::{
     OutstandingCredit, Responses,
     hello::CheckedHello,
+    late_facts::Relayed,
     order::{self, Place, Received},
     reading::Work,
 };
@@ -44,7 +45,7 @@ pub(super) struct Processor {
     state: Option<OriginState>,
     /// The state's position whenever it is here.
     through: u64,
-    late_facts_through: u64,
+    relayed: watch::Receiver<Relayed>,
     out_of_order: u32,
     requests: u64,
     responses: Responses,
@@ -68,6 +69,7 @@ impl Processor {
         state: OriginState,
         responses: Responses,
         outstanding: OutstandingCredit,
+        relayed: watch::Receiver<Relayed>,
     ) -> Self {
         let through = state.through_sequence;
         let processor = Self {
@@ -76,7 +78,7 @@ impl Processor {
             status: Arc::clone(&claim.status),
             state: Some(state),
             through,
-            late_facts_through: 0,
+            relayed,
             out_of_order: 0,
             requests: 0,
             responses,
@@ -114,9 +116,15 @@ impl Processor {
     ) -> Result<(), Stop> {
         self.request_missing_states(interrupt).await?;
         loop {
+            let relayed = &mut self.relayed;
             let work = tokio::select! {
                 biased;
                 () = interrupt.cancelled() => return Err(Stop::Interrupted),
+                // With the reader its end goes, and the queue says so too.
+                Ok(()) = relayed.changed() => {
+                    self.acknowledge(None, interrupt).await?;
+                    continue;
+                }
                 work = queue.recv() => work,
             };
             match work {
@@ -127,29 +135,36 @@ impl Processor {
     }
 
     async fn work(&mut self, work: Work, interrupt: &CancellationToken) -> Result<(), Stop> {
-        let (rejection, credit) = match work {
-            Work::LateFacts { through_sequence } => {
-                self.late_facts_through = self.late_facts_through.max(through_sequence);
-                (None, 0)
-            }
-            Work::Batch { batch, bytes, is_over_credit } => {
-                let max_bytes = self.intake.limits.max_message_bytes as u64;
-                let received = Received { bytes, max_bytes, is_over_credit };
-                let rejection = self.take(batch, received, interrupt).await?;
-                (rejection, if is_over_credit { 0 } else { bytes })
-            }
-        };
-        let ack = Ack {
-            through_sequence: self.through,
-            rejections: rejection.into_iter().collect(),
-            late_facts_through_sequence: self.late_facts_through,
-        };
-        self.status().acked_through = self.through;
-        self.respond(Kind::Ack(ack), interrupt).await?;
+        let Work::Batch { batch, bytes, is_over_credit } = work;
+        let max_bytes = self.intake.limits.max_message_bytes as u64;
+        let received = Received { bytes, max_bytes, is_over_credit };
+        let rejection = self.take(batch, received, interrupt).await?;
+        let credit = if is_over_credit { 0 } else { bytes };
+        self.acknowledge(rejection, interrupt).await?;
         if credit > 0 {
             // Before it is announced: the agent may use it at once.
             self.outstanding.give_back(credit);
             self.respond(Kind::Credit(Credit { additional_bytes: credit }), interrupt).await?;
+        }
+        Ok(())
+    }
+
+    /// Says how far everything is durable.
+    async fn acknowledge(
+        &mut self,
+        rejection: Option<BatchRejection>,
+        interrupt: &CancellationToken,
+    ) -> Result<(), Stop> {
+        let relayed = *self.relayed.borrow_and_update();
+        let ack = Ack {
+            through_sequence: self.through,
+            rejections: rejection.into_iter().collect(),
+            late_facts_through_sequence: relayed.through_sequence,
+        };
+        self.status().acked_through = self.through;
+        self.respond(Kind::Ack(ack), interrupt).await?;
+        if relayed.has_overflowed {
+            return Err(Stop::Failed(RpcError::LateFactsOverflowed));
         }
         Ok(())
     }

@@ -7,7 +7,7 @@ use prost::Message as _;
 use tokio::sync::mpsc;
 use tonic::Streaming;
 
-use super::{OutstandingCredit, next_message};
+use super::{OutstandingCredit, late_facts::LateFactIntake, next_message};
 use crate::{error::RpcError, host_status::HostStatus, intake::SessionLimits};
 
 /// Bytes of an effective plan that is kept to be shown.
@@ -16,15 +16,7 @@ const MAX_KEPT_PLAN_BYTES: usize = 256 * 1024;
 /// What processing gets to do.
 #[derive(Debug)]
 pub(super) enum Work {
-    Batch {
-        batch: Box<Batch>,
-        bytes: u64,
-        is_over_credit: bool,
-    },
-    /// Facts up to this one came.
-    LateFacts {
-        through_sequence: u64,
-    },
+    Batch { batch: Box<Batch>, bytes: u64, is_over_credit: bool },
 }
 
 /// Reads until the agent ends the stream, or breaks the protocol.
@@ -34,6 +26,7 @@ pub(super) async fn read_all(
     queue: mpsc::Sender<Work>,
     status: Arc<Mutex<HostStatus>>,
     outstanding: OutstandingCredit,
+    mut late_facts: LateFactIntake,
 ) -> Result<(), RpcError> {
     loop {
         let Some(message) = next_message(&mut stream, limits.max_message_bytes).await? else { return Ok(()) };
@@ -44,11 +37,8 @@ pub(super) async fn read_all(
                 Work::Batch { batch: Box::new(batch), bytes, is_over_credit }
             }
             Kind::LateFacts(late) => {
-                // Nothing takes them yet: they are acked so that the agent does not keep them.
-                let count = late.facts.len() as u64;
-                tracing::debug!(count, "no metadata service: late facts are dropped");
-                let after = late.first_fact_sequence.saturating_add(count);
-                Work::LateFacts { through_sequence: after.saturating_sub(1) }
+                late_facts.take(late)?;
+                continue;
             }
             Kind::PlanAnswer(answer) => {
                 take_plan_answer(answer, &status);

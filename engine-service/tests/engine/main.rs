@@ -11,6 +11,8 @@ mod durability;
 mod evaluation;
 mod full_disk;
 mod listener;
+mod metadata;
+mod metadata_service;
 mod outputs;
 mod session;
 mod subscriptions;

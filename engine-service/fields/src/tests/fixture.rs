@@ -9,7 +9,7 @@ use eyrie_proto::event::{
 use host_model::HostModel;
 use rule_language::{Catalogue as _, condition::FieldRef};
 
-use crate::{Architecture, EventView, Extracted, FieldExtractor, Value, catalogue};
+use crate::{Architecture, ContainerView, EventView, Extracted, FieldExtractor, Value, catalogue};
 
 /// Boot time of every event.
 pub(super) const NOW: u64 = 5_000_000_000;
@@ -192,6 +192,7 @@ pub(super) fn view<'a>(event: &'a Event, host: &'a HostModel) -> EventView<'a> {
         hostname: "host-1",
         architecture: Architecture::X86_64,
         source: "syscall",
+        container: ContainerView::NotAsked,
     }
 }
 
@@ -210,6 +211,11 @@ pub(super) fn extract<'a>(name: &str, view: &EventView<'a>) -> Extracted<'a> {
 
 /// What a field shows: text for everything but numbers, `<absent>` and `<unknown>` where there is no value.
 pub(super) fn show(name: &str, event: &Event, host: &HostModel) -> String {
+    show_in(name, &view(event, host))
+}
+
+/// The same of a view.
+pub(super) fn show_in(name: &str, view: &EventView<'_>) -> String {
     fn text(value: &Value<'_>) -> String {
         match value {
             Value::Bytes(bytes) => String::from_utf8_lossy(bytes).into_owned(),
@@ -226,7 +232,7 @@ pub(super) fn show(name: &str, event: &Event, host: &HostModel) -> String {
             Value::EitherEnd(ends) => ends.iter().map(text).collect::<Vec<_>>().join("|"),
         }
     }
-    match extract(name, &view(event, host)) {
+    match extract(name, view) {
         Extracted::Value(value) => text(&value),
         Extracted::Absent => "<absent>".to_owned(),
         Extracted::Unknown => "<unknown>".to_owned(),

@@ -1,9 +1,12 @@
 //! `proc.*`, `thread.*`, `user.*` and `container.*`.
 
-use eyrie_proto::event::{Capabilities, Event, ProcessKey, Task, event::Kind};
+use eyrie_proto::{
+    event::{Capabilities, Event, ProcessKey, Task, event::Kind},
+    metadata::{Completeness, Container, ContainerMount, Image},
+};
 
-use super::fixture::{check, extract, host, open, tell_cgroup, tell_user, view};
-use crate::{Extracted, Value};
+use super::fixture::{check, extract, host, open, show_in, tell_cgroup, tell_user, view};
+use crate::{ContainerView, EventView, Extracted, Value};
 
 /// Scenario: a process with arguments and an executable. Guarantees: Falco's lines, paths and flags.
 #[test]
@@ -183,4 +186,77 @@ fn a_thread_has_capabilities() {
         ],
     );
     assert!(matches!(event.kind, Some(Kind::Open(_))));
+}
+
+/// Scenario: an event in a container of which metadata says all, a part, nothing yet, that it is not; and one on the host.
+/// Guarantees: values; absent where a whole container has none; unknown where a part may still come; absent where there is
+/// no such container; and the host is never given what a container has.
+#[test]
+fn containers_are_described_by_metadata() {
+    let (event, mut host) = (open("/x", "/x"), host());
+    tell_cgroup(&mut host, 30, "0123456789abcdef");
+    let image = Image { repository: "docker.io/nginx".into(), tag: "1.27".into(), ..Image::default() };
+    let mount = |source: &str, destination: &str, is_writable| ContainerMount {
+        source: source.into(),
+        destination: destination.into(),
+        mode: "z".into(),
+        propagation: "rprivate".into(),
+        is_writable,
+    };
+    let whole = Container {
+        name: "web".into(),
+        image: Some(image),
+        is_privileged: Some(false),
+        started_ns: 7,
+        labels: [
+            ("app".to_owned(), "shop".to_owned()),
+            ("io.kubernetes.pod.name".to_owned(), "p-1".to_owned()),
+        ]
+        .into(),
+        mounts: vec![mount("/a", "/b", true), mount("/etc", "/host/etc", false)],
+        pod_namespace: "prod".into(),
+        completeness: Completeness::Complete.into(),
+        ..Container::default()
+    };
+    let seen = |container| EventView { container, ..view(&event, &host) };
+    let known = seen(ContainerView::Known(&whole));
+    for (name, expected) in [
+        ("container.name", "web"),
+        ("container.image", "docker.io/nginx:1.27"),
+        ("container.image.repository", "docker.io/nginx"),
+        ("container.image.digest", "<absent>"),
+        ("container.privileged", "false"),
+        ("container.start_ts", "7"),
+        ("container.label[app]", "shop"),
+        ("container.label[none]", "<absent>"),
+        ("container.mounts", "/a:/b:z:true:rprivate /etc:/host/etc:z:false:rprivate"),
+        ("container.mount[1]", "/etc:/host/etc:z:false:rprivate"),
+        ("container.mount[2]", "<absent>"),
+        ("container.mount.dest[/e*]", "/host/etc"),
+        ("container.mount.source[/host/*]", "/etc"),
+        ("container.mount.rdwr[0]", "true"),
+        ("k8s.pod.name", "p-1"),
+        ("k8s.ns.name", "prod"),
+        ("k8s.pod.uid", "<absent>"),
+        ("k8s.pod.label[x]", "<absent>"),
+    ] {
+        assert_eq!(show_in(name, &known), expected, "{name}");
+    }
+    let part = Container { completeness: Completeness::Pending.into(), image: None, ..whole.clone() };
+    let part = seen(ContainerView::Known(&part));
+    assert_eq!(show_in("container.name", &part), "web");
+    assert_eq!(show_in("container.image.repository", &part), "<unknown>");
+    let absent = seen(ContainerView::Absent);
+    assert_eq!(
+        (&*show_in("container.id", &absent), &*show_in("container.name", &absent)),
+        ("0123456789ab", "<absent>")
+    );
+    assert_eq!(show_in("container.name", &seen(ContainerView::Unknown)), "<unknown>");
+    let mut elsewhere = super::fixture::host();
+    tell_cgroup(&mut elsewhere, 30, "");
+    let on_host = EventView { container: ContainerView::Known(&whole), ..view(&event, &elsewhere) };
+    assert_eq!(
+        (&*show_in("container.name", &on_host), &*show_in("container.image", &on_host)),
+        ("host", "<absent>")
+    );
 }

@@ -1,0 +1,194 @@
+//! What the engine knows of containers beyond their ids: names, images, labels.
+//!
+//! Facts of an agent are known as soon as its stream brings them. Where a metadata service is configured they are also
+//! relayed to it, and it tells what others know; where none is, the cache is all there is, and what it forgets is gone.
+//! Nothing here holds up a stream: who asks is answered from the cache at once, and hears of changes later.
+
+mod cache;
+mod client;
+mod counters;
+mod join;
+
+use std::{sync::Arc, time::Duration};
+
+use eyrie_proto::{
+    event::Origin,
+    metadata::{LateFact, RelayFactsRequest, late_fact::Kind},
+};
+use tokio::{
+    sync::{broadcast, mpsc, watch},
+    time::Instant,
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tonic::{
+    Status,
+    transport::{Channel, Endpoint},
+};
+
+pub use self::{cache::CacheLimits, counters::MetadataCounters};
+use self::{cache::ContainerCache, counters::Counters};
+pub(crate) use self::{
+    cache::{Answer, ContainerName, Teller},
+    client::BackOff,
+    join::{ContainerJoin, shown},
+};
+
+/// Questions that wait for the metadata service: some hundred bytes each. What does not fit is asked again later.
+const WAITING_QUESTIONS: usize = 1_024;
+
+/// How metadata is had.
+#[derive(Clone, Debug)]
+pub struct MetadataOptions {
+    /// The metadata service; without one, only what the origins' own agents tell is known.
+    pub service: Option<Endpoint>,
+    /// How long a match waits for metadata before its alert goes out marked.
+    pub wait: Duration,
+    /// How long after that an answer still amends the alert.
+    pub amend_for: Duration,
+    /// Events at a time whose matches wait, and as many whose alerts may be amended.
+    pub max_parked: usize,
+    /// Bytes of the events that wait or may be amended, with the states of their processes.
+    pub max_parked_bytes: usize,
+    /// Of what is known.
+    pub cache: CacheLimits,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub(crate) struct Metadata {
+    cache: ContainerCache,
+    pub(crate) counters: Counters,
+    service: Option<Service>,
+}
+
+/// The way to the metadata service.
+#[derive(Debug)]
+struct Service {
+    channel: Channel,
+    /// Changes with the origins that have sessions.
+    watched: watch::Sender<()>,
+    questions: mpsc::Sender<ContainerName>,
+}
+
+/// As long as it lives, an origin's containers are kept and watched.
+#[derive(Debug)]
+pub(crate) struct Attendance {
+    metadata: Arc<Metadata>,
+    name: Arc<str>,
+}
+
+// === impl MetadataOptions ===
+
+impl Default for MetadataOptions {
+    fn default() -> Self {
+        Self {
+            service: None,
+            wait: Duration::from_millis(500),
+            amend_for: Duration::from_secs(600),
+            max_parked: 4_096,
+            max_parked_bytes: 64 * 1024 * 1024,
+            cache: CacheLimits::default(),
+        }
+    }
+}
+
+// === impl Metadata ===
+
+impl Metadata {
+    /// Starts the client, if there is a service; it ends with `stop`.
+    pub(crate) fn start(
+        options: &MetadataOptions,
+        stop: &CancellationToken,
+        tasks: &TaskTracker,
+    ) -> Arc<Self> {
+        let cache = ContainerCache::new(options.cache.clone());
+        let Some(endpoint) = &options.service else {
+            return Arc::new(Self { cache, counters: Counters::default(), service: None });
+        };
+        let channel = client::connect(endpoint);
+        let (questions, asked) = mpsc::channel(WAITING_QUESTIONS);
+        let watched = watch::Sender::new(());
+        let changed = watched.subscribe();
+        let service = Some(Service { channel: channel.clone(), watched, questions });
+        let metadata = Arc::new(Self { cache, counters: Counters::default(), service });
+        // They hold no strong reference of their own kind: the engine's stop ends them.
+        tasks.spawn(client::watch(Arc::clone(&metadata), channel.clone(), changed, stop.clone()));
+        tasks.spawn(client::ask(Arc::clone(&metadata), channel, asked, stop.clone()));
+        metadata
+    }
+
+    /// A session of the origin begins.
+    pub(crate) fn attend(self: &Arc<Self>, name: &str, origin: &Origin) -> Attendance {
+        let name: Arc<str> = name.into();
+        if self.cache.enter(&name, origin) {
+            self.watched_changed();
+        }
+        Attendance { metadata: Arc::clone(self), name }
+    }
+
+    /// What is known of the container of an event. What is not known is asked for.
+    pub(crate) fn container(&self, origin: &str, runtime_id: &str, at_boot_ns: u64) -> Answer {
+        let (answer, is_to_be_asked) = self.cache.lookup(origin, runtime_id, at_boot_ns);
+        if is_to_be_asked && let Some(service) = &self.service {
+            let name = ContainerName { origin: origin.into(), runtime_id: runtime_id.into() };
+            if service.questions.try_send(name.clone()).is_err() {
+                self.cache.give_up(&name);
+            }
+        }
+        answer
+    }
+
+    /// The containers of which more is known from now on.
+    pub(crate) fn changes(&self) -> broadcast::Receiver<ContainerName> {
+        self.cache.changes()
+    }
+
+    /// Takes a fact of an origin's own agent, whose keys were checked.
+    pub(crate) fn learn(&self, origin: &Arc<str>, fact: &LateFact) {
+        let name =
+            |runtime_id: &str| ContainerName { origin: Arc::clone(origin), runtime_id: runtime_id.into() };
+        match &fact.kind {
+            Some(Kind::Container(container)) => {
+                let Some(key) = &container.key else { return };
+                self.cache.learn(&name(&key.runtime_id), container.clone(), Teller::Agent);
+            }
+            Some(Kind::ContainerRemoval(removal)) => {
+                let Some(key) = &removal.key else { return };
+                self.cache.end(&name(&key.runtime_id), removal.removed_boot_ns, Teller::Agent);
+            }
+            Some(Kind::Host(_)) | None => {}
+        }
+    }
+
+    /// Whether facts have to be relayed before they may be acked.
+    pub(crate) fn has_service(&self) -> bool {
+        self.service.is_some()
+    }
+
+    /// Gives facts to the metadata service; answers up to where they are durable there.
+    pub(crate) async fn relay(&self, request: RelayFactsRequest) -> Result<u64, Status> {
+        let Some(service) = &self.service else { return Err(Status::unavailable("there is no service")) };
+        client::relay(service.channel.clone(), request).await
+    }
+
+    /// Forgets what nobody needs any more.
+    pub(crate) fn sweep(&self) {
+        self.cache.sweep(Instant::now());
+    }
+
+    fn watched_changed(&self) {
+        if let Some(service) = &self.service {
+            service.watched.send_replace(());
+        }
+    }
+}
+
+// === impl Attendance ===
+
+impl Drop for Attendance {
+    fn drop(&mut self) {
+        if self.metadata.cache.leave(&self.name) {
+            self.metadata.watched_changed();
+        }
+    }
+}

@@ -1,0 +1,412 @@
+//! What is known of containers, by origin and by the id that the runtime gave.
+//!
+//! An agent's own facts and the metadata service's entities meet here. An entity of the service has a version and counts
+//! as newer than anything told with a lower one; an agent's fact counts at once, unless it says less than what is there.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use dashmap::DashMap;
+use eyrie_proto::{
+    event::Origin,
+    metadata::{Completeness, Container},
+};
+use prost::Message as _;
+use tokio::{sync::broadcast, time::Instant};
+
+/// Changes that a reader may be behind with before it has to look at everything again: 48 bytes each.
+const CHANGES: usize = 1_024;
+/// What an entry takes besides its container.
+const ENTRY_BYTES: usize = 256;
+/// Before the service is asked again for what it could not tell.
+const ASK_AGAIN_AFTER: Duration = Duration::from_secs(1);
+/// From so many hexadecimal digits on, a runtime's id is random and never given twice.
+const UNIQUE_ID_DIGITS: usize = 32;
+
+/// How much is kept. What is too much leaves by age, within the origin that it belongs to.
+#[derive(Clone, Debug)]
+pub struct CacheLimits {
+    /// Containers of one origin.
+    pub max_containers: usize,
+    /// Bytes of one origin's containers, as on the wire.
+    pub max_origin_bytes: usize,
+    /// Bytes of all.
+    pub max_bytes: usize,
+    /// How long an origin without a session is remembered.
+    pub keep_for: Duration,
+}
+
+/// A container, so that no other one can be meant.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct ContainerName {
+    /// The canonical name of its origin.
+    pub(crate) origin: Arc<str>,
+    /// The whole id that the runtime gave.
+    pub(crate) runtime_id: Arc<str>,
+}
+
+/// What the cache says of a container.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Answer {
+    Known(Arc<Container>),
+    /// An answer may come.
+    Unknown,
+    /// Known not to exist.
+    Absent,
+}
+
+/// Who says something of a container.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Teller {
+    /// The agent on its host.
+    Agent,
+    /// The metadata service, whose entities have versions.
+    Service { version: u64 },
+}
+
+/// See the module.
+#[derive(Debug)]
+pub(crate) struct ContainerCache {
+    origins: DashMap<Arc<str>, OriginContainers>,
+    bytes: AtomicUsize,
+    limits: CacheLimits,
+    changes: broadcast::Sender<ContainerName>,
+}
+
+#[derive(Debug)]
+struct OriginContainers {
+    origin: Origin,
+    entries: HashMap<Arc<str>, Entry>,
+    bytes: usize,
+    sessions: usize,
+    /// When the last session ended.
+    left: Instant,
+    /// Counts what was stored, for the order of eviction.
+    stored: u64,
+}
+
+#[derive(Debug)]
+struct Entry {
+    state: ContainerState,
+    bytes: usize,
+    stored: u64,
+    /// Nothing but the service has told of it; what it takes back is gone.
+    is_only_services: bool,
+    /// The service's snapshot that is on its way has not named it so far.
+    is_stale: bool,
+    /// When it ended, in the host's boot time; 0 while it runs.
+    ended_boot_ns: u64,
+}
+
+#[derive(Debug)]
+enum ContainerState {
+    Known { container: Arc<Container>, version: u64 },
+    Pending,
+    Absent { until: Instant },
+    Unavailable { since: Instant },
+}
+
+// === impl CacheLimits ===
+
+impl Default for CacheLimits {
+    fn default() -> Self {
+        Self {
+            max_containers: 4_096,
+            max_origin_bytes: 16 * 1024 * 1024,
+            max_bytes: 512 * 1024 * 1024,
+            keep_for: Duration::from_secs(3_600),
+        }
+    }
+}
+
+// === impl ContainerCache ===
+
+impl ContainerCache {
+    pub(crate) fn new(limits: CacheLimits) -> Self {
+        let (changes, _) = broadcast::channel(CHANGES);
+        Self { origins: DashMap::new(), bytes: AtomicUsize::new(0), limits, changes }
+    }
+
+    /// The containers whose answer has changed from now on.
+    pub(crate) fn changes(&self) -> broadcast::Receiver<ContainerName> {
+        self.changes.subscribe()
+    }
+
+    /// A session of the origin begins; gives whether it is the only one, so that the origin is new to watch.
+    pub(crate) fn enter(&self, name: &Arc<str>, origin: &Origin) -> bool {
+        let mut known = self.origins.entry(Arc::clone(name)).or_insert_with(|| OriginContainers {
+            origin: origin.clone(),
+            entries: HashMap::new(),
+            bytes: 0,
+            sessions: 0,
+            left: Instant::now(),
+            stored: 0,
+        });
+        known.sessions += 1;
+        known.sessions == 1
+    }
+
+    /// A session of the origin has ended; gives whether it was the last.
+    pub(crate) fn leave(&self, name: &str) -> bool {
+        let Some(mut known) = self.origins.get_mut(name) else { return false };
+        known.sessions = known.sessions.saturating_sub(1);
+        known.left = Instant::now();
+        known.sessions == 0
+    }
+
+    /// The origins that have a session.
+    pub(crate) fn watched(&self) -> Vec<Origin> {
+        let with_session = self.origins.iter().filter(|known| known.sessions > 0);
+        with_session.map(|known| known.origin.clone()).collect()
+    }
+
+    /// Forgets the origins that have been away too long.
+    pub(crate) fn sweep(&self, now: Instant) {
+        self.origins.retain(|_, known| {
+            let is_kept =
+                known.sessions > 0 || now.saturating_duration_since(known.left) < self.limits.keep_for;
+            if !is_kept {
+                self.bytes.fetch_sub(known.bytes, Ordering::Relaxed);
+            }
+            is_kept
+        });
+    }
+
+    /// What is known of a container at a moment of its host's boot time, and whether the service should be asked. An
+    /// origin that nobody entered has no answers.
+    pub(crate) fn lookup(&self, origin: &str, runtime_id: &str, at_boot_ns: u64) -> (Answer, bool) {
+        let now = Instant::now();
+        if let Some(known) = self.origins.get(origin)
+            && let Some(entry) = known.entries.get(runtime_id)
+            && let Some(answer) = entry.answer(runtime_id, at_boot_ns, now)
+        {
+            return (answer, false);
+        }
+        let Some(mut known) = self.origins.get_mut(origin) else { return (Answer::Unknown, false) };
+        let is_new = known.entries.get(runtime_id).is_none_or(|entry| entry.is_to_be_asked(now));
+        if is_new {
+            let is_only_services = known.entries.get(runtime_id).is_none_or(|entry| entry.is_only_services);
+            self.store(&mut known, runtime_id, Entry { is_only_services, ..Entry::pending() });
+        }
+        (Answer::Unknown, is_new)
+    }
+
+    /// Takes what somebody says of a container of an origin that was entered.
+    pub(crate) fn learn(&self, name: &ContainerName, container: Container, teller: Teller) {
+        let Some(mut known) = self.origins.get_mut(&*name.origin) else { return };
+        let last = known.entries.get(&*name.runtime_id);
+        if last.is_some_and(|last| !last.is_newer(&container, teller)) {
+            if let Some(entry) = known.entries.get_mut(&*name.runtime_id) {
+                entry.is_stale = false;
+            }
+            return;
+        }
+        if let (Some(last), Teller::Service { version }) = (last, teller)
+            && last.is_better_known_here(&container)
+        {
+            if let Some(entry) = known.entries.get_mut(&*name.runtime_id) {
+                entry.set_version(version);
+            }
+            return;
+        }
+        let version = match (teller, last.map(|last| &last.state)) {
+            (Teller::Service { version }, _) => version,
+            (Teller::Agent, Some(ContainerState::Known { version, .. })) => *version,
+            (Teller::Agent, _) => 0,
+        };
+        let is_only_services = teller != Teller::Agent && last.is_none_or(|last| last.is_only_services);
+        let ended_boot_ns = container.validity.map_or(0, |validity| validity.until_ns);
+        let bytes = container.encoded_len();
+        let state = ContainerState::Known { container: Arc::new(container), version };
+        let entry = Entry { state, bytes, ended_boot_ns, is_only_services, ..Entry::pending() };
+        self.store(&mut known, &name.runtime_id, entry);
+        drop(known);
+        self.announce(name);
+    }
+
+    /// A container has ended. It stays, for events from before.
+    pub(crate) fn end(&self, name: &ContainerName, ended_boot_ns: u64, teller: Teller) {
+        let Some(mut known) = self.origins.get_mut(&*name.origin) else { return };
+        let Some(entry) = known.entries.get_mut(&*name.runtime_id) else { return };
+        match (&mut entry.state, teller) {
+            (ContainerState::Known { version, .. }, Teller::Service { version: newer }) => {
+                if newer < *version {
+                    return;
+                }
+                *version = newer;
+            }
+            (ContainerState::Known { .. }, Teller::Agent) => {}
+            _ => return,
+        }
+        entry.is_stale = false;
+        entry.ended_boot_ns = ended_boot_ns.max(1);
+    }
+
+    /// The service says that there is no such container, for a while.
+    pub(crate) fn deny(&self, name: &ContainerName, expires_after: Duration) {
+        let state = ContainerState::Absent { until: Instant::now() + expires_after };
+        if self.replace_unless_known(name, state) {
+            self.announce(name);
+        }
+    }
+
+    /// The service cannot tell now.
+    pub(crate) fn give_up(&self, name: &ContainerName) {
+        self.replace_unless_known(name, ContainerState::Unavailable { since: Instant::now() });
+    }
+
+    /// The service starts over: its versions count no more, and what its next snapshot does not name is not so.
+    pub(crate) fn begin_snapshot(&self) {
+        for mut known in self.origins.iter_mut() {
+            for entry in known.entries.values_mut() {
+                if let ContainerState::Known { version, .. } = &mut entry.state {
+                    *version = 0;
+                    entry.is_stale = entry.is_only_services;
+                }
+            }
+        }
+    }
+
+    /// The service's snapshot is whole.
+    pub(crate) fn end_snapshot(&self) {
+        for mut known in self.origins.iter_mut() {
+            let known = &mut *known;
+            let mut freed = 0;
+            known.entries.retain(|_, entry| {
+                freed += if entry.is_stale { entry.bytes + ENTRY_BYTES } else { 0 };
+                !entry.is_stale
+            });
+            known.bytes = known.bytes.saturating_sub(freed);
+            self.bytes.fetch_sub(freed, Ordering::Relaxed);
+        }
+    }
+
+    fn replace_unless_known(&self, name: &ContainerName, state: ContainerState) -> bool {
+        let Some(mut known) = self.origins.get_mut(&*name.origin) else { return false };
+        match known.entries.get_mut(&*name.runtime_id) {
+            Some(entry) if !matches!(entry.state, ContainerState::Known { .. }) => {
+                entry.state = state;
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Nobody may be there to hear it.
+    fn announce(&self, name: &ContainerName) {
+        let _ = self.changes.send(name.clone());
+    }
+
+    /// Stores an entry within the bounds: what was stored first leaves first, and an entry that is too large alone is
+    /// not stored.
+    fn store(&self, known: &mut OriginContainers, runtime_id: &str, mut entry: Entry) {
+        self.remove(known, runtime_id);
+        let size = entry.bytes + ENTRY_BYTES;
+        let is_too_much = |known: &OriginContainers| {
+            known.entries.len() >= self.limits.max_containers
+                || known.bytes + size > self.limits.max_origin_bytes
+                || self.bytes.load(Ordering::Relaxed) + size > self.limits.max_bytes
+        };
+        while is_too_much(known) {
+            let oldest = known.entries.iter().min_by_key(|(_, entry)| entry.stored);
+            let Some(oldest) = oldest.map(|(id, _)| Arc::clone(id)) else { return };
+            self.remove(known, &oldest);
+        }
+        known.stored += 1;
+        entry.stored = known.stored;
+        known.bytes += size;
+        self.bytes.fetch_add(size, Ordering::Relaxed);
+        known.entries.insert(runtime_id.into(), entry);
+    }
+
+    fn remove(&self, known: &mut OriginContainers, runtime_id: &str) {
+        if let Some(removed) = known.entries.remove(runtime_id) {
+            known.bytes -= removed.bytes + ENTRY_BYTES;
+            self.bytes.fetch_sub(removed.bytes + ENTRY_BYTES, Ordering::Relaxed);
+        }
+    }
+}
+
+// === impl Entry ===
+
+impl Entry {
+    fn pending() -> Self {
+        Self {
+            state: ContainerState::Pending,
+            bytes: 0,
+            stored: 0,
+            is_only_services: true,
+            is_stale: false,
+            ended_boot_ns: 0,
+        }
+    }
+
+    /// The answer, if there is one that holds. An id that can be given again does not name the container that had it
+    /// before.
+    fn answer(&self, runtime_id: &str, at_boot_ns: u64, now: Instant) -> Option<Answer> {
+        match &self.state {
+            ContainerState::Known { container, .. } => {
+                let is_over = self.ended_boot_ns != 0 && at_boot_ns > self.ended_boot_ns;
+                (!is_over || is_unique(runtime_id)).then(|| Answer::Known(Arc::clone(container)))
+            }
+            ContainerState::Absent { until } => (now < *until).then_some(Answer::Absent),
+            ContainerState::Pending | ContainerState::Unavailable { .. } => None,
+        }
+    }
+
+    fn is_to_be_asked(&self, now: Instant) -> bool {
+        match &self.state {
+            ContainerState::Known { .. } => false,
+            ContainerState::Pending => false,
+            ContainerState::Absent { until } => now >= *until,
+            ContainerState::Unavailable { since } => now.saturating_duration_since(*since) >= ASK_AGAIN_AFTER,
+        }
+    }
+
+    /// The agent has told more than the service knows so far: its fact is on its way there.
+    fn is_better_known_here(&self, container: &Container) -> bool {
+        match &self.state {
+            ContainerState::Known { container: last, version: 0 } => {
+                !self.is_only_services && completeness(container) < completeness(last)
+            }
+            _ => false,
+        }
+    }
+
+    fn set_version(&mut self, newer: u64) {
+        if let ContainerState::Known { version, .. } = &mut self.state {
+            *version = newer;
+        }
+    }
+
+    /// Whether what is told now stands above what was told before.
+    fn is_newer(&self, container: &Container, teller: Teller) -> bool {
+        let ContainerState::Known { container: last, version } = &self.state else { return true };
+        match teller {
+            Teller::Service { version: newer } => newer > *version,
+            Teller::Agent => self.ended_boot_ns != 0 || completeness(container) >= completeness(last),
+        }
+    }
+}
+
+fn completeness(container: &Container) -> u8 {
+    match container.completeness() {
+        Completeness::Unspecified | Completeness::Pending => 0,
+        Completeness::FinalPartial => 1,
+        Completeness::Complete => 2,
+    }
+}
+
+/// Whether an id is one that a runtime drew at random, and not a name that somebody chose.
+fn is_unique(runtime_id: &str) -> bool {
+    runtime_id.len() >= UNIQUE_ID_DIGITS && runtime_id.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+#[cfg(test)]
+mod tests;

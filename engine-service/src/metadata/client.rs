@@ -1,0 +1,316 @@
+//! Talks to the metadata service: watches, asks, relays. An outage is waited out.
+
+use std::{collections::HashSet, sync::Arc, time::Duration};
+
+use eyrie_proto::metadata::{
+    Answer, AnswerState, Container, ContainerKey, Delta, Entity, LookupRequest, Query, RelayFactsRequest,
+    Tombstone, WatchRequest, entity, metadata_service_client::MetadataServiceClient, query, tombstone,
+    watch_response::Kind,
+};
+use tokio::sync::{mpsc, watch};
+use tokio_stream::wrappers::ReceiverStream;
+use tokio_util::sync::CancellationToken;
+use tonic::{
+    Status,
+    transport::{Channel, Endpoint},
+};
+
+use super::{ContainerName, Metadata, Teller};
+use crate::log_limit::LogLimit;
+
+/// Until a connection stands.
+const CONNECT_WAIT: Duration = Duration::from_secs(5);
+/// Until a call is answered.
+const CALL_WAIT: Duration = Duration::from_secs(5);
+/// How often a quiet connection is asked whether it lives, and how long it may take to answer.
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
+const KEEPALIVE_WAIT: Duration = Duration::from_secs(5);
+/// Between tries: doubles from the first to the last.
+const FIRST_RETRY: Duration = Duration::from_millis(100);
+const LAST_RETRY: Duration = Duration::from_secs(10);
+/// Bytes of one message; a delta has as much as a service likes to put together.
+const MAX_MESSAGE_BYTES: usize = 8 * 1024 * 1024;
+/// Questions of one call.
+const QUESTIONS_A_CALL: usize = 64;
+/// For how long an absence may hold.
+const SHORTEST_ABSENCE: Duration = Duration::from_secs(1);
+const LONGEST_ABSENCE: Duration = Duration::from_secs(3_600);
+
+static WATCH_ENDED: LogLimit = LogLimit::new(Duration::from_secs(10));
+
+/// Grows from try to try.
+pub(crate) struct BackOff(Duration);
+
+// === impl BackOff ===
+
+impl BackOff {
+    pub(crate) fn new() -> Self {
+        Self(FIRST_RETRY)
+    }
+
+    /// Waits, with jitter, so that engines do not come back all at once.
+    pub(crate) async fn wait(&mut self) {
+        let delay = self.0.mul_f64(rand::random_range(0.5..1.0));
+        self.0 = (self.0 * 2).min(LAST_RETRY);
+        tokio::time::sleep(delay).await;
+    }
+}
+
+/// A connection that is made when it is needed, again and again.
+pub(super) fn connect(endpoint: &Endpoint) -> Channel {
+    endpoint
+        .clone()
+        .connect_timeout(CONNECT_WAIT)
+        .http2_keep_alive_interval(KEEPALIVE_INTERVAL)
+        .keep_alive_timeout(KEEPALIVE_WAIT)
+        .keep_alive_while_idle(true)
+        .connect_lazy()
+}
+
+fn client(channel: Channel) -> MetadataServiceClient<Channel> {
+    MetadataServiceClient::new(channel).max_decoding_message_size(MAX_MESSAGE_BYTES)
+}
+
+/// Relays facts once.
+pub(super) async fn relay(channel: Channel, request: RelayFactsRequest) -> Result<u64, Status> {
+    let call = async move { client(channel).relay_facts(request).await };
+    let response = tokio::time::timeout(CALL_WAIT, call)
+        .await
+        .map_err(|_| Status::deadline_exceeded("the metadata service did not answer"))??;
+    Ok(response.into_inner().through_fact_sequence)
+}
+
+/// Keeps the cache up to date until `stop`.
+pub(super) async fn watch(
+    metadata: Arc<Metadata>,
+    channel: Channel,
+    changed: watch::Receiver<()>,
+    stop: CancellationToken,
+) {
+    let mut watching =
+        Watching { metadata, channel, changed, revision: 0, covered: HashSet::new(), is_reset: false };
+    let forever = async {
+        let mut back_off = BackOff::new();
+        loop {
+            match watching.watch_once(&mut back_off).await {
+                Ok(()) => tracing::debug!("the metadata service ended the watch"),
+                Err(status) => {
+                    if let Some(suppressed) = WATCH_ENDED.pass() {
+                        tracing::warn!(
+                            code = ?status.code(), suppressed,
+                            "metadata cannot be watched, trying again: {}; names may be late", status.message()
+                        );
+                    }
+                }
+            }
+            back_off.wait().await;
+        }
+    };
+    tokio::select! {
+        () = stop.cancelled() => {}
+        () = forever => {}
+    }
+}
+
+/// The watch, over all its connections.
+struct Watching {
+    metadata: Arc<Metadata>,
+    channel: Channel,
+    changed: watch::Receiver<()>,
+    /// The last that was seen whole.
+    revision: u64,
+    /// The origins that it counts for.
+    covered: HashSet<String>,
+    /// A snapshot after a reset is on its way.
+    is_reset: bool,
+}
+
+// === impl Watching ===
+
+impl Watching {
+    /// Watches until the stream ends.
+    async fn watch_once(&mut self, back_off: &mut BackOff) -> Result<(), Status> {
+        self.changed.mark_unchanged();
+        let (requests, receiver) = mpsc::channel(1);
+        let _ = requests.send(self.request()).await;
+        let mut client = client(self.channel.clone());
+        let call = client.watch(ReceiverStream::new(receiver));
+        let mut responses = tokio::time::timeout(CALL_WAIT, call)
+            .await
+            .map_err(|_| Status::deadline_exceeded("the metadata service did not answer"))??
+            .into_inner();
+        loop {
+            tokio::select! {
+                response = responses.message() => {
+                    let Some(response) = response? else { return Ok(()) };
+                    *back_off = BackOff::new();
+                    self.take(response.kind, response.revision);
+                }
+                changed = self.changed.changed() => {
+                    if changed.is_err() {
+                        return Ok(());
+                    }
+                    if requests.send(self.request()).await.is_err() {
+                        return Ok(());
+                    }
+                }
+            }
+        }
+    }
+
+    /// What is to be watched from now on. An origin that is new needs everything that holds, which the service tells
+    /// only to who has seen nothing yet.
+    fn request(&mut self) -> WatchRequest {
+        let origins = self.metadata.cache.watched();
+        let names: HashSet<String> = origins.iter().map(ToString::to_string).collect();
+        if !names.is_subset(&self.covered) {
+            self.revision = 0;
+        }
+        self.covered = names;
+        WatchRequest { origins, cluster_uids: Vec::new(), after_revision: self.revision }
+    }
+
+    fn take(&mut self, kind: Option<Kind>, revision: u64) {
+        let cache = &self.metadata.cache;
+        match kind {
+            Some(Kind::Delta(delta)) => {
+                let refused = self.take_delta(delta);
+                self.metadata.counters.refused_entities.add(refused);
+                // In a snapshot the revision counts only once it is whole.
+                if self.revision != 0 {
+                    self.revision = self.revision.max(revision);
+                }
+            }
+            Some(Kind::SnapshotComplete(_)) => {
+                if std::mem::take(&mut self.is_reset) {
+                    cache.end_snapshot();
+                }
+                self.revision = revision;
+            }
+            Some(Kind::Reset(reset)) => {
+                tracing::info!("the metadata service starts over: {}", reset.reason);
+                cache.begin_snapshot();
+                self.is_reset = true;
+                self.revision = 0;
+            }
+            Some(Kind::Heartbeat(_)) | None => {}
+        }
+    }
+
+    /// Gives how many entities were not for us.
+    fn take_delta(&self, delta: Delta) -> u64 {
+        let mut refused = 0;
+        for Entity { version, kind } in delta.upserts {
+            // Other kinds are for fields that the engine does not have yet.
+            let Some(entity::Kind::Container(container)) = kind else { continue };
+            let name = container.key.as_ref().and_then(|key| self.name(key));
+            match name {
+                Some(name) => self.metadata.cache.learn(&name, container, Teller::Service { version }),
+                None => refused += 1,
+            }
+        }
+        for Tombstone { version, ended_ns, key } in delta.tombstones {
+            let Some(tombstone::Key::Container(key)) = key else { continue };
+            match self.name(&key) {
+                Some(name) => self.metadata.cache.end(&name, ended_ns, Teller::Service { version }),
+                None => refused += 1,
+            }
+        }
+        refused
+    }
+
+    /// The container that a key means, if it is one of ours.
+    fn name(&self, key: &ContainerKey) -> Option<ContainerName> {
+        let origin = key.origin.as_ref()?.to_string();
+        let is_ours = self.covered.contains(&origin) && !key.runtime_id.is_empty();
+        is_ours.then(|| ContainerName { origin: origin.into(), runtime_id: key.runtime_id.as_str().into() })
+    }
+}
+
+/// Asks for what the watch has not told, until `stop`.
+pub(super) async fn ask(
+    metadata: Arc<Metadata>,
+    channel: Channel,
+    mut asked: mpsc::Receiver<ContainerName>,
+    stop: CancellationToken,
+) {
+    let mut names = Vec::with_capacity(QUESTIONS_A_CALL);
+    let forever = async {
+        while asked.recv_many(&mut names, QUESTIONS_A_CALL).await > 0 {
+            let lookup = lookup(channel.clone(), queries(&metadata, &names));
+            match lookup.await {
+                Ok(answers) => take_answers(&metadata, &names, answers),
+                Err(status) => {
+                    tracing::debug!(%status, "the metadata service does not answer questions");
+                    names.iter().for_each(|name| metadata.cache.give_up(name));
+                }
+            }
+            names.clear();
+        }
+    };
+    tokio::select! {
+        () = stop.cancelled() => {}
+        () = forever => {}
+    }
+}
+
+async fn lookup(channel: Channel, queries: Vec<Query>) -> Result<Vec<Answer>, Status> {
+    let mut client = client(channel);
+    let call = client.lookup(LookupRequest { queries, wait_ms: 0 });
+    let response = tokio::time::timeout(CALL_WAIT, call)
+        .await
+        .map_err(|_| Status::deadline_exceeded("no answer in time"))??;
+    Ok(response.into_inner().answers)
+}
+
+fn queries(metadata: &Metadata, names: &[ContainerName]) -> Vec<Query> {
+    let origins = metadata.cache.watched();
+    let query = |(place, name): (usize, &ContainerName)| {
+        let origin = origins.iter().find(|origin| origin.to_string() == *name.origin)?.clone();
+        let key = ContainerKey {
+            origin: Some(origin),
+            runtime_id: name.runtime_id.to_string(),
+            ..ContainerKey::default()
+        };
+        Some(Query { query_id: place as u64, as_of_ns: 0, key: Some(query::Key::Container(key)) })
+    };
+    names.iter().enumerate().filter_map(query).collect()
+}
+
+/// Takes what fits to the questions; a question without an answer may be asked again.
+fn take_answers(metadata: &Metadata, names: &[ContainerName], answers: Vec<Answer>) {
+    let mut open: HashSet<&ContainerName> = names.iter().collect();
+    for answer in answers {
+        let place = usize::try_from(answer.query_id).unwrap_or(usize::MAX);
+        let Some(name) = names.get(place) else { continue };
+        match answer.state() {
+            AnswerState::Found => match found(answer.entity, name) {
+                Some((container, version)) => {
+                    metadata.cache.learn(name, container, Teller::Service { version });
+                }
+                None => {
+                    metadata.counters.refused_entities.add(1);
+                    continue;
+                }
+            },
+            AnswerState::Absent => {
+                let expires = Duration::from_millis(answer.expires_after_ms);
+                metadata.cache.deny(name, expires.clamp(SHORTEST_ABSENCE, LONGEST_ABSENCE));
+            }
+            // A delta will follow.
+            AnswerState::Pending => {}
+            AnswerState::Unavailable | AnswerState::Unspecified => continue,
+        }
+        open.remove(name);
+    }
+    open.into_iter().for_each(|name| metadata.cache.give_up(name));
+}
+
+/// The container, if it is the one that was asked for.
+fn found(entity: Option<Entity>, name: &ContainerName) -> Option<(Container, u64)> {
+    let Entity { version, kind: Some(entity::Kind::Container(container)) } = entity? else { return None };
+    let key = container.key.as_ref()?;
+    let is_meant = *key.runtime_id == *name.runtime_id
+        && key.origin.as_ref().is_some_and(|origin| origin.to_string() == *name.origin);
+    is_meant.then_some((container, version))
+}

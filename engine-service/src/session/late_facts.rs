@@ -1,0 +1,210 @@
+//! Facts that may be late: they are known here at once, and acked when they are durable.
+//!
+//! Where there is a metadata service, that is when it has taken them; an outage leaves them waiting, up to a bound, and
+//! the stream goes on. Beyond the bound they are known here and not relayed, and nothing after them is acked; once the
+//! rest is relayed the session ends, so that the agent sends them again to a service that answers.
+
+use std::{sync::Arc, time::Duration};
+
+use eyrie_proto::{
+    capture::LateFacts,
+    event::Origin,
+    metadata::{ContainerKey, LateFact, RelayFactsRequest, late_fact::Kind},
+};
+use prost::Message as _;
+use tokio::sync::{Semaphore, mpsc, watch};
+use tokio_util::task::AbortOnDropHandle;
+
+use super::hello::CheckedHello;
+use crate::{
+    error::RpcError,
+    log_limit::LogLimit,
+    metadata::{Attendance, BackOff, Metadata},
+};
+
+/// Messages of one session that wait to be relayed.
+const WAITING_MESSAGES: usize = 256;
+/// Their bytes on the wire; some times that in memory.
+const WAITING_BYTES: usize = 4 * 1024 * 1024;
+
+static RELAY_FAILED: LogLimit = LogLimit::new(Duration::from_secs(10));
+
+/// How far a session's facts are durable.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Relayed {
+    /// The last fact that is.
+    pub(super) through_sequence: u64,
+    /// Facts after it were more than may wait, and all before it are durable.
+    pub(super) has_overflowed: bool,
+}
+
+/// What reading needs to take late facts.
+pub(super) struct LateFactIntake {
+    metadata: Arc<Metadata>,
+    origin: Origin,
+    origin_name: Arc<str>,
+    epoch: u64,
+    relay: Relay,
+    _attendance: Attendance,
+}
+
+enum Relay {
+    /// No service: whatever came is as durable as it will be.
+    None(watch::Sender<Relayed>),
+    /// `None` once facts were left out.
+    Service {
+        queue: Option<mpsc::Sender<RelayFactsRequest>>,
+        room: Arc<Semaphore>,
+        _task: AbortOnDropHandle<()>,
+    },
+}
+
+// === impl LateFactIntake ===
+
+impl LateFactIntake {
+    /// The session's intake, and what tells how far its facts are durable.
+    pub(super) fn new(metadata: &Arc<Metadata>, hello: &CheckedHello) -> (Self, watch::Receiver<Relayed>) {
+        let (sender, relayed) = watch::channel(Relayed::default());
+        let relay = if metadata.has_service() {
+            let (queue, requests) = mpsc::channel(WAITING_MESSAGES);
+            let room = Arc::new(Semaphore::new(WAITING_BYTES));
+            let relaying = relay_all(Arc::clone(metadata), requests, Arc::clone(&room), sender);
+            let task = AbortOnDropHandle::new(tokio::spawn(relaying));
+            Relay::Service { queue: Some(queue), room, _task: task }
+        } else {
+            Relay::None(sender)
+        };
+        let origin_name = hello.origin.to_string();
+        let intake = Self {
+            metadata: Arc::clone(metadata),
+            origin: hello.origin.clone(),
+            _attendance: metadata.attend(&origin_name, &hello.origin),
+            origin_name: origin_name.into(),
+            epoch: hello.epoch,
+            relay,
+        };
+        (intake, relayed)
+    }
+
+    /// Takes a message; nothing of one that breaks the protocol.
+    pub(super) fn take(&mut self, mut late: LateFacts) -> Result<(), RpcError> {
+        if late.first_fact_sequence == 0 {
+            return Err(RpcError::LateFactInvalid { detail: "first_fact_sequence is 0: facts count from 1" });
+        }
+        late.facts.iter_mut().try_for_each(|fact| self.check(fact))?;
+        for fact in &late.facts {
+            self.metadata.learn(&self.origin_name, fact);
+        }
+        let count = late.facts.len() as u64;
+        let through = late.first_fact_sequence.saturating_add(count).saturating_sub(1);
+        match &mut self.relay {
+            Relay::None(relayed) => relayed.send_modify(|relayed| {
+                relayed.through_sequence = relayed.through_sequence.max(through);
+            }),
+            Relay::Service { queue, room, .. } => {
+                let request = RelayFactsRequest {
+                    origin: Some(self.origin.clone()),
+                    epoch: self.epoch,
+                    first_fact_sequence: late.first_fact_sequence,
+                    facts: late.facts,
+                };
+                if !enqueue(queue.as_ref(), room, request) && queue.take().is_some() {
+                    self.metadata.counters.relay_overflows.add(1);
+                    tracing::warn!(
+                        origin = &*self.origin_name,
+                        "too many late facts wait for the metadata service: they will have to be sent again"
+                    );
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// A fact is about the session's own origin. Where its key leaves that out, no other can be meant.
+    fn check(&self, fact: &mut LateFact) -> Result<(), RpcError> {
+        match &mut fact.kind {
+            Some(Kind::Container(container)) => self.check_container(container.key.as_mut()),
+            Some(Kind::ContainerRemoval(removal)) => self.check_container(removal.key.as_mut()),
+            Some(Kind::Host(host)) => {
+                let key = host.key.get_or_insert_default();
+                self.check_origin(&mut key.origin)
+            }
+            None => Ok(()),
+        }
+    }
+
+    fn check_container(&self, key: Option<&mut ContainerKey>) -> Result<(), RpcError> {
+        let invalid = |detail| RpcError::LateFactInvalid { detail };
+        let key = key.ok_or_else(|| invalid("a container has no key"))?;
+        if key.runtime_id.is_empty() {
+            return Err(invalid("a container has no runtime_id"));
+        }
+        self.check_origin(&mut key.origin)
+    }
+
+    fn check_origin(&self, origin: &mut Option<Origin>) -> Result<(), RpcError> {
+        let found = origin.get_or_insert_with(|| self.origin.clone());
+        if *found == self.origin {
+            Ok(())
+        } else {
+            Err(RpcError::LateFactForeign { found: found.to_string() })
+        }
+    }
+}
+
+/// Whether there was room.
+fn enqueue(
+    queue: Option<&mpsc::Sender<RelayFactsRequest>>,
+    room: &Semaphore,
+    request: RelayFactsRequest,
+) -> bool {
+    let Some(queue) = queue else { return false };
+    let Ok(permit) = room.try_acquire_many(permits(&request)) else { return false };
+    if queue.try_send(request).is_err() {
+        return false;
+    }
+    permit.forget();
+    true
+}
+
+fn permits(request: &RelayFactsRequest) -> u32 {
+    u32::try_from(request.encoded_len()).unwrap_or(u32::MAX)
+}
+
+/// Relays in order until the session drops the queue.
+async fn relay_all(
+    metadata: Arc<Metadata>,
+    mut requests: mpsc::Receiver<RelayFactsRequest>,
+    room: Arc<Semaphore>,
+    relayed: watch::Sender<Relayed>,
+) {
+    while let Some(request) = requests.recv().await {
+        let through = relay_until_taken(&metadata, &request).await;
+        room.add_permits(permits(&request) as usize);
+        relayed.send_modify(|relayed| relayed.through_sequence = relayed.through_sequence.max(through));
+    }
+    // A session that ends aborts us, so this is an overflow, and all that waited is relayed.
+    relayed.send_modify(|relayed| relayed.has_overflowed = true);
+}
+
+/// Tries until the service has taken the facts durably; gives the last one's sequence number. A service that takes a
+/// part is asked again: what it has it takes a second time without harm.
+async fn relay_until_taken(metadata: &Metadata, request: &RelayFactsRequest) -> u64 {
+    let count = request.facts.len() as u64;
+    let last = request.first_fact_sequence.saturating_add(count).saturating_sub(1);
+    let mut back_off = BackOff::new();
+    loop {
+        let reason = match metadata.relay(request.clone()).await {
+            Ok(through) if through >= last => {
+                metadata.counters.relayed_facts.add(count);
+                return last;
+            }
+            Ok(through) => format!("it has taken facts through {through} of {last}"),
+            Err(status) => format!("{:?}: {}", status.code(), status.message()),
+        };
+        if let Some(suppressed) = RELAY_FAILED.pass() {
+            tracing::warn!(suppressed, "late facts wait for the metadata service, trying again: {reason}");
+        }
+        back_off.wait().await;
+    }
+}

@@ -1,0 +1,205 @@
+//! A metadata service made to order: a real gRPC server that can be slow, wrong, away and back.
+
+use std::{
+    collections::BTreeMap,
+    net::SocketAddr,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use eyrie_proto::{
+    event::Origin,
+    metadata::{
+        Answer, AnswerState, Completeness, Container, ContainerKey, Delta, Entity, LookupRequest,
+        LookupResponse, RelayFactsRequest, RelayFactsResponse, SnapshotComplete, WatchRequest, WatchResponse,
+        entity,
+        metadata_service_server::{MetadataService, MetadataServiceServer},
+        query, watch_response,
+    },
+};
+use tokio::{net::TcpListener, sync::mpsc, task::JoinHandle};
+use tokio_stream::{
+    StreamExt as _,
+    wrappers::{ReceiverStream, TcpListenerStream},
+};
+use tonic::{Request, Response, Status, Streaming, transport::Server};
+
+use crate::support::{PATIENCE, origin};
+
+pub(crate) const CONTAINER: &str = "c0ffee0123456789c0ffee0123456789c0ffee0123456789c0ffee0123456789";
+
+/// What the service holds; outlives its servers, as a store does.
+#[derive(Default)]
+pub(crate) struct Store {
+    entities: Mutex<BTreeMap<String, Entity>>,
+    pub(crate) relayed: Mutex<Vec<RelayFactsRequest>>,
+    watchers: Mutex<Vec<mpsc::Sender<Result<WatchResponse, Status>>>>,
+    pub(crate) watched: Mutex<Vec<WatchRequest>>,
+    /// Questions are answered with this, whatever is held.
+    pub(crate) answer: Mutex<Option<AnswerState>>,
+    /// Questions are never answered.
+    pub(crate) is_silent: AtomicBool,
+}
+
+/// A server of a store.
+pub(crate) struct FakeService {
+    pub(crate) address: SocketAddr,
+    pub(crate) store: Arc<Store>,
+    server: JoinHandle<()>,
+}
+
+/// A container of the tests' origin.
+pub(crate) fn container(runtime_id: &str, name: &str) -> Container {
+    container_of(origin(), runtime_id, name)
+}
+
+pub(crate) fn container_of(origin: Origin, runtime_id: &str, name: &str) -> Container {
+    let key =
+        ContainerKey { origin: Some(origin), runtime_id: runtime_id.to_owned(), ..ContainerKey::default() };
+    Container {
+        key: Some(key),
+        name: name.to_owned(),
+        completeness: Completeness::Complete.into(),
+        ..Container::default()
+    }
+}
+
+impl FakeService {
+    pub(crate) async fn start() -> Self {
+        Self::serve("127.0.0.1:0".parse().unwrap(), Arc::default()).await
+    }
+
+    async fn serve(address: SocketAddr, store: Arc<Store>) -> Self {
+        let listener = TcpListener::bind(address).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let service = MetadataServiceServer::new(Handle(Arc::clone(&store)));
+        let serving =
+            Server::builder().add_service(service).serve_with_incoming(TcpListenerStream::new(listener));
+        let server = tokio::spawn(async move { serving.await.unwrap() });
+        Self { address, store, server }
+    }
+
+    /// Ends at once, as a crash does; the store and the port stay.
+    pub(crate) async fn stop(self) -> (SocketAddr, Arc<Store>) {
+        self.server.abort();
+        let _ = self.server.await;
+        self.store.watchers.lock().unwrap().clear();
+        (self.address, self.store)
+    }
+
+    pub(crate) async fn restart((address, store): (SocketAddr, Arc<Store>)) -> Self {
+        Self::serve(address, store).await
+    }
+
+    pub(crate) fn uri(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Waits until the store is as wanted.
+    pub(crate) async fn until(&self, is_so: impl Fn(&Store) -> bool) {
+        let wait = async {
+            while !is_so(&self.store) {
+                tokio::time::sleep(std::time::Duration::from_millis(2)).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, wait).await.expect("not in time");
+    }
+
+    /// Waits until an engine watches the tests' origin.
+    pub(crate) async fn is_watched(&self) {
+        let has_origin = |request: &WatchRequest| request.origins.contains(&origin());
+        self.until(|store| store.watched.lock().unwrap().last().is_some_and(has_origin)).await;
+    }
+
+    /// Learns a container, and tells all who watch.
+    pub(crate) async fn learn(&self, version: u64, container: Container) {
+        let entity = Entity { version, kind: Some(entity::Kind::Container(container)) };
+        self.store.keep(entity.clone());
+        self.tell(Delta { upserts: vec![entity], tombstones: Vec::new() }).await;
+    }
+
+    pub(crate) async fn tell(&self, delta: Delta) {
+        let watchers = self.store.watchers.lock().unwrap().clone();
+        for watcher in watchers {
+            let kind = Some(watch_response::Kind::Delta(delta.clone()));
+            let _ = watcher.send(Ok(WatchResponse { revision: 1, kind })).await;
+        }
+    }
+}
+
+impl Store {
+    fn keep(&self, entity: Entity) {
+        let Some(entity::Kind::Container(container)) = &entity.kind else { return };
+        let id = container.key.as_ref().unwrap().runtime_id.clone();
+        self.entities.lock().unwrap().insert(id, entity);
+    }
+}
+
+#[derive(Clone)]
+struct Handle(Arc<Store>);
+
+#[tonic::async_trait]
+impl MetadataService for Handle {
+    type WatchStream = ReceiverStream<Result<WatchResponse, Status>>;
+
+    async fn lookup(&self, request: Request<LookupRequest>) -> Result<Response<LookupResponse>, Status> {
+        if self.0.is_silent.load(Ordering::SeqCst) {
+            std::future::pending::<()>().await;
+        }
+        let forced = *self.0.answer.lock().unwrap();
+        let answers = request.into_inner().queries.into_iter().map(|query| {
+            let Some(query::Key::Container(key)) = query.key else { panic!("no container's key") };
+            let entity = self.0.entities.lock().unwrap().get(&key.runtime_id).cloned();
+            let state = match entity {
+                Some(_) => AnswerState::Found,
+                None => AnswerState::Pending,
+            };
+            let state = forced.unwrap_or(state).into();
+            Answer {
+                query_id: query.query_id,
+                state,
+                entity,
+                expires_after_ms: 60_000,
+                reason: String::new(),
+            }
+        });
+        Ok(Response::new(LookupResponse { answers: answers.collect() }))
+    }
+
+    async fn watch(
+        &self,
+        request: Request<Streaming<WatchRequest>>,
+    ) -> Result<Response<Self::WatchStream>, Status> {
+        let (sender, receiver) = mpsc::channel(64);
+        let store = Arc::clone(&self.0);
+        let mut requests = request.into_inner();
+        tokio::spawn(async move {
+            while let Some(Ok(request)) = requests.next().await {
+                let upserts: Vec<Entity> = store.entities.lock().unwrap().values().cloned().collect();
+                let delta = Delta { upserts, tombstones: Vec::new() };
+                let kinds = [
+                    watch_response::Kind::Delta(delta),
+                    watch_response::Kind::SnapshotComplete(SnapshotComplete {}),
+                ];
+                for kind in kinds {
+                    let _ = sender.send(Ok(WatchResponse { revision: 1, kind: Some(kind) })).await;
+                }
+                store.watchers.lock().unwrap().push(sender.clone());
+                store.watched.lock().unwrap().push(request);
+            }
+        });
+        Ok(Response::new(ReceiverStream::new(receiver)))
+    }
+
+    async fn relay_facts(
+        &self,
+        request: Request<RelayFactsRequest>,
+    ) -> Result<Response<RelayFactsResponse>, Status> {
+        let request = request.into_inner();
+        let through_fact_sequence = request.first_fact_sequence + request.facts.len() as u64 - 1;
+        self.0.relayed.lock().unwrap().push(request);
+        Ok(Response::new(RelayFactsResponse { through_fact_sequence }))
+    }
+}
