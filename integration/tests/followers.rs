@@ -25,11 +25,11 @@ async fn a_follower_outlives_its_engine() -> anyhow::Result<()> {
     let mut expected = Vec::new();
     for round in 0..RESTARTS {
         engine.kill()?;
-        for phase in ["without", "with"] {
+        for phase in ["away", "back"] {
             let tag = format!("r{round}-{phase}");
             Actor::start(&scene.secret(), &tag)?.act()?;
             expected.push(tag);
-            if phase == "without" {
+            if phase == "away" {
                 engine = scene.engine()?;
             }
         }
