@@ -1,6 +1,6 @@
 //! What an operator sets.
 
-use std::{io, net::IpAddr, path::PathBuf, sync::Arc, time::Duration};
+use std::{io, net::IpAddr, path::PathBuf, sync::Arc};
 
 use clap::Parser;
 use evaluator::Matching;
@@ -41,11 +41,6 @@ pub struct Config {
     /// again.
     #[arg(long, env = "EYRIE_ENGINE_METADATA", value_name = "ADDRESS")]
     pub metadata: Option<String>,
-
-    /// How many milliseconds an alert waits for the name of its container before it goes out without.
-    #[arg(long, env = "EYRIE_ENGINE_METADATA_WAIT", default_value_t = 500, value_name = "MILLISECONDS",
-          value_parser = clap::value_parser!(u64).range(..=60_000))]
-    pub metadata_wait: u64,
 
     /// Where alerts are kept.
     #[arg(
@@ -95,7 +90,6 @@ impl Config {
             .map_err(|error| EngineError::Server { detail: format!("the start failed: {error}") })??;
         let mut options = EngineOptions::default();
         options.metadata.service = metadata;
-        options.metadata.wait = Duration::from_millis(self.metadata_wait);
         Engine { evaluator: Arc::new(evaluator), log: Arc::new(log), listener, output, options }.start().await
     }
 

@@ -9,14 +9,14 @@ mod client;
 mod counters;
 mod join;
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use eyrie_proto::{
     event::Origin,
     metadata::{LateFact, RelayFactsRequest, late_fact::Kind},
 };
 use tokio::{
-    sync::{broadcast, mpsc, watch},
+    sync::{mpsc, watch},
     time::Instant,
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -37,18 +37,10 @@ pub(crate) use self::{
 const WAITING_QUESTIONS: usize = 1_024;
 
 /// How metadata is had.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct MetadataOptions {
     /// The metadata service; without one, only what the origins' own agents tell is known.
     pub service: Option<Endpoint>,
-    /// How long a match waits for metadata before its alert goes out marked.
-    pub wait: Duration,
-    /// How long after that an answer still amends the alert.
-    pub amend_for: Duration,
-    /// Events at a time whose matches wait, and as many whose alerts may be amended.
-    pub max_parked: usize,
-    /// Bytes of the events that wait or may be amended, with the states of their processes.
-    pub max_parked_bytes: usize,
     /// Of what is known.
     pub cache: CacheLimits,
 }
@@ -75,21 +67,6 @@ struct Service {
 pub(crate) struct Attendance {
     metadata: Arc<Metadata>,
     name: Arc<str>,
-}
-
-// === impl MetadataOptions ===
-
-impl Default for MetadataOptions {
-    fn default() -> Self {
-        Self {
-            service: None,
-            wait: Duration::from_millis(500),
-            amend_for: Duration::from_secs(600),
-            max_parked: 4_096,
-            max_parked_bytes: 64 * 1024 * 1024,
-            cache: CacheLimits::default(),
-        }
-    }
 }
 
 // === impl Metadata ===
@@ -136,11 +113,6 @@ impl Metadata {
             }
         }
         answer
-    }
-
-    /// The containers of which more is known from now on.
-    pub(crate) fn changes(&self) -> broadcast::Receiver<ContainerName> {
-        self.cache.changes()
     }
 
     /// Takes a fact of an origin's own agent, whose keys were checked.

@@ -18,10 +18,8 @@ use eyrie_proto::{
     metadata::{Completeness, Container},
 };
 use prost::Message as _;
-use tokio::{sync::broadcast, time::Instant};
+use tokio::time::Instant;
 
-/// Changes that a reader may be behind with before it has to look at everything again: 48 bytes each.
-const CHANGES: usize = 1_024;
 /// What an entry takes besides its container.
 const ENTRY_BYTES: usize = 256;
 /// Before the service is asked again for what it could not tell.
@@ -76,7 +74,6 @@ pub(crate) struct ContainerCache {
     origins: DashMap<Arc<str>, OriginContainers>,
     bytes: AtomicUsize,
     limits: CacheLimits,
-    changes: broadcast::Sender<ContainerName>,
 }
 
 #[derive(Debug)]
@@ -129,13 +126,7 @@ impl Default for CacheLimits {
 
 impl ContainerCache {
     pub(crate) fn new(limits: CacheLimits) -> Self {
-        let (changes, _) = broadcast::channel(CHANGES);
-        Self { origins: DashMap::new(), bytes: AtomicUsize::new(0), limits, changes }
-    }
-
-    /// The containers whose answer has changed from now on.
-    pub(crate) fn changes(&self) -> broadcast::Receiver<ContainerName> {
-        self.changes.subscribe()
+        Self { origins: DashMap::new(), bytes: AtomicUsize::new(0), limits }
     }
 
     /// A session of the origin begins; gives whether it is the only one, so that the origin is new to watch.
@@ -226,8 +217,6 @@ impl ContainerCache {
         let state = ContainerState::Known { container: Arc::new(container), version };
         let entry = Entry { state, bytes, ended_boot_ns, is_only_services, ..Entry::pending() };
         self.store(&mut known, &name.runtime_id, entry);
-        drop(known);
-        self.announce(name);
     }
 
     /// A container has ended. It stays, for events from before.
@@ -251,9 +240,7 @@ impl ContainerCache {
     /// The service says that there is no such container, for a while.
     pub(crate) fn deny(&self, name: &ContainerName, expires_after: Duration) {
         let state = ContainerState::Absent { until: Instant::now() + expires_after };
-        if self.replace_unless_known(name, state) {
-            self.announce(name);
-        }
+        self.replace_unless_known(name, state);
     }
 
     /// The service cannot tell now.
@@ -287,20 +274,13 @@ impl ContainerCache {
         }
     }
 
-    fn replace_unless_known(&self, name: &ContainerName, state: ContainerState) -> bool {
-        let Some(mut known) = self.origins.get_mut(&*name.origin) else { return false };
-        match known.entries.get_mut(&*name.runtime_id) {
-            Some(entry) if !matches!(entry.state, ContainerState::Known { .. }) => {
-                entry.state = state;
-                true
-            }
-            _ => false,
+    fn replace_unless_known(&self, name: &ContainerName, state: ContainerState) {
+        let Some(mut known) = self.origins.get_mut(&*name.origin) else { return };
+        if let Some(entry) = known.entries.get_mut(&*name.runtime_id)
+            && !matches!(entry.state, ContainerState::Known { .. })
+        {
+            entry.state = state;
         }
-    }
-
-    /// Nobody may be there to hear it.
-    fn announce(&self, name: &ContainerName) {
-        let _ = self.changes.send(name.clone());
     }
 
     /// Stores an entry within the bounds: what was stored first leaves first, and an entry that is too large alone is

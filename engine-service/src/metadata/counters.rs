@@ -10,12 +10,6 @@ pub(crate) struct Counters {
     pub(crate) refused_entities: Counter,
     pub(crate) relayed_facts: Counter,
     pub(crate) relay_overflows: Counter,
-    pub(crate) waits: Counter,
-    pub(crate) answered: Counter,
-    pub(crate) timeouts: Counter,
-    pub(crate) not_parked: Counter,
-    pub(crate) amendments: Counter,
-    pub(crate) expired_amendments: Counter,
 }
 
 /// A reading of the counters.
@@ -31,18 +25,6 @@ pub struct MetadataCounters {
     pub relayed_facts: u64,
     /// Sessions whose late facts were more than may wait for the metadata service.
     pub relay_overflows: u64,
-    /// Events whose matches had to wait.
-    pub waits: u64,
-    /// Of those: answered in time.
-    pub answered: u64,
-    /// Of those: not answered in time, so that their alerts went out marked.
-    pub timeouts: u64,
-    /// Events whose matches should have waited, and went out marked at once: too many or too large.
-    pub not_parked: u64,
-    /// Amendments of alerts that had gone out marked.
-    pub amendments: u64,
-    /// Events whose alerts stay as they went out: the answer did not come within the time for amendments.
-    pub expired_amendments: u64,
 }
 
 /// A number that grows.
@@ -71,12 +53,6 @@ impl Counters {
             refused_entities: self.refused_entities.get(),
             relayed_facts: self.relayed_facts.get(),
             relay_overflows: self.relay_overflows.get(),
-            waits: self.waits.get(),
-            answered: self.answered.get(),
-            timeouts: self.timeouts.get(),
-            not_parked: self.not_parked.get(),
-            amendments: self.amendments.get(),
-            expired_amendments: self.expired_amendments.get(),
         }
     }
 }

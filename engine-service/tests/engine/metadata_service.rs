@@ -112,29 +112,6 @@ impl FakeService {
         let has_origin = |request: &WatchRequest| request.origins.contains(&origin());
         self.until(|store| store.watched.lock().unwrap().last().is_some_and(has_origin)).await;
     }
-
-    /// Learns a container, and tells all who watch.
-    pub(crate) async fn learn(&self, version: u64, container: Container) {
-        let entity = Entity { version, kind: Some(entity::Kind::Container(container)) };
-        self.store.keep(entity.clone());
-        self.tell(Delta { upserts: vec![entity], tombstones: Vec::new() }).await;
-    }
-
-    pub(crate) async fn tell(&self, delta: Delta) {
-        let watchers = self.store.watchers.lock().unwrap().clone();
-        for watcher in watchers {
-            let kind = Some(watch_response::Kind::Delta(delta.clone()));
-            let _ = watcher.send(Ok(WatchResponse { revision: 1, kind })).await;
-        }
-    }
-}
-
-impl Store {
-    fn keep(&self, entity: Entity) {
-        let Some(entity::Kind::Container(container)) = &entity.kind else { return };
-        let id = container.key.as_ref().unwrap().runtime_id.clone();
-        self.entities.lock().unwrap().insert(id, entity);
-    }
 }
 
 #[derive(Clone)]
