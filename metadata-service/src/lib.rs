@@ -1,14 +1,12 @@
 //! Says what containers, hosts and Kubernetes objects were at a moment.
 //!
-//! Engines relay the facts that agents learned ([`relay`](RelayFacts)); they are checked, merged into [`record`]s field by
+//! Engines relay the facts that agents learned (`RelayFacts`); they are checked, merged into [`record`]s field by
 //! field, and kept in the [`store`], durably, before they are acked. `Lookup` answers from the store by keys that cannot be
 //! confused ([`keys`]), as of a moment of the origin's boot clock; what is not known yet is *pending*, and never
 //! guessed. `Watch` reads the store's feed of changes, each watcher at its own pace.
 //!
 //! One binary has two roles: `central`, which is this, and `cluster`, which is yet to come. The crate knows nothing of
 //! events, rules and alerts.
-//!
-//! [`RelayFacts`]: eyrie_proto::metadata::metadata_service_server::MetadataService::relay_facts
 #![forbid(unsafe_code)]
 
 mod admin;
