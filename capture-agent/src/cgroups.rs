@@ -44,7 +44,7 @@ impl Cgroups {
         &self.hierarchy
     }
 
-    /// The fact that a record tells of; `None` for one of another hierarchy.
+    /// The fact that a record tells of; `None` for one of another hierarchy, and for one that a scan was faster to tell.
     pub(crate) fn record(&mut self, record: &eyrie_bpf::Cgroup<'_>) -> Option<OrderedFact> {
         if record.hierarchy != self.hierarchy.number {
             return None;
@@ -59,12 +59,16 @@ impl Cgroups {
         if record.is_removed() {
             return Some(self.removed(record.cgroup_id, record.path, boot_ns));
         }
-        Some(self.made(record.cgroup_id, record.path, boot_ns, boot_ns))
+        let is_told = self
+            .known
+            .get(&record.cgroup_id)
+            .is_some_and(|known| boot_ns <= known.since_boot_ns && path_of(known) == record.path);
+        (!is_told).then(|| self.made(record.cgroup_id, record.path, boot_ns, boot_ns))
     }
 
     /// The facts that have changed without a record: of groups that are found and were not told, and of those that are gone. The
-    /// first time these are all groups that there are.
-    pub(crate) fn scan(&mut self, now_boot_ns: u64) -> Vec<OrderedFact> {
+    /// first time these are all groups that there are. They hold as of the end of the walk.
+    pub(crate) fn scan(&mut self, clock: impl FnOnce() -> u64) -> Vec<OrderedFact> {
         let Some(mount) = self.hierarchy.mount.clone() else { return Vec::new() };
         let (found, is_all) = match scan::scan(&mount, self.limit) {
             Ok(found) => found,
@@ -73,6 +77,7 @@ impl Cgroups {
                 return Vec::new();
             }
         };
+        let now_boot_ns = clock();
         // Those of the first time are from before the agent's start, of which no birth is told.
         let birth_boot_ns = if self.was_scanned { now_boot_ns } else { 0 };
         self.was_scanned = true;

@@ -136,7 +136,16 @@ impl Reader {
         if !self.containers.get(&fact.container_id).is_some_and(is_it) {
             return;
         }
-        let Some(Tracked { noticed, .. }) = self.containers.remove(&fact.container_id) else { return };
+        let Some(Tracked { noticed, next, .. }) = self.containers.remove(&fact.container_id) else { return };
+        if next.is_some() {
+            // Nobody shall wait for what will not come any more.
+            let mut container = noticed.read(&self.origin, &self.places);
+            if container.completeness() == Completeness::Pending {
+                container.set_completeness(Completeness::FinalPartial);
+                container.reasons.push("it ended before its files could be read".to_owned());
+            }
+            self.facts.push(Kind::Container(container));
+        }
         let key = Some(noticed.key(&self.origin));
         self.facts.push(Kind::ContainerRemoval(ContainerRemoval { key, removed_boot_ns }));
     }

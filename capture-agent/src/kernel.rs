@@ -257,12 +257,11 @@ impl EventSource for Kernel {
     }
 
     fn cgroup_facts(&mut self, reading: CgroupReading) -> Vec<OrderedFact> {
-        let now = clock::boot_ns();
         match reading {
             CgroupReading::Routine if self.are_cgroups_recorded() => Vec::new(),
-            CgroupReading::Routine | CgroupReading::Repair => self.cgroups.scan(now),
+            CgroupReading::Routine | CgroupReading::Repair => self.cgroups.scan(clock::boot_ns),
             CgroupReading::All => {
-                let gone = self.cgroups.scan(now).into_iter().filter(is_removal);
+                let gone = self.cgroups.scan(clock::boot_ns).into_iter().filter(is_removal);
                 gone.collect::<Vec<_>>().into_iter().chain(self.cgroups.all()).collect()
             }
         }

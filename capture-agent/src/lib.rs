@@ -9,6 +9,10 @@
 //!                                           └── Base ◀─┘
 //! ```
 //!
+//! Control groups are told in order with events (`cgroups`), so that the container of an event is known with it. What may be late, names
+//! and images of containers and what the host is, goes up on a sequence of its own (`late_facts`); a thread reads the files of
+//! runtimes for it (`containers`), apart from capture.
+//!
 //! One thread (`capture`) owns the [`EventSource`]: it drains records, makes events of them and pushes those into the
 //! [`stream::Outbox`], which is the only queue and bounded in bytes. One task (`session`) carries batches to an engine and
 //! folds what was acked into the [`stream::Base`], a host model at the acked position. When a connection breaks,

@@ -14,6 +14,8 @@ mod scripted_source;
 
 #[path = "session/failures.rs"]
 mod failures;
+#[path = "session/late_facts.rs"]
+mod late_facts;
 #[path = "session/requests.rs"]
 mod requests;
 

@@ -220,8 +220,8 @@ fn a_container_is_told_from_birth_to_end() {
     }
 }
 
-/// Scenario: a container of which nothing can ever be read, and one of a runtime that is not read. Guarantees: both end as
-/// final, with reasons, the latter at once.
+/// Scenario: a container of which nothing can ever be read, one that ends meanwhile, and one of a runtime that is not read.
+/// Guarantees: all end as final, with reasons: the last at once, the second with its end.
 #[test]
 fn waiting_has_an_end() {
     let (containers, facts) = started(&Files::new());
@@ -234,10 +234,18 @@ fn waiting_has_an_end() {
     assert_eq!(container(next(&facts, &mut told)).completeness(), Completeness::Pending);
     let last = container(next(&facts, &mut told));
     assert_eq!((last.completeness(), last.reasons.is_empty()), (Completeness::FinalPartial, false));
+    containers.observe(&fact("/libpod_parent/libpod-{ID}", 9, true), 6);
+    assert!(matches!(next(&facts, &mut told), Kind::ContainerRemoval(_)));
+
+    containers.observe(&fact("/libpod_parent/libpod-{ID}", 11, false), 7);
+    assert_eq!(container(next(&facts, &mut told)).completeness(), Completeness::Pending);
+    containers.observe(&fact("/libpod_parent/libpod-{ID}", 11, true), 8);
+    assert_eq!(container(next(&facts, &mut told)).completeness(), Completeness::FinalPartial);
+    assert!(matches!(next(&facts, &mut told), Kind::ContainerRemoval(_)));
 }
 
-/// Scenario: the thread hangs on the first container while more come than may wait. Guarantees: the capture thread is not held
-/// up. (A pipe in place of a folder's file is refused, so that the queue is filled without a reader instead.)
+/// Scenario: nobody reads the queue, as if a file hung, while more containers come than may wait. Guarantees: whoever tells
+/// of them is not held up.
 #[test]
 fn capture_is_never_held_up() {
     let (news, _receiver) = sync_channel(1);

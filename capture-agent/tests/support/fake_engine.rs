@@ -58,6 +58,8 @@ pub(crate) struct Seen {
     pub(crate) state_answers: Vec<StateAnswer>,
     /// By their sequence numbers.
     pub(crate) late_facts: BTreeMap<u64, LateFact>,
+    /// Late facts that came again, each the same as before.
+    pub(crate) late_repeated: u64,
 }
 
 #[derive(Debug)]
@@ -219,9 +221,14 @@ impl Shared {
 
     async fn take_late(&self, late: LateFacts, down: &DownStream) {
         let through = {
-            let late_facts = &mut self.seen.lock().unwrap().late_facts;
-            late_facts.extend((late.first_fact_sequence..).zip(late.facts));
-            late_facts.keys().next_back().copied().unwrap_or(0)
+            let mut seen = self.seen.lock().unwrap();
+            for (sequence, fact) in (late.first_fact_sequence..).zip(late.facts) {
+                if let Some(before) = seen.late_facts.insert(sequence, fact.clone()) {
+                    assert_eq!(before, fact, "the same number is the same fact");
+                    seen.late_repeated += 1;
+                }
+            }
+            seen.late_facts.keys().next_back().copied().unwrap_or(0)
         };
         if self.policy.lock().unwrap().acks_late_facts {
             let ack = Ack { late_facts_through_sequence: through, ..Ack::default() };

@@ -48,6 +48,11 @@ impl Script {
         inner.events.push_back(event);
     }
 
+    /// The source will tell this.
+    pub(crate) fn tell(&self, event: Event) {
+        self.0.lock().unwrap().events.push_back(event);
+    }
+
     pub(crate) fn lose(&self, record: LossRecord) {
         self.0.lock().unwrap().losses.push(record);
     }
