@@ -14,7 +14,6 @@ use eyrie_proto::{
     metadata::{
         Answer, AnswerState, Completeness, Container, ContainerKey, Delta, Entity, LookupRequest,
         LookupResponse, RelayFactsRequest, RelayFactsResponse, SnapshotComplete, WatchRequest, WatchResponse,
-        entity,
         metadata_service_server::{MetadataService, MetadataServiceServer},
         query, watch_response,
     },
