@@ -43,7 +43,7 @@ needs: rust ## Install what the build needs.
 
 .PHONY: build
 build: needs ## Build the release binaries.
-	$(CARGO) build --release --locked -p eyrie -p capture-agent -p engine-service
+	$(CARGO) build --release --locked -p eyrie -p capture-agent -p engine-service -p metadata-service
 
 .PHONY: up
 up: build ## Watch this host: agent and engine in one process, alerts on standard output.
