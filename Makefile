@@ -46,7 +46,8 @@ build: needs ## Build the release binaries.
 	$(CARGO) build --release --locked -p eyrie -p capture-agent -p engine-service -p metadata-service
 
 .PHONY: up
-up: build ## Watch this host: agent and engine in one process, alerts on standard output.
+up: needs ## Watch this host: agent and engine in one process, alerts on standard output.
+	$(CARGO) build --release --locked -p eyrie
 	@if [ "$$(id -u)" = 0 ]; then exec target/release/eyrie up --rules $(RULES) $(UP_FLAGS); \
 	else echo "loading BPF programs needs root"; exec sudo target/release/eyrie up --rules $(RULES) $(UP_FLAGS); fi
 
