@@ -67,14 +67,19 @@ impl<'session> Connection<'session> {
         let opening = async {
             let (up, mut down) = self.open().await?;
             let welcome = first_message(&mut down).await?;
-            self.welcomed(&up, welcome).await?;
-            Ok::<_, SessionError>((up, down))
+            match self.welcomed(&up, welcome).await {
+                Err(SessionError::Ended) => Err(why_ended(&mut down).await),
+                other => other.map(|()| (up, down)),
+            }
         };
         let (up, mut down) = tokio::select! {
             opened = opening => opened?,
             () = abort.cancelled() => return Ok(End::Stopped),
         };
-        let end = self.converse(&up, &mut down).await?;
+        let end = match self.converse(&up, &mut down).await {
+            Err(SessionError::Ended) => return Err(why_ended(&mut down).await),
+            other => other?,
+        };
         drop(up);
         // Lets the transport hand over what it still has.
         let _ = timeout(CLOSE_TIMEOUT, async { while let Ok(Some(_)) = down.message().await {} }).await;
@@ -324,6 +329,20 @@ async fn stall(stream: &Stream, last_progress: Instant) {
     } else {
         std::future::pending().await
     }
+}
+
+/// The way up may be found closed before the way down has told why.
+async fn why_ended(down: &mut Streaming<CaptureResponse>) -> SessionError {
+    let reason = async {
+        loop {
+            match down.message().await {
+                Ok(Some(_)) => {}
+                Ok(None) => return SessionError::Ended,
+                Err(status) => return status.into(),
+            }
+        }
+    };
+    timeout(CLOSE_TIMEOUT, reason).await.unwrap_or(SessionError::Ended)
 }
 
 async fn first_message(down: &mut Streaming<CaptureResponse>) -> Result<Welcome, SessionError> {
