@@ -26,21 +26,15 @@ impl Actor {
     pub fn start(file: &Path, tag: &str) -> anyhow::Result<Self> {
         // The shell forks a subshell first, which waits; its successor by exec, `cat`, acts. So the process that acts
         // was forked before the wait, its parent is a shell with the tag, and the act is by a program executed after.
-        let script = r#"( read -r go; exec cat "$1" ) ; exit 0"#;
-        let child = Command::new("sh")
-            .args(["-c", script, tag])
-            .arg(file)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .context("cannot start a shell")?;
-        Ok(Self { child, tag: tag.to_owned() })
+        Self::shell(r#"( read -r go; exec cat "$1" ) ; exit 0"#, file, tag)
     }
 
     /// Starts an actor whose waiting process itself opens the file, without another exec.
     pub fn start_without_exec(file: &Path, tag: &str) -> anyhow::Result<Self> {
-        let script = r#"( read -r go; read -r line < "$1" ) ; exit 0"#;
+        Self::shell(r#"( read -r go; read -r line < "$1" ) ; exit 0"#, file, tag)
+    }
+
+    fn shell(script: &str, file: &Path, tag: &str) -> anyhow::Result<Self> {
         let child = Command::new("sh")
             .args(["-c", script, tag])
             .arg(file)
