@@ -30,8 +30,8 @@ mod session;
 mod subscriptions;
 
 pub use evaluator::Matching;
-pub use grpc_listener as listener;
-use grpc_listener::log_limit;
+pub use grpc_transport as listener;
+use grpc_transport::log_limit;
 
 pub use self::{
     config::Config,

@@ -5,7 +5,7 @@ mod settings;
 use std::{io, net::SocketAddr, path::PathBuf, time::Duration};
 
 use clap::{Parser, ValueEnum};
-use grpc_listener::ListenAddress;
+use grpc_transport::ListenAddress;
 use serde::{Deserialize, Serialize};
 
 pub use self::settings::Settings;

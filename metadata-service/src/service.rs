@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use eyrie_proto::metadata::metadata_service_server::MetadataServiceServer;
-use grpc_listener::{ListenAddress, ListenError, Listener};
+use grpc_transport::{ListenAddress, ListenError, Listener};
 use prometheus_client::registry::Registry;
 use tokio::{net::TcpListener, sync::Semaphore, task::JoinHandle};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};

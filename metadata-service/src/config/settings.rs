@@ -7,7 +7,7 @@ use std::{
 };
 
 use clap::Args;
-use grpc_listener::ListenAddress;
+use grpc_transport::ListenAddress;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
 use super::{Config, ConfigError, LookupLimits, Role};
