@@ -55,6 +55,10 @@ impl CompiledCondition {
         self.0.evaluate(view, unknown)
     }
 
+    pub(crate) fn node(&self) -> &Node {
+        &self.0
+    }
+
     #[cfg(test)]
     pub(crate) fn from_node(node: Node) -> Self {
         Self(node)
@@ -75,7 +79,7 @@ impl Node {
     }
 
     /// Stops as soon as nothing can change the answer; an unknown part never stops it.
-    fn evaluate(&self, view: &EventView<'_>, unknown: &mut Vec<&'static str>) -> Truth {
+    pub(crate) fn evaluate(&self, view: &EventView<'_>, unknown: &mut Vec<&'static str>) -> Truth {
         match self {
             Self::And(parts) => {
                 let mut truth = Truth::True;
@@ -106,11 +110,11 @@ impl Node {
 // === impl CompiledCheck ===
 
 impl CompiledCheck {
-    fn new(fields: &'static Fields, check: &Check) -> Result<Self, CompileProblem> {
+    pub(crate) fn new(fields: &'static Fields, check: &Check) -> Result<Self, CompileProblem> {
         Ok(Self { lhs: CompiledOperand::new(fields, &check.lhs)?, test: Test::new(fields, check)? })
     }
 
-    fn evaluate(&self, view: &EventView<'_>, unknown: &mut Vec<&'static str>) -> Truth {
+    pub(crate) fn evaluate(&self, view: &EventView<'_>, unknown: &mut Vec<&'static str>) -> Truth {
         match self.lhs.extract(view, unknown) {
             Extracted::Value(value) => self.test.evaluate(&value, view, unknown),
             Extracted::Absent => Truth::False,

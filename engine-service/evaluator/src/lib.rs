@@ -6,7 +6,8 @@
 //!
 //! Logic is three-valued ([`Truth`]). A missing value makes every comparison false, `!=` and `in` included, as Falco
 //! has it. A value that metadata has not brought yet makes a comparison unknown, and and/or/not follow Kleene: a
-//! condition is unknown only if the missing answer can still decide it.
+//! condition is unknown only if the missing answer can still decide it. What is then left of a match can be kept and
+//! decided later, without the event ([`Residual`]).
 //!
 //! The crate does not parse (`rule-language`), does not say what a field is (`fields`), and keeps nothing from one event
 //! to the next.
@@ -20,6 +21,7 @@ mod fixture;
 mod operand;
 mod output;
 mod render;
+mod residual;
 mod rule_set;
 mod transform;
 mod truth;
@@ -27,5 +29,6 @@ mod truth;
 pub use self::condition::CompiledCondition;
 pub use self::error::{CompileError, CompileProblem};
 pub use self::output::{OutputFields, to_alert_value};
+pub use self::residual::{Residual, ResidualError, ResidualRecord};
 pub use self::rule_set::{CompiledRuleSet, Matching, RuleMatch, event_types_needed};
 pub use self::truth::Truth;

@@ -25,7 +25,7 @@ pub(crate) struct CompiledTemplate {
 }
 
 #[derive(Clone, Debug)]
-enum CompiledPart {
+pub(crate) enum CompiledPart {
     Text(String),
     Value { key: String, operand: CompiledOperand, width: usize },
 }
@@ -47,29 +47,64 @@ impl CompiledTemplate {
         Ok(Self { parts: parts.collect::<Result<_, CompileProblem>>()? })
     }
 
+    pub(crate) fn from_parts(parts: Vec<CompiledPart>) -> Self {
+        Self { parts }
+    }
+
+    pub(crate) fn parts(&self) -> &[CompiledPart] {
+        &self.parts
+    }
+
     /// The message and its values. Fields whose value is still to come show as missing and are added to `unknown`.
     pub(crate) fn fill(
         &self,
         view: &EventView<'_>,
         unknown: &mut Vec<&'static str>,
     ) -> (String, OutputFields) {
+        let (message, mut fields) = self.fill_gaps(view, unknown);
+        fields.entry(TIME.to_owned()).or_insert_with(|| Some(time(view.epoch_ns())));
+        (message, fields)
+    }
+
+    /// The same without what every alert has.
+    pub(crate) fn fill_gaps(
+        &self,
+        view: &EventView<'_>,
+        unknown: &mut Vec<&'static str>,
+    ) -> (String, OutputFields) {
         let mut message = String::new();
         let mut fields = OutputFields::new();
-        fields.insert(TIME.to_owned(), Some(time(view.epoch_ns())));
         for part in &self.parts {
-            match part {
-                CompiledPart::Text(text) => message.push_str(text),
-                CompiledPart::Value { key, operand, width } => {
-                    let value = match operand.extract(view, unknown) {
-                        Extracted::Value(value) if value.is_there() => Some(value.into_owned()),
-                        Extracted::Value(_) | Extracted::Absent | Extracted::Unknown => None,
-                    };
-                    push_value(&mut message, value.as_ref(), *width);
-                    fields.insert(key.clone(), value);
-                }
-            }
+            part.push(&mut message, view, unknown, &mut |key, value| {
+                fields.insert(key.to_owned(), value);
+            });
         }
         (message, fields)
+    }
+}
+
+// === impl CompiledPart ===
+
+impl CompiledPart {
+    /// Adds the part to a message, and tells the value that was put in by its key.
+    pub(crate) fn push(
+        &self,
+        message: &mut String,
+        view: &EventView<'_>,
+        unknown: &mut Vec<&'static str>,
+        tell: &mut dyn FnMut(&str, Option<Value<'static>>),
+    ) {
+        match self {
+            Self::Text(text) => message.push_str(text),
+            Self::Value { key, operand, width } => {
+                let value = match operand.extract(view, unknown) {
+                    Extracted::Value(value) if value.is_there() => Some(value.into_owned()),
+                    Extracted::Value(_) | Extracted::Absent | Extracted::Unknown => None,
+                };
+                push_value(message, value.as_ref(), *width);
+                tell(key, value);
+            }
+        }
     }
 }
 

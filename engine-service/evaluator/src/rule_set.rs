@@ -9,6 +9,7 @@ use crate::{
     condition::CompiledCondition,
     error::CompileError,
     output::{CompiledTemplate, OutputFields},
+    residual::{Residual, reduce},
     truth::Truth,
 };
 
@@ -37,6 +38,8 @@ pub struct RuleMatch {
     pub output_fields: OutputFields,
     /// Fields of condition and output whose value is still to come.
     pub unknown_fields: Vec<&'static str>,
+    /// Where fields are unknown: what is left, if it can wait for them.
+    pub residual: Option<Residual>,
 }
 
 /// The enabled rules of a rule set, ready to be evaluated.
@@ -144,6 +147,7 @@ impl CompiledRuleSet {
                 unknown.clear();
             }
             let (message, output_fields) = rule.output.fill(view, &mut unknown);
+            let residual = if unknown.is_empty() { None } else { self.residual(rule, view) };
             matches.push(RuleMatch {
                 rule: rule.place,
                 truth,
@@ -151,12 +155,19 @@ impl CompiledRuleSet {
                 message,
                 output_fields,
                 unknown_fields: unknown,
+                residual,
             });
             is_one_unknown |= truth == Truth::Unknown;
             if matching == Matching::First && truth == Truth::True {
                 return;
             }
         }
+    }
+
+    fn residual(&self, rule: &CompiledRule, view: &EventView<'_>) -> Option<Residual> {
+        let source = self.source.rules.get(rule.place)?;
+        let (condition, output) = ((&source.condition, &rule.condition), (&source.output, &rule.output));
+        reduce(fields::catalogue(), condition, output, view)
     }
 }
 
