@@ -2,7 +2,10 @@
 
 use std::fmt::Write as _;
 
-use eyrie_proto::alert::{Alert, MetadataState, Priority, Process};
+use eyrie_proto::{
+    alert::{Alert, MetadataState, Priority, Process},
+    metadata::Container,
+};
 use owo_colors::OwoColorize as _;
 
 /// More ancestors than this are cut in the middle of the chain.
@@ -25,6 +28,9 @@ pub(crate) fn render(alert: &Alert) -> String {
     }
     if !alert.ancestors.is_empty() {
         let _ = writeln!(text, "    {}      {}", "by".dimmed(), ancestors_line(&alert.ancestors));
+    }
+    if let Some(container) = &alert.container {
+        let _ = writeln!(text, "    {} {}", "in".dimmed(), container_line(container));
     }
     for note in notes(alert) {
         let _ = writeln!(text, "    {} {note}", "note".yellow());
@@ -71,6 +77,20 @@ fn ancestors_line(ancestors: &[Process]) -> String {
     names.join(" ← ")
 }
 
+/// Name, image, and the id as container tools shorten it; what is not known is said.
+fn container_line(container: &Container) -> String {
+    let key = container.key.as_ref();
+    let id: String = key.map(|key| key.runtime_id.chars().take(12).collect()).unwrap_or_default();
+    let name = if container.name.is_empty() { "a container without a known name" } else { &container.name };
+    let image = container.image.as_ref().filter(|image| !image.repository.is_empty());
+    let image = image.map_or_else(String::new, |image| match image.tag.as_str() {
+        "" => format!(" of {}", image.repository),
+        tag => format!(" of {}:{tag}", image.repository),
+    });
+    let line = format!("{name}{image} ({} {id})", container.runtime);
+    printable(line.as_bytes())
+}
+
 fn pid(process: &Process) -> u32 {
     process.key.map_or(0, |key| key.pid)
 }
@@ -96,9 +116,15 @@ fn notes(alert: &Alert) -> Vec<String> {
         notes.push("the state of the process was not known".to_owned());
     }
     if alert.metadata_state() == MetadataState::Partial {
-        notes.push(format!("not known when it was sent: {}", alert.unknown_fields.join(", ")));
+        let unknown = match alert.unknown_fields.as_slice() {
+            [] => "all of its container".to_owned(),
+            fields => fields.join(", "),
+        };
+        notes.push(format!("not known when it was sent: {unknown}; a correction follows when it is"));
     }
-    if alert.is_amendment {
+    if alert.is_retracted {
+        notes.push(format!("takes alert {} back: the rule did not match", alert.id));
+    } else if alert.is_amendment {
         notes.push(format!("correction {} of alert {}", alert.amendment_number, alert.id));
     }
     notes
@@ -106,6 +132,8 @@ fn notes(alert: &Alert) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
+    use eyrie_proto::metadata::ContainerKey;
+
     use super::*;
 
     /// Scenario: arguments with escape sequences and bytes that are no text. Guarantees: a terminal is not steered by
@@ -113,5 +141,25 @@ mod tests {
     #[test]
     fn control_characters_never_reach_the_terminal() {
         assert_eq!(printable(b"a\x1b[2Jb\nc\xff"), "a\\u{1b}[2Jb\\nc\u{fffd}");
+    }
+
+    /// Scenario: an alert of a container that was not known, and the amendment that takes it back. Guarantees: a reader is
+    /// told what was unknown, in which container, and that the alert does not count any more.
+    #[test]
+    fn what_was_not_known_is_said() {
+        let key = ContainerKey { runtime_id: "0123456789abcdef".into(), ..ContainerKey::default() };
+        let container = Container { key: Some(key), runtime: "podman".into(), ..Container::default() };
+        let partial = Alert {
+            id: "a1".into(),
+            container: Some(container),
+            metadata_state: MetadataState::Partial.into(),
+            unknown_fields: vec!["container.name".into()],
+            ..Alert::default()
+        };
+        let text = anstream::adapter::strip_str(&render(&partial)).to_string();
+        assert!(text.contains("in a container without a known name (podman 0123456789ab)"), "{text}");
+        assert!(text.contains("not known when it was sent: container.name;"), "{text}");
+        let back = Alert { is_amendment: true, is_retracted: true, amendment_number: 1, ..Alert::default() };
+        assert!(render(&Alert { id: "a1".into(), ..back }).contains("takes alert a1 back"));
     }
 }

@@ -1,17 +1,18 @@
 //! Alerts out of matches.
 
 use eyrie_proto::{
-    alert::{Alert, LossState, MetadataState, Process},
+    alert::{Alert, LossState, Process},
     capture::TraceContext,
     event::{Event, Origin, ProcessKey},
-    metadata::Container,
+    metadata::Host,
 };
 use host_model::HostModel;
 use sha2::{Digest as _, Sha256};
 
 use crate::{
     evaluate::{Occurrence, RuleMatch},
-    metadata,
+    metadata::Joined,
+    parking,
 };
 
 /// How many processes above the one that acted an alert shows.
@@ -30,19 +31,31 @@ pub struct AlertContext {
     pub rule_set_digest: String,
 }
 
+/// What surrounds an event.
+#[derive(Debug)]
+pub(crate) struct Surroundings<'a> {
+    /// What was lost around it.
+    pub(crate) loss: LossState,
+    /// Of its batch.
+    pub(crate) trace: Option<&'a TraceContext>,
+    /// Where it happened.
+    pub(crate) host: Option<&'a Host>,
+}
+
 // === impl AlertContext ===
 
 impl AlertContext {
-    /// The alert of a match.
-    pub fn alert(
+    /// The alert of a match, with the container and host that it happened in.
+    pub(crate) fn alert(
         &self,
         occurrence: &Occurrence<'_>,
         matched: RuleMatch,
-        loss: LossState,
-        trace: Option<&TraceContext>,
+        joined: &Joined<'_>,
+        around: Surroundings<'_>,
     ) -> Alert {
         let (process, ancestors) = self.processes(occurrence.event, occurrence.model);
-        let metadata_state = metadata_state(&matched).into();
+        let metadata_state =
+            parking::metadata_state(matched.is_certain, &matched.unknown_fields, joined).into();
         Alert {
             id: alert_id(&self.origin_name, self.epoch, occurrence.sequence, &matched.rule),
             time_ns: occurrence.time_ns,
@@ -60,20 +73,14 @@ impl AlertContext {
             sequence: occurrence.sequence,
             process,
             ancestors,
-            container: self.container(occurrence),
-            loss: Some(loss),
+            container: joined.shown(&self.origin),
+            host: around.host.cloned(),
+            loss: Some(around.loss),
             metadata_state,
             unknown_fields: matched.unknown_fields,
-            trace: trace.cloned(),
+            trace: around.trace.cloned(),
             ..Alert::default()
         }
-    }
-
-    /// The container that it happened in; its id at least.
-    fn container(&self, occurrence: &Occurrence<'_>) -> Option<Container> {
-        let process = occurrence.model.process_of(occurrence.event.task.as_ref()?)?;
-        let fact = occurrence.model.cgroup(process).filter(|fact| !fact.container_id.is_empty())?;
-        Some(metadata::shown(occurrence.container, fact, &self.origin))
     }
 
     /// The process that acted, and those above it.
@@ -137,14 +144,6 @@ fn id_of(parts: [&[u8]; 4]) -> String {
         hash.update(part);
     }
     hash.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect()
-}
-
-fn metadata_state(matched: &RuleMatch) -> MetadataState {
-    if matched.is_certain && matched.unknown_fields.is_empty() {
-        MetadataState::Unspecified
-    } else {
-        MetadataState::Partial
-    }
 }
 
 #[cfg(test)]

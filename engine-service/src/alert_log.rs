@@ -31,12 +31,26 @@ pub struct OriginPosition {
 }
 
 /// What is written in one piece: all of it or nothing.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct AppendBatch {
     /// In the order in which they are to stand in the log.
     pub alerts: Vec<Alert>,
     /// Where the alerts' origin stands once they are durable.
-    pub position: OriginPosition,
+    pub position: Option<OriginPosition>,
+    /// Matches that wait for metadata; one with an id that is there already takes its place.
+    pub parked: Vec<ParkedEntry>,
+    /// The ids of matches that wait no longer.
+    pub settled: Vec<String>,
+}
+
+/// A match that waits for metadata, as its owner stores it. It is no entry: it has no position, and retention does not
+/// concern it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ParkedEntry {
+    /// Chosen by its owner.
+    pub id: String,
+    /// Opaque.
+    pub body: Vec<u8>,
 }
 
 /// What [`AlertLog::append`] did.
@@ -103,6 +117,9 @@ pub trait AlertLog: Send + Sync + 'static {
     /// The position before the first entry whose event is not older than `since_ns` (nanoseconds since the epoch);
     /// the last position if all are older.
     async fn position_before_time(&self, since_ns: u64) -> Result<u64, AlertLogError>;
+
+    /// The matches that wait for metadata.
+    async fn parked(&self) -> Result<Vec<ParkedEntry>, AlertLogError>;
 
     /// The durable position of an origin, if it ever raised an alert.
     async fn origin_position(&self, origin: &str) -> Result<Option<OriginPosition>, AlertLogError>;

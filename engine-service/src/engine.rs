@@ -18,6 +18,7 @@ use crate::{
     metadata::{Metadata, MetadataCounters, MetadataOptions},
     origins::{OriginLimits, Origins},
     outputs::{self, LineOutput},
+    parking::Worker,
     rules::RulesError,
     subscriptions::Subscriptions,
 };
@@ -83,7 +84,9 @@ pub struct Running {
     stop: CancellationToken,
     abort: CancellationToken,
     stop_output: CancellationToken,
+    stop_parking: CancellationToken,
     tasks: TaskTracker,
+    parking: JoinHandle<()>,
     acceptor: JoinHandle<()>,
     server: JoinHandle<Result<(), tonic::transport::Error>>,
     output: Option<JoinHandle<()>>,
@@ -170,6 +173,11 @@ impl Engine {
             session_permits: Arc::new(Semaphore::new(options.session.max_sessions)),
             limits: options.session,
         });
+        let parking = Worker {
+            table: Arc::clone(&metadata.parked),
+            metadata: Arc::clone(&metadata),
+            log: Arc::clone(&log),
+        };
         // Before anything can be appended: a printer that is new begins here.
         let output = match output {
             None => None,
@@ -183,6 +191,9 @@ impl Engine {
                 }))
             }
         };
+        parking.restore().await?;
+        let stop_parking = CancellationToken::new();
+        let parking = tokio::spawn(parking.run(stop_parking.clone()));
         tasks.spawn(sweep(Arc::clone(&intake)));
         let address = listener.local_address().clone();
         let (incoming, accepting) = listener.incoming(options.max_connections, stop.clone());
@@ -207,7 +218,9 @@ impl Engine {
             stop,
             abort,
             stop_output,
+            stop_parking,
             tasks,
+            parking,
             acceptor: tokio::spawn(accepting),
             server: tokio::spawn(server),
             output,
@@ -226,7 +239,7 @@ impl Running {
 
     /// What metadata did to matches so far.
     pub fn metadata_counters(&self) -> MetadataCounters {
-        self.metadata.counters.read()
+        self.metadata.counters()
     }
 
     /// Resolves if the engine ends by itself, which it should not.
@@ -250,6 +263,9 @@ impl Running {
             self.abort.cancel();
             let _ = tokio::time::timeout(Duration::from_secs(2), self.tasks.wait()).await;
         }
+        // What still waits for metadata is told now, marked, and so is printed.
+        self.stop_parking.cancel();
+        let _ = tokio::time::timeout(Duration::from_secs(2), &mut self.parking).await;
         self.stop_output.cancel();
         if let Some(output) = &mut self.output {
             let _ = tokio::time::timeout(Duration::from_secs(2), output).await;
@@ -265,6 +281,7 @@ impl Drop for Running {
         self.stop.cancel();
         self.abort.cancel();
         self.stop_output.cancel();
+        self.parking.abort();
         self.server.abort();
         if let Some(output) = &self.output {
             output.abort();

@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use evaluator::Residual;
 use eyrie_proto::{
     alert::{Priority, Value},
     event::Event,
@@ -42,7 +43,7 @@ pub struct HostFacts {
 }
 
 /// A rule matched an event.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct RuleMatch {
     /// The rule's name.
     pub rule: String,
@@ -62,6 +63,20 @@ pub struct RuleMatch {
     pub is_certain: bool,
     /// Fields of condition and output whose value metadata has still to bring.
     pub unknown_fields: Vec<String>,
+    /// Where fields are unknown: what is left of the match, if it can wait for them.
+    pub residual: Option<Residual>,
+    /// It counts only if the uncertain matches before it, back to the last one that is not held back, turn out false.
+    pub is_held_back: bool,
+}
+
+// === impl RuleMatch ===
+
+impl RuleMatch {
+    /// What is left of the match; `None` if it cannot wait for what is unknown.
+    pub(crate) fn take_residual(&mut self) -> Option<Residual> {
+        let is_decided = self.is_certain && self.unknown_fields.is_empty();
+        self.residual.take().or_else(|| is_decided.then(|| Residual::decided(self.message.clone())))
+    }
 }
 
 /// A compiled rule set.

@@ -4,7 +4,7 @@
 
 use std::fmt::Write as _;
 
-use eyrie_proto::alert::{Alert, Priority, Value, value::Kind};
+use eyrie_proto::alert::{Alert, MetadataState, Priority, Value, value::Kind};
 use jiff::{Timestamp, tz::TimeZone};
 use serde_json::{Map, Value as Json, json};
 
@@ -92,14 +92,24 @@ impl FalcoFormat {
 }
 
 /// What Falco does not have.
-fn eyrie_fields(alert: &Alert) -> [(&'static str, Json); 5] {
+fn eyrie_fields(alert: &Alert) -> [(&'static str, Json); 7] {
     let origin = alert.origin.as_ref().map(ToString::to_string);
     let exec_id = alert.process.as_ref().map(|process| process.exec_id.as_str());
+    let container = alert.container.as_ref().and_then(|container| container.key.as_ref());
+    let container_id = container.map(|key| key.runtime_id.as_str());
+    let metadata = match alert.metadata_state() {
+        MetadataState::Unspecified => None,
+        MetadataState::Complete => Some("complete"),
+        MetadataState::Partial => Some("partial"),
+        MetadataState::Absent => Some("absent"),
+    };
     let is_evidence_lost = alert.loss.as_ref().is_some_and(|loss| loss.is_evidence_lost);
     [
         ("eyrie.alert_id", json!(alert.id)),
+        ("eyrie.container_id", json!(container_id)),
         ("eyrie.evidence_lost", json!(is_evidence_lost)),
         ("eyrie.exec_id", json!(exec_id)),
+        ("eyrie.metadata", json!(metadata)),
         ("eyrie.origin", json!(origin)),
         ("eyrie.rule_set", json!(alert.rule_set_digest)),
     ]

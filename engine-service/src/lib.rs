@@ -24,6 +24,7 @@ mod metadata;
 mod origin_state;
 mod origins;
 pub mod outputs;
+mod parking;
 mod rule_evaluator;
 pub mod rules;
 mod session;
@@ -38,5 +39,6 @@ pub use self::{
     engine::{Engine, EngineError, EngineOptions, Running},
     intake::SessionLimits,
     metadata::{CacheLimits, MetadataCounters, MetadataOptions},
+    parking::ParkingLimits,
     rule_evaluator::{LoadedRules, RuleEvaluator},
 };

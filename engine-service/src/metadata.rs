@@ -9,11 +9,11 @@ mod client;
 mod counters;
 mod join;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use eyrie_proto::{
     event::Origin,
-    metadata::{LateFact, RelayFactsRequest, late_fact::Kind},
+    metadata::{Container, Host, LateFact, RelayFactsRequest, late_fact::Kind},
 };
 use tokio::{
     sync::{mpsc, watch},
@@ -30,8 +30,9 @@ use self::{cache::ContainerCache, counters::Counters};
 pub(crate) use self::{
     cache::{Answer, ContainerName, Teller},
     client::BackOff,
-    join::{ContainerJoin, shown},
+    join::{ContainerJoin, Joined},
 };
+use crate::parking::{ParkingLimits, Table};
 
 /// Questions that wait for the metadata service: some hundred bytes each. What does not fit is asked again later.
 const WAITING_QUESTIONS: usize = 1_024;
@@ -43,6 +44,8 @@ pub struct MetadataOptions {
     pub service: Option<Endpoint>,
     /// Of what is known.
     pub cache: CacheLimits,
+    /// Of the matches that wait for what is not known yet.
+    pub parking: ParkingLimits,
 }
 
 /// See the module.
@@ -50,6 +53,8 @@ pub struct MetadataOptions {
 pub(crate) struct Metadata {
     cache: ContainerCache,
     pub(crate) counters: Counters,
+    /// Who waits for what is said here.
+    pub(crate) parked: Arc<Table>,
     service: Option<Service>,
 }
 
@@ -79,15 +84,16 @@ impl Metadata {
         tasks: &TaskTracker,
     ) -> Arc<Self> {
         let cache = ContainerCache::new(options.cache.clone());
+        let (counters, parked) = (Counters::default(), Arc::new(Table::new(options.parking.clone())));
         let Some(endpoint) = &options.service else {
-            return Arc::new(Self { cache, counters: Counters::default(), service: None });
+            return Arc::new(Self { cache, counters, parked, service: None });
         };
         let channel = client::connect(endpoint);
         let (questions, asked) = mpsc::channel(WAITING_QUESTIONS);
         let watched = watch::Sender::new(());
         let changed = watched.subscribe();
         let service = Some(Service { channel: channel.clone(), watched, questions });
-        let metadata = Arc::new(Self { cache, counters: Counters::default(), service });
+        let metadata = Arc::new(Self { cache, counters, parked, service });
         // They hold no strong reference of their own kind: the engine's stop ends them.
         tasks.spawn(client::watch(Arc::clone(&metadata), channel.clone(), changed, stop.clone()));
         tasks.spawn(client::ask(Arc::clone(&metadata), channel, asked, stop.clone()));
@@ -122,14 +128,44 @@ impl Metadata {
         match &fact.kind {
             Some(Kind::Container(container)) => {
                 let Some(key) = &container.key else { return };
-                self.cache.learn(&name(&key.runtime_id), container.clone(), Teller::Agent);
+                self.learn_container(&name(&key.runtime_id), container.clone(), Teller::Agent);
             }
             Some(Kind::ContainerRemoval(removal)) => {
                 let Some(key) = &removal.key else { return };
                 self.cache.end(&name(&key.runtime_id), removal.removed_boot_ns, Teller::Agent);
             }
-            Some(Kind::Host(_)) | None => {}
+            Some(Kind::Host(host)) => self.cache.learn_host(origin, host),
+            None => {}
         }
+    }
+
+    /// What an origin's Hello says of its host, unless more is known.
+    pub(crate) fn introduce_host(&self, origin: &str, host: Host) {
+        if self.cache.host(origin).is_none() {
+            self.cache.learn_host(origin, &host);
+        }
+    }
+
+    /// What is known of the host of an origin.
+    pub(crate) fn host(&self, origin: &str) -> Option<Arc<Host>> {
+        self.cache.host(origin)
+    }
+
+    /// Takes what somebody says of a container; who waits for it is told.
+    fn learn_container(&self, name: &ContainerName, container: Container, teller: Teller) {
+        self.cache.learn(name, container, teller);
+        self.parked.container_changed(name);
+    }
+
+    /// The service says that there is no such container, for a while.
+    fn deny(&self, name: &ContainerName, expires_after: Duration) {
+        self.cache.deny(name, expires_after);
+        self.parked.container_changed(name);
+    }
+
+    /// What metadata did to matches so far.
+    pub(crate) fn counters(&self) -> MetadataCounters {
+        self.counters.read(self.parked.len() as u64)
     }
 
     /// Whether facts have to be relayed before they may be acked.

@@ -14,10 +14,11 @@ use fields::LOSS_WINDOW;
 use host_model::HostModel;
 
 use crate::{
-    alert::AlertContext,
+    alert::{AlertContext, Surroundings},
     evaluate::{Evaluate, HostFacts, Occurrence, RuleMatch},
     losses::Losses,
     metadata::{ContainerJoin, Metadata},
+    parking::{ParkedGroup, Parker},
 };
 
 /// Alerts after which an evaluation pauses so that they can be written: a few MiB at some KiB each, also where every
@@ -52,6 +53,8 @@ pub(crate) struct EvaluationContext {
 #[derive(Debug, Default)]
 pub(crate) struct Evaluated {
     pub(crate) alerts: Vec<Alert>,
+    /// Matches that wait for metadata.
+    pub(crate) parked: Vec<ParkedGroup>,
     /// Events that were applied.
     pub(crate) event_count: u64,
     /// When the newest of them happened, nanoseconds since the epoch; 0 if there is none.
@@ -79,7 +82,7 @@ impl OriginState {
         let mut join = ContainerJoin::new(&context.metadata, &context.alerts.origin_name);
         let rest = batch.events.iter().skip(usize::try_from(done).unwrap_or(usize::MAX));
         for event in rest {
-            if evaluated.alerts.len() >= ALERTS_A_STRETCH {
+            if evaluated.alerts.len() + evaluated.parked.len() >= ALERTS_A_STRETCH {
                 evaluated.is_paused = true;
                 break;
             }
@@ -97,13 +100,7 @@ impl OriginState {
                 Some(_) => {
                     // Verify mode: the event would not have been here.
                     if !event.is_filter_marked {
-                        self.match_rules(
-                            context,
-                            batch,
-                            (event, time_ns, offset),
-                            &mut join,
-                            &mut evaluated.alerts,
-                        );
+                        self.match_rules(context, batch, (event, time_ns, offset), &mut join, &mut evaluated);
                     }
                 }
             }
@@ -125,8 +122,9 @@ impl OriginState {
         batch: &Batch,
         (event, time_ns, epoch_offset_ns): (&Event, u64, i64),
         join: &mut ContainerJoin<'_>,
-        alerts: &mut Vec<Alert>,
+        evaluated: &mut Evaluated,
     ) {
+        let joined = join.container_of(event, &self.model);
         let occurrence = Occurrence {
             event,
             model: &self.model,
@@ -134,15 +132,28 @@ impl OriginState {
             time_ns,
             epoch_offset_ns,
             host: &context.host,
-            container: join.container_of(event, &self.model),
+            container: joined.view(),
         };
         // Holds no memory as long as nothing matches.
         let mut matches: Vec<RuleMatch> = Vec::new();
         context.evaluator.evaluate(&occurrence, &mut matches);
-        alerts.extend(matches.into_iter().map(|matched| {
-            let loss = self.loss_around(event.boot_ns);
-            context.alerts.alert(&occurrence, matched, loss, batch.trace.as_ref())
-        }));
+        if matches.is_empty() {
+            return;
+        }
+        let host = context.metadata.host(&context.alerts.origin_name);
+        let mut candidates = matches.into_iter().map(|mut matched| {
+            let is_held_back = matched.is_held_back;
+            let residual = matched.take_residual();
+            let (loss, trace) = (self.loss_around(event.boot_ns), batch.trace.as_ref());
+            let around = Surroundings { loss, trace, host: host.as_deref() };
+            (is_held_back, residual, context.alerts.alert(&occurrence, matched, &joined, around))
+        });
+        if joined.is_whole() {
+            evaluated.alerts.extend(candidates.map(|(_, _, alert)| alert));
+            return;
+        }
+        let parker = Parker { metadata: &context.metadata, joined, event };
+        parker.park(&context.alerts.origin_name, &mut candidates, evaluated);
     }
 
     /// What was lost around an event, as far as it is known by now.

@@ -121,8 +121,6 @@ impl Evaluate for RuleEvaluator {
 }
 
 impl RuleEvaluator {
-    /// A match that hangs on values still to come goes out marked: nothing waits for metadata yet, and unknown is not
-    /// false.
     fn rule_match(&self, found: evaluator::RuleMatch, view: &EventView<'_>) -> Option<RuleMatch> {
         let rule = self.rules.source().rules.get(found.rule)?;
         Some(RuleMatch {
@@ -139,6 +137,8 @@ impl RuleEvaluator {
                 .collect(),
             is_certain: found.truth == Truth::True,
             unknown_fields: found.unknown_fields.into_iter().map(str::to_owned).collect(),
+            residual: found.residual,
+            is_held_back: found.is_held_back,
         })
     }
 }

@@ -152,6 +152,11 @@ impl HostModel {
         self.facts.cgroup(process.cgroup_hierarchy(), process.cgroup_id())
     }
 
+    /// What is known of the control group with this id in this hierarchy.
+    pub fn cgroup_fact(&self, hierarchy: u32, cgroup_id: u64) -> Option<&CgroupFact> {
+        self.facts.cgroup(hierarchy, cgroup_id)
+    }
+
     /// Whether any control group has been told of: then its agent tells of them all.
     pub fn has_cgroups(&self) -> bool {
         self.facts.has_cgroups()

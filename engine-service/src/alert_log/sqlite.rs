@@ -25,6 +25,7 @@ use self::{
 };
 use super::{
     AlertLog, AlertLogError, AppendBatch, Appended, LogBounds, LogId, OriginPosition, Page, PageLimit,
+    ParkedEntry,
 };
 
 /// Appends that wait for the writer. Each holds the alerts of one batch of events, so the bound is on calls; the memory
@@ -128,6 +129,10 @@ impl AlertLog for SqliteLog {
 
     async fn position_before_time(&self, since_ns: u64) -> Result<u64, AlertLogError> {
         self.readers.run(move |connection| reader::position_before_time(connection, since_ns)).await
+    }
+
+    async fn parked(&self) -> Result<Vec<ParkedEntry>, AlertLogError> {
+        self.readers.run(reader::parked).await
     }
 
     async fn origin_position(&self, origin: &str) -> Result<Option<OriginPosition>, AlertLogError> {

@@ -67,7 +67,8 @@ fn settings_add_their_own_fields() {
         ..alert()
     });
     assert!(ours.contains(concat!(
-        r#""eyrie.alert_id":"0123","eyrie.evidence_lost":false,"eyrie.exec_id":"e1","eyrie.origin":null,"#,
+        r#""eyrie.alert_id":"0123","eyrie.container_id":null,"eyrie.evidence_lost":false,"eyrie.exec_id":"e1","#,
+        r#""eyrie.metadata":null,"eyrie.origin":null,"#,
         r#""eyrie.rule_set":"sha256:9","fd.is_server":false"#
     )));
 }

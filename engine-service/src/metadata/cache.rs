@@ -15,13 +15,15 @@ use std::{
 use dashmap::DashMap;
 use eyrie_proto::{
     event::Origin,
-    metadata::{Completeness, Container},
+    metadata::{Completeness, Container, Host},
 };
 use prost::Message as _;
 use tokio::time::Instant;
 
 /// What an entry takes besides its container.
 const ENTRY_BYTES: usize = 256;
+/// Of what is known of a host.
+const MAX_HOST_BYTES: usize = 16 * 1024;
 /// Before the service is asked again for what it could not tell.
 const ASK_AGAIN_AFTER: Duration = Duration::from_secs(1);
 /// From so many hexadecimal digits on, a runtime's id is random and never given twice.
@@ -86,6 +88,8 @@ struct OriginContainers {
     left: Instant,
     /// Counts what was stored, for the order of eviction.
     stored: u64,
+    /// The host itself.
+    host: Option<Arc<Host>>,
 }
 
 #[derive(Debug)]
@@ -138,6 +142,7 @@ impl ContainerCache {
             sessions: 0,
             left: Instant::now(),
             stored: 0,
+            host: None,
         });
         known.sessions += 1;
         known.sessions == 1
@@ -167,6 +172,21 @@ impl ContainerCache {
             }
             is_kept
         });
+    }
+
+    /// Takes what the agent says of its host; interfaces are not needed here, and labels beyond a bound are left out.
+    pub(crate) fn learn_host(&self, origin: &str, host: &Host) {
+        let Some(mut known) = self.origins.get_mut(origin) else { return };
+        let mut host = Host { interfaces: Vec::new(), ..host.clone() };
+        if host.encoded_len() > MAX_HOST_BYTES {
+            host.labels.clear();
+        }
+        known.host = (host.encoded_len() <= MAX_HOST_BYTES).then(|| Arc::new(host));
+    }
+
+    /// What is known of the host of an origin.
+    pub(crate) fn host(&self, origin: &str) -> Option<Arc<Host>> {
+        self.origins.get(origin)?.host.clone()
     }
 
     /// What is known of a container at a moment of its host's boot time, and whether the service should be asked. An

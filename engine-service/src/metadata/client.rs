@@ -205,7 +205,9 @@ impl Watching {
             let Some(entity::Kind::Container(container)) = kind else { continue };
             let name = container.key.as_ref().and_then(|key| self.name(key));
             match name {
-                Some(name) => self.metadata.cache.learn(&name, container, Teller::Service { version }),
+                Some(name) => {
+                    self.metadata.learn_container(&name, container, Teller::Service { version });
+                }
                 None => refused += 1,
             }
         }
@@ -286,7 +288,7 @@ fn take_answers(metadata: &Metadata, names: &[ContainerName], answers: Vec<Answe
         match answer.state() {
             AnswerState::Found => match found(answer.entity, name) {
                 Some((container, version)) => {
-                    metadata.cache.learn(name, container, Teller::Service { version });
+                    metadata.learn_container(name, container, Teller::Service { version });
                 }
                 None => {
                     metadata.counters.refused_entities.add(1);
@@ -295,7 +297,7 @@ fn take_answers(metadata: &Metadata, names: &[ContainerName], answers: Vec<Answe
             },
             AnswerState::Absent => {
                 let expires = Duration::from_millis(answer.expires_after_ms);
-                metadata.cache.deny(name, expires.clamp(SHORTEST_ABSENCE, LONGEST_ABSENCE));
+                metadata.deny(name, expires.clamp(SHORTEST_ABSENCE, LONGEST_ABSENCE));
             }
             // A delta will follow.
             AnswerState::Pending => {}

@@ -10,6 +10,13 @@ pub(crate) struct Counters {
     pub(crate) refused_entities: Counter,
     pub(crate) relayed_facts: Counter,
     pub(crate) relay_overflows: Counter,
+    pub(crate) parked: Counter,
+    pub(crate) answered_in_time: Counter,
+    pub(crate) timed_out: Counter,
+    pub(crate) not_parked: Counter,
+    pub(crate) amended: Counter,
+    pub(crate) retracted: Counter,
+    pub(crate) unanswered: Counter,
 }
 
 /// A reading of the counters.
@@ -25,6 +32,22 @@ pub struct MetadataCounters {
     pub relayed_facts: u64,
     /// Sessions whose late facts were more than may wait for the metadata service.
     pub relay_overflows: u64,
+    /// Events whose matches had to wait for metadata.
+    pub parked: u64,
+    /// Of these, those that were decided before they had waited for long enough.
+    pub answered_in_time: u64,
+    /// Of these, those whose alerts went out marked.
+    pub timed_out: u64,
+    /// Events whose alerts went out marked at once: too many waited already, or the match hung on more than metadata.
+    pub not_parked: u64,
+    /// Alerts that were completed by an amendment.
+    pub amended: u64,
+    /// Alerts that were taken back by an amendment.
+    pub retracted: u64,
+    /// Events whose alerts stay as they are: the answer did not come in all the time that amendments may take.
+    pub unanswered: u64,
+    /// Events that wait now, or whose alerts can still be amended.
+    pub waiting: u64,
 }
 
 /// A number that grows.
@@ -46,13 +69,21 @@ impl Counter {
 // === impl Counters ===
 
 impl Counters {
-    pub(crate) fn read(&self) -> MetadataCounters {
+    pub(crate) fn read(&self, waiting: u64) -> MetadataCounters {
         MetadataCounters {
             hits: self.hits.get(),
             misses: self.misses.get(),
             refused_entities: self.refused_entities.get(),
             relayed_facts: self.relayed_facts.get(),
             relay_overflows: self.relay_overflows.get(),
+            parked: self.parked.get(),
+            answered_in_time: self.answered_in_time.get(),
+            timed_out: self.timed_out.get(),
+            not_parked: self.not_parked.get(),
+            amended: self.amended.get(),
+            retracted: self.retracted.get(),
+            unanswered: self.unanswered.get(),
+            waiting,
         }
     }
 }

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use eyrie_proto::{
-    event::{CgroupFact, Event, Origin},
+    alert::MetadataState,
+    event::{CgroupFact, CgroupKey, Event, Origin},
     metadata::{Completeness, Container, ContainerKey},
 };
 use fields::ContainerView;
-use host_model::{ContainerId, HostModel};
+use host_model::HostModel;
 use prost::Message as _;
 
 use super::{Answer, Metadata};
@@ -22,6 +23,17 @@ pub(crate) struct ContainerJoin<'m> {
     last: Option<(String, Answer)>,
 }
 
+/// The container of an event, as far as it is known by now.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Joined<'a> {
+    /// It happened in none, or nothing will ever say in which.
+    None,
+    /// A fact about this control group will tell which.
+    Untold(CgroupKey),
+    /// In the one that the fact names.
+    Container(&'a CgroupFact, &'a Answer),
+}
+
 // === impl ContainerJoin ===
 
 impl<'m> ContainerJoin<'m> {
@@ -29,29 +41,36 @@ impl<'m> ContainerJoin<'m> {
         Self { metadata, origin, last: None }
     }
 
-    /// What is known of the container that an event happened in.
-    pub(crate) fn container_of(&mut self, event: &Event, model: &HostModel) -> ContainerView<'_> {
-        let process = event.task.as_ref().and_then(|task| model.process_of(task));
-        let Some(ContainerId::Container(id)) = process.map(|process| model.container_id(process)) else {
-            return ContainerView::NotAsked;
+    /// The container that an event happened in.
+    pub(crate) fn container_of<'a>(&'a mut self, event: &Event, model: &'a HostModel) -> Joined<'a> {
+        let Some(process) = event.task.as_ref().and_then(|task| model.process_of(task)) else {
+            return Joined::None;
         };
+        let Some(fact) = model.cgroup(process) else {
+            let (hierarchy, cgroup_id) = (process.cgroup_hierarchy(), process.cgroup_id());
+            let untold = CgroupKey { hierarchy, cgroup_id, birth_boot_ns: 0 };
+            return if model.has_cgroups() { Joined::Untold(untold) } else { Joined::None };
+        };
+        if fact.container_id.is_empty() {
+            return Joined::None;
+        }
         // What was unknown a moment ago may be known by now.
-        let is_same = matches!(&self.last, Some((last, Answer::Known(_))) if last == id);
+        let is_same = matches!(&self.last, Some((last, Answer::Known(_))) if *last == fact.container_id);
         if !is_same {
-            let answer = self.metadata.container(self.origin, id, event.boot_ns);
-            self.last = Some((id.to_owned(), answer));
+            let answer = self.metadata.container(self.origin, &fact.container_id, event.boot_ns);
+            self.last = Some((fact.container_id.clone(), answer));
         }
         let counters = &self.metadata.counters;
         match &self.last {
             Some((_, answer @ Answer::Known(_))) => {
                 counters.hits.add(1);
-                answer.view()
+                Joined::Container(fact, answer)
             }
             Some((_, answer)) => {
                 counters.misses.add(1);
-                answer.view()
+                Joined::Container(fact, answer)
             }
-            None => ContainerView::NotAsked,
+            None => Joined::None,
         }
     }
 }
@@ -67,23 +86,79 @@ impl Answer {
             Self::Absent => ContainerView::Absent,
         }
     }
+
+    /// Nothing more will come.
+    pub(crate) fn is_whole(&self) -> bool {
+        match self {
+            Self::Known(container) => {
+                matches!(container.completeness(), Completeness::Complete | Completeness::FinalPartial)
+            }
+            Self::Absent => true,
+            Self::Unknown => false,
+        }
+    }
+
+    /// What an alert says of it that hangs on nothing else.
+    fn state(&self) -> MetadataState {
+        match self {
+            Self::Absent => MetadataState::Absent,
+            _ if self.is_whole() => MetadataState::Complete,
+            _ => MetadataState::Partial,
+        }
+    }
 }
 
-/// The container as an alert shows it: its id at least, whatever metadata knows of it.
-pub(crate) fn shown(view: ContainerView<'_>, fact: &CgroupFact, origin: &Origin) -> Container {
-    let ContainerView::Known(container) = view else {
-        let key = ContainerKey {
-            origin: Some(origin.clone()),
-            cgroup: fact.cgroup,
-            runtime_id: fact.container_id.clone(),
+// === impl Joined ===
+
+impl Joined<'_> {
+    /// What fields see of the container.
+    pub(crate) fn view(&self) -> ContainerView<'_> {
+        match self {
+            Self::None => ContainerView::NotAsked,
+            Self::Untold(_) => ContainerView::Unknown,
+            Self::Container(_, answer) => answer.view(),
+        }
+    }
+
+    /// Nothing more will come.
+    pub(crate) fn is_whole(&self) -> bool {
+        match self {
+            Self::None => true,
+            Self::Untold(_) => false,
+            Self::Container(_, answer) => answer.is_whole(),
+        }
+    }
+
+    /// What an alert says of it that hangs on nothing else.
+    pub(crate) fn state(&self) -> MetadataState {
+        match self {
+            Self::None => MetadataState::Unspecified,
+            Self::Untold(_) => MetadataState::Partial,
+            Self::Container(_, answer) => answer.state(),
+        }
+    }
+
+    /// The container as an alert shows it: its id at least, whatever metadata knows of it.
+    pub(crate) fn shown(&self, origin: &Origin) -> Option<Container> {
+        let Self::Container(fact, answer) = self else { return None };
+        let Answer::Known(container) = answer else {
+            let key = ContainerKey {
+                origin: Some(origin.clone()),
+                cgroup: fact.cgroup,
+                runtime_id: fact.container_id.clone(),
+            };
+            return Some(Container {
+                key: Some(key),
+                runtime: fact.runtime.clone(),
+                completeness: Completeness::Pending.into(),
+                ..Container::default()
+            });
         };
-        return Container {
-            key: Some(key),
-            runtime: fact.runtime.clone(),
-            completeness: Completeness::Pending.into(),
-            ..Container::default()
-        };
-    };
+        Some(within_bounds(container))
+    }
+}
+
+fn within_bounds(container: &Container) -> Container {
     if container.encoded_len() <= MAX_SHOWN_BYTES {
         return container.clone();
     }

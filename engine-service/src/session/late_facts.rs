@@ -9,7 +9,7 @@ use std::{sync::Arc, time::Duration};
 use eyrie_proto::{
     capture::LateFacts,
     event::Origin,
-    metadata::{ContainerKey, LateFact, RelayFactsRequest, late_fact::Kind},
+    metadata::{ContainerKey, Host, HostKey, LateFact, RelayFactsRequest, late_fact::Kind},
 };
 use prost::Message as _;
 use tokio::sync::{Semaphore, mpsc, watch};
@@ -75,10 +75,12 @@ impl LateFactIntake {
             Relay::None(sender)
         };
         let origin_name = hello.origin.to_string();
+        let attendance = metadata.attend(&origin_name, &hello.origin);
+        metadata.introduce_host(&origin_name, host(hello));
         let intake = Self {
             metadata: Arc::clone(metadata),
             origin: hello.origin.clone(),
-            _attendance: metadata.attend(&origin_name, &hello.origin),
+            _attendance: attendance,
             origin_name: origin_name.into(),
             epoch: hello.epoch,
             relay,
@@ -149,6 +151,18 @@ impl LateFactIntake {
         } else {
             Err(RpcError::LateFactForeign { found: found.to_string() })
         }
+    }
+}
+
+/// What Hello says of the host; a fact will say more.
+fn host(hello: &CheckedHello) -> Host {
+    Host {
+        key: Some(HostKey { origin: Some(hello.origin.clone()) }),
+        hostname: hello.agent.hostname.clone(),
+        kernel_release: hello.agent.kernel_release.clone(),
+        architecture: hello.agent.architecture.clone(),
+        labels: hello.agent.labels.clone(),
+        ..Host::default()
     }
 }
 

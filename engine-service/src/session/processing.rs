@@ -7,7 +7,7 @@ use std::{
 
 use eyrie_proto::{
     capture::{Ack, Batch, BatchRejection, CaptureResponse, Credit, StateRequest, capture_response::Kind},
-    event::{EventClass, LossPlace, LossReason, LossRecord, ProcessKey},
+    event::{CgroupKey, EventClass, LossPlace, LossReason, LossRecord, ProcessKey},
 };
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
@@ -27,6 +27,7 @@ use crate::{
     log_limit::LogLimit,
     origin_state::{Evaluated, EvaluationContext, OriginState},
     origins::Claim,
+    parking::ParkedGroup,
 };
 
 /// Batches in a row that may come out of order before the session is ended: as many as can be on their way.
@@ -216,8 +217,11 @@ impl Processor {
             let (state, mut evaluated) = tokio::task::spawn_blocking(work)
                 .await
                 .map_err(|_| Stop::Failed(RpcError::EvaluationFailed { sequence }))?;
-            let alerts = std::mem::take(&mut evaluated.alerts);
-            let new_alerts = self.make_durable(alerts, state.through_sequence, interrupt).await?;
+            let new_alerts = self.make_durable(&mut evaluated, state.through_sequence, interrupt).await?;
+            let metadata = &self.intake.metadata;
+            metadata.parked.park(std::mem::take(&mut evaluated.parked), &self.status);
+            let find = |key: &CgroupKey| state.model.cgroup_fact(key.hierarchy, key.cgroup_id);
+            metadata.parked.look_for_cgroups(&self.context.alerts.origin_name, find);
             self.through = state.through_sequence;
             self.state = Some(state);
             self.show(&evaluated, new_alerts);
@@ -231,28 +235,36 @@ impl Processor {
     /// Appends until the log takes it. Meanwhile nothing is acked and no credit is given, so the agent keeps what it has.
     async fn make_durable(
         &self,
-        alerts: Vec<eyrie_proto::alert::Alert>,
+        evaluated: &mut Evaluated,
         through_sequence: u64,
         interrupt: &CancellationToken,
     ) -> Result<u64, Stop> {
-        if alerts.is_empty() {
+        if evaluated.alerts.is_empty() && evaluated.parked.is_empty() {
             return Ok(0);
         }
         let origin = self.context.alerts.origin_name.clone();
         let position = OriginPosition { origin, epoch: self.context.alerts.epoch, through_sequence };
-        let batch = Arc::new(AppendBatch { alerts, position });
+        let batch = Arc::new(AppendBatch {
+            alerts: std::mem::take(&mut evaluated.alerts),
+            position: Some(position),
+            parked: evaluated.parked.iter().map(ParkedGroup::entry).collect(),
+            settled: Vec::new(),
+        });
         let mut delay = self.intake.limits.first_append_retry;
         let mut has_failed = false;
         loop {
             match self.intake.log.append(Arc::clone(&batch)).await {
                 Ok(appended) => {
                     if has_failed {
-                        tracing::info!(origin = batch.position.origin, "the alert log takes alerts again");
+                        tracing::info!(
+                            origin = self.context.alerts.origin_name,
+                            "the alert log takes alerts again"
+                        );
                     }
                     return Ok(appended.new_entries);
                 }
                 Err(error) if !error.is_retryable() => return Err(Stop::Failed(RpcError::Log(error))),
-                Err(error) => report_append_failure(&error, &batch),
+                Err(error) => self.report_append_failure(&error, &batch),
             }
             has_failed = true;
             tokio::select! {
@@ -325,14 +337,14 @@ impl Processor {
         }
     }
 
+    fn report_append_failure(&self, error: &AlertLogError, batch: &AppendBatch) {
+        if let Some(suppressed) = APPEND_FAILED.pass() {
+            let (alerts, origin) = (batch.alerts.len(), &self.context.alerts.origin_name);
+            tracing::error!(alerts, origin, suppressed, "alerts wait to be written, trying again: {error}");
+        }
+    }
+
     fn status(&self) -> std::sync::MutexGuard<'_, HostStatus> {
         self.status.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-fn report_append_failure(error: &AlertLogError, batch: &AppendBatch) {
-    if let Some(suppressed) = APPEND_FAILED.pass() {
-        let (alerts, origin) = (batch.alerts.len(), &batch.position.origin);
-        tracing::error!(alerts, origin, suppressed, "alerts wait to be written, trying again: {error}");
     }
 }

@@ -14,6 +14,7 @@ mod listener;
 mod metadata;
 mod metadata_service;
 mod outputs;
+mod parking;
 mod session;
 mod subscriptions;
 mod support;

@@ -26,7 +26,9 @@ async fn append(log: &dyn AlertLog, numbers: impl IntoIterator<Item = u64>) {
     };
     let alerts: Vec<_> = numbers.into_iter().map(alert).collect();
     let position = OriginPosition { origin: "o".into(), epoch: 1, through_sequence: 1 };
-    log.append(Arc::new(AppendBatch { alerts, position })).await.unwrap();
+    log.append(Arc::new(AppendBatch { alerts, position: Some(position), ..AppendBatch::default() }))
+        .await
+        .unwrap();
 }
 
 async fn next(stream: &mut Streaming<SubscribeResponse>) -> Option<SubscribeResponse> {

@@ -14,6 +14,7 @@ use engine_service::{
     Engine, EngineOptions, Running,
     alert_log::{
         AlertLog, AlertLogError, AppendBatch, Appended, LogBounds, LogId, OriginPosition, Page, PageLimit,
+        ParkedEntry,
         sqlite::{SqliteLog, SqliteOptions},
     },
     evaluate::{Evaluate, Occurrence, RuleMatch},
@@ -66,7 +67,7 @@ impl Evaluate for BadThreads {
                 message: format!("bad thread at {}", occurrence.sequence),
                 output_fields: BTreeMap::new(),
                 is_certain: true,
-                unknown_fields: Vec::new(),
+                ..RuleMatch::default()
             });
         }
     }
@@ -239,6 +240,13 @@ impl Agent {
     }
 }
 
+impl Agent {
+    /// Shuts the engine down and takes what it says at the end.
+    pub(crate) async fn leave_at_the_engines_end(mut self, engine: Running) {
+        let (_, _) = tokio::join!(engine.shutdown(), async { while let Some(Ok(_)) = self.next().await {} });
+    }
+}
+
 /// The stable reason in a status.
 pub(crate) fn reason(status: &Status) -> &str {
     status.metadata().get("eyrie-reason").map_or("none", |reason| reason.to_str().unwrap())
@@ -289,6 +297,11 @@ impl FaultyLog {
         Arc::new(Self { inner, failures, is_fault_retryable: true, tries, answers: Semaphore::new(0) })
     }
 
+    /// So many further failures.
+    pub(crate) fn fail(&self, failures: u32) {
+        self.failures.store(failures, Ordering::SeqCst);
+    }
+
     /// No further failures.
     pub(crate) fn repair(&self) {
         self.failures.store(0, Ordering::SeqCst);
@@ -336,6 +349,10 @@ impl AlertLog for FaultyLog {
 
     async fn position_before_time(&self, since_ns: u64) -> Result<u64, AlertLogError> {
         self.inner.position_before_time(since_ns).await
+    }
+
+    async fn parked(&self) -> Result<Vec<ParkedEntry>, AlertLogError> {
+        self.inner.parked().await
     }
 
     async fn origin_position(&self, origin: &str) -> Result<Option<OriginPosition>, AlertLogError> {

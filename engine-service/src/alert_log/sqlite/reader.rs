@@ -11,7 +11,7 @@ use rusqlite::{Connection, OptionalExtension as _};
 use tokio::sync::Semaphore;
 
 use super::{Fault, schema, writer::stored};
-use crate::alert_log::{AlertLogError, LogEntry, OriginPosition, Page, PageLimit};
+use crate::alert_log::{AlertLogError, LogEntry, OriginPosition, Page, PageLimit, ParkedEntry};
 
 /// Reads at the same time; each has a connection with SQLite's page cache of 2 MiB.
 const CONNECTIONS: usize = 4;
@@ -100,6 +100,12 @@ pub(super) fn position_before_time(connection: &mut Connection, since_ns: u64) -
         )?,
     };
     Ok(before.max(0).cast_unsigned())
+}
+
+pub(super) fn parked(connection: &mut Connection) -> Result<Vec<ParkedEntry>, Fault> {
+    let mut select = connection.prepare_cached("SELECT id, body FROM parked ORDER BY rowid")?;
+    let rows = select.query_map([], |row| Ok(ParkedEntry { id: row.get(0)?, body: row.get(1)? }))?;
+    Ok(rows.collect::<Result<_, _>>()?)
 }
 
 pub(super) fn origin_position(

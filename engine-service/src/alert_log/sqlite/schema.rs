@@ -8,7 +8,7 @@ use super::{Fault, SqliteOptions};
 use crate::alert_log::{LogBounds, LogId};
 
 /// Kept in `PRAGMA user_version`; 0 is a new file.
-pub(super) const VERSION: i64 = 1;
+pub(super) const VERSION: i64 = 2;
 
 /// Positions are dense, so `entry.position` is chosen by the writer and never by SQLite.
 const CREATE: &str = "
@@ -37,6 +37,14 @@ const CREATE: &str = "
     ) WITHOUT ROWID;
 ";
 
+/// Came with version 2.
+const CREATE_PARKED: &str = "
+    CREATE TABLE parked (
+        id TEXT PRIMARY KEY,
+        body BLOB NOT NULL
+    );
+";
+
 /// What the log was when it was opened.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct OpenState {
@@ -59,6 +67,7 @@ pub(super) fn open(path: &Path, options: &SqliteOptions) -> Result<(Connection, 
     let version: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
     match version {
         0 => create(&mut connection)?,
+        1 => upgrade(&mut connection)?,
         VERSION => {}
         newer => return Err(Fault::NewerSchema(newer)),
     }
@@ -78,10 +87,19 @@ pub(super) fn open_for_reading(path: &Path) -> Result<Connection, Fault> {
 fn create(connection: &mut Connection) -> Result<(), Fault> {
     let transaction = connection.transaction()?;
     transaction.execute_batch(CREATE)?;
+    transaction.execute_batch(CREATE_PARKED)?;
     transaction.execute(
         "INSERT INTO log (only_row, id, trimmed_through) VALUES (1, ?1, 0)",
         [LogId::random().to_string()],
     )?;
+    transaction.pragma_update(None, "user_version", VERSION)?;
+    Ok(transaction.commit()?)
+}
+
+/// From version 1.
+fn upgrade(connection: &mut Connection) -> Result<(), Fault> {
+    let transaction = connection.transaction()?;
+    transaction.execute_batch(CREATE_PARKED)?;
     transaction.pragma_update(None, "user_version", VERSION)?;
     Ok(transaction.commit()?)
 }

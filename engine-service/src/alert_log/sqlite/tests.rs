@@ -15,7 +15,7 @@ fn batch(numbers: impl IntoIterator<Item = u64>) -> Arc<AppendBatch> {
     let alerts: Vec<Alert> = numbers.into_iter().map(alert).collect();
     let through_sequence = alerts.len() as u64;
     let position = OriginPosition { origin: "/host/m/b".into(), epoch: u64::MAX, through_sequence };
-    Arc::new(AppendBatch { alerts, position })
+    Arc::new(AppendBatch { alerts, position: Some(position), ..AppendBatch::default() })
 }
 
 fn open(directory: &Path) -> SqliteLog {

@@ -7,7 +7,7 @@ use rusqlite::{Connection, Transaction, params};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::Fault;
-use crate::alert_log::{AlertLogError, AppendBatch, Appended, LogBounds};
+use crate::alert_log::{AlertLogError, AppendBatch, Appended, LogBounds, OriginPosition};
 
 /// Appends that share one flush.
 const MAX_GROUP: usize = 64;
@@ -142,14 +142,28 @@ fn append(transaction: &Transaction<'_>, last: &mut u64, batch: &AppendBatch) ->
             appended.new_entries += 1;
         }
     }
-    let position = &batch.position;
+    for parked in &batch.parked {
+        transaction
+            .prepare_cached("INSERT OR REPLACE INTO parked (id, body) VALUES (?1, ?2)")?
+            .execute(params![parked.id, parked.body])?;
+    }
+    for id in &batch.settled {
+        transaction.prepare_cached("DELETE FROM parked WHERE id = ?1")?.execute([id])?;
+    }
+    if let Some(position) = &batch.position {
+        store_origin(transaction, position)?;
+    }
+    Ok(appended)
+}
+
+fn store_origin(transaction: &Transaction<'_>, position: &OriginPosition) -> Result<(), Fault> {
     transaction
         .prepare_cached(
             "INSERT INTO origin (name, epoch, through_sequence) VALUES (?1, ?2, ?3)
              ON CONFLICT (name) DO UPDATE SET epoch = ?2, through_sequence = ?3",
         )?
         .execute(params![position.origin, position.epoch.cast_signed(), stored(position.through_sequence)])?;
-    Ok(appended)
+    Ok(())
 }
 
 fn store_reader(transaction: &Transaction<'_>, reader: &str, position: u64) -> Result<(), Fault> {

@@ -1,0 +1,82 @@
+//! Decides which matches wait.
+
+use std::sync::Arc;
+
+use evaluator::Residual;
+use eyrie_proto::{alert::Alert, event::Event};
+
+use super::group::{Awaited, Candidate, ParkedGroup};
+use crate::{
+    metadata::{Joined, Metadata},
+    origin_state::Evaluated,
+};
+
+/// For the matches of one event whose container is not known whole.
+pub(crate) struct Parker<'a> {
+    pub(crate) metadata: &'a Metadata,
+    pub(crate) joined: Joined<'a>,
+    pub(crate) event: &'a Event,
+}
+
+// === impl Parker ===
+
+impl Parker<'_> {
+    /// Lets the matches wait: each that is not held back with those behind it that are. Where there is no room, or one
+    /// hangs on more than metadata, its group goes out as it is, which its alerts say.
+    pub(crate) fn park(
+        &self,
+        origin: &str,
+        matches: &mut dyn Iterator<Item = (bool, Option<Residual>, Alert)>,
+        evaluated: &mut Evaluated,
+    ) {
+        let mut groups: Vec<Vec<(Option<Residual>, Alert)>> = Vec::new();
+        for (is_held_back, residual, alert) in matches {
+            match groups.last_mut() {
+                Some(group) if is_held_back => group.push((residual, alert)),
+                _ => groups.push(vec![(residual, alert)]),
+            }
+        }
+        let origin: Arc<str> = origin.into();
+        for group in groups {
+            match self.group(&origin, group) {
+                Ok(group) => evaluated.parked.push(group),
+                Err(alerts) => {
+                    self.metadata.counters.not_parked.add(1);
+                    evaluated.alerts.extend(alerts);
+                }
+            }
+        }
+        self.metadata.counters.parked.add(evaluated.parked.len() as u64);
+    }
+
+    fn group(
+        &self,
+        origin: &Arc<str>,
+        matches: Vec<(Option<Residual>, Alert)>,
+    ) -> Result<ParkedGroup, Vec<Alert>> {
+        let can_wait = matches.iter().all(|(residual, _)| residual.is_some());
+        let awaited = match self.joined {
+            Joined::Container(fact, _) if can_wait => Awaited::Container(fact.clone()),
+            Joined::Untold(cgroup) if can_wait => Awaited::Cgroup(cgroup),
+            _ => return Err(matches.into_iter().map(|(_, alert)| alert).collect()),
+        };
+        let id = matches.first().map(|(_, alert)| alert.id.clone()).unwrap_or_default();
+        let candidates = matches
+            .into_iter()
+            .filter_map(|(residual, alert)| Some(Candidate { alert, residual: residual? }))
+            .collect();
+        let group = ParkedGroup {
+            id,
+            origin: Arc::clone(origin),
+            boot_ns: self.event.boot_ns,
+            awaited,
+            candidates,
+            is_told: false,
+        };
+        if self.metadata.parked.has_room(group.container().as_ref()) {
+            Ok(group)
+        } else {
+            Err(group.candidates.into_iter().map(|candidate| candidate.alert).collect())
+        }
+    }
+}

@@ -1,0 +1,361 @@
+//! The groups that wait, by what they wait for.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use eyrie_proto::event::{CgroupFact, CgroupKey};
+use tokio::{sync::Notify, time::Instant};
+
+use super::{
+    ParkingLimits,
+    group::{Awaited, ParkedGroup, Settled},
+};
+use crate::{
+    alert_log::{AppendBatch, ParkedEntry},
+    host_status::HostStatus,
+    metadata::{Answer, ContainerName},
+};
+
+/// Groups that one round decides: some 50 µs each.
+const GROUPS_A_ROUND: usize = 64;
+
+/// See the module.
+#[derive(Debug)]
+pub(crate) struct Table {
+    inner: Mutex<Inner>,
+    /// There is something for the worker to do.
+    changed: Notify,
+    /// How many groups there are, to be read without the lock.
+    count: AtomicUsize,
+    limits: ParkingLimits,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    /// By arrival.
+    groups: BTreeMap<u64, Parked>,
+    arrivals: u64,
+    by_id: HashMap<String, u64>,
+    by_container: HashMap<ContainerName, BTreeSet<u64>>,
+    /// Groups whose container is still to be told, by origin.
+    by_origin: HashMap<Arc<str>, BTreeSet<u64>>,
+    deadlines: BTreeSet<(Instant, u64)>,
+    /// Groups of which something may be known by now.
+    dirty: BTreeSet<u64>,
+    told: BTreeSet<u64>,
+    bytes: usize,
+    /// Stored groups that made room for others.
+    given_up: Vec<String>,
+}
+
+#[derive(Debug)]
+struct Parked {
+    group: ParkedGroup,
+    deadline: Instant,
+    bytes: usize,
+    status: Option<Arc<Mutex<HostStatus>>>,
+}
+
+/// What a round came to; to be written, and then counted.
+#[derive(Debug, Default)]
+pub(super) struct Round {
+    pub(super) batch: AppendBatch,
+    /// Alerts that are new, by origin.
+    pub(super) alerts_of: Vec<(Arc<Mutex<HostStatus>>, u64)>,
+    pub(super) answered_in_time: u64,
+    pub(super) timed_out: u64,
+    pub(super) amended: u64,
+    pub(super) retracted: u64,
+    pub(super) unanswered: u64,
+}
+
+// === impl Table ===
+
+impl Table {
+    pub(crate) fn new(limits: ParkingLimits) -> Self {
+        Self { inner: Mutex::default(), changed: Notify::new(), count: AtomicUsize::new(0), limits }
+    }
+
+    /// Whether a further group of the container may wait. Told groups make room for new ones.
+    pub(crate) fn has_room(&self, container: Option<&ContainerName>) -> bool {
+        if self.count.load(Ordering::Relaxed) == 0 {
+            return self.limits.max_groups > 0;
+        }
+        let inner = self.inner();
+        let of_container = container.and_then(|name| inner.by_container.get(name)).map_or(0, BTreeSet::len);
+        let is_full = inner.groups.len() >= self.limits.max_groups || inner.bytes >= self.limits.max_bytes;
+        of_container < self.limits.max_groups_per_container && (!is_full || !inner.told.is_empty())
+    }
+
+    /// Lets groups wait that are stored already.
+    pub(crate) fn park(&self, groups: Vec<ParkedGroup>, status: &Arc<Mutex<HostStatus>>) {
+        if groups.is_empty() {
+            return;
+        }
+        let deadline = Instant::now() + self.limits.wait;
+        let mut inner = self.inner();
+        for group in groups {
+            inner.make_room(&self.limits);
+            inner.insert(group, deadline, Some(Arc::clone(status)));
+        }
+        self.tell_worker(&inner);
+    }
+
+    /// Lets groups go on waiting that were stored before a restart.
+    pub(super) fn restore(&self, groups: Vec<ParkedGroup>) {
+        let now = Instant::now();
+        let mut inner = self.inner();
+        for group in groups {
+            let wait = if group.is_told { self.limits.amend_for } else { self.limits.wait_after_restart };
+            inner.insert(group, now + wait, None);
+        }
+        self.tell_worker(&inner);
+    }
+
+    /// Something was said of a container.
+    pub(crate) fn container_changed(&self, name: &ContainerName) {
+        if self.count.load(Ordering::Relaxed) == 0 {
+            return;
+        }
+        let mut inner = self.inner();
+        let Some(waiting) = inner.by_container.get(name).cloned() else { return };
+        inner.dirty.extend(waiting);
+        self.changed.notify_one();
+    }
+
+    /// Facts about control groups of an origin may have come.
+    pub(crate) fn look_for_cgroups<'f>(
+        &self,
+        origin: &str,
+        find: impl Fn(&CgroupKey) -> Option<&'f CgroupFact>,
+    ) {
+        if self.count.load(Ordering::Relaxed) == 0 {
+            return;
+        }
+        let mut inner = self.inner();
+        let Some(waiting) = inner.by_origin.get(origin).cloned() else { return };
+        for arrival in waiting {
+            inner.find_container(arrival, &find);
+        }
+        self.changed.notify_one();
+    }
+
+    /// How many groups wait, told ones included.
+    pub(crate) fn len(&self) -> usize {
+        self.count.load(Ordering::Relaxed)
+    }
+
+    /// Until there is something to do.
+    pub(super) async fn changed(&self) {
+        let due = self.inner().deadlines.first().map(|(due, _)| *due);
+        let due = async {
+            match due {
+                Some(due) => tokio::time::sleep_until(due).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = self.changed.notified() => {}
+            () = due => {}
+        }
+    }
+
+    /// Decides what can be decided, and tells what has waited for long enough: everything at the `end`. Blocks for some
+    /// milliseconds. Gives nothing if nothing is to be done.
+    pub(super) fn round(&self, is_end: bool, ask: impl Fn(&ContainerName, u64) -> Answer) -> Option<Round> {
+        let mut inner = self.inner();
+        let mut round = Round::default();
+        round.batch.settled.append(&mut inner.given_up);
+        round.unanswered += round.batch.settled.len() as u64;
+        let due = inner.due(is_end);
+        let dirty: Vec<u64> = inner.dirty.iter().copied().take(GROUPS_A_ROUND).collect();
+        for arrival in dirty.into_iter().chain(due) {
+            inner.dirty.remove(&arrival);
+            inner.decide(arrival, is_end, self.limits.amend_for, &ask, &mut round);
+        }
+        let is_more = !inner.dirty.is_empty() || !inner.due(is_end).is_empty();
+        self.count.store(inner.groups.len(), Ordering::Relaxed);
+        if is_more {
+            self.changed.notify_one();
+        }
+        (!round.is_empty() || is_more).then_some(round)
+    }
+
+    fn tell_worker(&self, inner: &Inner) {
+        self.count.store(inner.groups.len(), Ordering::Relaxed);
+        self.changed.notify_one();
+    }
+
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+// === impl Inner ===
+
+impl Inner {
+    /// A group that came twice counts once, as it came last.
+    fn insert(&mut self, group: ParkedGroup, deadline: Instant, status: Option<Arc<Mutex<HostStatus>>>) {
+        if let Some(before) = self.by_id.get(&group.id).copied() {
+            self.remove(before);
+        }
+        self.arrivals += 1;
+        let arrival = self.arrivals;
+        self.by_id.insert(group.id.clone(), arrival);
+        self.index(arrival, &group);
+        self.deadlines.insert((deadline, arrival));
+        if group.is_told {
+            self.told.insert(arrival);
+        }
+        // The answer may have come between evaluation and now.
+        self.dirty.insert(arrival);
+        let bytes = group.size();
+        self.bytes += bytes;
+        self.groups.insert(arrival, Parked { group, deadline, bytes, status });
+    }
+
+    fn index(&mut self, arrival: u64, group: &ParkedGroup) {
+        match (group.container(), &group.awaited) {
+            (Some(name), _) => {
+                self.by_container.entry(name).or_default().insert(arrival);
+            }
+            (None, Awaited::Cgroup(_)) => {
+                self.by_origin.entry(Arc::clone(&group.origin)).or_default().insert(arrival);
+            }
+            (None, Awaited::Container(_)) => {}
+        }
+    }
+
+    fn remove(&mut self, arrival: u64) -> Option<Parked> {
+        let parked = self.groups.remove(&arrival)?;
+        self.by_id.remove(&parked.group.id);
+        self.unindex(arrival, &parked.group);
+        self.deadlines.remove(&(parked.deadline, arrival));
+        self.dirty.remove(&arrival);
+        self.told.remove(&arrival);
+        self.bytes -= parked.bytes;
+        Some(parked)
+    }
+
+    fn unindex(&mut self, arrival: u64, group: &ParkedGroup) {
+        if let Some(name) = group.container()
+            && let Some(waiting) = self.by_container.get_mut(&name)
+        {
+            waiting.remove(&arrival);
+            if waiting.is_empty() {
+                self.by_container.remove(&name);
+            }
+        }
+        if let Some(waiting) = self.by_origin.get_mut(&group.origin) {
+            waiting.remove(&arrival);
+            if waiting.is_empty() {
+                self.by_origin.remove(&group.origin);
+            }
+        }
+    }
+
+    /// The oldest told groups leave first: their alerts are out.
+    fn make_room(&mut self, limits: &ParkingLimits) {
+        while self.groups.len() >= limits.max_groups || self.bytes >= limits.max_bytes {
+            let Some(oldest) = self.told.first().copied() else { return };
+            if let Some(parked) = self.remove(oldest) {
+                self.given_up.push(parked.group.id);
+            }
+        }
+    }
+
+    fn find_container<'f>(&mut self, arrival: u64, find: impl Fn(&CgroupKey) -> Option<&'f CgroupFact>) {
+        let Some(parked) = self.groups.get(&arrival) else { return };
+        let Awaited::Cgroup(cgroup) = &parked.group.awaited else { return };
+        let Some(fact) = find(cgroup).cloned() else { return };
+        let Some(mut parked) = self.groups.remove(&arrival) else { return };
+        self.unindex(arrival, &parked.group);
+        parked.group.awaited = Awaited::Container(fact);
+        self.index(arrival, &parked.group);
+        self.groups.insert(arrival, parked);
+        self.dirty.insert(arrival);
+    }
+
+    /// The groups whose time is over; at the end, all whose alerts are not out.
+    fn due(&self, is_end: bool) -> Vec<u64> {
+        let now = Instant::now();
+        if is_end {
+            let untold = self.groups.keys().filter(|arrival| !self.told.contains(arrival));
+            return untold.take(GROUPS_A_ROUND).copied().collect();
+        }
+        let over = self.deadlines.iter().take_while(|(deadline, _)| *deadline <= now);
+        over.take(GROUPS_A_ROUND).map(|(_, arrival)| *arrival).collect()
+    }
+
+    fn decide(
+        &mut self,
+        arrival: u64,
+        is_end: bool,
+        amend_for: Duration,
+        ask: impl Fn(&ContainerName, u64) -> Answer,
+        round: &mut Round,
+    ) {
+        let Some(parked) = self.groups.get_mut(&arrival) else { return };
+        let group = &mut parked.group;
+        let answer = group.container().map_or(Answer::Unknown, |name| ask(&name, group.boot_ns));
+        let is_told = group.is_told;
+        if let Some(settled) = group.settle(&answer) {
+            if let Some(parked) = self.remove(arrival) {
+                round.settle(&parked, settled);
+            }
+        } else if is_end && !is_told || parked.deadline <= Instant::now() {
+            if is_told {
+                round.unanswered += 1;
+                round.batch.settled.extend(self.remove(arrival).map(|parked| parked.group.id));
+            } else {
+                let alerts = group.tell(&answer);
+                let deadline = Instant::now() + amend_for;
+                self.deadlines.remove(&(parked.deadline, arrival));
+                self.deadlines.insert((deadline, arrival));
+                self.told.insert(arrival);
+                parked.deadline = deadline;
+                round.tell(parked, alerts);
+            }
+        }
+    }
+}
+
+// === impl Round ===
+
+impl Round {
+    /// Nothing is to be written.
+    pub(super) fn is_empty(&self) -> bool {
+        self.batch.alerts.is_empty() && self.batch.parked.is_empty() && self.batch.settled.is_empty()
+    }
+
+    fn settle(&mut self, parked: &Parked, settled: Settled) {
+        let (confirmed, retracted) = (settled.confirmed.len() as u64, settled.retracted.len() as u64);
+        if parked.group.is_told {
+            self.amended += confirmed;
+            self.retracted += retracted;
+        } else {
+            self.answered_in_time += 1;
+            self.count_alerts(parked, confirmed);
+        }
+        self.batch.alerts.extend(settled.retracted.into_iter().chain(settled.confirmed));
+        self.batch.settled.push(parked.group.id.clone());
+    }
+
+    fn tell(&mut self, parked: &Parked, alerts: Vec<eyrie_proto::alert::Alert>) {
+        self.timed_out += 1;
+        self.count_alerts(parked, alerts.len() as u64);
+        self.batch.alerts.extend(alerts);
+        let entry: ParkedEntry = parked.group.entry();
+        self.batch.parked.push(entry);
+    }
+
+    fn count_alerts(&mut self, parked: &Parked, count: u64) {
+        self.alerts_of.extend(parked.status.as_ref().map(|status| (Arc::clone(status), count)));
+    }
+}

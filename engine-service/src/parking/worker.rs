@@ -1,0 +1,130 @@
+//! Brings the table's decisions into the log.
+
+use std::{
+    sync::{Arc, PoisonError},
+    time::Duration,
+};
+
+use eyrie_proto::alert::{Alert, MetadataState};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    group::ParkedGroup,
+    record::RestoreError,
+    table::{Round, Table},
+};
+use crate::{
+    alert_log::{AlertLog, AlertLogError, AppendBatch},
+    log_limit::LogLimit,
+    metadata::Metadata,
+};
+
+/// Between two tries of an append.
+const RETRY: Duration = Duration::from_millis(500);
+
+static APPEND_FAILED: LogLimit = LogLimit::new(Duration::from_secs(5));
+
+/// One task of the engine.
+pub(crate) struct Worker {
+    pub(crate) table: Arc<Table>,
+    pub(crate) metadata: Arc<Metadata>,
+    pub(crate) log: Arc<dyn AlertLog>,
+}
+
+// === impl Worker ===
+
+impl Worker {
+    /// Takes up what waited when the engine ended. What cannot be read any more is told as it is.
+    pub(crate) async fn restore(&self) -> Result<(), AlertLogError> {
+        let mut groups = Vec::new();
+        let mut unreadable = AppendBatch::default();
+        for entry in self.log.parked().await? {
+            match ParkedGroup::restore(&entry) {
+                Ok(group) => groups.push(group),
+                Err(error) => {
+                    tracing::warn!(id = entry.id, "a match waits for metadata no longer: {error}");
+                    unreadable.settled.push(entry.id);
+                    if let RestoreError::Residual { alerts, .. } = error {
+                        unreadable.alerts.extend(alerts.into_iter().map(partial));
+                    }
+                }
+            }
+        }
+        if !groups.is_empty() {
+            tracing::info!(groups = groups.len(), "matches go on waiting for metadata");
+        }
+        if !unreadable.settled.is_empty() {
+            self.log.append(Arc::new(unreadable)).await?;
+        }
+        self.table.restore(groups);
+        Ok(())
+    }
+
+    /// Works until `stop`; then tells what is left, so that nothing waits that has not been said.
+    pub(crate) async fn run(self, stop: CancellationToken) {
+        loop {
+            let is_end = stop.is_cancelled();
+            match self.round(is_end).await {
+                Some(round) => self.write(round, &stop).await,
+                None if is_end => return,
+                None => tokio::select! {
+                    () = self.table.changed() => {}
+                    () = stop.cancelled() => {}
+                },
+            }
+        }
+    }
+
+    async fn round(&self, is_end: bool) -> Option<Round> {
+        let (table, metadata) = (Arc::clone(&self.table), Arc::clone(&self.metadata));
+        let work = move || {
+            table.round(is_end, |name, boot_ns| metadata.container(&name.origin, &name.runtime_id, boot_ns))
+        };
+        // It fails only if it panicked: what it had decided is stored, and comes again after a restart.
+        tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| {
+            tracing::error!(%error, "deciding on waiting matches failed");
+            None
+        })
+    }
+
+    /// Tries until the log takes it. At the end there is one try: what is not written is still stored as waiting.
+    async fn write(&self, round: Round, stop: &CancellationToken) {
+        if round.is_empty() {
+            return;
+        }
+        let Round { batch, alerts_of, .. } = &round;
+        let batch = Arc::new(batch.clone());
+        loop {
+            let Err(error) = self.log.append(Arc::clone(&batch)).await else { break };
+            if let Some(suppressed) = APPEND_FAILED.pass() {
+                let alerts = batch.alerts.len();
+                tracing::error!(
+                    alerts,
+                    suppressed,
+                    "matches that waited for metadata cannot be written: {error}"
+                );
+            }
+            tokio::select! {
+                () = tokio::time::sleep(RETRY) => {}
+                () = stop.cancelled() => return,
+            }
+        }
+        for (status, count) in alerts_of {
+            status.lock().unwrap_or_else(PoisonError::into_inner).alerts += count;
+        }
+        self.count(&round);
+    }
+
+    fn count(&self, round: &Round) {
+        let counters = &self.metadata.counters;
+        counters.answered_in_time.add(round.answered_in_time);
+        counters.timed_out.add(round.timed_out);
+        counters.amended.add(round.amended);
+        counters.retracted.add(round.retracted);
+        counters.unanswered.add(round.unanswered);
+    }
+}
+
+fn partial(alert: Alert) -> Alert {
+    Alert { metadata_state: MetadataState::Partial.into(), ..alert }
+}

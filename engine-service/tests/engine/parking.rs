@@ -1,0 +1,298 @@
+//! Matches that hang on metadata: they wait without holding up anything, and end as if all had been known at once.
+
+use std::{path::Path, sync::Arc, time::Duration};
+
+use engine_service::{
+    Engine, EngineOptions, Matching, RuleEvaluator, Running, alert_log::AlertLog, listener::Listener,
+};
+use eyrie_proto::{
+    alert::{Alert, MetadataState},
+    capture::{BaseState, Hello, capture_request},
+    event::{
+        CgroupFact, CgroupKey, Event, Open, OrderedFact, PathArgument, ProcessKey, ProcessState, SystemCall,
+        event::Kind, ordered_fact,
+    },
+    metadata::{Completeness, Container, Image, late_fact},
+};
+
+use crate::{metadata::late, metadata_service::*, support::*};
+
+const RULES: &str = "
+- rule: Read in nginx
+  desc: a file is read in a container of the image nginx
+  condition: evt.type = openat and fd.name = /secret and container.image.repository endswith nginx
+  output: read in %container.name of %container.image.repository by %proc.name
+  priority: WARNING
+- rule: Read anywhere
+  desc: a file is read
+  condition: evt.type = openat and fd.name in (/secret, /other)
+  output: read %fd.name in %container.name
+  priority: NOTICE
+";
+
+const CGROUP: u64 = 30;
+
+async fn start_rules(log: Arc<dyn AlertLog>, options: EngineOptions) -> Running {
+    let source = rule_language::Source { name: "r.yaml".into(), text: RULES.into() };
+    let evaluator = Arc::new(RuleEvaluator::compile(&[source], Matching::First).unwrap().evaluator);
+    let listener = Listener::bind("127.0.0.1:0".parse().unwrap(), false).await.unwrap();
+    Engine { evaluator, log, listener, output: None, options }.start().await.unwrap()
+}
+
+/// Alerts wait for longer than any test, so that only the answer ends it.
+fn patient() -> EngineOptions {
+    let mut options = options();
+    options.metadata.parking.wait = Duration::from_secs(600);
+    options
+}
+
+/// Alerts do not wait.
+fn impatient() -> EngineOptions {
+    let mut options = options();
+    options.metadata.parking.wait = Duration::ZERO;
+    options
+}
+
+fn cgroup_fact(container_id: &str) -> OrderedFact {
+    let cgroup = Some(CgroupKey { cgroup_id: CGROUP, ..CgroupKey::default() });
+    let fact = CgroupFact { cgroup, container_id: container_id.to_owned(), ..CgroupFact::default() };
+    OrderedFact { kind: Some(ordered_fact::Kind::Cgroup(fact)), ..OrderedFact::default() }
+}
+
+fn fact_event(fact: OrderedFact) -> Event {
+    Event { kind: Some(Kind::Fact(fact)), ..Event::default() }
+}
+
+/// An agent whose only process is in the control group that `facts` tell of.
+async fn begin(engine: &Running, facts: Vec<OrderedFact>) -> Agent {
+    let mut first: Hello = hello();
+    first.agent.as_mut().unwrap().architecture = "x86_64".into();
+    let (agent, _) = Agent::greet(engine, first).await;
+    let process = ProcessState {
+        process: Some(ProcessKey { pid: 100, start_boot_ns: 1 }),
+        comm: b"cat".to_vec(),
+        cgroup_id: CGROUP,
+        ..ProcessState::default()
+    };
+    let facts = facts.into_iter().map(fact_event).collect();
+    let base = BaseState { processes: vec![process], facts, is_last: true, ..BaseState::default() };
+    agent.send(capture_request::Kind::BaseState(base)).await;
+    agent
+}
+
+fn open(sequence: u64, path: &str) -> Event {
+    let path = Some(PathArgument { requested: path.into(), ..PathArgument::default() });
+    let mut event = event(sequence, b"cat");
+    event.task.as_mut().unwrap().cgroup_id = CGROUP;
+    event.call = Some(SystemCall { number: 257, result: 3, ..SystemCall::default() });
+    event.kind = Some(Kind::Open(Open { path, ..Open::default() }));
+    event
+}
+
+async fn deliver(agent: &mut Agent, first: u64, events: Vec<Event>) {
+    let through = first + events.len() as u64 - 1;
+    let ack = agent.deliver(eyrie_proto::capture::Batch { events, ..batch(first, 0, &[]) }).await;
+    assert_eq!(ack.through_sequence, through);
+}
+
+fn of_image(repository: &str) -> Container {
+    let image = Some(Image { repository: repository.to_owned(), ..Image::default() });
+    Container { image, ..container(CONTAINER, "web") }
+}
+
+/// Waits until the log has `count` entries.
+async fn entries(log: &dyn AlertLog, count: u64) -> Vec<Alert> {
+    let mut bounds = log.bounds();
+    let enough = bounds.wait_for(|bounds| bounds.last >= count);
+    tokio::time::timeout(PATIENCE, enough).await.expect("no entry in time").unwrap();
+    alerts(log).await
+}
+
+/// Scenario: a file is read in a container of which nothing is known; its name and image come. Guarantees: the batch and
+/// others after it are acked before, nothing goes out before, and then one alert does, with name and image.
+#[tokio::test]
+async fn an_answer_in_time_makes_one_whole_alert() {
+    let directory = tempfile::tempdir().unwrap();
+    let log = sqlite(directory.path());
+    let engine = start_rules(log.clone(), patient()).await;
+    let mut agent = begin(&engine, vec![cgroup_fact(CONTAINER)]).await;
+    deliver(&mut agent, 1, vec![open(1, "/secret")]).await;
+    deliver(&mut agent, 2, vec![open(2, "/nothing")]).await;
+    assert!(alerts(&*log).await.is_empty());
+    assert_eq!(engine.metadata_counters().waiting, 1);
+    agent.send(late(1, late_fact::Kind::Container(of_image("docker.io/nginx")))).await;
+    let alert = entries(&*log, 1).await.remove(0);
+    assert_eq!(alert.message, "read in web of docker.io/nginx by cat");
+    assert_eq!((alert.rule.as_str(), alert.metadata_state()), ("Read in nginx", MetadataState::Complete));
+    assert!(alert.unknown_fields.is_empty() && !alert.is_amendment);
+    assert_eq!(alert.container.unwrap().name, "web");
+    assert_eq!(alert.host.unwrap().hostname, "h1");
+    let counters = engine.metadata_counters();
+    assert_eq!((counters.parked, counters.answered_in_time, counters.waiting), (1, 1, 0));
+    assert!(log.parked().await.unwrap().is_empty());
+    engine.shutdown().await;
+}
+
+/// Scenario: the same, but the image is another one. Guarantees: the rule that was uncertain raises nothing, and the one
+/// that it held back does, once.
+#[tokio::test]
+async fn what_was_held_back_follows_when_the_first_is_false() {
+    let directory = tempfile::tempdir().unwrap();
+    let log = sqlite(directory.path());
+    let engine = start_rules(log.clone(), patient()).await;
+    let mut agent = begin(&engine, vec![cgroup_fact(CONTAINER)]).await;
+    deliver(&mut agent, 1, vec![open(1, "/secret"), open(2, "/other")]).await;
+    agent.send(late(1, late_fact::Kind::Container(of_image("redis")))).await;
+    let alerts = entries(&*log, 2).await;
+    let told: Vec<_> = alerts.iter().map(|alert| (alert.sequence, alert.message.as_str())).collect();
+    assert_eq!(told, [(1, "read /secret in web"), (2, "read /other in web")]);
+    engine.shutdown().await;
+}
+
+/// Scenario: no answer in time; then it comes, and fits the first rule and not the second. Guarantees: all that is possible
+/// went out, marked with what is unknown; then one amendment confirms and one takes back.
+#[tokio::test]
+async fn late_answers_amend() {
+    let directory = tempfile::tempdir().unwrap();
+    let log = sqlite(directory.path());
+    let engine = start_rules(log.clone(), impatient()).await;
+    let mut agent = begin(&engine, vec![cgroup_fact(CONTAINER)]).await;
+    deliver(&mut agent, 1, vec![open(1, "/secret")]).await;
+    let told = entries(&*log, 2).await;
+    assert_eq!(told[0].message, "read in <NA> of <NA> by cat");
+    assert_eq!(told[0].unknown_fields, ["container.image.repository", "container.name"]);
+    for alert in &told {
+        assert_eq!(alert.metadata_state(), MetadataState::Partial);
+        let container = alert.container.as_ref().unwrap();
+        assert_eq!(container.key.as_ref().unwrap().runtime_id, CONTAINER);
+        assert_eq!(container.completeness(), Completeness::Pending);
+    }
+    agent.send(late(1, late_fact::Kind::Container(of_image("docker.io/nginx")))).await;
+    let all = entries(&*log, 4).await;
+    let amended: Vec<_> = all[2..]
+        .iter()
+        .map(|alert| (alert.id.clone(), alert.is_retracted, alert.amendment_number, alert.is_amendment))
+        .collect();
+    assert_eq!(amended, [(told[1].id.clone(), true, 1, true), (told[0].id.clone(), false, 1, true)]);
+    assert_eq!(all[3].message, "read in web of docker.io/nginx by cat");
+    assert_eq!(all[3].metadata_state(), MetadataState::Complete);
+    let counters = engine.metadata_counters();
+    assert_eq!((counters.timed_out, counters.amended, counters.retracted), (1, 1, 1));
+    engine.shutdown().await;
+}
+
+/// Scenario: an engine is killed while a match waits; its successor hears of the container from the agent. Guarantees: the
+/// match, whose event was acked and does not come again, raises its alert, once.
+#[tokio::test]
+async fn what_waits_survives_the_engine() {
+    let directory = tempfile::tempdir().unwrap();
+    {
+        let engine = start_rules(sqlite(directory.path()), patient()).await;
+        let mut agent = begin(&engine, vec![cgroup_fact(CONTAINER)]).await;
+        deliver(&mut agent, 1, vec![open(1, "/secret")]).await;
+        drop(engine);
+    }
+    let log = reopen(directory.path()).await;
+    assert_eq!(log.parked().await.unwrap().len(), 1);
+    let mut options = patient();
+    options.metadata.parking.wait_after_restart = Duration::from_secs(600);
+    let engine = start_rules(log.clone(), options).await;
+    let agent = begin(&engine, vec![cgroup_fact(CONTAINER)]).await;
+    agent.send(late(1, late_fact::Kind::Container(of_image("nginx")))).await;
+    let alert = entries(&*log, 1).await.remove(0);
+    assert_eq!(alert.message, "read in web of nginx by cat");
+    engine.shutdown().await;
+    assert_eq!(alerts(&*log).await.len(), 1);
+}
+
+/// A dropped engine's tasks let go of the log a little later.
+async fn reopen(directory: &Path) -> Arc<dyn AlertLog> {
+    use engine_service::alert_log::sqlite::{SqliteLog, SqliteOptions};
+    let opening = async {
+        loop {
+            match SqliteLog::open(directory, SqliteOptions::default()) {
+                Ok(log) => return Arc::new(log),
+                Err(_) => tokio::time::sleep(Duration::from_millis(5)).await,
+            }
+        }
+    };
+    tokio::time::timeout(PATIENCE, opening).await.expect("the log is not let go of")
+}
+
+/// Scenario: an engine is told to end while a match waits. Guarantees: its alert goes out marked before the end, and waits
+/// for an amendment from the next engine.
+#[tokio::test]
+async fn an_engine_that_ends_tells_what_waits() {
+    let directory = tempfile::tempdir().unwrap();
+    let log = sqlite(directory.path());
+    let engine = start_rules(log.clone(), patient()).await;
+    let mut agent = begin(&engine, vec![cgroup_fact(CONTAINER)]).await;
+    deliver(&mut agent, 1, vec![open(1, "/other")]).await;
+    agent.leave_at_the_engines_end(engine).await;
+    let told = alerts(&*log).await;
+    assert_eq!((told.len(), told[0].metadata_state()), (1, MetadataState::Partial));
+    let engine = start_rules(log.clone(), patient()).await;
+    let agent = begin(&engine, vec![cgroup_fact(CONTAINER)]).await;
+    agent.send(late(1, late_fact::Kind::Container(of_image("nginx")))).await;
+    let amended = entries(&*log, 2).await.remove(1);
+    assert_eq!((amended.is_amendment, amended.message.as_str()), (true, "read /other in web"));
+    engine.shutdown().await;
+}
+
+/// Scenario: an event comes before the fact about its process's control group, which then says that it is the host's.
+/// Guarantees: the alert waits for it, is about the host, and hangs on nothing.
+#[tokio::test]
+async fn control_groups_that_are_told_late_are_waited_for() {
+    let directory = tempfile::tempdir().unwrap();
+    let log = sqlite(directory.path());
+    let engine = start_rules(log.clone(), patient()).await;
+    let mut other = cgroup_fact("");
+    if let Some(ordered_fact::Kind::Cgroup(fact)) = &mut other.kind {
+        fact.cgroup = Some(CgroupKey { cgroup_id: 1, ..CgroupKey::default() });
+    }
+    let mut agent = begin(&engine, vec![other]).await;
+    deliver(&mut agent, 1, vec![open(1, "/secret")]).await;
+    assert!(alerts(&*log).await.is_empty());
+    deliver(&mut agent, 2, vec![fact_event(cgroup_fact(""))]).await;
+    let alert = entries(&*log, 1).await.remove(0);
+    assert_eq!(alert.message, "read /secret in host");
+    assert_eq!((alert.metadata_state(), alert.container), (MetadataState::Unspecified, None));
+    engine.shutdown().await;
+}
+
+/// Scenario: more matches than may wait. Guarantees: what is beyond goes out at once, marked and counted; what waits is
+/// amended as ever.
+#[tokio::test]
+async fn beyond_the_bound_alerts_go_out_at_once() {
+    let directory = tempfile::tempdir().unwrap();
+    let log = sqlite(directory.path());
+    let mut options = patient();
+    options.metadata.parking.max_groups_per_container = 1;
+    let engine = start_rules(log.clone(), options).await;
+    let mut agent = begin(&engine, vec![cgroup_fact(CONTAINER)]).await;
+    deliver(&mut agent, 1, vec![open(1, "/other")]).await;
+    deliver(&mut agent, 2, vec![open(2, "/other")]).await;
+    let told = entries(&*log, 1).await;
+    assert_eq!((told[0].sequence, told[0].metadata_state()), (2, MetadataState::Partial));
+    assert_eq!(told[0].unknown_fields, ["container.name"]);
+    agent.send(late(1, late_fact::Kind::Container(of_image("nginx")))).await;
+    assert_eq!(entries(&*log, 2).await[1].sequence, 1);
+    assert_eq!(engine.metadata_counters().not_parked, 1);
+    engine.shutdown().await;
+}
+
+/// Scenario: the log does not take alerts when the answer comes, and then does. Guarantees: the alert is written then, once.
+#[tokio::test]
+async fn a_log_that_fails_is_waited_for() {
+    let directory = tempfile::tempdir().unwrap();
+    let inner = sqlite(directory.path());
+    let log = FaultyLog::new(inner.clone(), 0, true);
+    let engine = start_rules(log.clone(), patient()).await;
+    let mut agent = begin(&engine, vec![cgroup_fact(CONTAINER)]).await;
+    deliver(&mut agent, 1, vec![open(1, "/other")]).await;
+    log.fail(2);
+    agent.send(late(1, late_fact::Kind::Container(of_image("nginx")))).await;
+    assert_eq!(entries(&*inner, 1).await[0].message, "read /other in web");
+    engine.shutdown().await;
+    assert_eq!(alerts(&*inner).await.len(), 1);
+}
