@@ -52,6 +52,8 @@ pub(crate) enum SessionError {
     Disagreement(#[from] StreamError),
     #[error("the engine has acked nothing for {0:?}")]
     Stalled(Duration),
+    #[error("the engine does not take the answers that it asks for: {0} wait")]
+    RepliesUnread(usize),
 }
 
 /// How a connection ended without a failure.
@@ -193,7 +195,11 @@ impl SessionError {
                     | Code::FailedPrecondition
             ),
             Self::NoWelcome | Self::ProtocolVersion(_) | Self::Disagreement(_) => true,
-            Self::Connect(_) | Self::NoAnswer(_) | Self::Ended | Self::Stalled(_) => false,
+            Self::Connect(_)
+            | Self::NoAnswer(_)
+            | Self::Ended
+            | Self::Stalled(_)
+            | Self::RepliesUnread(_) => false,
         }
     }
 }

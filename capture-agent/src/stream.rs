@@ -12,6 +12,7 @@ mod losses;
 mod outbox;
 #[cfg(test)]
 mod tests;
+mod trace;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -23,6 +24,7 @@ pub use self::{
     class::class_of,
     losses::{LossKey, LossLedger},
     outbox::{Limits, Outbox, Refused, Rejection, Resume, StreamError, Totals},
+    trace::{BatchSpans, BatchTrace},
 };
 
 /// The outbox and the base, shared by the capture thread and the session.

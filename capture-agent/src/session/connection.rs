@@ -1,6 +1,6 @@
 //! One connection: hello, welcome, base state, then batches up and messages down until it ends.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use eyrie_proto::capture::{
     Ack, CaptureRequest, CaptureResponse, Hello, MoveTo, StateAnswer, StateRequest, Welcome, capture_request,
@@ -31,6 +31,8 @@ use crate::{
 
 /// Messages between this task and the transport: at most 4 MiB.
 const UPSTREAM_MESSAGES: usize = 4;
+/// Answers that wait for the way up: some hundred bytes each.
+const MAX_REPLIES: usize = 1_024;
 /// For connecting, for the first answer, for the first message.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 /// Without any ack for so long while something is unacked, another connection is tried.
@@ -52,6 +54,9 @@ pub(super) struct Connection<'session> {
     is_ready: bool,
     /// So may late facts.
     is_late_ready: bool,
+    /// Answers to what the engine has said. They wait here for the way up: who reads must never wait for writing, or both
+    /// sides may wait for each other.
+    replies: VecDeque<capture_request::Kind>,
     last_progress: Instant,
 }
 
@@ -59,7 +64,9 @@ pub(super) struct Connection<'session> {
 
 impl<'session> Connection<'session> {
     pub(super) fn new(session: &'session mut Session, address: &'session EngineAddress) -> Self {
-        Self { session, address, is_ready: true, is_late_ready: true, last_progress: Instant::now() }
+        let replies = VecDeque::new();
+        let last_progress = Instant::now();
+        Self { session, address, is_ready: true, is_late_ready: true, replies, last_progress }
     }
 
     pub(super) async fn run(mut self) -> Result<End, SessionError> {
@@ -167,7 +174,7 @@ impl<'session> Connection<'session> {
                 () = stop.abort.cancelled() => return Ok(End::Stopped),
                 () = stop.finish.cancelled(), if !is_finishing => self.is_ready = true,
                 message = down.message() => match message? {
-                    Some(message) => if let Some(end) = self.receive(up, message).await? { return Ok(end) },
+                    Some(message) => if let Some(end) = self.receive(message).await? { return Ok(end) },
                     None => return Err(SessionError::Ended),
                 },
                 permit = up.reserve(), if self.is_ready => {
@@ -185,9 +192,15 @@ impl<'session> Connection<'session> {
                         permit.send(Upstream::Message(Box::new(CaptureRequest { kind })));
                     }
                 }
+                permit = up.reserve(), if !self.replies.is_empty() => {
+                    let permit = permit.map_err(|_| SessionError::Ended)?;
+                    if let Some(kind) = self.replies.pop_front() {
+                        permit.send(Upstream::Message(Box::new(CaptureRequest { kind: Some(kind) })));
+                    }
+                }
                 () = late_facts.notified() => self.is_late_ready = true,
-                Some(answer) = self.session.answers.recv() => {
-                    up.send(Upstream::Message(Box::new(answer))).await.map_err(|_| SessionError::Ended)?;
+                Some(answer) = self.session.answers.recv(), if self.replies.len() < MAX_REPLIES => {
+                    self.replies.extend(answer.kind);
                 }
                 () = stream.notified() => self.is_ready = true,
                 () = deadline(&stream), if !self.is_ready => self.is_ready = true,
@@ -196,11 +209,7 @@ impl<'session> Connection<'session> {
         }
     }
 
-    async fn receive(
-        &mut self,
-        up: &mpsc::Sender<Upstream>,
-        message: CaptureResponse,
-    ) -> Result<Option<End>, SessionError> {
+    async fn receive(&mut self, message: CaptureResponse) -> Result<Option<End>, SessionError> {
         match message.kind {
             Some(Kind::Ack(ack)) => self.acked(ack).await?,
             Some(Kind::Credit(credit)) => {
@@ -208,9 +217,12 @@ impl<'session> Connection<'session> {
                 self.is_ready = true;
             }
             Some(Kind::CapturePlan(plan)) => self.session.requests.put_plan(plan),
-            Some(Kind::StateRequest(request)) => self.state_requested(up, request).await?,
+            Some(Kind::StateRequest(request)) => self.state_requested(request)?,
             Some(Kind::MoveTo(move_to)) => return Ok(self.moved(move_to)),
-            // Spans are not kept yet, so that there is nothing to decide about.
+            Some(Kind::TraceDecision(decision)) if decision.is_sampled => {
+                self.session.stream.outbox().keep_trace(decision.batch_id);
+            }
+            // Nothing is kept of a trace until the engine asks for it.
             Some(Kind::TraceDecision(_)) => {}
             Some(Kind::Welcome(_)) | None => {
                 warn!(engine = %self.address, "ignored a message that this version does not understand");
@@ -265,15 +277,20 @@ impl<'session> Connection<'session> {
         }
     }
 
-    async fn state_requested(
-        &self,
-        up: &mpsc::Sender<Upstream>,
-        request: StateRequest,
-    ) -> Result<(), SessionError> {
+    fn state_requested(&mut self, request: StateRequest) -> Result<(), SessionError> {
         let request_id = request.request_id;
         let Err(failure) = self.session.requests.put_state(request) else { return Ok(()) };
         let answer = StateAnswer { request_id, is_complete: false, failure };
-        send(up, capture_request::Kind::StateAnswer(answer)).await
+        self.reply(capture_request::Kind::StateAnswer(answer))
+    }
+
+    /// An engine that asks and does not read is given up, before its answers fill our memory.
+    fn reply(&mut self, kind: capture_request::Kind) -> Result<(), SessionError> {
+        if self.replies.len() >= MAX_REPLIES {
+            return Err(SessionError::RepliesUnread(MAX_REPLIES));
+        }
+        self.replies.push_back(kind);
+        Ok(())
     }
 
     fn moved(&self, move_to: MoveTo) -> Option<End> {

@@ -8,6 +8,8 @@ use eyrie_proto::{
 };
 use prost::Message;
 
+use super::{BatchSpans, BatchTrace};
+
 /// Key of `Batch.events` (field 4, length-delimited).
 const EVENTS_KEY: u8 = 4 << 3 | 2;
 /// Key of `CaptureRequest.batch` (field 3, length-delimited).
@@ -42,6 +44,8 @@ pub(super) struct SealedBatch {
     /// The engine refused it for good. Blank events go in place of these rows, so that sequence numbers stay without a
     /// gap; the rows stay for the base, since what they tell did happen.
     pub(super) is_set_aside: bool,
+    /// The engine keeps its trace.
+    pub(super) is_sampled: bool,
     timings: BatchTimings,
     plan_generation: u64,
 }
@@ -60,6 +64,8 @@ pub struct BatchFrame {
 pub struct AckedBatch {
     /// The sequence number of the last of them.
     pub last_sequence: u64,
+    /// If its trace is kept.
+    pub spans: Option<BatchSpans>,
     rows: Bytes,
 }
 
@@ -89,6 +95,7 @@ impl OpenBatch {
             event_count: open.event_count,
             rows: open.rows.freeze(),
             is_set_aside: false,
+            is_sampled: false,
             timings: BatchTimings {
                 first_event_boot_ns: open.first_event_boot_ns,
                 drained_boot_ns: open.opened_boot_ns,
@@ -112,22 +119,32 @@ impl SealedBatch {
         self.rows.len() + BATCH_OVERHEAD_BYTES
     }
 
-    pub(super) fn frame(&self, epoch: u64, clock: ClockReading) -> BatchFrame {
+    /// The batch as it is sent now.
+    pub(super) fn frame(&mut self, epoch: u64, clock: ClockReading) -> BatchFrame {
+        self.timings.sent_boot_ns = clock.boot_ns;
         let header = Batch {
             batch_id: self.first_sequence,
             epoch,
             first_sequence: self.first_sequence,
             event_count: self.event_count,
             clock: Some(clock),
-            timings: Some(BatchTimings { sent_boot_ns: clock.boot_ns, ..self.timings }),
+            trace: Some(BatchTrace::of(epoch, self.first_sequence).context()),
+            timings: Some(self.timings),
             plan_generation: self.plan_generation,
             ..Batch::default()
         };
         BatchFrame { header, rows: if self.is_set_aside { self.blank_rows() } else { self.rows.clone() } }
     }
 
-    pub(super) fn acked(self) -> AckedBatch {
-        AckedBatch { last_sequence: self.last_sequence(), rows: self.rows }
+    pub(super) fn acked(self, epoch: u64) -> AckedBatch {
+        let spans = self.is_sampled.then(|| BatchSpans {
+            trace: BatchTrace::of(epoch, self.first_sequence),
+            timings: self.timings,
+            first_sequence: self.first_sequence,
+            event_count: self.event_count,
+            bytes: self.rows.len(),
+        });
+        AckedBatch { last_sequence: self.last_sequence(), spans, rows: self.rows }
     }
 
     /// Its events, decoded.
@@ -155,7 +172,8 @@ impl SealedBatch {
 
     fn piece(&self, open: &mut OpenBatch, first_sequence: u64) -> Self {
         let piece = open.seal(first_sequence, self.timings.sealed_boot_ns);
-        Self { is_set_aside: self.is_set_aside, ..piece }
+        let timings = BatchTimings { first_event_boot_ns: piece.timings.first_event_boot_ns, ..self.timings };
+        Self { is_set_aside: self.is_set_aside, timings, ..piece }
     }
 
     /// As many events without content as it has events.

@@ -267,7 +267,7 @@ impl Outbox {
         if self.send_index == self.queue.len() && self.is_open_due(clock.boot_ns) {
             self.seal(clock.boot_ns);
         }
-        let batch = self.queue.get(self.send_index)?;
+        let batch = self.queue.get_mut(self.send_index)?;
         let frame = batch.frame(self.epoch, clock);
         let size = frame.batch_size() as u64;
         self.credit_bytes = self.credit_bytes.checked_sub(size)?;
@@ -305,7 +305,16 @@ impl Outbox {
             self.acked_through = batch.last_sequence();
             self.order_disagreements = 0;
         }
-        Ok(acked.into_iter().map(SealedBatch::acked).collect())
+        Ok(acked.into_iter().map(|batch| batch.acked(self.epoch)).collect())
+    }
+
+    /// The engine keeps the trace of a batch; one that is acked already is none of ours any more.
+    pub fn keep_trace(&mut self, batch_id: u64) {
+        if let Ok(index) = self.queue.binary_search_by_key(&batch_id, |batch| batch.first_sequence)
+            && let Some(batch) = self.queue.get_mut(index)
+        {
+            batch.is_sampled = true;
+        }
     }
 
     /// Takes a rejection of a batch.

@@ -160,3 +160,26 @@ fn age_closes_a_batch_only_when_nothing_waits() {
     assert_eq!(kinds, [Some(2), Some(1)]);
     assert!(matches!(exit(1).kind, Some(Kind::Exit(_))));
 }
+
+/// Scenario: two batches are sent, and the engine keeps the trace of the second; both are acked. Guarantees: only that one has
+/// spans to tell, under the ids that it was sent with, and with the times of its stations in their order.
+#[test]
+fn kept_traces_are_told_with_the_ack() {
+    let mut world = connected(Limits { batch_events: 1, ..Limits::default() });
+    world.outbox.push(&exit(1), NOW).unwrap();
+    world.outbox.push(&exit(2), NOW + 1).unwrap();
+    let clock = world.clock();
+    let frames: Vec<_> = std::iter::from_fn(|| world.outbox.next_to_send(clock)).collect();
+    world.outbox.keep_trace(frames[1].header.batch_id);
+    world.outbox.keep_trace(1_000);
+    let acked = world.outbox.acknowledge(2).unwrap();
+    assert_eq!(acked[0].spans, None);
+    let spans = acked[1].spans.unwrap();
+    assert_eq!(frames[1].header.trace, Some(spans.trace.context()));
+    assert_eq!((spans.first_sequence, spans.event_count), (2, 1));
+    let times = spans.timings;
+    assert!(
+        times.first_event_boot_ns <= times.drained_boot_ns && times.drained_boot_ns <= times.sealed_boot_ns
+    );
+    assert_eq!(times.sent_boot_ns, clock.boot_ns);
+}
