@@ -14,6 +14,7 @@ mod listener;
 mod metadata;
 mod metadata_service;
 mod outputs;
+mod process;
 mod session;
 mod subscriptions;
 mod support;

@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
-use clap::{Args, builder::BoolishValueParser};
+use clap::Args;
 use grpc_transport::ListenAddress;
 use serde::{Deserialize, Serialize};
 use service_runtime::{
@@ -38,8 +38,7 @@ pub struct Settings {
     pub admin_listen: Option<SocketAddr>,
 
     /// Allow plain text on addresses that other machines can reach
-    #[arg(long, num_args = 0..=1, require_equals = true,
-          default_missing_value = "true", value_name = "BOOL", value_parser = BoolishValueParser::new())]
+    #[arg(long)]
     pub insecure: Option<bool>,
 
     /// Where entities are kept

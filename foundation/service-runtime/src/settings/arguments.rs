@@ -1,8 +1,12 @@
 //! The layers of flags and environment.
 
-use std::path::PathBuf;
+use std::{any::TypeId, path::PathBuf};
 
-use clap::{Arg, ArgAction, ArgMatches, Command, builder::StyledStr, value_parser};
+use clap::{
+    Arg, ArgAction, ArgMatches, Command,
+    builder::{BoolishValueParser, StyledStr},
+    value_parser,
+};
 use toml::{Table, Value};
 
 use super::{Settings, table_of};
@@ -58,7 +62,7 @@ pub fn environment_name(service: &str, setting: &str) -> String {
 }
 
 /// Gives the settings of `S` in `command`, where they were flattened into, what their declaration leaves out: the names
-/// of their variables, and their defaults as help shows them.
+/// of their variables, their defaults as help shows them, and that a `bool` may go without a value.
 pub fn with_settings<S: Settings>(mut command: Command) -> Command {
     let defaults = S::default().resolve().ok().and_then(|config| table_of(&S::effective(&config)).ok());
     let defaults = defaults.unwrap_or_default();
@@ -67,7 +71,7 @@ pub fn with_settings<S: Settings>(mut command: Command) -> Command {
         let default = default_text(&defaults, &key(&id));
         command = command.mut_arg(id, |argument| {
             let (short, long) = (argument.get_help().cloned(), argument.get_long_help().cloned());
-            let argument = argument.env(name);
+            let argument = as_switch(argument.env(name));
             let Some(default) = default else { return argument };
             let told = |help: StyledStr| format!("{help} [default: {default}]");
             let argument = match short {
@@ -81,6 +85,20 @@ pub fn with_settings<S: Settings>(mut command: Command) -> Command {
         });
     }
     command
+}
+
+/// `--json` is `--json=true`, and `--json=false` overrides a file. (As an `Option<bool>` clap would ask for a value.)
+fn as_switch(argument: Arg) -> Arg {
+    if argument.get_value_parser().type_id() != TypeId::of::<bool>() {
+        return argument;
+    }
+    argument
+        .num_args(0..=1)
+        .require_equals(true)
+        .default_missing_value("true")
+        .value_name("BOOL")
+        .hide_possible_values(true)
+        .value_parser(BoolishValueParser::new())
 }
 
 /// The keys of the file.

@@ -136,6 +136,16 @@ fn what_is_printed_can_be_read() {
     assert_eq!(configure(&[], &text).unwrap(), all, "{text}");
 }
 
+/// Scenario: a switch without a value, with each of two, and with one that is none. Guarantees: it is on, as said, or refused.
+#[test]
+fn switches_may_go_without_a_value() {
+    assert_eq!(flags(&["--insecure", "--max-things", "1"]).insecure, Some(true));
+    assert_eq!(flags(&["--insecure=yes"]).insecure, Some(true));
+    assert_eq!(configure(&["--insecure=false"], "insecure = true").unwrap().insecure, Some(false));
+    let command = Arguments::<Example>::augment(Command::new("example").no_binary_name(true));
+    assert!(command.try_get_matches_from(["--insecure=perhaps"]).is_err());
+}
+
 /// Scenario: the help of a command line with settings. Guarantees: it names the variables and the defaults.
 #[test]
 fn help_tells_variables_and_defaults() {
