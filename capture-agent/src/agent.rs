@@ -22,6 +22,8 @@ use crate::{
     stream::{Base, Outbox, Stream, Totals},
 };
 
+/// How often it is looked whether capture still runs.
+const CAPTURE_LOOK_INTERVAL: Duration = Duration::from_secs(1);
 /// For the session to close its stream once it is told to end.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(3);
 
@@ -45,7 +47,7 @@ pub struct Running {
     drain_timeout: Duration,
 }
 
-/// Why an agent cannot start.
+/// Why an agent cannot start, or ended by itself.
 #[derive(Debug, Error)]
 pub enum StartError {
     /// The kernel or the privileges.
@@ -55,11 +57,16 @@ pub enum StartError {
     #[error(transparent)]
     Identity(#[from] IdentityError),
     /// No thread to capture or to read files on.
-    #[error("cannot start a thread")]
+    #[error("cannot start a thread: {0}")]
     Thread(#[source] std::io::Error),
     /// The runtime ended while the agent was starting.
     #[error("the start was interrupted")]
     Interrupted,
+    /// An agent that has started captures no more.
+    #[error(
+        "the capture thread has failed; start the agent again, and report the lines above if it happens again"
+    )]
+    CaptureEnded,
 }
 
 /// What an agent is doing.
@@ -164,6 +171,15 @@ impl Agent {
     }
 }
 
+// === impl StartError ===
+
+impl StartError {
+    /// The privileges or the kernel do not allow capture.
+    pub fn is_privilege(&self) -> bool {
+        matches!(self, Self::Kernel(error) if error.is_privilege())
+    }
+}
+
 // === impl Running ===
 
 impl Running {
@@ -216,6 +232,25 @@ impl Running {
             info!(acked_events = totals.acked_events, "ended, everything is acked");
         }
         Summary { unacked_events: totals.unacked_events, totals }
+    }
+}
+
+impl service_runtime::Running for Running {
+    type Error = StartError;
+
+    fn name(&self) -> &'static str {
+        "capture-agent"
+    }
+
+    async fn failed(&mut self) -> StartError {
+        while self.is_capturing() {
+            tokio::time::sleep(CAPTURE_LOOK_INTERVAL).await;
+        }
+        StartError::CaptureEnded
+    }
+
+    async fn shutdown(self) {
+        Running::shutdown(self).await;
     }
 }
 

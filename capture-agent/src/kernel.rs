@@ -38,7 +38,7 @@ pub enum KernelError {
     #[error(transparent)]
     Probe(#[from] ProbeError),
     /// The kernel's description of its types cannot be read.
-    #[error("cannot read the kernel's BTF")]
+    #[error("cannot read the kernel's BTF: {0}")]
     Btf(#[source] Box<aya::BtfError>),
     /// The object as a whole was refused.
     #[error("cannot load the BPF object: {problem}")]

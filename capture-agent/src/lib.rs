@@ -41,7 +41,7 @@ pub mod stream;
 
 pub use self::{
     agent::{Agent, Running, StartError, Status, Summary},
-    config::{Arguments, Config},
+    config::{Config, Label, Settings},
     identity::IdentityError,
     kernel::KernelError,
     session::{AddressError, ConnectionStatus, EngineAddress},

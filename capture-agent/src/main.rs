@@ -1,67 +1,40 @@
-//! The capture agent's binary: reads flags and environment, runs the agent, ends on SIGTERM or SIGINT.
+//! `capture-agent` as a process. Exit codes are those of [`service_runtime::ExitStatus`].
 #![forbid(unsafe_code)]
 
 use std::process::ExitCode;
 
-use anyhow::Context as _;
-use capture_agent::{Agent, Arguments, Config, StartError};
-use clap::Parser as _;
-use tokio::signal::unix::{SignalKind, signal};
-use tracing_subscriber::EnvFilter;
+use capture_agent::{Agent, Config, Running, Settings, StartError};
+use service_runtime::ExitStatus;
 
-/// EX_USAGE of sysexits.h.
-const EXIT_USAGE: u8 = 64;
-/// EX_NOPERM of sysexits.h.
-const EXIT_NOT_PERMITTED: u8 = 77;
+/// The agent as a process of its own.
+struct Process;
 
-fn main() -> ExitCode {
-    let arguments = match Arguments::try_parse() {
-        Ok(arguments) => arguments,
-        Err(error) => {
-            // Help and version come this way too, and are no error.
-            let code = if error.use_stderr() { EXIT_USAGE } else { 0 };
-            let _ = error.print();
-            return ExitCode::from(code);
-        }
-    };
-    let config = match Config::try_from(arguments) {
-        Ok(config) => config,
-        Err(error) => {
-            eprintln!("capture-agent: {error}");
-            return ExitCode::from(EXIT_USAGE);
-        }
-    };
-    let filter = EnvFilter::try_from_env("EYRIE_AGENT_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
-    match run(config) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("capture-agent: {error:#}");
-            let is_privilege = error
-                .downcast_ref::<StartError>()
-                .is_some_and(|error| matches!(error, StartError::Kernel(error) if error.is_privilege()));
-            ExitCode::from(if is_privilege { EXIT_NOT_PERMITTED } else { 1 })
-        }
+impl service_runtime::Service for Process {
+    const NAME: &'static str = "capture-agent";
+    const VERSION: &'static str = env!("CARGO_PKG_VERSION");
+    const ABOUT: &'static str = "Captures what happens on this host and streams it to an engine.\n\n\
+        Needs root, or the capabilities CAP_BPF and CAP_PERFMON (to attach), CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH (to \
+        read other users' processes at the start).\n\n\
+        Exit codes: 0 ended as asked, 1 failed, 2 wrong usage or configuration, 77 the privileges or the kernel do not \
+        allow capture.";
+    type Settings = Settings;
+    type Running = Running;
+    type Error = StartError;
+
+    async fn start(config: Config) -> Result<Running, StartError> {
+        Agent::start(config).await
+    }
+
+    /// The stream needs little, and the host's processors are for its work.
+    fn worker_threads() -> Option<usize> {
+        Some(1)
+    }
+
+    fn status_of(error: &StartError) -> ExitStatus {
+        if error.is_privilege() { ExitStatus::NotPermitted } else { ExitStatus::Failed }
     }
 }
 
-fn run(config: Config) -> anyhow::Result<()> {
-    // One thread: the stream needs little, and the host's processors are for its work.
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
-    runtime.context("cannot start the runtime")?.block_on(async {
-        let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
-        let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?;
-        let running = Agent::start(config).await?;
-        let mut look = tokio::time::interval(std::time::Duration::from_secs(1));
-        loop {
-            tokio::select! {
-                _ = terminate.recv() => break,
-                _ = interrupt.recv() => break,
-                _ = look.tick() => anyhow::ensure!(running.is_capturing(), "the capture thread has failed"),
-            }
-        }
-        let summary = running.shutdown().await;
-        eprintln!("capture-agent: ended, {} events unacked", summary.unacked_events);
-        Ok(())
-    })
+fn main() -> ExitCode {
+    service_runtime::run::<Process>()
 }

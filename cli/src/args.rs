@@ -2,7 +2,10 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, builder::styling::AnsiColor, builder::styling::Styles};
+use clap::{
+    Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, builder::styling::AnsiColor,
+    builder::styling::Styles,
+};
 
 const STYLES: Styles = Styles::styled()
     .header(AnsiColor::Yellow.on_default().bold())
@@ -26,6 +29,17 @@ const STYLES: Styles = Styles::styled()
 pub(crate) struct Arguments {
     #[command(subcommand)]
     pub(crate) command: Command,
+}
+
+// === impl Arguments ===
+
+impl Arguments {
+    /// What was given on the command line; ends the process if it cannot be used, and for help.
+    pub(crate) fn read() -> Self {
+        let settled = service_runtime::with_settings::<engine_service::Settings>;
+        let matches = Self::command().mut_subcommand("up", settled).get_matches();
+        Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
+    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -54,7 +68,7 @@ pub(crate) enum RulesCommand {
     While it runs, `eyrie alerts --follow` and `eyrie hosts` work in another terminal.")]
 pub(crate) struct UpArguments {
     #[command(flatten)]
-    pub(crate) engine: engine_service::Config,
+    pub(crate) engine: engine_service::Settings,
     /// Also show what agent and engine log at this level (error, warn, info, debug).
     #[arg(long, value_name = "LEVEL", default_value = "warn", env = "EYRIE_LOG")]
     pub(crate) log: String,

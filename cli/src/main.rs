@@ -13,17 +13,17 @@ mod hosts;
 mod rules;
 mod up;
 
-use std::process::ExitCode;
-
-use clap::Parser as _;
+use std::{process::ExitCode, time::Duration};
 
 use crate::args::{Arguments, Command, RulesCommand};
 
 /// What went wrong was the user's or the system's: exit code 1, as Falco has it. (clap exits with 2 on bad usage.)
 const FAILURE: u8 = 1;
+/// For threads that are stuck, such as one that writes alerts to a pipe that nobody reads.
+const STUCK_THREADS_WAIT: Duration = Duration::from_secs(1);
 
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    let arguments = Arguments::read();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -31,7 +31,9 @@ fn main() -> ExitCode {
             return ExitCode::from(FAILURE);
         }
     };
-    match runtime.block_on(run(arguments)) {
+    let ended = runtime.block_on(run(arguments));
+    runtime.shutdown_timeout(STUCK_THREADS_WAIT);
+    match ended {
         Ok(code) => code,
         Err(error) => {
             anstream::eprintln!("{} {error:#}", owo_colors::OwoColorize::red(&"error:"));

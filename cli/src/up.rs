@@ -12,13 +12,10 @@ use capture_agent::{Agent, StartError};
 use engine_service::listener::ListenAddress;
 use indicatif::ProgressBar;
 use owo_colors::OwoColorize as _;
-use tokio::signal::unix::{SignalKind, signal};
+use service_runtime::{ExitStatus, Settings as _, Signals, serve_until_told};
 use tracing_subscriber::EnvFilter;
 
 use crate::{args::UpArguments, diagnostics, rules};
-
-/// EX_NOPERM of sysexits.h, as the agent's own binary has it.
-const NOT_PERMITTED: u8 = 77;
 
 /// Carries out `eyrie up`.
 pub(crate) async fn run(arguments: UpArguments) -> anyhow::Result<ExitCode> {
@@ -29,38 +26,70 @@ pub(crate) async fn run(arguments: UpArguments) -> anyhow::Result<ExitCode> {
         .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr)
         .init();
-    let Some(rule_count) = check_rules(&arguments)? else { return Ok(ExitCode::FAILURE) };
-
-    let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
-    let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?;
-    let progress = Progress::start();
-    let mut engine = arguments.engine.start().await?;
-    progress.say("loading the programs into the kernel");
-    let url = engine_url(engine.local_address());
-    let agent = match start_agent(&url).await {
-        Ok(agent) => agent,
+    let config = match arguments.engine.resolve() {
+        Ok(config) => config,
         Err(error) => {
-            drop(progress);
-            engine.shutdown().await;
-            return refuse(error);
+            anstream::eprintln!("{} {error}", "error:".red());
+            return Ok(ExitStatus::Usage.into());
         }
     };
-    drop(progress);
-    announce(&agent, &url, rule_count);
-
-    let outcome = tokio::select! {
-        _ = terminate.recv() => Ok(()),
-        _ = interrupt.recv() => Ok(()),
-        error = engine.failed() => Err(error),
-    };
-    // The agent first: the engine still takes and acks what the agent has.
-    let summary = agent.shutdown().await;
-    engine.shutdown().await;
-    outcome?;
-    if summary.unacked_events > 0 {
-        eprintln!("eyrie: ended before {} events were evaluated", summary.unacked_events);
+    let Some(rule_count) = check_rules(&config)? else { return Ok(ExitCode::FAILURE) };
+    let mut signals = Signals::listen().context("cannot listen for signals")?;
+    match serve_until_told(&mut signals, Watch::start(config, rule_count)).await {
+        Ok(end) => Ok(ExitStatus::from(end).into()),
+        Err(error) => refuse(error),
     }
-    Ok(ExitCode::SUCCESS)
+}
+
+/// Engine and agent at work.
+struct Watch {
+    engine: engine_service::Running,
+    agent: capture_agent::Running,
+}
+
+// === impl Watch ===
+
+impl Watch {
+    async fn start(config: engine_service::Config, rule_count: usize) -> anyhow::Result<Self> {
+        let progress = Progress::start();
+        let engine = config.start().await?;
+        progress.say("loading the programs into the kernel");
+        let url = engine_url(engine.local_address());
+        let agent = match start_agent(&url).await {
+            Ok(agent) => agent,
+            Err(error) => {
+                engine.shutdown().await;
+                return Err(error);
+            }
+        };
+        drop(progress);
+        announce(&agent, &url, rule_count);
+        Ok(Self { engine, agent })
+    }
+}
+
+impl service_runtime::Running for Watch {
+    type Error = anyhow::Error;
+
+    fn name(&self) -> &'static str {
+        "eyrie"
+    }
+
+    async fn failed(&mut self) -> anyhow::Error {
+        tokio::select! {
+            error = self.engine.failed() => error.into(),
+            error = self.agent.failed() => error.into(),
+        }
+    }
+
+    /// The agent first: the engine still takes and acks what the agent has.
+    async fn shutdown(self) {
+        let summary = self.agent.shutdown().await;
+        self.engine.shutdown().await;
+        if summary.unacked_events > 0 {
+            eprintln!("eyrie: ended before {} events were evaluated", summary.unacked_events);
+        }
+    }
 }
 
 /// A line that shows that something goes on; only on terminals, and gone when dropped.
@@ -87,8 +116,8 @@ impl Drop for Progress {
 }
 
 /// How many rules there are; nothing if they cannot be used, which is then explained.
-fn check_rules(arguments: &UpArguments) -> anyhow::Result<Option<usize>> {
-    let checked = rules::load(&arguments.engine.rules)?;
+fn check_rules(config: &engine_service::Config) -> anyhow::Result<Option<usize>> {
+    let checked = rules::load(&config.rules)?;
     if let Some(loaded) = &checked.loaded {
         return Ok(Some(loaded.rule_set.rules.iter().filter(|rule| rule.enabled).count()));
     }
@@ -119,9 +148,9 @@ async fn start_agent(engine_url: &str) -> anyhow::Result<capture_agent::Running>
 /// Missing privileges are a sentence and an exit code of their own.
 fn refuse(error: anyhow::Error) -> anyhow::Result<ExitCode> {
     match error.downcast_ref::<StartError>() {
-        Some(StartError::Kernel(kernel)) if kernel.is_privilege() => {
-            anstream::eprintln!("{} {kernel}", "error:".red());
-            Ok(ExitCode::from(NOT_PERMITTED))
+        Some(start) if start.is_privilege() => {
+            anstream::eprintln!("{} {start}", "error:".red());
+            Ok(ExitStatus::NotPermitted.into())
         }
         _ => Err(error),
     }

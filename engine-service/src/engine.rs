@@ -242,16 +242,6 @@ impl Running {
         self.metadata.counters()
     }
 
-    /// Resolves if the engine ends by itself, which it should not.
-    pub async fn failed(&mut self) -> EngineError {
-        let detail = match (&mut self.server).await {
-            Ok(Ok(())) => "it ended".to_owned(),
-            Ok(Err(error)) => error.to_string(),
-            Err(error) => error.to_string(),
-        };
-        EngineError::Server { detail }
-    }
-
     /// Ends in order: no new work, what is queued is evaluated, written and acked, what is written is printed, and all
     /// streams are closed with a status. What takes too long is given up; agents send it again.
     pub async fn shutdown(mut self) {
@@ -273,6 +263,27 @@ impl Running {
         let _ = tokio::time::timeout(Duration::from_secs(1), &mut self.acceptor).await;
         // Streams have ended; connections that a client keeps open are not waited for.
         let _ = tokio::time::timeout(Duration::from_secs(1), &mut self.server).await;
+    }
+}
+
+impl service_runtime::Running for Running {
+    type Error = EngineError;
+
+    fn name(&self) -> &'static str {
+        "engine-service"
+    }
+
+    async fn failed(&mut self) -> EngineError {
+        let detail = match (&mut self.server).await {
+            Ok(Ok(())) => "it ended".to_owned(),
+            Ok(Err(error)) => error.to_string(),
+            Err(error) => error.to_string(),
+        };
+        EngineError::Server { detail }
+    }
+
+    async fn shutdown(self) {
+        Running::shutdown(self).await;
     }
 }
 

@@ -35,7 +35,7 @@ pub use grpc_transport as listener;
 use grpc_transport::log_limit;
 
 pub use self::{
-    config::Config,
+    config::{Config, Printing, Settings},
     engine::{Engine, EngineError, EngineOptions, Running},
     intake::SessionLimits,
     metadata::{CacheLimits, MetadataCounters, MetadataOptions},

@@ -2,9 +2,9 @@
 
 mod settings;
 
-use std::{io, net::SocketAddr, path::PathBuf, time::Duration};
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
-use clap::{Parser, ValueEnum};
+use clap::ValueEnum;
 use grpc_transport::ListenAddress;
 use serde::{Deserialize, Serialize};
 
@@ -20,22 +20,6 @@ pub enum Role {
     Central,
     /// Watches the Kubernetes API of one cluster and pushes to a central one.
     Cluster,
-}
-
-/// The command line.
-#[derive(Clone, Debug, Parser)]
-#[command(name = "metadata-service", version)]
-#[command(about = "Says what containers, hosts and Kubernetes objects were at a moment.")]
-pub struct Arguments {
-    /// A TOML file with the settings below, without their dashes in front. Flags and environment override it.
-    #[arg(long, env = "EYRIE_METADATA_CONFIG", value_name = "FILE")]
-    pub config: Option<PathBuf>,
-    /// Print the settings in force as TOML, and exit.
-    #[arg(long)]
-    pub print_config: bool,
-    /// Everything that can be set.
-    #[command(flatten)]
-    pub settings: Settings,
 }
 
 /// A whole, valid configuration.
@@ -76,43 +60,6 @@ pub struct LookupLimits {
     pub patience: Duration,
     /// How long its absence may be remembered by who asked.
     pub negative_expiry: Duration,
-}
-
-/// Why a configuration cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum ConfigError {
-    /// The file.
-    #[error("cannot read the configuration {}: {source}", path.display())]
-    Unreadable {
-        /// The file.
-        path: PathBuf,
-        /// What the system says.
-        source: io::Error,
-    },
-    /// The text of the file.
-    #[error("the configuration {} is not valid: {detail}", path.display())]
-    Malformed {
-        /// The file.
-        path: PathBuf,
-        /// Where and what.
-        detail: String,
-    },
-    /// A value.
-    #[error("{setting} is {found}: it must be {expected}")]
-    OutOfRange {
-        /// The setting's name in files and flags.
-        setting: &'static str,
-        /// What was set.
-        found: String,
-        /// What can be.
-        expected: &'static str,
-    },
-    /// The role is not implemented.
-    #[error(
-        "the role \"cluster\" is not there yet: this version can be \"central\" only; what the runtimes themselves tell of \
-         pods reaches it by the agents"
-    )]
-    RoleNotThereYet,
 }
 
 // === impl Config ===

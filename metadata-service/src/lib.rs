@@ -10,7 +10,7 @@
 #![forbid(unsafe_code)]
 
 mod admin;
-pub mod config;
+mod config;
 pub mod error;
 pub mod keys;
 mod layers;
@@ -25,6 +25,6 @@ pub mod store;
 mod watch;
 
 pub use self::{
-    config::{Config, ConfigError, Role},
+    config::{Config, Role, Settings},
     service::{MetadataService, Running, StartError},
 };

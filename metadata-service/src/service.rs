@@ -161,15 +161,6 @@ impl Running {
         self.admin_address
     }
 
-    /// Resolves if the service ends by itself, which it should not.
-    pub async fn failed(&mut self) -> StartError {
-        match (&mut self.server).await {
-            Ok(Ok(())) => StartError::Server { detail: "it ended".to_owned() },
-            Ok(Err(error)) => server_error(&error),
-            Err(error) => server_error(&error),
-        }
-    }
-
     /// Ends in order: probes are told, no new work, calls under way are answered, watches are closed with a status, what
     /// is stored is closed.
     pub async fn shutdown(mut self) {
@@ -190,6 +181,26 @@ impl Running {
         if let Some(admin) = &mut self.admin {
             let _ = admin.await;
         }
+    }
+}
+
+impl service_runtime::Running for Running {
+    type Error = StartError;
+
+    fn name(&self) -> &'static str {
+        "metadata-service"
+    }
+
+    async fn failed(&mut self) -> StartError {
+        match (&mut self.server).await {
+            Ok(Ok(())) => StartError::Server { detail: "it ended".to_owned() },
+            Ok(Err(error)) => server_error(&error),
+            Err(error) => server_error(&error),
+        }
+    }
+
+    async fn shutdown(self) {
+        Running::shutdown(self).await;
     }
 }
 

@@ -84,6 +84,13 @@ impl FromStr for EngineAddress {
     }
 }
 
+impl Default for EngineAddress {
+    /// This machine, at the engine's own default port.
+    fn default() -> Self {
+        Self { text: "http://127.0.0.1:7443".to_owned(), is_local: true }
+    }
+}
+
 impl fmt::Display for EngineAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.text)

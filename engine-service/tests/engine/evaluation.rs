@@ -2,7 +2,6 @@
 
 use std::{fs, path::Path, sync::Arc};
 
-use clap::Parser as _;
 use engine_service::{Config, EngineError, Matching, RuleEvaluator};
 use eyrie_proto::{
     alert::{SubscribeRequest, subscribe_request::Start, subscribe_response::Kind as Message, value},
@@ -22,16 +21,13 @@ const RULES: &str = "
 ";
 
 fn config(directory: &Path, rules: &Path) -> Config {
-    let arguments = [
-        "engine-service".as_ref(),
-        "--listen=127.0.0.1:0".as_ref(),
-        "--quiet".as_ref(),
-        "--data-dir".as_ref(),
-        directory.as_os_str(),
-        "--rules".as_ref(),
-        rules.as_os_str(),
-    ];
-    Config::try_parse_from(arguments).unwrap()
+    Config {
+        listen: "127.0.0.1:0".parse().unwrap(),
+        printing: None,
+        data_dir: directory.to_owned(),
+        rules: vec![rules.to_owned()],
+        ..Config::default()
+    }
 }
 
 /// Scenario: an engine by its configuration, with a Falco rules file; a process opens the file that the rule is about.

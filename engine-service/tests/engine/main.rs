@@ -15,6 +15,7 @@ mod metadata;
 mod metadata_service;
 mod outputs;
 mod parking;
+mod process;
 mod session;
 mod subscriptions;
 mod support;

@@ -3,7 +3,8 @@
 use std::{path::Path, sync::Arc, time::Duration};
 
 use engine_service::{
-    Engine, EngineOptions, Matching, RuleEvaluator, Running, alert_log::AlertLog, listener::Listener,
+    Engine, EngineOptions, Matching, MetadataCounters, RuleEvaluator, Running, alert_log::AlertLog,
+    listener::Listener,
 };
 use eyrie_proto::{
     alert::{Alert, MetadataState},
@@ -108,6 +109,17 @@ async fn entries(log: &dyn AlertLog, count: u64) -> Vec<Alert> {
     alerts(log).await
 }
 
+/// Waits until the counters are as wanted: what is written is counted after.
+async fn counted(engine: &Running, is_so: impl Fn(MetadataCounters) -> bool) {
+    let waiting = async {
+        while !is_so(engine.metadata_counters()) {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    };
+    let counters = || format!("{:?}", engine.metadata_counters());
+    tokio::time::timeout(PATIENCE, waiting).await.unwrap_or_else(|_| panic!("{}", counters()));
+}
+
 /// Scenario: a file is read in a container of which nothing is known; its name and image come. Guarantees: the batch and
 /// others after it are acked before, nothing goes out before, and then one alert does, with name and image.
 #[tokio::test]
@@ -127,8 +139,8 @@ async fn an_answer_in_time_makes_one_whole_alert() {
     assert!(alert.unknown_fields.is_empty() && !alert.is_amendment);
     assert_eq!(alert.container.unwrap().name, "web");
     assert_eq!(alert.host.unwrap().hostname, "h1");
-    let counters = engine.metadata_counters();
-    assert_eq!((counters.parked, counters.answered_in_time, counters.waiting), (1, 1, 0));
+    counted(&engine, |counters| (counters.parked, counters.answered_in_time, counters.waiting) == (1, 1, 0))
+        .await;
     assert!(log.parked().await.unwrap().is_empty());
     engine.shutdown().await;
 }
@@ -176,8 +188,8 @@ async fn late_answers_amend() {
     assert_eq!(amended, [(told[1].id.clone(), true, 1, true), (told[0].id.clone(), false, 1, true)]);
     assert_eq!(all[3].message, "read in web of docker.io/nginx by cat");
     assert_eq!(all[3].metadata_state(), MetadataState::Complete);
-    let counters = engine.metadata_counters();
-    assert_eq!((counters.timed_out, counters.amended, counters.retracted), (1, 1, 1));
+    counted(&engine, |counters| (counters.timed_out, counters.amended, counters.retracted) == (1, 1, 1))
+        .await;
     engine.shutdown().await;
 }
 

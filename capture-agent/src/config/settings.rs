@@ -1,0 +1,135 @@
+//! The one schema of flags, environment and file.
+
+use std::{path::PathBuf, time::Duration};
+
+use clap::Args;
+use serde::{Deserialize, Serialize};
+use service_runtime::{
+    ConfigError,
+    limits::{DAY, number},
+};
+
+use super::{Config, labels::Label};
+use crate::{session::EngineAddress, stream::Limits};
+
+/// Below this a burst of execs would not fit.
+const MIN_QUEUE_BYTES: u32 = 1 << 20;
+/// A ring of fewer pages would be full all the time; more than a gigabyte no kernel gives.
+const MIN_RING_BYTES: u32 = 64 << 10;
+const MAX_RING_BYTES: u32 = 1 << 30;
+
+/// Settings as somebody gave them; what is absent is left to the next in line, and to the defaults in the end.
+#[derive(Clone, Debug, Default, PartialEq, Args, Serialize, Deserialize)]
+#[serde(default, rename_all = "kebab-case")]
+#[allow(missing_docs, reason = "the flags' help is the documentation")]
+pub struct Settings {
+    /// Where the engine listens: http://HOST:PORT or unix:/PATH
+    #[arg(long, value_name = "ADDRESS")]
+    #[serde(with = "service_runtime::as_text")]
+    pub engine: Option<EngineAddress>,
+
+    /// Allow plain text to an engine on another machine
+    #[arg(long)]
+    pub insecure: Option<bool>,
+
+    /// Whose host this is
+    #[arg(long, value_name = "NAME")]
+    pub tenant: Option<String>,
+
+    /// 32 hexadecimal digits instead of those in /etc/machine-id
+    #[arg(long, value_name = "ID")]
+    pub machine_id: Option<String>,
+
+    /// A label of this host; may be repeated, or separated by commas. In the file they are a table
+    #[arg(long = "label", value_name = "NAME=VALUE", value_delimiter = ',')]
+    #[serde(with = "super::labels")]
+    pub labels: Option<Vec<Label>>,
+
+    /// Bytes of events that may wait while the engine is away; a quarter more is kept for events that carry state
+    #[arg(long, value_name = "BYTES")]
+    pub queue_bytes: Option<u32>,
+
+    /// Bytes of the ring between kernel and agent; rounded up to a power of two
+    #[arg(long, value_name = "BYTES")]
+    pub ring_bytes: Option<u32>,
+
+    /// How long to wait for the engine's acks at the end
+    #[arg(long, value_name = "SECONDS")]
+    pub drain_seconds: Option<u64>,
+
+    /// Where podman keeps containers and images (graphroot in storage.conf); may be repeated, or separated by commas
+    #[arg(long, value_name = "DIRECTORY", value_delimiter = ',')]
+    pub podman_storage: Option<Vec<PathBuf>>,
+
+    /// Capture the agent's own events too
+    #[arg(long)]
+    pub capture_self: Option<bool>,
+}
+
+// === impl Settings ===
+
+impl service_runtime::Settings for Settings {
+    const ENVIRONMENT: &'static str = "AGENT";
+    type Config = Config;
+
+    fn resolve(self) -> Result<Config, ConfigError> {
+        let default = Config::default();
+        let is_insecure_allowed = self.insecure.unwrap_or(default.is_insecure_allowed);
+        let engine = self.engine.unwrap_or(default.engine);
+        let engine = engine.clone().check(is_insecure_allowed).map_err(|error| ConfigError::Invalid {
+            setting: "engine",
+            found: engine.to_string(),
+            problem: error.to_string(),
+        })?;
+        let queue_bytes = small(default.limits.queue_bytes);
+        let queue_bytes = number("queue-bytes", self.queue_bytes, MIN_QUEUE_BYTES..=u32::MAX, queue_bytes)?;
+        let ring_bytes =
+            number("ring-bytes", self.ring_bytes, MIN_RING_BYTES..=MAX_RING_BYTES, default.ring_bytes)?;
+        let drain_seconds = default.drain_timeout.as_secs();
+        let drain_seconds = number("drain-seconds", self.drain_seconds, 0..=DAY.as_secs(), drain_seconds)?;
+        Ok(Config {
+            engine,
+            is_insecure_allowed,
+            tenant: self.tenant.unwrap_or(default.tenant),
+            machine_id: self.machine_id.map(machine_id).transpose()?,
+            labels: self.labels.unwrap_or_default().into_iter().map(Label::into_pair).collect(),
+            limits: Limits::with_queue_bytes(usize::try_from(queue_bytes).unwrap_or(usize::MAX)),
+            ring_bytes: ring_bytes.next_power_of_two(),
+            drain_timeout: Duration::from_secs(drain_seconds),
+            is_self_captured: self.capture_self.unwrap_or(default.is_self_captured),
+            etc: default.etc,
+            podman_storage: self.podman_storage.unwrap_or(default.podman_storage),
+        })
+    }
+
+    fn effective(config: &Config) -> Self {
+        let labels = config.labels.iter().map(|(name, value)| Label::new(name, value));
+        Self {
+            engine: Some(config.engine.clone()),
+            insecure: Some(config.is_insecure_allowed),
+            tenant: Some(config.tenant.clone()),
+            machine_id: config.machine_id.clone(),
+            labels: Some(labels.collect()),
+            queue_bytes: Some(small(config.limits.queue_bytes)),
+            ring_bytes: Some(config.ring_bytes),
+            drain_seconds: Some(config.drain_timeout.as_secs()),
+            podman_storage: Some(config.podman_storage.clone()),
+            capture_self: Some(config.is_self_captured),
+        }
+    }
+}
+
+fn machine_id(text: String) -> Result<String, ConfigError> {
+    if text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return Ok(text.to_ascii_lowercase());
+    }
+    let problem = "it must be 32 hexadecimal digits".to_owned();
+    Err(ConfigError::Invalid { setting: "machine-id", found: text, problem })
+}
+
+fn small(bytes: usize) -> u32 {
+    u32::try_from(bytes).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,195 @@
+//! The one schema of flags, environment and file.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use evaluator::Matching;
+use serde::{Deserialize, Serialize};
+use service_runtime::{
+    ConfigError,
+    limits::{count, number, seconds, stored},
+};
+
+use super::{Config, Printing, endpoint};
+use crate::{engine::EngineOptions, intake::SessionLimits, listener::ListenAddress};
+
+/// More threads than any machine that we know of has processors.
+const MAX_THREADS: usize = 1_024;
+
+/// Settings as somebody gave them; what is absent is left to the next in line, and to the defaults in the end.
+#[derive(Clone, Debug, Default, PartialEq, Args, Serialize, Deserialize)]
+#[serde(default, rename_all = "kebab-case")]
+#[allow(missing_docs, reason = "the flags' help is the documentation")]
+pub struct Settings {
+    /// Where agents and subscribers come in: IP:PORT or unix:PATH
+    #[arg(long, value_name = "ADDRESS")]
+    #[serde(with = "service_runtime::as_text")]
+    pub listen: Option<ListenAddress>,
+
+    /// Allow plain text on addresses that other machines can reach
+    #[arg(long)]
+    pub insecure: Option<bool>,
+
+    /// Rules files, and directories with .yaml and .yml files; in this order
+    #[arg(long, num_args = 1.., value_delimiter = ',', value_name = "PATH")]
+    pub rules: Option<Vec<PathBuf>>,
+
+    /// Report every rule that an event matches, instead of the first in load order
+    #[arg(long)]
+    pub match_all: Option<bool>,
+
+    /// The metadata service: http://HOST:PORT or unix:PATH
+    ///
+    /// Without one, names and images are known only as the agents on the containers' own hosts tell them, in memory: an
+    /// engine that restarts does not know them until they are told again.
+    #[arg(long, value_name = "ADDRESS")]
+    pub metadata: Option<String>,
+
+    /// Where alerts are kept
+    #[arg(long, value_name = "DIRECTORY")]
+    pub data_dir: Option<PathBuf>,
+
+    /// How many alerts are kept; the oldest leave first
+    #[arg(long, value_name = "COUNT")]
+    pub max_alerts: Option<u64>,
+
+    /// Print alerts as Falco's JSON instead of its text
+    #[arg(long)]
+    pub json: Option<bool>,
+
+    /// Times in text as ISO 8601
+    #[arg(long)]
+    pub iso_time: Option<bool>,
+
+    /// Add what Falco does not have to the output fields of JSON, under `eyrie.`
+    #[arg(long)]
+    pub eyrie_fields: Option<bool>,
+
+    /// Do not print alerts
+    #[arg(long)]
+    pub quiet: Option<bool>,
+
+    /// Connections at a time
+    #[arg(long, value_name = "COUNT")]
+    pub max_connections: Option<u32>,
+
+    /// Agents' streams at a time; each may have some MiB of batches on their way
+    #[arg(long, value_name = "COUNT")]
+    pub max_sessions: Option<u32>,
+
+    /// Subscriptions at a time; each holds a page of alerts if its client does not read
+    #[arg(long, value_name = "COUNT")]
+    pub max_subscriptions: Option<u32>,
+
+    /// Evaluations at a time; as many as there are processors unless set
+    #[arg(long, value_name = "COUNT")]
+    pub evaluation_threads: Option<u32>,
+
+    /// How long the state of a host is held for its return, so that it need not be sent again
+    #[arg(long, value_name = "SECONDS")]
+    pub hold_state_secs: Option<u64>,
+
+    /// How long sessions and subscriptions may take to finish at the end
+    #[arg(long, value_name = "SECONDS")]
+    pub drain_wait_secs: Option<u64>,
+}
+
+// === impl Settings ===
+
+impl service_runtime::Settings for Settings {
+    const ENVIRONMENT: &'static str = "ENGINE";
+    type Config = Config;
+
+    fn resolve(self) -> Result<Config, ConfigError> {
+        let printing = self.printing()?;
+        let options = self.options()?;
+        let default = Config::default();
+        let is_insecure_allowed = self.insecure.unwrap_or(default.is_insecure_allowed);
+        if let Some(address) = &self.metadata {
+            endpoint(address, is_insecure_allowed).map_err(|problem| ConfigError::Invalid {
+                setting: "metadata",
+                found: address.clone(),
+                problem,
+            })?;
+        }
+        Ok(Config {
+            listen: self.listen.unwrap_or(default.listen),
+            is_insecure_allowed,
+            rules: self.rules.unwrap_or(default.rules),
+            matching: if self.match_all.unwrap_or(false) { Matching::All } else { Matching::First },
+            metadata: self.metadata,
+            data_dir: self.data_dir.unwrap_or(default.data_dir),
+            max_alerts: stored("max-alerts", self.max_alerts, default.max_alerts)?,
+            printing,
+            options,
+        })
+    }
+
+    fn effective(config: &Config) -> Self {
+        let small = |count: usize| u32::try_from(count).ok();
+        let (options, printing) = (&config.options, config.printing.unwrap_or_default());
+        Self {
+            listen: Some(config.listen.clone()),
+            insecure: Some(config.is_insecure_allowed),
+            rules: Some(config.rules.clone()),
+            match_all: Some(config.matching == Matching::All),
+            metadata: config.metadata.clone(),
+            data_dir: Some(config.data_dir.clone()),
+            max_alerts: Some(config.max_alerts),
+            json: Some(printing.is_json),
+            iso_time: Some(printing.is_iso_time),
+            eyrie_fields: Some(printing.includes_eyrie_fields),
+            quiet: Some(config.printing.is_none()),
+            max_connections: small(options.max_connections),
+            max_sessions: small(options.session.max_sessions),
+            max_subscriptions: small(options.max_subscriptions),
+            evaluation_threads: small(options.evaluation_threads),
+            hold_state_secs: Some(options.hold_state_for.as_secs()),
+            drain_wait_secs: Some(options.drain_wait.as_secs()),
+        }
+    }
+}
+
+impl Settings {
+    /// How alerts are printed; nothing if they are not.
+    fn printing(&self) -> Result<Option<Printing>, ConfigError> {
+        let printing = Printing {
+            is_json: self.json.unwrap_or(false),
+            is_iso_time: self.iso_time.unwrap_or(false),
+            includes_eyrie_fields: self.eyrie_fields.unwrap_or(false),
+        };
+        match self.quiet.unwrap_or(false) {
+            false => Ok(Some(printing)),
+            true if printing == Printing::default() => Ok(None),
+            true => Err(ConfigError::Invalid {
+                setting: "quiet",
+                found: "true".to_owned(),
+                problem: "nothing is printed then, so json, iso-time and eyrie-fields must be false"
+                    .to_owned(),
+            }),
+        }
+    }
+
+    fn options(&self) -> Result<EngineOptions, ConfigError> {
+        let default = EngineOptions::default();
+        let max_sessions = count("max-sessions", self.max_sessions, default.session.max_sessions)?;
+        let threads = self.evaluation_threads.map(|threads| usize::try_from(threads).unwrap_or(usize::MAX));
+        Ok(EngineOptions {
+            session: SessionLimits { max_sessions, ..default.session },
+            max_connections: count("max-connections", self.max_connections, default.max_connections)?,
+            max_subscriptions: count("max-subscriptions", self.max_subscriptions, default.max_subscriptions)?,
+            evaluation_threads: number(
+                "evaluation-threads",
+                threads,
+                1..=MAX_THREADS,
+                default.evaluation_threads,
+            )?,
+            hold_state_for: seconds("hold-state-secs", self.hold_state_secs, default.hold_state_for)?,
+            drain_wait: seconds("drain-wait-secs", self.drain_wait_secs, default.drain_wait)?,
+            ..default
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,84 @@
+use std::{io::Write as _, time::Duration};
+
+use clap::Command;
+use service_runtime::{Arguments, Settings as _, effective_text, layered};
+
+use super::*;
+
+/// The settings of a command line and a file.
+fn configure(flags: &[&str], file: &str) -> Result<Config, ConfigError> {
+    let command = Arguments::<Settings>::augment(Command::new("engine-service").no_binary_name(true));
+    let matches = command.try_get_matches_from(flags).unwrap();
+    let arguments = Arguments::<Settings>::from_matches(&matches).unwrap();
+    let mut named = tempfile::NamedTempFile::new().unwrap();
+    named.write_all(file.as_bytes()).unwrap();
+    layered(&arguments.settings, Some(named.path()))?.resolve()
+}
+
+/// Scenario: settings in the file, as flags, and in both. Guarantees: flags win, lists are replaced, the rest stays or is the
+/// default.
+#[test]
+fn flags_go_over_the_file() {
+    let file = "rules = ['/a', '/b']\nmax-alerts = 5\nmatch-all = true\nhold-state-secs = 9\njson = true";
+    let config = configure(&["--rules", "/c,/d", "--rules", "/e", "--max-alerts=7"], file).unwrap();
+    assert_eq!(config.rules, ["/c", "/d", "/e"].map(PathBuf::from));
+    assert_eq!(config.max_alerts, 7);
+    assert_eq!(config.matching, Matching::All);
+    assert_eq!(config.options.hold_state_for, Duration::from_secs(9));
+    assert_eq!(config.options.max_subscriptions, EngineOptions::default().max_subscriptions);
+    assert!(config.printing.unwrap().is_json);
+    let config = configure(&["--quiet", "--json=false", "--insecure"], file).unwrap();
+    assert_eq!(config.printing, None);
+    assert_eq!(config.rules, ["/a", "/b"].map(PathBuf::from));
+    assert!(config.is_insecure_allowed);
+}
+
+/// Scenario: the defaults, and a configuration in which everything is another, are printed and read again. Guarantees: they
+/// are the same.
+#[test]
+fn what_is_printed_can_be_read() {
+    let flags = [
+        "--listen=unix:/run/e.sock",
+        "--insecure",
+        "--rules=/a,/b",
+        "--match-all",
+        "--metadata=http://127.0.0.1:1",
+        "--data-dir=/d",
+        "--max-alerts=1",
+        "--json",
+        "--iso-time",
+        "--eyrie-fields",
+        "--max-connections=2",
+        "--max-sessions=3",
+        "--max-subscriptions=4",
+        "--evaluation-threads=5",
+        "--hold-state-secs=6",
+        "--drain-wait-secs=7",
+    ];
+    for flags in [&flags[..], &["--quiet"], &[]] {
+        let config = configure(flags, "").unwrap();
+        let text = effective_text::<Settings>(&config).unwrap();
+        let read = configure(&[], &text).unwrap();
+        assert_eq!(Settings::effective(&read), Settings::effective(&config), "{text}");
+        assert_eq!(format!("{read:?}"), format!("{config:?}"), "{text}");
+    }
+}
+
+/// Scenario: names and values that cannot be. Guarantees: each is refused by its name.
+#[test]
+fn mistakes_are_named() {
+    for (flags, file, named) in [
+        (&[][..], "rule = ['/a']", "is \"rules\" meant?"),
+        (&[], "rules = '/a'", "rules: invalid type"),
+        (&[], "listen = 'here'", "listen: \"here\""),
+        (&["--max-alerts", "0"], "", "max-alerts is 0"),
+        (&["--max-sessions", "0"], "", "max-sessions is 0"),
+        (&["--evaluation-threads", "2000"], "", "evaluation-threads is 2000: it must be 1 to 1024"),
+        (&["--quiet"], "json = true", "quiet is true"),
+        (&["--metadata", "http://10.0.0.1:1"], "", "--insecure"),
+        (&["--metadata", "10.0.0.1:1"], "", "metadata is 10.0.0.1:1"),
+    ] {
+        let error = configure(flags, file).unwrap_err().to_string();
+        assert!(error.contains(named), "{error} does not say {named}");
+    }
+}

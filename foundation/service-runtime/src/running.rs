@@ -1,0 +1,87 @@
+//! The loop of a process: start, wait until it is told to end, drain.
+
+use std::io;
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+/// A service at work. Dropping it must end it at once, without harm to what it has promised to others.
+pub trait Running: Send {
+    /// Why it ended by itself.
+    type Error;
+
+    /// What the log calls it.
+    fn name(&self) -> &'static str;
+
+    /// Resolves if the service ends by itself, which it should not. Not called again after that.
+    fn failed(&mut self) -> impl Future<Output = Self::Error> + Send;
+
+    /// Ends in order: no new work, what is begun is finished, within a bound.
+    fn shutdown(self) -> impl Future<Output = ()> + Send;
+}
+
+/// How a service ended that was told to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// In order.
+    Drained,
+    /// A second signal came while it drained, or the first before it had started.
+    Hurried,
+}
+
+/// SIGTERM and SIGINT. From the first of these on that is made in a process, they no longer end it by themselves.
+#[derive(Debug)]
+pub struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+// === impl Signals ===
+
+impl Signals {
+    /// Listens from now on.
+    pub fn listen() -> io::Result<Self> {
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    /// The next one, by its name.
+    pub async fn next(&mut self) -> &'static str {
+        tokio::select! {
+            _ = self.terminate.recv() => "SIGTERM",
+            _ = self.interrupt.recv() => "SIGINT",
+        }
+    }
+}
+
+/// Starts a service and runs it until a signal comes or it fails; after a signal it drains, until a second one.
+pub async fn serve_until_told<R, E>(
+    signals: &mut Signals,
+    start: impl Future<Output = Result<R, E>>,
+) -> Result<End, E>
+where
+    R: Running,
+    E: From<R::Error>,
+{
+    let mut running = tokio::select! {
+        started = start => started?,
+        signal = signals.next() => {
+            tracing::warn!(signal, "told to end before everything had started");
+            return Ok(End::Hurried);
+        }
+    };
+    let name = running.name();
+    tokio::select! {
+        // What is left is dropped: parts of it may have ended, so that they cannot be ended in order.
+        error = running.failed() => return Err(error.into()),
+        signal = signals.next() => tracing::info!(signal, "{name}: draining"),
+    }
+    tokio::select! {
+        () = running.shutdown() => {
+            tracing::info!("{name}: ended");
+            Ok(End::Drained)
+        }
+        signal = signals.next() => {
+            tracing::warn!(signal, "{name}: told to end again: what is not finished is given up");
+            Ok(End::Hurried)
+        }
+    }
+}

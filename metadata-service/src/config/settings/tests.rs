@@ -1,0 +1,52 @@
+use std::io::Write as _;
+
+use clap::Command;
+use service_runtime::{Arguments, Settings as _, effective_text, layered};
+
+use super::*;
+
+/// The configuration of a command line and a file.
+fn configure(flags: &[&str], file: &str) -> Result<Config, ConfigError> {
+    let command = Arguments::<Settings>::augment(Command::new("metadata-service").no_binary_name(true));
+    let matches = command.try_get_matches_from(flags).unwrap();
+    let arguments = Arguments::<Settings>::from_matches(&matches).unwrap();
+    let mut named = tempfile::NamedTempFile::new().unwrap();
+    named.write_all(file.as_bytes()).unwrap();
+    layered(&arguments.settings, Some(named.path()))?.resolve()
+}
+
+/// Scenario: the same setting in the file and as a flag, another in the file only. Guarantees: the flag wins, the file
+/// stays where there is none, and defaults fill the rest.
+#[test]
+fn flags_go_over_the_file() {
+    let file = "listen = '127.0.0.1:1'\nmax-watches = 7";
+    let config = configure(&["--listen", "127.0.0.1:2", "--insecure"], file).unwrap();
+    assert_eq!(config.listen.to_string(), "127.0.0.1:2");
+    assert_eq!(config.max_watches, 7);
+    assert!(config.is_insecure_allowed);
+    assert_eq!(config.max_connections, Config::default().max_connections);
+}
+
+/// Scenario: the configuration is printed and read again. Guarantees: it is the same.
+#[test]
+fn what_is_printed_can_be_read() {
+    let config = Config { admin_listen: "127.0.0.1:9".parse().ok(), max_calls: 3, ..Config::default() };
+    let text = effective_text::<Settings>(&config).unwrap();
+    assert_eq!(configure(&[], &text).unwrap(), config, "{text}");
+}
+
+/// Scenario: names, types and values that cannot be. Guarantees: each is refused by its name.
+#[test]
+fn mistakes_are_named() {
+    for (flags, file, named) in [
+        (&[][..], "max-watch = 1", "is \"max-watches\" meant?"),
+        (&[], "listen = 'here'", "listen: \"here\""),
+        (&[], "\ninsecure = 3", ":2:1: insecure: invalid type: integer `3`"),
+        (&["--max-watches", "0"], "", "max-watches is 0: it must be 1 to"),
+        (&["--max-lookup-wait-secs", "21"], "", "it must be 0 to 20"),
+        (&["--role", "cluster"], "", "not there yet"),
+    ] {
+        let error = configure(flags, file).unwrap_err().to_string();
+        assert!(error.contains(named), "{error} does not say {named}");
+    }
+}
