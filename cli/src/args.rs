@@ -44,7 +44,7 @@ impl Arguments {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Run agent and engine in this process and print alerts.
+    /// Run agent, engine and metadata service in this process and print alerts.
     Up(UpArguments),
     /// Stream alerts from an engine.
     Alerts(AlertsArguments),

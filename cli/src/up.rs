@@ -1,4 +1,4 @@
-//! `eyrie up`: agent and engine in this process, joined by gRPC over loopback as they would be over a network.
+//! `eyrie up`: agent, engine and metadata service in this process, joined by gRPC as they would be over a network.
 
 use std::{
     io::IsTerminal as _,
@@ -11,11 +11,15 @@ use anyhow::Context as _;
 use capture_agent::{Agent, StartError};
 use engine_service::listener::ListenAddress;
 use indicatif::ProgressBar;
+use metadata_service::MetadataService;
 use owo_colors::OwoColorize as _;
 use service_runtime::{ExitStatus, Settings as _, Signals, serve_until_told};
 use tracing_subscriber::EnvFilter;
 
 use crate::{args::UpArguments, diagnostics, rules};
+
+/// What fits into a socket's address (sun_path of unix(7), with its terminating zero).
+const MAX_SOCKET_PATH: usize = 107;
 
 /// Carries out `eyrie up`.
 pub(crate) async fn run(arguments: UpArguments) -> anyhow::Result<ExitCode> {
@@ -41,8 +45,10 @@ pub(crate) async fn run(arguments: UpArguments) -> anyhow::Result<ExitCode> {
     }
 }
 
-/// Engine and agent at work.
+/// The services at work.
 struct Watch {
+    /// None if the configuration names one that runs elsewhere.
+    metadata: Option<metadata_service::Running>,
     engine: engine_service::Running,
     agent: capture_agent::Running,
 }
@@ -52,6 +58,7 @@ struct Watch {
 impl Watch {
     async fn start(config: engine_service::Config, rule_count: usize) -> anyhow::Result<Self> {
         let progress = Progress::start();
+        let (metadata, config) = with_metadata(config).await?;
         let engine = config.start().await?;
         progress.say("loading the programs into the kernel");
         let url = engine_url(engine.local_address());
@@ -59,12 +66,15 @@ impl Watch {
             Ok(agent) => agent,
             Err(error) => {
                 engine.shutdown().await;
+                if let Some(metadata) = metadata {
+                    metadata.shutdown().await;
+                }
                 return Err(error);
             }
         };
         drop(progress);
         announce(&agent, &url, rule_count);
-        Ok(Self { engine, agent })
+        Ok(Self { metadata, engine, agent })
     }
 }
 
@@ -76,20 +86,51 @@ impl service_runtime::Running for Watch {
     }
 
     async fn failed(&mut self) -> anyhow::Error {
+        let metadata = async {
+            match &mut self.metadata {
+                Some(metadata) => metadata.failed().await,
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
             error = self.engine.failed() => error.into(),
             error = self.agent.failed() => error.into(),
+            error = metadata => error.into(),
         }
     }
 
-    /// The agent first: the engine still takes and acks what the agent has.
+    /// The agent first: the engine still takes and acks what the agent has, and the metadata service what it learned.
     async fn shutdown(self) {
         let summary = self.agent.shutdown().await;
         self.engine.shutdown().await;
+        if let Some(metadata) = self.metadata {
+            metadata.shutdown().await;
+        }
         if summary.unacked_events > 0 {
             eprintln!("eyrie: ended before {} events were evaluated", summary.unacked_events);
         }
     }
+}
+
+/// A metadata service of our own, unless another one is configured; nobody but this process's user can reach it.
+async fn with_metadata(
+    config: engine_service::Config,
+) -> anyhow::Result<(Option<metadata_service::Running>, engine_service::Config)> {
+    if config.metadata.is_some() {
+        return Ok((None, config));
+    }
+    let data_dir = config.data_dir.join("metadata");
+    std::fs::create_dir_all(&data_dir).with_context(|| format!("cannot make {}", data_dir.display()))?;
+    let socket = data_dir.join("socket");
+    let listen = if socket.as_os_str().len() <= MAX_SOCKET_PATH {
+        ListenAddress::Unix(socket)
+    } else {
+        ListenAddress::Tcp(SocketAddr::from(([127, 0, 0, 1], 0)))
+    };
+    let settings = metadata_service::Config { listen, data_dir, ..metadata_service::Config::default() };
+    let metadata = MetadataService::start(settings).await?;
+    let address = Some(metadata.local_address().uri());
+    Ok((Some(metadata), engine_service::Config { metadata: address, ..config }))
 }
 
 /// A line that shows that something goes on; only on terminals, and gone when dropped.

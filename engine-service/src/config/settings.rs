@@ -1,6 +1,6 @@
 //! The one schema of flags, environment and file.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use clap::Args;
 use evaluator::Matching;
@@ -11,10 +11,15 @@ use service_runtime::{
 };
 
 use super::{Config, Printing, endpoint};
-use crate::{engine::EngineOptions, intake::SessionLimits, listener::ListenAddress};
+use crate::{
+    engine::EngineOptions, intake::SessionLimits, listener::ListenAddress, metadata::MetadataOptions,
+    parking::ParkingLimits,
+};
 
 /// More threads than any machine that we know of has processors.
 const MAX_THREADS: usize = 1_024;
+/// Nobody wants to hear of an attack a minute late.
+const MAX_METADATA_WAIT_MS: u64 = 60_000;
 
 /// Settings as somebody gave them; what is absent is left to the next in line, and to the defaults in the end.
 #[derive(Clone, Debug, Default, PartialEq, Args, Serialize, Deserialize)]
@@ -44,6 +49,19 @@ pub struct Settings {
     /// engine that restarts does not know them until they are told again.
     #[arg(long, value_name = "ADDRESS")]
     pub metadata: Option<String>,
+
+    /// How long an alert is held back for what metadata has still to say of its container, in milliseconds; then it goes
+    /// out marked, and is amended when the answer comes
+    #[arg(long, value_name = "MILLISECONDS")]
+    pub metadata_wait_ms: Option<u64>,
+
+    /// How long after that an alert can still be amended
+    #[arg(long, value_name = "SECONDS")]
+    pub amend_secs: Option<u64>,
+
+    /// Events whose matches may wait for metadata; the alerts of those beyond go out marked at once
+    #[arg(long, value_name = "COUNT")]
+    pub max_waiting: Option<u32>,
 
     /// Where alerts are kept
     #[arg(long, value_name = "DIRECTORY")]
@@ -128,12 +146,16 @@ impl service_runtime::Settings for Settings {
     fn effective(config: &Config) -> Self {
         let small = |count: usize| u32::try_from(count).ok();
         let (options, printing) = (&config.options, config.printing.unwrap_or_default());
+        let parking = &options.metadata.parking;
         Self {
             listen: Some(config.listen.clone()),
             insecure: Some(config.is_insecure_allowed),
             rules: Some(config.rules.clone()),
             match_all: Some(config.matching == Matching::All),
             metadata: config.metadata.clone(),
+            metadata_wait_ms: u64::try_from(parking.wait.as_millis()).ok(),
+            amend_secs: Some(parking.amend_for.as_secs()),
+            max_waiting: small(parking.max_groups),
             data_dir: Some(config.data_dir.clone()),
             max_alerts: Some(config.max_alerts),
             json: Some(printing.is_json),
@@ -170,8 +192,20 @@ impl Settings {
         }
     }
 
+    fn parking(&self, default: ParkingLimits) -> Result<ParkingLimits, ConfigError> {
+        let wait = u64::try_from(default.wait.as_millis()).unwrap_or_default();
+        let wait = number("metadata-wait-ms", self.metadata_wait_ms, 0..=MAX_METADATA_WAIT_MS, wait)?;
+        Ok(ParkingLimits {
+            wait: Duration::from_millis(wait),
+            amend_for: seconds("amend-secs", self.amend_secs, default.amend_for)?,
+            max_groups: count("max-waiting", self.max_waiting, default.max_groups)?,
+            ..default
+        })
+    }
+
     fn options(&self) -> Result<EngineOptions, ConfigError> {
         let default = EngineOptions::default();
+        let parking = self.parking(default.metadata.parking.clone())?;
         let max_sessions = count("max-sessions", self.max_sessions, default.session.max_sessions)?;
         let threads = self.evaluation_threads.map(|threads| usize::try_from(threads).unwrap_or(usize::MAX));
         Ok(EngineOptions {
@@ -186,6 +220,7 @@ impl Settings {
             )?,
             hold_state_for: seconds("hold-state-secs", self.hold_state_secs, default.hold_state_for)?,
             drain_wait: seconds("drain-wait-secs", self.drain_wait_secs, default.drain_wait)?,
+            metadata: MetadataOptions { parking, ..default.metadata.clone() },
             ..default
         })
     }
