@@ -9,6 +9,8 @@ CARGO ?= cargo
 BUILD_NEEDS := clang:clang cc:gcc
 # What the tests need besides.
 TEST_NEEDS := $(BUILD_NEEDS) setpriv:util-linux
+# What the tests of real containers need; who is not root runs the others, and the skipped ones are counted.
+CONTAINER_NEEDS := podman:podman runc:runc busybox:busybox-static
 # What `make lint` needs besides; without npm the check of the protocol files is left out, and says so.
 BUF := proto/node_modules/.bin/buf
 RULES ?= deploy/rules
@@ -54,6 +56,7 @@ up: needs ## Watch this host: agent and engine in one process, alerts on standar
 .PHONY: test
 test: rust ## Run all tests; the kernel's run for real as root, and what had to be skipped is counted last.
 	@$(call install_needs,$(TEST_NEEDS))
+	@if [ "$$(id -u)" = 0 ]; then $(call install_needs,$(CONTAINER_NEEDS)); fi
 	@log="$$(mktemp)"; trap 'rm -f "$$log"' EXIT; \
 	status=0; EYRIE_SKIP_LOG="$$log" $(CARGO) test --locked --workspace --no-fail-fast $(TEST_FLAGS) || status=$$?; \
 	skipped="$$(wc -l < "$$log")"; \

@@ -40,6 +40,8 @@ fn build() -> anyhow::Result<PathBuf> {
         "capture-agent",
         "-p",
         "engine-service",
+        "-p",
+        "metadata-service",
     ]);
     if folder.ends_with("release") {
         cargo.arg("--release");
@@ -92,6 +94,21 @@ impl Program {
         self.child.id()
     }
 
+    /// Stops it where it is (SIGSTOP), until [`Program::go_on`].
+    pub fn freeze(&self) -> anyhow::Result<()> {
+        self.signal(Signal::STOP)
+    }
+
+    /// Lets it go on (SIGCONT).
+    pub fn go_on(&self) -> anyhow::Result<()> {
+        self.signal(Signal::CONT)
+    }
+
+    fn signal(&self, signal: Signal) -> anyhow::Result<()> {
+        let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw).context("no pid")?;
+        Ok(kill_process(pid, signal)?)
+    }
+
     /// Ends it without a chance to clean up (SIGKILL).
     pub fn kill(&mut self) -> anyhow::Result<()> {
         self.child.kill()?;
@@ -101,8 +118,7 @@ impl Program {
 
     /// Asks it to end (SIGTERM) and waits until it has.
     pub fn terminate(&mut self) -> anyhow::Result<ExitStatus> {
-        let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw).context("no pid")?;
-        kill_process(pid, Signal::TERM)?;
+        self.signal(Signal::TERM)?;
         self.wait()
     }
 

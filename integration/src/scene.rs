@@ -15,6 +15,7 @@ pub const RULE: &str = "Secret Of The Scene Read";
 pub struct Scene {
     folder: TempDir,
     port: u16,
+    metadata_port: u16,
 }
 
 // === impl Scene ===
@@ -22,7 +23,8 @@ pub struct Scene {
 impl Scene {
     /// A new folder with a secret, and a rules file that raises an alert when the secret is read.
     pub fn new() -> anyhow::Result<Self> {
-        let scene = Self { folder: TempDir::with_prefix("eyrie-")?, port: free_port()? };
+        let scene =
+            Self { folder: TempDir::with_prefix("eyrie-")?, port: free_port()?, metadata_port: free_port()? };
         std::fs::write(scene.secret(), "secret\n")?;
         std::fs::write(scene.rules(), scene.rules_text())?;
         std::fs::create_dir(scene.data())?;
@@ -75,6 +77,27 @@ impl Scene {
         let data = self.data().display().to_string();
         let arguments = ["--listen", &self.address(), "--rules", &rules, "--data-dir", &data];
         Program::start("engine-service", arguments, self.folder())
+    }
+
+    /// Where the metadata service of the scene listens, as a URL.
+    pub fn metadata_url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.metadata_port)
+    }
+
+    /// Starts the scene's metadata service.
+    pub fn metadata(&self) -> anyhow::Result<Program> {
+        let data = self.folder().join("metadata").display().to_string();
+        let address = format!("127.0.0.1:{}", self.metadata_port);
+        Program::start("metadata-service", ["--listen", &address, "--data-dir", &data], self.folder())
+    }
+
+    /// Starts the scene's engine, which uses the scene's metadata service.
+    pub fn engine_with_metadata(&self, more: &[&str]) -> anyhow::Result<Program> {
+        let rules = self.rules().display().to_string();
+        let (data, metadata) = (self.data().display().to_string(), self.metadata_url());
+        let address = self.address();
+        let own = ["--listen", &address, "--rules", &rules, "--data-dir", &data, "--metadata", &metadata];
+        Program::start("engine-service", own.iter().chain(more), self.folder())
     }
 
     /// Starts an agent that streams to the scene's engine.

@@ -1,66 +1,14 @@
 //! A real container of podman with runc.
 
-use std::{
-    path::{Path, PathBuf},
-    process::{Command, Output},
-};
+use std::sync::Arc;
 
 use eyrie_proto::metadata::{Completeness, Container, late_fact::Kind as Late};
+use test_containers::Image;
 
 use super::*;
 
 /// So often the container test passes in a row.
 const ROUNDS: u32 = 20;
-/// What this machine's container needs: no network, limits that may be set, and no systemd.
-const RUN: [&str; 6] =
-    ["run", "--network=none", "--ulimit", "nofile=1024:1024", "--ulimit", "nproc=1000:1000"];
-
-/// An image of busybox alone; gone when dropped.
-struct BusyboxImage(String);
-
-fn podman(arguments: &[&str]) -> Output {
-    let mut command = Command::new("podman");
-    command.args(["--runtime", "runc", "--cgroup-manager=cgroupfs"]).args(arguments);
-    command.output().unwrap()
-}
-
-fn succeeded(output: Output) -> String {
-    assert!(output.status.success(), "{output:?}");
-    String::from_utf8(output.stdout).unwrap().trim().to_owned()
-}
-
-/// Of Debian's busybox-static, which needs no libraries.
-fn busybox() -> Option<PathBuf> {
-    let path = PathBuf::from("/bin/busybox");
-    let is_static = Command::new("ldd").arg(&path).output().is_ok_and(|output| !output.status.success());
-    (path.exists() && is_static).then_some(path)
-}
-
-impl BusyboxImage {
-    fn import(busybox: &Path) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let bin = folder.path().join("root/bin");
-        std::fs::create_dir_all(&bin).unwrap();
-        std::fs::copy(busybox, bin.join("busybox")).unwrap();
-        for name in ["sh", "cat", "sleep"] {
-            std::os::unix::fs::symlink("busybox", bin.join(name)).unwrap();
-        }
-        let archive = folder.path().join("image.tar");
-        let root = folder.path().join("root");
-        succeeded(
-            Command::new("tar").arg("-cf").arg(&archive).arg("-C").arg(root).arg(".").output().unwrap(),
-        );
-        let name = format!("localhost/eyrie-test-{}:7", std::process::id());
-        succeeded(podman(&["import", "--quiet", archive.to_str().unwrap(), &name]));
-        Self(name)
-    }
-}
-
-impl Drop for BusyboxImage {
-    fn drop(&mut self) {
-        podman(&["rmi", "--force", &self.0]);
-    }
-}
 
 fn told(seen: &Seen, id: &str) -> Option<Container> {
     let of = |fact: &eyrie_proto::metadata::LateFact| match &fact.kind {
@@ -86,39 +34,28 @@ fn is_removed(seen: &Seen, id: &str) -> bool {
 async fn containers_of_podman_are_told() {
     requires!(Requirement::Kernel);
     requires!(Requirement::Containers);
-    let Some(busybox) = busybox() else {
-        assert!(
-            !std::env::var("EYRIE_REQUIRE").unwrap_or_default().contains("containers"),
-            "busybox-static is missing"
-        );
-        eprintln!("skipped: /bin/busybox of busybox-static is missing");
-        return;
-    };
     let _alone = ALONE.lock().await;
-    let image = BusyboxImage::import(&busybox);
+    let image = Arc::new(Image::import().unwrap());
     let old_name = format!("eyrie-old-{}", std::process::id());
-    let old =
-        succeeded(podman(&[&RUN[..], &["-d", "--name", &old_name, &image.0, "/bin/sleep", "600"]].concat()));
+    let old = image.start(&old_name, &["/bin/sleep", "600"]).unwrap();
     let engine = FakeEngine::start(Policy::default()).await;
     let running = Agent::start(config(&engine)).await.unwrap();
     engine.until("facts", |seen| seen.events.values().any(|event| cgroup_of(event).is_some())).await;
     for round in 0..ROUNDS {
         let name = format!("eyrie-test-{}-{round}", std::process::id());
-        let arguments = [&RUN[..], &["-d", "--name", &name, &image.0, "/bin/cat", "/etc/hostname"]].concat();
-        let id = tokio::task::spawn_blocking({
-            let arguments: Vec<String> = arguments.iter().map(|text| (*text).to_owned()).collect();
-            move || succeeded(podman(&arguments.iter().map(String::as_str).collect::<Vec<_>>()))
-        })
-        .await
-        .unwrap();
-        engine.until("the container's end", |seen| is_removed(seen, &id)).await;
-        check(&engine.seen(), &id, &name, &image.0, b"cat");
-        podman(&["rm", "--force", &name]);
+        let started = tokio::task::spawn_blocking({
+            let (image, name) = (Arc::clone(&image), name.clone());
+            move || image.start(&name, &["/bin/cat", "/etc/hostname"])
+        });
+        let container = started.await.unwrap().unwrap();
+        engine.until("the container's end", |seen| is_removed(seen, container.id())).await;
+        check(&engine.seen(), container.id(), &name, &image.reference(), b"cat");
     }
-    engine.until("the old container", |seen| told(seen, &old).is_some()).await;
-    let old_container = told(&engine.seen(), &old).unwrap();
-    podman(&["rm", "--force", "--time", "0", &old_name]);
-    engine.until("the old container's end", |seen| is_removed(seen, &old)).await;
+    engine.until("the old container", |seen| told(seen, old.id()).is_some()).await;
+    let old_container = told(&engine.seen(), old.id()).unwrap();
+    let old_id = old.id().to_owned();
+    drop(old);
+    engine.until("the old container's end", |seen| is_removed(seen, &old_id)).await;
     running.shutdown().await;
     assert_eq!(
         (old_container.name.as_str(), old_container.completeness()),
@@ -126,7 +63,7 @@ async fn containers_of_podman_are_told() {
     );
     assert!(old_container.started_ns > 0);
     let seen = engine.seen();
-    assert_eq!(cgroups(&seen, &old)[0].1.cgroup.unwrap().birth_boot_ns, 0);
+    assert_eq!(cgroups(&seen, &old_id)[0].1.cgroup.unwrap().birth_boot_ns, 0);
 }
 
 fn check(seen: &Seen, id: &str, name: &str, image: &str, program: &[u8]) {

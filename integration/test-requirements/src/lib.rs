@@ -18,12 +18,15 @@
 
 use std::{fmt, fs, io::Write, path::PathBuf, process::Command};
 
+/// Of Debian's busybox-static.
+const BUSYBOX: &str = "/bin/busybox";
+
 /// Something of the machine that a test cannot do without.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Requirement {
     /// Root, a kernel with BTF, and permission to load BPF programs.
     Kernel,
-    /// A container runtime: `podman` with `runc`.
+    /// A container runtime, `podman` with `runc`, and a static busybox to make an image of.
     Containers,
     /// The test data beside the project (`shared/data`, or where `EYRIE_DATA` points).
     Data,
@@ -90,12 +93,20 @@ impl Requirement {
             Self::Kernel if fs::metadata("/sys/kernel/btf/vmlinux").is_err() => {
                 Err("no kernel BTF at /sys/kernel/btf/vmlinux".to_owned())
             }
-            Self::Containers => ["podman", "runc"].into_iter().try_for_each(|program| {
-                match Command::new(program).arg("--version").output() {
-                    Ok(output) if output.status.success() => Ok(()),
-                    _ => Err(format!("{program} does not run")),
+            Self::Containers if !is_root() => Err("not root".to_owned()),
+            Self::Containers => {
+                let is_static =
+                    Command::new("ldd").arg(BUSYBOX).output().is_ok_and(|ldd| !ldd.status.success());
+                if !is_static || fs::metadata(BUSYBOX).is_err() {
+                    return Err(format!("no static {BUSYBOX}"));
                 }
-            }),
+                ["podman", "runc"].into_iter().try_for_each(|program| {
+                    match Command::new(program).arg("--version").output() {
+                        Ok(output) if output.status.success() => Ok(()),
+                        _ => Err(format!("{program} does not run")),
+                    }
+                })
+            }
             Self::Data if !data_dir().is_dir() => Err(format!("no folder {}", data_dir().display())),
             Self::Kernel | Self::Data => Ok(()),
         }

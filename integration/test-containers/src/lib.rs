@@ -1,0 +1,134 @@
+//! Real containers for tests: podman with runc, and an image of busybox alone.
+//!
+//! No registry is asked: the image is made of the machine's own static busybox. A test asks for
+//! `Requirement::Containers` first; everything here is gone when it is dropped, and nothing else is touched.
+#![forbid(unsafe_code)]
+
+use std::{
+    path::Path,
+    process::{Command, Output},
+    sync::atomic::{AtomicU32, Ordering},
+};
+
+use anyhow::{Context as _, ensure};
+
+/// Debian's busybox-static: it needs no libraries, so that it is a root file system by itself.
+const BUSYBOX: &str = "/bin/busybox";
+/// The programs of the image, beside `/bin/busybox`.
+const PROGRAMS: [&str; 3] = ["sh", "cat", "sleep"];
+/// No network, limits that an unprivileged machine can set.
+const RUN: [&str; 6] =
+    ["run", "--network=none", "--ulimit", "nofile=1024:1024", "--ulimit", "nproc=1000:1000"];
+
+/// Images of one process have names of their own.
+static IMAGES: AtomicU32 = AtomicU32::new(0);
+
+/// An image with a static busybox and nothing else.
+#[derive(Debug)]
+pub struct Image {
+    repository: String,
+    tag: String,
+}
+
+/// A container; removed when dropped, whether it still runs or not.
+#[derive(Debug)]
+pub struct Container {
+    id: String,
+    name: String,
+}
+
+// === impl Image ===
+
+impl Image {
+    /// Imports the image under a name that no other has.
+    pub fn import() -> anyhow::Result<Self> {
+        let folder = tempfile::tempdir()?;
+        let root = folder.path().join("root");
+        let bin = root.join("bin");
+        std::fs::create_dir_all(&bin)?;
+        std::fs::copy(BUSYBOX, bin.join("busybox")).context("cannot copy busybox")?;
+        for name in PROGRAMS {
+            std::os::unix::fs::symlink("busybox", bin.join(name))?;
+        }
+        let archive = folder.path().join("image.tar");
+        pack(&root, &archive)?;
+        let number = IMAGES.fetch_add(1, Ordering::Relaxed);
+        let image = Self {
+            repository: format!("localhost/eyrie-test-{}-{number}", std::process::id()),
+            tag: "7".to_owned(),
+        };
+        podman(&["import", "--quiet", &archive.display().to_string(), &image.reference()])?;
+        Ok(image)
+    }
+
+    /// Its name without the tag.
+    pub fn repository(&self) -> &str {
+        &self.repository
+    }
+
+    /// Its tag.
+    pub fn tag(&self) -> &str {
+        &self.tag
+    }
+
+    /// Name and tag.
+    pub fn reference(&self) -> String {
+        format!("{}:{}", self.repository, self.tag)
+    }
+
+    /// Starts a container of the image, and does not wait for its end.
+    pub fn start(&self, name: &str, command: &[&str]) -> anyhow::Result<Container> {
+        let reference = self.reference();
+        let arguments = [&RUN[..], &["--detach", "--name", name, &reference], command].concat();
+        Ok(Container { id: podman(&arguments)?, name: name.to_owned() })
+    }
+}
+
+impl Drop for Image {
+    fn drop(&mut self) {
+        let _ = podman(&["rmi", "--force", &self.reference()]);
+    }
+}
+
+// === impl Container ===
+
+impl Container {
+    /// The whole id.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Runs a program in it, and waits for its end.
+    pub fn exec(&self, command: &[&str]) -> anyhow::Result<()> {
+        podman(&[&["exec", self.name.as_str()], command].concat()).map(drop)
+    }
+}
+
+impl Drop for Container {
+    fn drop(&mut self) {
+        let _ = podman(&["rm", "--force", "--time", "0", &self.name]);
+    }
+}
+
+fn pack(root: &Path, archive: &Path) -> anyhow::Result<()> {
+    let output = Command::new("tar").arg("-cf").arg(archive).arg("-C").arg(root).arg(".").output()?;
+    succeeded("tar", output).map(drop)
+}
+
+/// Runs podman, and gives what it printed.
+fn podman(arguments: &[&str]) -> anyhow::Result<String> {
+    let mut command = Command::new("podman");
+    command.args(["--runtime", "runc", "--cgroup-manager=cgroupfs"]).args(arguments);
+    succeeded("podman", command.output().context("cannot run podman")?)
+}
+
+fn succeeded(program: &str, output: Output) -> anyhow::Result<String> {
+    let error = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "{program} failed ({}): {error}", output.status);
+    Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
+}

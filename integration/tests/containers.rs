@@ -1,0 +1,245 @@
+//! Real containers: an alert says in which one it happened, whatever becomes of the metadata service meanwhile.
+#![allow(clippy::indexing_slicing, clippy::unwrap_used, reason = "all of it is a test")]
+
+use std::{
+    sync::atomic::{AtomicU32, Ordering},
+    time::Duration,
+};
+
+use eyrie_proto::{
+    alert::{Alert, MetadataState},
+    metadata::Completeness,
+};
+use integration::{program::PATIENCE, scene::Scene, subscriber};
+use test_containers::{Container, Image};
+use test_requirements::{Requirement, requires};
+
+/// So often a container is started, and its alert must be right.
+const ROUNDS: u32 = 20;
+const RULE: &str = "Shell Read In The Tests Image";
+
+static NAMES: AtomicU32 = AtomicU32::new(0);
+
+/// The rule is about the image alone: an event in another container does not match it, and one in a container whose image is
+/// not known cannot.
+fn write_rules(scene: &Scene, image: &Image) -> anyhow::Result<()> {
+    let rules = format!(
+        "- rule: {RULE}\n  desc: A container of the test's image reads its shell.\n  condition: >\n    \
+         evt.type in (open, openat, openat2) and fd.name = /bin/sh\n    \
+         and container.image.repository = {}\n  \
+         output: read in %container.name of %container.image.repository:%container.image.tag (%container.full_id)\n  \
+         priority: WARNING\n",
+        image.repository()
+    );
+    Ok(std::fs::write(scene.rules(), rules)?)
+}
+
+fn new_name() -> String {
+    format!("eyrie-test-{}-{}", std::process::id(), NAMES.fetch_add(1, Ordering::Relaxed))
+}
+
+/// Starts a container that does what the rule is about.
+async fn read_in_container(image: &Image) -> anyhow::Result<Container> {
+    let name = new_name();
+    // Blocks for some hundred milliseconds: nothing else runs on this test's thread.
+    tokio::task::block_in_place(|| image.start(&name, &["/bin/cat", "/bin/sh"]))
+}
+
+fn of<'a>(alerts: &'a [Alert], container: &Container) -> Vec<&'a Alert> {
+    let is_in = |alert: &&Alert| {
+        let key = alert.container.as_ref().and_then(|container| container.key.as_ref());
+        alert.rule == RULE && key.is_some_and(|key| key.runtime_id == container.id())
+    };
+    alerts.iter().filter(is_in).collect()
+}
+
+/// The alert as it has to be.
+fn check(alert: &Alert, container: &Container, image: &Image) {
+    let expected = format!("read in {} of {} ({})", container.name(), image.reference(), container.id());
+    assert_eq!(alert.message, expected);
+    let shown = alert.container.as_ref().unwrap();
+    assert_eq!((shown.name.as_str(), shown.completeness()), (container.name(), Completeness::Complete));
+    let shown_image = shown.image.as_ref().unwrap();
+    assert_eq!(
+        (shown_image.repository.as_str(), shown_image.tag.as_str()),
+        (image.repository(), image.tag())
+    );
+    assert_eq!(alert.metadata_state(), MetadataState::Complete);
+    assert!(alert.unknown_fields.is_empty());
+    let host = alert.host.as_ref().unwrap();
+    assert!(!host.hostname.is_empty() && !host.kernel_release.is_empty());
+}
+
+async fn is_connected(scene: &Scene) -> anyhow::Result<()> {
+    subscriber::hosts_until(&scene.url(), |hosts| hosts.iter().any(|host| host.is_connected)).await.map(drop)
+}
+
+/// Starts containers and checks the alert of each: one, with the right name and image, and none that had to be corrected.
+async fn rounds(scene: &Scene, image: &Image, count: u32) -> anyhow::Result<()> {
+    for _ in 0..count {
+        let container = read_in_container(image).await?;
+        let alerts =
+            subscriber::alerts_until(&scene.url(), |alerts| !of(alerts, &container).is_empty()).await?;
+        let ours = of(&alerts, &container);
+        assert_eq!(ours.len(), 1, "{ours:?}");
+        check(ours[0], &container, image);
+    }
+    let alerts = subscriber::alerts_now(&scene.url()).await?;
+    let ours: Vec<_> = alerts.iter().filter(|alert| alert.rule == RULE).collect();
+    assert!(ours.iter().all(|alert| !alert.is_amendment), "{ours:?}");
+    Ok(())
+}
+
+/// Scenario: `eyrie up`; 20 containers in a row of an image that a rule names. Guarantees: one alert each, with the right
+/// name, image and host; none is missing, none wrong, none came with a gap and was corrected later.
+#[tokio::test(flavor = "multi_thread")]
+async fn alerts_name_their_containers() -> anyhow::Result<()> {
+    requires!(Requirement::Kernel, Ok(()));
+    requires!(Requirement::Containers, Ok(()));
+    let (scene, image) = (Scene::new()?, Image::import()?);
+    write_rules(&scene, &image)?;
+    let mut up = scene.up(&[])?;
+    is_connected(&scene).await?;
+    rounds(&scene, &image, ROUNDS).await?;
+    assert!(up.terminate()?.success());
+    Ok(())
+}
+
+/// Scenario: three processes and `eyrie up` watch the same host while containers and processes of the host act. Guarantees:
+/// both raise the same alerts: rule, message, process, container, image.
+#[tokio::test(flavor = "multi_thread")]
+async fn three_processes_do_what_one_does() -> anyhow::Result<()> {
+    requires!(Requirement::Kernel, Ok(()));
+    requires!(Requirement::Containers, Ok(()));
+    let image = Image::import()?;
+    let (apart, together) = (Scene::new()?, Scene::new()?);
+    let on_host = format!(
+        "- rule: Secret Of The Test Read\n  desc: d\n  condition: evt.type in (open, openat) and fd.name = {}\n  \
+         output: read by %proc.name in %container.name\n  priority: NOTICE\n",
+        apart.secret().display()
+    );
+    for scene in [&apart, &together] {
+        write_rules(scene, &image)?;
+        let rules = std::fs::read_to_string(scene.rules())? + &on_host;
+        std::fs::write(scene.rules(), rules)?;
+    }
+    let mut metadata = apart.metadata()?;
+    let mut engine = apart.engine_with_metadata(&[])?;
+    let mut agent = apart.agent()?;
+    let mut up = together.up(&[])?;
+    is_connected(&apart).await?;
+    is_connected(&together).await?;
+    let mut containers = Vec::new();
+    for _ in 0..3 {
+        containers.push(read_in_container(&image).await?);
+        std::process::Command::new("cat").arg(apart.secret()).output()?;
+    }
+    let mut told = Vec::new();
+    for scene in [&apart, &together] {
+        let alerts = subscriber::alerts_until(&scene.url(), |alerts| alerts.len() >= 6).await?;
+        let ours = |alert: &Alert| {
+            let process = alert.process.as_ref().unwrap();
+            let image = alert.container.as_ref().and_then(|container| container.image.clone());
+            (alert.rule.clone(), alert.message.clone(), process.key, process.command_line.clone(), image)
+        };
+        told.push(alerts.iter().map(ours).collect::<Vec<_>>());
+    }
+    assert_eq!(told[0], told[1]);
+    assert_eq!(told[0].len(), 6);
+    for program in [&mut agent, &mut engine, &mut metadata, &mut up] {
+        assert!(program.terminate()?.success());
+    }
+    Ok(())
+}
+
+/// Scenario: containers act all the time while the metadata service is killed, comes back, is frozen, and goes on.
+/// Guarantees: no alert is late for it, missing or wrong, since the agent knows its own containers; the service learns what
+/// it missed.
+#[tokio::test(flavor = "multi_thread")]
+async fn alerts_do_not_need_the_metadata_service() -> anyhow::Result<()> {
+    requires!(Requirement::Kernel, Ok(()));
+    requires!(Requirement::Containers, Ok(()));
+    let (scene, image) = (Scene::new()?, Image::import()?);
+    write_rules(&scene, &image)?;
+    let mut metadata = scene.metadata()?;
+    let mut engine = scene.engine_with_metadata(&[])?;
+    let mut agent = scene.agent()?;
+    is_connected(&scene).await?;
+    rounds(&scene, &image, 2).await?;
+    metadata.kill()?;
+    rounds(&scene, &image, 3).await?;
+    let while_away = tokio::task::block_in_place(|| image.start(&new_name(), &["/bin/sleep", "600"]))?;
+    let mut metadata = scene.metadata()?;
+    rounds(&scene, &image, 2).await?;
+    metadata.freeze()?;
+    rounds(&scene, &image, 3).await?;
+    metadata.go_on()?;
+    knows(&scene, &while_away).await?;
+    for program in [&mut agent, &mut engine, &mut metadata] {
+        assert!(program.terminate()?.success());
+    }
+    Ok(())
+}
+
+/// Scenario: a container runs; the engine is replaced by one that knows nothing, while the metadata service is away, and the
+/// container acts. Then the service comes back. Guarantees: the alert goes out in time, and says what is unknown; when the
+/// service is there it is amended with name and image, although the agent does not tell them again.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_only_the_service_knows_amends_the_alert() -> anyhow::Result<()> {
+    requires!(Requirement::Kernel, Ok(()));
+    requires!(Requirement::Containers, Ok(()));
+    let (scene, image) = (Scene::new()?, Image::import()?);
+    write_rules(&scene, &image)?;
+    let mut metadata = scene.metadata()?;
+    let mut engine = scene.engine_with_metadata(&[])?;
+    let mut agent = scene.agent()?;
+    is_connected(&scene).await?;
+    let container = tokio::task::block_in_place(|| image.start(&new_name(), &["/bin/sleep", "600"]))?;
+    knows(&scene, &container).await?;
+    engine.kill()?;
+    metadata.kill()?;
+    let mut engine = scene.engine_with_metadata(&["--metadata-wait-ms", "200"])?;
+    is_connected(&scene).await?;
+    tokio::task::block_in_place(|| container.exec(&["/bin/cat", "/bin/sh"]))?;
+    let alerts = subscriber::alerts_until(&scene.url(), |alerts| !of(alerts, &container).is_empty()).await?;
+    let first = of(&alerts, &container)[0].clone();
+    assert_eq!(first.metadata_state(), MetadataState::Partial);
+    assert!(first.unknown_fields.contains(&"container.image.repository".to_owned()), "{first:?}");
+    assert!(!first.is_amendment && first.container.unwrap().name.is_empty());
+    let mut metadata = scene.metadata()?;
+    let alerts = subscriber::alerts_until(&scene.url(), |alerts| of(alerts, &container).len() >= 2).await?;
+    let amended = of(&alerts, &container)[1];
+    assert_eq!((amended.is_amendment, amended.is_retracted, &amended.id), (true, false, &first.id));
+    check(amended, &container, &image);
+    for program in [&mut agent, &mut engine, &mut metadata] {
+        assert!(program.terminate()?.success());
+    }
+    Ok(())
+}
+
+/// Waits until the scene's metadata service knows the container by name.
+async fn knows(scene: &Scene, container: &Container) -> anyhow::Result<()> {
+    use eyrie_proto::metadata::{
+        ContainerKey, LookupRequest, Query, entity, metadata_service_client::MetadataServiceClient, query,
+    };
+    let hosts = subscriber::hosts_until(&scene.url(), |hosts| !hosts.is_empty()).await?;
+    let origin = hosts[0].origin.clone();
+    let mut client = MetadataServiceClient::new(subscriber::connect(&scene.metadata_url()).await?);
+    let deadline = tokio::time::Instant::now() + PATIENCE;
+    loop {
+        let key = ContainerKey {
+            origin: origin.clone(),
+            runtime_id: container.id().to_owned(),
+            ..ContainerKey::default()
+        };
+        let query = Query { query_id: 1, as_of_ns: 0, key: Some(query::Key::Container(key)) };
+        let request = LookupRequest { queries: vec![query], wait_ms: 0 };
+        let answers = client.lookup(request).await?.into_inner().answers;
+        let entity = answers.into_iter().next().and_then(|answer| answer.entity?.kind);
+        match entity {
+            Some(entity::Kind::Container(known)) if known.name == container.name() => return Ok(()),
+            other => anyhow::ensure!(tokio::time::Instant::now() < deadline, "it knows {other:?}"),
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
