@@ -152,6 +152,7 @@ impl Agent {
             requests: Arc::clone(&requests),
             answers,
             status: Arc::clone(&status),
+            tracer: telemetry::PipelineTracer::default(),
             stop: stop_session.clone(),
         };
         let capture = Some(capture.map_err(StartError::Thread)?);

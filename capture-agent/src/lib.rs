@@ -21,6 +21,7 @@
 #![forbid(unsafe_code)]
 
 mod agent;
+mod batch_spans;
 mod capture;
 mod cause;
 mod cgroups;

@@ -15,6 +15,7 @@ use std::{
 };
 
 use eyrie_proto::{capture::AgentInfo, event::Origin};
+use telemetry::PipelineTracer;
 use thiserror::Error;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -105,6 +106,7 @@ pub(crate) struct Session {
     pub(crate) requests: Arc<Requests>,
     pub(crate) answers: Answers,
     pub(crate) status: Arc<SharedStatus>,
+    pub(crate) tracer: PipelineTracer,
     pub(crate) stop: Stop,
 }
 

@@ -63,8 +63,14 @@ async fn start(directory: &std::path::Path) -> Running {
     let log = SqliteLog::open(directory, SqliteOptions::default()).expect("an empty log");
     let listener = Listener::bind("127.0.0.1:0".parse().expect("an address"), false).await.expect("a port");
     let options = EngineOptions::default();
-    let engine =
-        Engine { evaluator: Arc::new(evaluator), log: Arc::new(log), listener, output: None, options };
+    let engine = Engine {
+        evaluator: Arc::new(evaluator),
+        log: Arc::new(log),
+        listener,
+        output: None,
+        options,
+        instruments: Default::default(),
+    };
     engine.start().await.expect("an engine")
 }
 

@@ -90,7 +90,9 @@ impl Config {
         let opened = tokio::task::spawn_blocking(move || self.open()).await;
         let (evaluator, log) = opened
             .map_err(|error| EngineError::Server { detail: format!("the start failed: {error}") })??;
-        Engine { evaluator: Arc::new(evaluator), log: Arc::new(log), listener, output, options }.start().await
+        let (evaluator, log) = (Arc::new(evaluator), Arc::new(log));
+        let instruments = telemetry::Instruments::default();
+        Engine { evaluator, log, listener, output, options, instruments }.start().await
     }
 
     fn open(&self) -> Result<(RuleEvaluator, SqliteLog), EngineError> {

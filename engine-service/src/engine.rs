@@ -6,6 +6,7 @@ use eyrie_proto::{
     alert::alert_service_server::AlertServiceServer,
     capture::{capture_service_server::CaptureServiceServer, host_service_server::HostServiceServer},
 };
+use telemetry::Instruments;
 use tokio::{sync::Semaphore, task::JoinHandle};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tonic::transport::Server;
@@ -74,6 +75,8 @@ pub struct Engine {
     pub output: Option<LineOutput>,
     /// Bounds.
     pub options: EngineOptions,
+    /// What it measures and traces with.
+    pub instruments: Instruments,
 }
 
 /// An engine at work. Dropping it ends it at once, without harm to what it has acked; [`Running::shutdown`] is kinder.
@@ -156,13 +159,15 @@ impl EngineOptions {
 impl Engine {
     /// Starts everything. From then on clients are served.
     pub async fn start(self) -> Result<Running, EngineError> {
-        let Self { evaluator, log, listener, output, options } = self;
+        let Self { evaluator, log, listener, output, options, instruments } = self;
+        let tracer = instruments.tracer;
         let (stop, abort) = (CancellationToken::new(), CancellationToken::new());
         let (stop_output, tasks) = (CancellationToken::new(), TaskTracker::new());
-        let metadata = Metadata::start(&options.metadata, &stop, &tasks);
+        let metadata = Metadata::start(&options.metadata, tracer.clone(), &stop, &tasks);
         let intake = Arc::new(Intake {
             evaluator,
             metadata: Arc::clone(&metadata),
+            tracer: tracer.clone(),
             log: Arc::clone(&log),
             origins: Origins::new(options.origins()),
             evaluation_slots: Arc::new(Semaphore::new(options.evaluation_threads.max(1))),
@@ -177,6 +182,7 @@ impl Engine {
             table: Arc::clone(&metadata.parked),
             metadata: Arc::clone(&metadata),
             log: Arc::clone(&log),
+            tracer: tracer.clone(),
         };
         // Before anything can be appended: a printer that is new begins here.
         let output = match output {
@@ -197,7 +203,8 @@ impl Engine {
         tasks.spawn(sweep(Arc::clone(&intake)));
         let address = listener.local_address().clone();
         let (incoming, accepting) = listener.incoming(options.max_connections, stop.clone());
-        let subscriptions = Subscriptions::new(log, options.max_subscriptions, stop.clone(), tasks.clone());
+        let subscriptions =
+            Subscriptions::new(log, options.max_subscriptions, tracer, stop.clone(), tasks.clone());
         let max_message = intake.limits.max_message_bytes + MESSAGE_SLACK_BYTES;
         let service = IntakeService(intake);
         let server = Server::builder()

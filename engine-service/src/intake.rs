@@ -6,6 +6,7 @@ use eyrie_proto::capture::{
     CaptureRequest, CaptureResponse, ListHostsRequest, ListHostsResponse,
     capture_service_server::CaptureService, host_service_server::HostService,
 };
+use telemetry::PipelineTracer;
 use tokio::sync::{Semaphore, mpsc};
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -46,6 +47,7 @@ pub(crate) struct Intake {
     pub(crate) log: Arc<dyn AlertLog>,
     pub(crate) origins: Origins,
     pub(crate) metadata: Arc<Metadata>,
+    pub(crate) tracer: PipelineTracer,
     pub(crate) limits: SessionLimits,
     /// Evaluations at a time: as many as there are processors.
     pub(crate) evaluation_slots: Arc<Semaphore>,

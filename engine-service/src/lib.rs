@@ -12,6 +12,7 @@
 
 pub mod alert;
 pub mod alert_log;
+mod batch_trace;
 mod config;
 mod engine;
 pub mod error;

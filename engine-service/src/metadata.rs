@@ -7,14 +7,20 @@
 mod cache;
 mod client;
 mod counters;
+mod inquiry;
 mod join;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use eyrie_proto::{
+    capture::TraceContext,
     event::Origin,
     metadata::{Container, Host, LateFact, RelayFactsRequest, late_fact::Kind},
 };
+use telemetry::PipelineTracer;
 use tokio::{
     sync::{mpsc, watch},
     time::Instant,
@@ -26,13 +32,16 @@ use tonic::{
 };
 
 pub use self::{cache::CacheLimits, counters::MetadataCounters};
-use self::{cache::ContainerCache, counters::Counters};
+use self::{cache::ContainerCache, counters::Counters, inquiry::Inquiries};
 pub(crate) use self::{
     cache::{Answer, ContainerName, Teller},
     client::BackOff,
     join::{ContainerJoin, Joined},
 };
-use crate::parking::{ParkingLimits, Table};
+use crate::{
+    host_status::HostStatus,
+    parking::{ParkedGroup, ParkingLimits, Table},
+};
 
 /// Questions that wait for the metadata service: some hundred bytes each. What does not fit is asked again later.
 const WAITING_QUESTIONS: usize = 1_024;
@@ -65,6 +74,7 @@ struct Service {
     /// Changes with the origins that have sessions.
     watched: watch::Sender<()>,
     questions: mpsc::Sender<ContainerName>,
+    inquiries: Inquiries,
 }
 
 /// As long as it lives, an origin's containers are kept and watched.
@@ -80,6 +90,7 @@ impl Metadata {
     /// Starts the client, if there is a service; it ends with `stop`.
     pub(crate) fn start(
         options: &MetadataOptions,
+        tracer: PipelineTracer,
         stop: &CancellationToken,
         tasks: &TaskTracker,
     ) -> Arc<Self> {
@@ -92,7 +103,8 @@ impl Metadata {
         let (questions, asked) = mpsc::channel(WAITING_QUESTIONS);
         let watched = watch::Sender::new(());
         let changed = watched.subscribe();
-        let service = Some(Service { channel: channel.clone(), watched, questions });
+        let inquiries = Inquiries::new(channel.clone(), tracer, tasks.clone(), stop.clone());
+        let service = Some(Service { channel: channel.clone(), watched, questions, inquiries });
         let metadata = Arc::new(Self { cache, counters, parked, service });
         // They hold no strong reference of their own kind: the engine's stop ends them.
         tasks.spawn(client::watch(Arc::clone(&metadata), channel.clone(), changed, stop.clone()));
@@ -166,6 +178,28 @@ impl Metadata {
     /// What metadata did to matches so far.
     pub(crate) fn counters(&self) -> MetadataCounters {
         self.counters.read(self.parked.len() as u64)
+    }
+
+    /// Lets stored matches wait, and asks for what they wait for.
+    pub(crate) fn park(self: &Arc<Self>, groups: Vec<ParkedGroup>, status: &Arc<Mutex<HostStatus>>) {
+        let wait = self.parked.wait();
+        for group in &groups {
+            if let Some(name) = group.container() {
+                self.inquire(name, group.trace().cloned(), wait);
+            }
+        }
+        self.parked.park(groups, status);
+    }
+
+    /// Asks for the container that a match waits for, as a part of its trace.
+    fn inquire(self: &Arc<Self>, name: ContainerName, trace: Option<TraceContext>, wait: Duration) {
+        if let Some(inquiries) = self.inquiries() {
+            inquiries.begin(self, name, trace, wait);
+        }
+    }
+
+    fn inquiries(&self) -> Option<&Inquiries> {
+        self.service.as_ref().map(|service| &service.inquiries)
     }
 
     /// Whether facts have to be relayed before they may be acked.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use eyrie_proto::{
     alert::{Alert, LossState},
-    capture::{Batch, ClockReading},
+    capture::{Batch, ClockReading, TraceContext},
     event::{Event, LossRecord, ProcessKey, event::Kind},
 };
 use fields::LOSS_WINDOW;
@@ -75,7 +75,13 @@ impl OriginState {
 
     /// Applies and evaluates the events of `batch` that were not applied before, up to a pause. The batch must not begin
     /// after the event that comes next.
-    pub(crate) fn evaluate(&mut self, context: &EvaluationContext, batch: &Batch) -> Evaluated {
+    /// `trace` is what the alerts carry.
+    pub(crate) fn evaluate(
+        &mut self,
+        context: &EvaluationContext,
+        batch: &Batch,
+        trace: Option<&TraceContext>,
+    ) -> Evaluated {
         let mut evaluated = Evaluated::default();
         let offset = clock_offset(batch.clock.as_ref().unwrap_or(&context.clock));
         let done = (self.through_sequence + 1).saturating_sub(batch.first_sequence);
@@ -100,7 +106,7 @@ impl OriginState {
                 Some(_) => {
                     // Verify mode: the event would not have been here.
                     if !event.is_filter_marked {
-                        self.match_rules(context, batch, (event, time_ns, offset), &mut join, &mut evaluated);
+                        self.match_rules(context, trace, (event, time_ns, offset), &mut join, &mut evaluated);
                     }
                 }
             }
@@ -119,7 +125,7 @@ impl OriginState {
     fn match_rules(
         &self,
         context: &EvaluationContext,
-        batch: &Batch,
+        trace: Option<&TraceContext>,
         (event, time_ns, epoch_offset_ns): (&Event, u64, i64),
         join: &mut ContainerJoin<'_>,
         evaluated: &mut Evaluated,
@@ -144,7 +150,7 @@ impl OriginState {
         let mut candidates = matches.into_iter().map(|mut matched| {
             let is_held_back = matched.is_held_back;
             let residual = matched.take_residual();
-            let (loss, trace) = (self.loss_around(event.boot_ns), batch.trace.as_ref());
+            let loss = self.loss_around(event.boot_ns);
             let around = Surroundings { loss, trace, host: host.as_deref() };
             (is_held_back, residual, context.alerts.alert(&occurrence, matched, &joined, around))
         });

@@ -6,6 +6,7 @@
 //! everything that was applied to it is durable.
 
 mod base_state;
+mod batch_tracing;
 mod hello;
 mod late_facts;
 mod order;
@@ -136,6 +137,7 @@ async fn stream_batches(
         Arc::clone(&claim.status),
         outstanding,
         late_facts,
+        &intake.tracer,
     ));
     let mut finished = None;
     let end = tokio::select! {

@@ -5,12 +5,16 @@
 
 mod filter;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use eyrie_proto::alert::{
-    Gap, GapReason, Heartbeat, SubscribeRequest, SubscribeResponse, alert_service_server::AlertService,
-    subscribe_request::Start, subscribe_response::Kind,
+    Alert, Gap, GapReason, Heartbeat, SubscribeRequest, SubscribeResponse,
+    alert_service_server::AlertService, subscribe_request::Start, subscribe_response::Kind,
 };
+use telemetry::{KeyValue, PipelineTracer, SpanKind};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -19,6 +23,7 @@ use tonic::{Request, Response, Status};
 use self::filter::Filter;
 use crate::{
     alert_log::{AlertLog, Cursor, LogBounds, PageLimit},
+    batch_trace,
     error::RpcError,
     host_status::now_ns,
 };
@@ -31,6 +36,8 @@ const WAITING_MESSAGES: usize = 8;
 const DEFAULT_HEARTBEAT: Duration = Duration::from_secs(15);
 /// What a subscription may ask for at the least: more would be a burden.
 const SHORTEST_HEARTBEAT: Duration = Duration::from_millis(100);
+/// Alerts that are older are read up, and their traces have ended.
+const TRACED_AGE_NS: u64 = 300_000_000_000;
 /// How long a client may take to accept the status that ends its stream.
 const STATUS_WAIT: Duration = Duration::from_secs(2);
 
@@ -40,6 +47,7 @@ pub(crate) struct Subscriptions {
     log: Arc<dyn AlertLog>,
     permits: Arc<Semaphore>,
     limit: usize,
+    tracer: PipelineTracer,
     stop: CancellationToken,
     tasks: TaskTracker,
 }
@@ -56,6 +64,7 @@ struct Subscription {
     /// Everything up to here was sent, or did not pass the filter.
     position: u64,
     messages: mpsc::Sender<Result<SubscribeResponse, Status>>,
+    tracer: PipelineTracer,
     _permit: OwnedSemaphorePermit,
 }
 
@@ -72,10 +81,11 @@ impl Subscriptions {
     pub(crate) fn new(
         log: Arc<dyn AlertLog>,
         limit: usize,
+        tracer: PipelineTracer,
         stop: CancellationToken,
         tasks: TaskTracker,
     ) -> Self {
-        Self { log, permits: Arc::new(Semaphore::new(limit)), limit, stop, tasks }
+        Self { log, permits: Arc::new(Semaphore::new(limit)), limit, tracer, stop, tasks }
     }
 
     /// Where a subscription begins, and the gap that it has to be told of first.
@@ -124,6 +134,7 @@ impl AlertService for Subscriptions {
             remaining: if request.limit == 0 { u64::MAX } else { request.limit },
             position,
             messages,
+            tracer: self.tracer.clone(),
             _permit: permit,
         };
         let stop = self.stop.clone();
@@ -193,7 +204,7 @@ impl Subscription {
         for entry in page.entries {
             self.position = entry.position;
             if self.filter.passes(&entry.alert) {
-                self.send(Kind::Alert(entry.alert)).await?;
+                self.deliver(entry.alert).await?;
                 self.remaining -= 1;
                 if self.remaining == 0 {
                     return Err(End::Done);
@@ -201,6 +212,19 @@ impl Subscription {
             }
         }
         Ok(is_end)
+    }
+
+    /// Sends an alert; the trace of one that has just been raised ends with it.
+    async fn deliver(&self, alert: Alert) -> Result<(), End> {
+        let start = SystemTime::now();
+        let is_recent = now_ns().saturating_sub(alert.time_ns) < TRACED_AGE_NS;
+        let trace = alert.trace.clone().filter(|_| is_recent && self.tracer.is_exporting());
+        let id = trace.is_some().then(|| alert.id.clone());
+        self.send(Kind::Alert(alert)).await?;
+        let attributes = id.map(|id| KeyValue::new("eyrie.alert_id", id));
+        let span = batch_trace::child(trace.as_ref(), "alert.deliver", start, SpanKind::Producer, attributes);
+        self.tracer.export_spans(span.into_iter().collect());
+        Ok(())
     }
 
     async fn send_heartbeat(&self) -> Result<(), End> {

@@ -24,6 +24,7 @@ use super::{
     codec::{CaptureCodec, Upstream},
 };
 use crate::{
+    batch_spans,
     cause::with_causes,
     clock,
     stream::{AckedBatch, Rejection, Stream},
@@ -31,7 +32,7 @@ use crate::{
 
 /// Messages between this task and the transport: at most 4 MiB.
 const UPSTREAM_MESSAGES: usize = 4;
-/// Answers that wait for the way up: some hundred bytes each.
+/// Answers and spans that wait for the way up: up to 2 KiB each.
 const MAX_REPLIES: usize = 1_024;
 /// For connecting, for the first answer, for the first message.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
@@ -242,6 +243,7 @@ impl<'session> Connection<'session> {
             }
             acked
         };
+        self.tell_spans(&acked);
         self.fold(acked).await;
         for rejection in &ack.rejections {
             let outcome = self.session.stream.outbox().reject(rejection, clock::boot_ns())?;
@@ -267,6 +269,16 @@ impl<'session> Connection<'session> {
         }
         self.is_ready = true;
         Ok(())
+    }
+
+    /// Tells what is to be told of the traces that the engine keeps. Spans are the first to be left out.
+    fn tell_spans(&mut self, acked: &[AckedBatch]) {
+        for spans in acked.iter().filter_map(|batch| batch.spans.as_ref()) {
+            if self.replies.len() < MAX_REPLIES / 2 {
+                let data = batch_spans::message(spans, &self.session.tracer, clock::read());
+                self.replies.push_back(capture_request::Kind::SpanData(data));
+            }
+        }
     }
 
     /// Folds acked events into the base, a batch at a time: a thousand events take some hundred microseconds.

@@ -7,11 +7,12 @@ use eyrie_proto::metadata::{
     Tombstone, WatchRequest, entity, metadata_service_client::MetadataServiceClient, query, tombstone,
     watch_response::Kind,
 };
+use telemetry::TraceParent;
 use tokio::sync::{mpsc, watch};
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
 use tonic::{
-    Status,
+    Request, Status,
     transport::{Channel, Endpoint},
 };
 
@@ -239,7 +240,7 @@ pub(super) async fn ask(
     let mut names = Vec::with_capacity(QUESTIONS_A_CALL);
     let forever = async {
         while asked.recv_many(&mut names, QUESTIONS_A_CALL).await > 0 {
-            let lookup = lookup(channel.clone(), queries(&metadata, &names));
+            let lookup = lookup(channel.clone(), queries(&metadata, &names), Duration::ZERO, None);
             match lookup.await {
                 Ok(answers) => take_answers(&metadata, &names, answers),
                 Err(status) => {
@@ -256,16 +257,27 @@ pub(super) async fn ask(
     }
 }
 
-async fn lookup(channel: Channel, queries: Vec<Query>) -> Result<Vec<Answer>, Status> {
+/// Asks once. The service may take `wait` until it knows the answers; `trace` is the span that the call is of.
+pub(super) async fn lookup(
+    channel: Channel,
+    queries: Vec<Query>,
+    wait: Duration,
+    trace: Option<TraceParent>,
+) -> Result<Vec<Answer>, Status> {
     let mut client = client(channel);
-    let call = client.lookup(LookupRequest { queries, wait_ms: 0 });
-    let response = tokio::time::timeout(CALL_WAIT, call)
+    let wait_ms = u32::try_from(wait.as_millis()).unwrap_or(u32::MAX);
+    let mut request = Request::new(LookupRequest { queries, wait_ms });
+    if let Some(parent) = trace.and_then(|trace| trace.to_string().parse().ok()) {
+        request.metadata_mut().insert("traceparent", parent);
+    }
+    let call = client.lookup(request);
+    let response = tokio::time::timeout(CALL_WAIT + wait, call)
         .await
         .map_err(|_| Status::deadline_exceeded("no answer in time"))??;
     Ok(response.into_inner().answers)
 }
 
-fn queries(metadata: &Metadata, names: &[ContainerName]) -> Vec<Query> {
+pub(super) fn queries(metadata: &Metadata, names: &[ContainerName]) -> Vec<Query> {
     let origins = metadata.cache.watched();
     let query = |(place, name): (usize, &ContainerName)| {
         let origin = origins.iter().find(|origin| origin.to_string() == *name.origin)?.clone();
@@ -280,7 +292,7 @@ fn queries(metadata: &Metadata, names: &[ContainerName]) -> Vec<Query> {
 }
 
 /// Takes what fits to the questions; a question without an answer may be asked again.
-fn take_answers(metadata: &Metadata, names: &[ContainerName], answers: Vec<Answer>) {
+pub(super) fn take_answers(metadata: &Metadata, names: &[ContainerName], answers: Vec<Answer>) {
     let mut open: HashSet<&ContainerName> = names.iter().collect();
     for answer in answers {
         let place = usize::try_from(answer.query_id).unwrap_or(usize::MAX);

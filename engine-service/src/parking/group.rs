@@ -8,6 +8,7 @@ use std::sync::Arc;
 use evaluator::{Residual, Truth, to_alert_value};
 use eyrie_proto::{
     alert::{Alert, MetadataState},
+    capture::TraceContext,
     event::{CgroupFact, CgroupKey},
     metadata::Container,
 };
@@ -71,6 +72,11 @@ enum Verdict {
 // === impl ParkedGroup ===
 
 impl ParkedGroup {
+    /// The trace of the batch that it came with.
+    pub(crate) fn trace(&self) -> Option<&TraceContext> {
+        self.candidates.first()?.alert.trace.as_ref()
+    }
+
     /// About how many bytes it takes.
     pub(crate) fn size(&self) -> usize {
         let alerts = self.candidates.iter().map(|candidate| candidate.alert.encoded_len());

@@ -6,10 +6,13 @@ use std::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
-use eyrie_proto::event::{CgroupFact, CgroupKey};
+use eyrie_proto::{
+    capture::TraceContext,
+    event::{CgroupFact, CgroupKey},
+};
 use tokio::{sync::Notify, time::Instant};
 
 use super::{
@@ -57,6 +60,7 @@ struct Inner {
 #[derive(Debug)]
 struct Parked {
     group: ParkedGroup,
+    since: SystemTime,
     deadline: Instant,
     bytes: usize,
     status: Option<Arc<Mutex<HostStatus>>>,
@@ -73,6 +77,16 @@ pub(super) struct Round {
     pub(super) amended: u64,
     pub(super) retracted: u64,
     pub(super) unanswered: u64,
+    /// What came to an end, for its trace.
+    pub(super) waits: Vec<Wait>,
+}
+
+/// How long a group waited for what.
+#[derive(Debug)]
+pub(super) struct Wait {
+    pub(super) trace: TraceContext,
+    pub(super) since: SystemTime,
+    pub(super) outcome: &'static str,
 }
 
 // === impl Table ===
@@ -146,6 +160,11 @@ impl Table {
         self.changed.notify_one();
     }
 
+    /// How long a group waits before it goes out marked.
+    pub(crate) fn wait(&self) -> Duration {
+        self.limits.wait
+    }
+
     /// How many groups wait, told ones included.
     pub(crate) fn len(&self) -> usize {
         self.count.load(Ordering::Relaxed)
@@ -217,7 +236,7 @@ impl Inner {
         self.dirty.insert(arrival);
         let bytes = group.size();
         self.bytes += bytes;
-        self.groups.insert(arrival, Parked { group, deadline, bytes, status });
+        self.groups.insert(arrival, Parked { group, since: SystemTime::now(), deadline, bytes, status });
     }
 
     fn index(&mut self, arrival: u64, group: &ParkedGroup) {
@@ -335,6 +354,12 @@ impl Round {
     }
 
     fn settle(&mut self, parked: &Parked, settled: Settled) {
+        let outcome = match (parked.group.is_told, settled.confirmed.is_empty()) {
+            (false, false) => "answered in time",
+            (false, true) => "ruled out",
+            (true, _) => "amended",
+        };
+        self.end_wait(parked, outcome);
         let (confirmed, retracted) = (settled.confirmed.len() as u64, settled.retracted.len() as u64);
         if parked.group.is_told {
             self.amended += confirmed;
@@ -348,11 +373,17 @@ impl Round {
     }
 
     fn tell(&mut self, parked: &Parked, alerts: Vec<eyrie_proto::alert::Alert>) {
+        self.end_wait(parked, "timed out");
         self.timed_out += 1;
         self.count_alerts(parked, alerts.len() as u64);
         self.batch.alerts.extend(alerts);
         let entry: ParkedEntry = parked.group.entry();
         self.batch.parked.push(entry);
+    }
+
+    fn end_wait(&mut self, parked: &Parked, outcome: &'static str) {
+        let trace = parked.group.trace().cloned();
+        self.waits.extend(trace.map(|trace| Wait { trace, since: parked.since, outcome }));
     }
 
     fn count_alerts(&mut self, parked: &Parked, count: u64) {

@@ -6,15 +6,17 @@ use std::{
 };
 
 use eyrie_proto::alert::{Alert, MetadataState};
+use telemetry::{KeyValue, PipelineTracer, SpanKind};
 use tokio_util::sync::CancellationToken;
 
 use super::{
     group::ParkedGroup,
     record::RestoreError,
-    table::{Round, Table},
+    table::{Round, Table, Wait},
 };
 use crate::{
     alert_log::{AlertLog, AlertLogError, AppendBatch},
+    batch_trace,
     log_limit::LogLimit,
     metadata::Metadata,
 };
@@ -29,6 +31,7 @@ pub(crate) struct Worker {
     pub(crate) table: Arc<Table>,
     pub(crate) metadata: Arc<Metadata>,
     pub(crate) log: Arc<dyn AlertLog>,
+    pub(crate) tracer: PipelineTracer,
 }
 
 // === impl Worker ===
@@ -113,6 +116,17 @@ impl Worker {
             status.lock().unwrap_or_else(PoisonError::into_inner).alerts += count;
         }
         self.count(&round);
+        self.trace(&round.waits);
+    }
+
+    fn trace(&self, waits: &[Wait]) {
+        let span = |wait: &Wait| {
+            let outcome = [KeyValue::new("eyrie.outcome", wait.outcome)];
+            batch_trace::child(Some(&wait.trace), "metadata.wait", wait.since, SpanKind::Internal, outcome)
+        };
+        if self.tracer.is_exporting() {
+            self.tracer.export_spans(waits.iter().filter_map(span).collect());
+        }
     }
 
     fn count(&self, round: &Round) {

@@ -2,11 +2,14 @@
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 
 use eyrie_proto::{
-    capture::{Ack, Batch, BatchRejection, CaptureResponse, Credit, StateRequest, capture_response::Kind},
+    capture::{
+        Ack, Batch, BatchRejection, CaptureResponse, Credit, StateRequest, TraceDecision,
+        capture_response::Kind,
+    },
     event::{CgroupKey, EventClass, LossPlace, LossReason, LossRecord, ProcessKey},
 };
 use tokio::sync::{mpsc, watch};
@@ -14,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     OutstandingCredit, Responses,
+    batch_tracing::BatchTracing,
     hello::CheckedHello,
     late_facts::Relayed,
     order::{self, Place, Received},
@@ -136,10 +140,10 @@ impl Processor {
     }
 
     async fn work(&mut self, work: Work, interrupt: &CancellationToken) -> Result<(), Stop> {
-        let Work::Batch { batch, bytes, is_over_credit } = work;
+        let Work::Batch { batch, bytes, is_over_credit, received: arrived } = work;
         let max_bytes = self.intake.limits.max_message_bytes as u64;
         let received = Received { bytes, max_bytes, is_over_credit };
-        let rejection = self.take(batch, received, interrupt).await?;
+        let rejection = self.take(batch, received, arrived, interrupt).await?;
         let credit = if is_over_credit { 0 } else { bytes };
         self.acknowledge(rejection, interrupt).await?;
         if credit > 0 {
@@ -175,6 +179,7 @@ impl Processor {
         &mut self,
         batch: Box<Batch>,
         received: Received,
+        arrived: SystemTime,
         interrupt: &CancellationToken,
     ) -> Result<Option<BatchRejection>, Stop> {
         let epoch = self.context.alerts.epoch;
@@ -190,7 +195,7 @@ impl Processor {
         }
         match place {
             Place::Repeated => Ok(None),
-            Place::Next => self.evaluate(batch, interrupt).await.map(|()| None),
+            Place::Next => self.evaluate(batch, arrived, interrupt).await.map(|()| None),
             Place::Refused { rejection, goes_on_after } => {
                 tracing::debug!(?rejection, "refused a batch");
                 if let Some(last) = goes_on_after {
@@ -202,24 +207,34 @@ impl Processor {
     }
 
     /// Evaluates stretch by stretch; each is durable before the next begins.
-    async fn evaluate(&mut self, batch: Box<Batch>, interrupt: &CancellationToken) -> Result<(), Stop> {
+    async fn evaluate(
+        &mut self,
+        batch: Box<Batch>,
+        arrived: SystemTime,
+        interrupt: &CancellationToken,
+    ) -> Result<(), Stop> {
         let batch: Arc<Batch> = Arc::from(batch);
         let sequence = batch.first_sequence;
+        let mut trace = BatchTracing::begin(&self.intake.tracer, &batch, arrived);
         loop {
             let Some(mut state) = self.state.take() else { return Err(Stop::Interrupted) };
             let permit = Arc::clone(&self.intake.evaluation_slots).acquire_owned().await;
-            let (context, shared) = (Arc::clone(&self.context), Arc::clone(&batch));
+            let (context, shared, carried) =
+                (Arc::clone(&self.context), Arc::clone(&batch), trace.context(&batch));
+            trace.evaluation_begins();
             let work = move || {
                 let _permit = permit;
-                let evaluated = state.evaluate(&context, &shared);
+                let evaluated = state.evaluate(&context, &shared, carried.as_ref());
                 (state, evaluated)
             };
             let (state, mut evaluated) = tokio::task::spawn_blocking(work)
                 .await
                 .map_err(|_| Stop::Failed(RpcError::EvaluationFailed { sequence }))?;
+            trace.evaluated(&evaluated);
             let new_alerts = self.make_durable(&mut evaluated, state.through_sequence, interrupt).await?;
+            trace.appended();
             let metadata = &self.intake.metadata;
-            metadata.parked.park(std::mem::take(&mut evaluated.parked), &self.status);
+            metadata.park(std::mem::take(&mut evaluated.parked), &self.status);
             let find = |key: &CgroupKey| state.model.cgroup_fact(key.hierarchy, key.cgroup_id);
             metadata.parked.look_for_cgroups(&self.context.alerts.origin_name, find);
             self.through = state.through_sequence;
@@ -227,9 +242,15 @@ impl Processor {
             self.show(&evaluated, new_alerts);
             self.request_states(std::mem::take(&mut evaluated.unknown_processes), interrupt).await?;
             if !evaluated.is_paused {
-                return Ok(());
+                break;
             }
         }
+        // Before the ack, with which the agent forgets what it has to tell of the batch.
+        if trace.finish(&self.intake.tracer, &batch) {
+            let decision = TraceDecision { batch_id: batch.batch_id, is_sampled: true };
+            self.respond(Kind::TraceDecision(decision), interrupt).await?;
+        }
+        Ok(())
     }
 
     /// Appends until the log takes it. Meanwhile nothing is acked and no credit is given, so the agent keeps what it has.

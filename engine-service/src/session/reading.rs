@@ -1,14 +1,20 @@
 //! Takes messages off the stream.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, SystemTime},
+};
 
-use eyrie_proto::capture::{Batch, CaptureRequest, PlanAnswer, capture_request::Kind};
+use eyrie_proto::capture::{Batch, CaptureRequest, PlanAnswer, SpanData, capture_request::Kind};
 use prost::Message as _;
+use telemetry::PipelineTracer;
 use tokio::sync::mpsc;
 use tonic::Streaming;
 
 use super::{OutstandingCredit, late_facts::LateFactIntake, next_message};
-use crate::{error::RpcError, host_status::HostStatus, intake::SessionLimits};
+use crate::{error::RpcError, host_status::HostStatus, intake::SessionLimits, log_limit::LogLimit};
+
+static SPANS_REFUSED: LogLimit = LogLimit::new(Duration::from_secs(10));
 
 /// Bytes of an effective plan that is kept to be shown.
 const MAX_KEPT_PLAN_BYTES: usize = 256 * 1024;
@@ -16,7 +22,7 @@ const MAX_KEPT_PLAN_BYTES: usize = 256 * 1024;
 /// What processing gets to do.
 #[derive(Debug)]
 pub(super) enum Work {
-    Batch { batch: Box<Batch>, bytes: u64, is_over_credit: bool },
+    Batch { batch: Box<Batch>, bytes: u64, is_over_credit: bool, received: SystemTime },
 }
 
 /// Reads until the agent ends the stream, or breaks the protocol.
@@ -27,6 +33,7 @@ pub(super) async fn read_all(
     status: Arc<Mutex<HostStatus>>,
     outstanding: OutstandingCredit,
     mut late_facts: LateFactIntake,
+    tracer: &PipelineTracer,
 ) -> Result<(), RpcError> {
     loop {
         let Some(message) = next_message(&mut stream, limits.max_message_bytes).await? else { return Ok(()) };
@@ -34,7 +41,7 @@ pub(super) async fn read_all(
             Kind::Batch(batch) => {
                 let bytes = batch.encoded_len() as u64;
                 let is_over_credit = !outstanding.take(bytes, limits.initial_credit_bytes);
-                Work::Batch { batch: Box::new(batch), bytes, is_over_credit }
+                Work::Batch { batch: Box::new(batch), bytes, is_over_credit, received: SystemTime::now() }
             }
             Kind::LateFacts(late) => {
                 late_facts.take(late)?;
@@ -54,7 +61,10 @@ pub(super) async fn read_all(
                 }
                 continue;
             }
-            Kind::SpanData(_) => continue,
+            Kind::SpanData(data) => {
+                take_spans(&data, tracer);
+                continue;
+            }
             Kind::Hello(_) => return Err(RpcError::HelloRepeated),
             Kind::BaseState(_) => return Err(RpcError::BaseStateUnwanted),
         };
@@ -62,6 +72,15 @@ pub(super) async fn read_all(
             // Processing has ended, and says why.
             return Ok(());
         }
+    }
+}
+
+/// The agent's part of a trace that we asked it to keep.
+fn take_spans(data: &SpanData, tracer: &PipelineTracer) {
+    if let Err(error) = tracer.export_resource_spans(&data.resource_spans)
+        && let Some(suppressed) = SPANS_REFUSED.pass()
+    {
+        tracing::warn!(batch_id = data.batch_id, suppressed, "an agent's spans cannot be passed on: {error}");
     }
 }
 

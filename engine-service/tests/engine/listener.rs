@@ -76,8 +76,14 @@ async fn a_unix_socket_serves_and_is_cleaned_up() {
     drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
     let listener = Listener::bind(address.clone(), false).await.unwrap();
     let log = sqlite(directory.path());
-    let parts =
-        Engine { evaluator: evaluator(), log: log as Arc<_>, listener, output: None, options: options() };
+    let parts = Engine {
+        evaluator: evaluator(),
+        log: log as Arc<_>,
+        listener,
+        output: None,
+        options: options(),
+        instruments: Default::default(),
+    };
     let engine = parts.start().await.unwrap();
     let mut agent = Agent::begin(&engine, hello(), 0).await;
     assert_eq!(agent.deliver(batch(1, 1, &[])).await.through_sequence, 1);

@@ -37,7 +37,10 @@ async fn start_rules(log: Arc<dyn AlertLog>, options: EngineOptions) -> Running 
     let source = rule_language::Source { name: "r.yaml".into(), text: RULES.into() };
     let evaluator = Arc::new(RuleEvaluator::compile(&[source], Matching::First).unwrap().evaluator);
     let listener = Listener::bind("127.0.0.1:0".parse().unwrap(), false).await.unwrap();
-    Engine { evaluator, log, listener, output: None, options }.start().await.unwrap()
+    Engine { evaluator, log, listener, output: None, options, instruments: Default::default() }
+        .start()
+        .await
+        .unwrap()
 }
 
 /// Alerts wait for longer than any test, so that only the answer ends it.

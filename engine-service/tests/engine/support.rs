@@ -99,7 +99,10 @@ pub(crate) async fn start_with(
     output: Option<LineOutput>,
 ) -> Running {
     let listener = Listener::bind("127.0.0.1:0".parse().unwrap(), false).await.unwrap();
-    Engine { evaluator: evaluator(), log, listener, output, options }.start().await.unwrap()
+    Engine { evaluator: evaluator(), log, listener, output, options, instruments: Default::default() }
+        .start()
+        .await
+        .unwrap()
 }
 
 pub(crate) async fn channel(address: &ListenAddress) -> Channel {
