@@ -5,7 +5,10 @@ use std::path::{Path, PathBuf};
 use eyrie_proto::alert::Alert;
 use tempfile::TempDir;
 
-use crate::program::{Program, free_port};
+use crate::{
+    program::{Program, free_port},
+    subscriber,
+};
 
 /// The name of the scene's rule.
 pub const RULE: &str = "Secret Of The Scene Read";
@@ -85,10 +88,11 @@ impl Scene {
     }
 
     /// Starts the scene's metadata service.
-    pub fn metadata(&self) -> anyhow::Result<Program> {
+    pub fn metadata(&self, more: &[&str]) -> anyhow::Result<Program> {
         let data = self.folder().join("metadata").display().to_string();
         let address = format!("127.0.0.1:{}", self.metadata_port);
-        Program::start("metadata-service", ["--listen", &address, "--data-dir", &data], self.folder())
+        let own = ["--listen", &address, "--data-dir", &data];
+        Program::start("metadata-service", own.iter().chain(more), self.folder())
     }
 
     /// Starts the scene's engine, which uses the scene's metadata service.
@@ -102,7 +106,20 @@ impl Scene {
 
     /// Starts an agent that streams to the scene's engine.
     pub fn agent(&self) -> anyhow::Result<Program> {
-        Program::start("capture-agent", ["--engine", &self.url()], self.folder())
+        self.agent_with(&[])
+    }
+
+    /// The same with more arguments.
+    pub fn agent_with(&self, more: &[&str]) -> anyhow::Result<Program> {
+        let url = self.url();
+        Program::start("capture-agent", ["--engine", &url].iter().chain(more), self.folder())
+    }
+
+    /// Waits until the scene's engine has a host.
+    pub async fn is_connected(&self) -> anyhow::Result<()> {
+        subscriber::hosts_until(&self.url(), |hosts| hosts.iter().any(|host| host.is_connected))
+            .await
+            .map(drop)
     }
 
     /// Starts both in one process.

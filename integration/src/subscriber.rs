@@ -9,11 +9,15 @@ use eyrie_proto::{
         subscribe_response::Kind,
     },
     capture::{Host, ListHostsRequest, host_service_client::HostServiceClient},
+    metadata::{
+        ContainerKey, LookupRequest, Query, entity, metadata_service_client::MetadataServiceClient, query,
+    },
 };
+use test_containers::Container;
 use tokio::time::{Instant, sleep, timeout_at};
 use tonic::transport::Channel;
 
-use crate::program::PATIENCE;
+use crate::{program::PATIENCE, scene::Scene};
 
 /// Between two looks at something that is to become true.
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
@@ -81,6 +85,30 @@ pub async fn hosts_until(url: &str, mut is_so: impl FnMut(&[Host]) -> bool) -> a
             return Ok(hosts);
         }
         anyhow::ensure!(Instant::now() < deadline, "waited too long; the hosts are {hosts:?}");
+        sleep(POLL_INTERVAL).await;
+    }
+}
+
+/// Waits until the scene's metadata service knows a running container by its name.
+pub async fn knows_container(scene: &Scene, container: &Container) -> anyhow::Result<()> {
+    let hosts = hosts_until(&scene.url(), |hosts| !hosts.is_empty()).await?;
+    let origin = hosts.into_iter().next().and_then(|host| host.origin);
+    let mut client = MetadataServiceClient::new(connect(&scene.metadata_url()).await?);
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let key = ContainerKey {
+            origin: origin.clone(),
+            runtime_id: container.id().to_owned(),
+            ..ContainerKey::default()
+        };
+        let query = Query { query_id: 1, as_of_ns: 0, key: Some(query::Key::Container(key)) };
+        let request = LookupRequest { queries: vec![query], wait_ms: 0 };
+        let answers = client.lookup(request).await?.into_inner().answers;
+        let entity = answers.into_iter().next().and_then(|answer| answer.entity?.kind);
+        match entity {
+            Some(entity::Kind::Container(known)) if known.name == container.name() => return Ok(()),
+            other => anyhow::ensure!(Instant::now() < deadline, "it knows {other:?}"),
+        }
         sleep(POLL_INTERVAL).await;
     }
 }

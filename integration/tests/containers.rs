@@ -1,16 +1,13 @@
 //! Real containers: an alert says in which one it happened, whatever becomes of the metadata service meanwhile.
 #![allow(clippy::indexing_slicing, clippy::unwrap_used, reason = "all of it is a test")]
 
-use std::{
-    sync::atomic::{AtomicU32, Ordering},
-    time::Duration,
-};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use eyrie_proto::{
     alert::{Alert, MetadataState},
     metadata::Completeness,
 };
-use integration::{program::PATIENCE, scene::Scene, subscriber};
+use integration::{scene::Scene, subscriber};
 use test_containers::{Container, Image};
 use test_requirements::{Requirement, requires};
 
@@ -70,10 +67,6 @@ fn check(alert: &Alert, container: &Container, image: &Image) {
     assert!(!host.hostname.is_empty() && !host.kernel_release.is_empty());
 }
 
-async fn is_connected(scene: &Scene) -> anyhow::Result<()> {
-    subscriber::hosts_until(&scene.url(), |hosts| hosts.iter().any(|host| host.is_connected)).await.map(drop)
-}
-
 /// Starts containers and checks the alert of each: one, with the right name and image, and none that had to be corrected.
 async fn rounds(scene: &Scene, image: &Image, count: u32) -> anyhow::Result<()> {
     for _ in 0..count {
@@ -99,7 +92,7 @@ async fn alerts_name_their_containers() -> anyhow::Result<()> {
     let (scene, image) = (Scene::new()?, Image::import()?);
     write_rules(&scene, &image)?;
     let mut up = scene.up(&[])?;
-    is_connected(&scene).await?;
+    scene.is_connected().await?;
     rounds(&scene, &image, ROUNDS).await?;
     assert!(up.terminate()?.success());
     Ok(())
@@ -123,12 +116,12 @@ async fn three_processes_do_what_one_does() -> anyhow::Result<()> {
         let rules = std::fs::read_to_string(scene.rules())? + &on_host;
         std::fs::write(scene.rules(), rules)?;
     }
-    let mut metadata = apart.metadata()?;
+    let mut metadata = apart.metadata(&[])?;
     let mut engine = apart.engine_with_metadata(&[])?;
     let mut agent = apart.agent()?;
     let mut up = together.up(&[])?;
-    is_connected(&apart).await?;
-    is_connected(&together).await?;
+    apart.is_connected().await?;
+    together.is_connected().await?;
     let mut containers = Vec::new();
     for _ in 0..3 {
         containers.push(read_in_container(&image).await?);
@@ -161,20 +154,20 @@ async fn alerts_do_not_need_the_metadata_service() -> anyhow::Result<()> {
     requires!(Requirement::Containers, Ok(()));
     let (scene, image) = (Scene::new()?, Image::import()?);
     write_rules(&scene, &image)?;
-    let mut metadata = scene.metadata()?;
+    let mut metadata = scene.metadata(&[])?;
     let mut engine = scene.engine_with_metadata(&[])?;
     let mut agent = scene.agent()?;
-    is_connected(&scene).await?;
+    scene.is_connected().await?;
     rounds(&scene, &image, 2).await?;
     metadata.kill()?;
     rounds(&scene, &image, 3).await?;
     let while_away = tokio::task::block_in_place(|| image.start(&new_name(), &["/bin/sleep", "600"]))?;
-    let mut metadata = scene.metadata()?;
+    let mut metadata = scene.metadata(&[])?;
     rounds(&scene, &image, 2).await?;
     metadata.freeze()?;
     rounds(&scene, &image, 3).await?;
     metadata.go_on()?;
-    knows(&scene, &while_away).await?;
+    subscriber::knows_container(&scene, &while_away).await?;
     for program in [&mut agent, &mut engine, &mut metadata] {
         assert!(program.terminate()?.success());
     }
@@ -190,23 +183,23 @@ async fn what_only_the_service_knows_amends_the_alert() -> anyhow::Result<()> {
     requires!(Requirement::Containers, Ok(()));
     let (scene, image) = (Scene::new()?, Image::import()?);
     write_rules(&scene, &image)?;
-    let mut metadata = scene.metadata()?;
+    let mut metadata = scene.metadata(&[])?;
     let mut engine = scene.engine_with_metadata(&[])?;
     let mut agent = scene.agent()?;
-    is_connected(&scene).await?;
+    scene.is_connected().await?;
     let container = tokio::task::block_in_place(|| image.start(&new_name(), &["/bin/sleep", "600"]))?;
-    knows(&scene, &container).await?;
+    subscriber::knows_container(&scene, &container).await?;
     engine.kill()?;
     metadata.kill()?;
     let mut engine = scene.engine_with_metadata(&["--metadata-wait-ms", "200"])?;
-    is_connected(&scene).await?;
+    scene.is_connected().await?;
     tokio::task::block_in_place(|| container.exec(&["/bin/cat", "/bin/sh"]))?;
     let alerts = subscriber::alerts_until(&scene.url(), |alerts| !of(alerts, &container).is_empty()).await?;
     let first = of(&alerts, &container)[0].clone();
     assert_eq!(first.metadata_state(), MetadataState::Partial);
     assert!(first.unknown_fields.contains(&"container.image.repository".to_owned()), "{first:?}");
     assert!(!first.is_amendment && first.container.unwrap().name.is_empty());
-    let mut metadata = scene.metadata()?;
+    let mut metadata = scene.metadata(&[])?;
     let alerts = subscriber::alerts_until(&scene.url(), |alerts| of(alerts, &container).len() >= 2).await?;
     let amended = of(&alerts, &container)[1];
     assert_eq!((amended.is_amendment, amended.is_retracted, &amended.id), (true, false, &first.id));
@@ -215,31 +208,4 @@ async fn what_only_the_service_knows_amends_the_alert() -> anyhow::Result<()> {
         assert!(program.terminate()?.success());
     }
     Ok(())
-}
-
-/// Waits until the scene's metadata service knows the container by name.
-async fn knows(scene: &Scene, container: &Container) -> anyhow::Result<()> {
-    use eyrie_proto::metadata::{
-        ContainerKey, LookupRequest, Query, entity, metadata_service_client::MetadataServiceClient, query,
-    };
-    let hosts = subscriber::hosts_until(&scene.url(), |hosts| !hosts.is_empty()).await?;
-    let origin = hosts[0].origin.clone();
-    let mut client = MetadataServiceClient::new(subscriber::connect(&scene.metadata_url()).await?);
-    let deadline = tokio::time::Instant::now() + PATIENCE;
-    loop {
-        let key = ContainerKey {
-            origin: origin.clone(),
-            runtime_id: container.id().to_owned(),
-            ..ContainerKey::default()
-        };
-        let query = Query { query_id: 1, as_of_ns: 0, key: Some(query::Key::Container(key)) };
-        let request = LookupRequest { queries: vec![query], wait_ms: 0 };
-        let answers = client.lookup(request).await?.into_inner().answers;
-        let entity = answers.into_iter().next().and_then(|answer| answer.entity?.kind);
-        match entity {
-            Some(entity::Kind::Container(known)) if known.name == container.name() => return Ok(()),
-            other => anyhow::ensure!(tokio::time::Instant::now() < deadline, "it knows {other:?}"),
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
 }
