@@ -1,6 +1,10 @@
 //! What can go wrong with a log.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+
+use sqlite_store::StoreFault;
+
+use super::sqlite;
 
 /// Why a log did not do what it was asked for. The text says what to do.
 #[derive(Debug, thiserror::Error)]
@@ -78,6 +82,22 @@ pub enum AlertLogError {
 // === impl AlertLogError ===
 
 impl AlertLogError {
+    /// What a fault of the store in `path` means for a log.
+    pub(super) fn of_store(path: &Path, fault: &StoreFault) -> Self {
+        let (path, detail) = (path.to_owned(), fault.to_string());
+        match fault {
+            StoreFault::Full(_) => Self::Full { path, detail },
+            StoreFault::Io(_) => Self::Io { path, detail },
+            StoreFault::Damaged(_) => Self::Damaged { path, detail },
+            StoreFault::InUse => Self::InUse { path },
+            StoreFault::NewerSchema(found) => {
+                Self::NewerSchema { path, found: *found, known: sqlite::SCHEMA_VERSION }
+            }
+            StoreFault::Closed => Self::Closed { path },
+            StoreFault::Internal(_) => Self::Internal { path, detail },
+        }
+    }
+
     /// Whether the same call may succeed later without anybody changing the program or the file.
     pub fn is_retryable(&self) -> bool {
         match self {

@@ -13,20 +13,12 @@ mod writer;
 #[cfg(test)]
 mod tests;
 
-use std::{
-    collections::HashSet,
-    fs::File,
-    path::{Path, PathBuf},
-    sync::{Arc, Mutex},
-    thread::JoinHandle,
-};
+use std::{collections::HashSet, path::Path, sync::Arc};
 
-use tokio::sync::{mpsc, oneshot, watch};
+use sqlite_store::{Place, Readers, StoreFault, Writer};
+use tokio::sync::watch;
 
-use self::{
-    reader::Readers,
-    writer::{Command, Writer},
-};
+use self::writer::{Applier, Command};
 use super::{
     Batch, Changes, ChangesFrom, Finding, MetadataStore, Revisions, Scope, Sought, StoreError, StoreLimits,
     StoreMetrics,
@@ -40,15 +32,12 @@ const FILE_NAME: &str = "metadata.sqlite";
 /// A [`MetadataStore`] in a directory.
 #[derive(Debug)]
 pub struct SqliteStore {
-    path: Arc<Path>,
     revisions: watch::Receiver<Revisions>,
     metrics: StoreMetrics,
     readers: Readers,
-    /// `None` only while being dropped.
-    writer: Option<mpsc::Sender<Command>>,
-    thread: Mutex<Option<JoinHandle<()>>>,
-    /// Held until the writer has ended.
-    _lock: File,
+    writer: Writer<Command>,
+    /// The last to be dropped: nobody else may come while the writer has not ended.
+    place: Place,
 }
 
 // === impl SqliteStore ===
@@ -56,33 +45,23 @@ pub struct SqliteStore {
 impl SqliteStore {
     /// Opens the store in `directory`, making both if they do not exist. Blocks.
     pub fn open(directory: &Path, limits: StoreLimits) -> Result<Self, StoreError> {
-        let path: Arc<Path> = directory.join(FILE_NAME).into();
-        let lock = lock(directory, &path)?;
+        let place =
+            Place::take(directory, FILE_NAME).map_err(|(path, fault)| Fault::Store(fault).at(&path))?;
+        let path = Arc::clone(place.database());
         let (connection, revisions) = schema::open(&path).map_err(|fault| fault.at(&path))?;
         let (revision_sender, revisions) = watch::channel(revisions);
-        let (sender, commands) = mpsc::channel(WAITING_BATCHES);
         let metrics = StoreMetrics::default();
-        let mut writer = Writer {
+        let mut applier = Applier {
             path: Arc::clone(&path),
             connection,
             revisions: revision_sender,
             limits,
             metrics: metrics.clone(),
         };
-        writer.count().map_err(|fault| fault.at(&path))?;
-        let thread = std::thread::Builder::new()
-            .name("metadata-store".to_owned())
-            .spawn(move || writer.run(commands))
-            .map_err(|error| StoreError::Io { path: path.to_path_buf(), detail: error.to_string() })?;
-        Ok(Self {
-            readers: Readers::new(Arc::clone(&path)),
-            path,
-            revisions,
-            metrics,
-            writer: Some(sender),
-            thread: Mutex::new(Some(thread)),
-            _lock: lock,
-        })
+        applier.count().map_err(|fault| fault.at(&path))?;
+        let writer = Writer::start("metadata-store", WAITING_BATCHES, |commands| applier.run(commands))
+            .map_err(|error| Fault::Store(StoreFault::Io(error.to_string())).at(&path))?;
+        Ok(Self { readers: Readers::new(path), revisions, metrics, writer, place })
     }
 
     /// What it counts.
@@ -90,15 +69,16 @@ impl SqliteStore {
         &self.metrics
     }
 
-    async fn command<T>(
+    async fn read<T: Send + 'static>(
         &self,
-        make: impl FnOnce(oneshot::Sender<Result<T, StoreError>>) -> Command,
+        read: impl FnOnce(&mut rusqlite::Connection) -> Result<T, Fault> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let closed = || StoreError::Closed { path: self.path.to_path_buf() };
-        let (sender, answer) = oneshot::channel();
-        let writer = self.writer.as_ref().ok_or_else(closed)?;
-        writer.send(make(sender)).await.map_err(|_| closed())?;
-        answer.await.map_err(|_| closed())?
+        self.readers.run(read).await.map_err(|fault| fault.at(self.place.database()))
+    }
+
+    async fn command<T>(&self, make: impl FnOnce(writer::Answer<T>) -> Command) -> Result<T, StoreError> {
+        let closed = |_| Fault::Store(StoreFault::Closed).at(self.place.database());
+        self.writer.ask(make).await.map_err(closed)?
     }
 }
 
@@ -113,11 +93,11 @@ impl MetadataStore for SqliteStore {
     }
 
     async fn find(&self, questions: Arc<[Sought]>) -> Result<Vec<Finding>, StoreError> {
-        self.readers.run(move |connection| reader::find(connection, &questions)).await
+        self.read(move |connection| reader::find(connection, &questions)).await
     }
 
     async fn changes(&self, scopes: Arc<HashSet<Scope>>, from: ChangesFrom) -> Result<Changes, StoreError> {
-        self.readers.run(move |connection| reader::changes(connection, &scopes, from)).await
+        self.read(move |connection| reader::changes(connection, &scopes, from)).await
     }
 
     async fn forget_expired(&self) -> Result<(), StoreError> {
@@ -126,38 +106,16 @@ impl MetadataStore for SqliteStore {
 }
 
 impl Drop for SqliteStore {
-    /// Waits for the writer, so that the directory is free afterwards.
+    /// The writer is the last to close the database, and leaves one tidy file behind.
     fn drop(&mut self) {
-        self.writer = None;
-        let thread = self.thread.lock().map(|mut thread| thread.take());
-        if let Ok(Some(thread)) = thread
-            && thread.join().is_err()
-        {
-            tracing::error!(path = %self.path.display(), "the metadata store's writer panicked");
-        }
-    }
-}
-
-/// Takes the directory for this process. The lock goes with the file, also when the process is killed.
-fn lock(directory: &Path, database: &Path) -> Result<File, StoreError> {
-    let io = |path: PathBuf| move |error: std::io::Error| StoreError::Io { path, detail: error.to_string() };
-    std::fs::create_dir_all(directory).map_err(io(directory.to_owned()))?;
-    let path = directory.join("lock");
-    let file =
-        File::options().create(true).truncate(false).write(true).open(&path).map_err(io(path.clone()))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(std::fs::TryLockError::WouldBlock) => Err(StoreError::InUse { path: database.to_owned() }),
-        Err(std::fs::TryLockError::Error(error)) => Err(io(path)(error)),
+        self.readers.close();
     }
 }
 
 /// A failure inside the store, before it is known which file it belongs to.
 #[derive(Debug)]
 enum Fault {
-    Sqlite(rusqlite::Error),
-    NewerSchema(i64),
-    Undecodable(String),
+    Store(StoreFault),
     SequenceGap { expected: u64, found: u64 },
     EntityTooLarge { index: usize, found: usize },
 }
@@ -173,11 +131,7 @@ impl Fault {
     /// The error for callers. One fault can answer several of them.
     fn at(&self, path: &Path) -> StoreError {
         let path = path.to_owned();
-        let error = match self {
-            Self::NewerSchema(found) => {
-                return StoreError::NewerSchema { path, found: *found, known: schema::VERSION };
-            }
-            Self::Undecodable(detail) => return StoreError::Damaged { path, detail: detail.clone() },
+        let fault = match self {
             Self::SequenceGap { expected, found } => {
                 return StoreError::SequenceGap { expected: *expected, found: *found };
             }
@@ -185,33 +139,36 @@ impl Fault {
                 let limit = crate::record::MAX_ENTITY_BYTES;
                 return StoreError::EntityTooLarge { index: *index, found: *found, limit };
             }
-            Self::Sqlite(error) => error,
+            Self::Store(fault) => fault,
         };
-        let detail = error.to_string();
-        use rusqlite::ErrorCode as Code;
-        match error.sqlite_error_code() {
-            Some(Code::DiskFull) => StoreError::Full { path, detail },
-            Some(
-                Code::SystemIoFailure
-                | Code::CannotOpen
-                | Code::ReadOnly
-                | Code::PermissionDenied
-                | Code::DatabaseBusy
-                | Code::DatabaseLocked
-                | Code::FileLockingProtocolFailed
-                | Code::OutOfMemory,
-            ) => StoreError::Io { path, detail },
-            Some(Code::DatabaseCorrupt | Code::NotADatabase | Code::SchemaChanged | Code::TypeMismatch) => {
-                StoreError::Damaged { path, detail }
+        let detail = fault.to_string();
+        match fault {
+            StoreFault::Full(_) => StoreError::Full { path, detail },
+            StoreFault::Io(_) => StoreError::Io { path, detail },
+            StoreFault::Damaged(_) => StoreError::Damaged { path, detail },
+            StoreFault::InUse => StoreError::InUse { path },
+            StoreFault::NewerSchema(found) => {
+                StoreError::NewerSchema { path, found: *found, known: schema::VERSION }
             }
-            _ => StoreError::Internal { path, detail },
+            StoreFault::Closed => StoreError::Closed { path },
+            StoreFault::Internal(_) => StoreError::Internal { path, detail },
         }
+    }
+
+    fn undecodable(detail: String) -> Self {
+        Self::Store(StoreFault::Damaged(detail))
+    }
+}
+
+impl From<StoreFault> for Fault {
+    fn from(fault: StoreFault) -> Self {
+        Self::Store(fault)
     }
 }
 
 impl From<rusqlite::Error> for Fault {
     fn from(error: rusqlite::Error) -> Self {
-        Self::Sqlite(error)
+        Self::Store(error.into())
     }
 }
 

@@ -1,65 +1,19 @@
 //! Reading, beside the writer.
 
-use std::{
-    path::Path,
-    sync::{Arc, Mutex, PoisonError},
-};
-
 use eyrie_proto::alert::Alert;
 use prost::Message as _;
 use rusqlite::{Connection, OptionalExtension as _};
-use tokio::sync::Semaphore;
+use sqlite_store::StoreFault;
 
-use super::{Fault, schema, writer::stored};
-use crate::alert_log::{AlertLogError, LogEntry, OriginPosition, Page, PageLimit, ParkedEntry};
-
-/// Reads at the same time; each has a connection with SQLite's page cache of 2 MiB.
-const CONNECTIONS: usize = 4;
-
-/// The connections for reading. One is made when it is first needed and kept.
-#[derive(Debug)]
-pub(super) struct Readers {
-    path: Arc<Path>,
-    permits: Semaphore,
-    idle: Arc<Mutex<Vec<Connection>>>,
-}
-
-// === impl Readers ===
-
-impl Readers {
-    pub(super) fn new(path: Arc<Path>) -> Self {
-        Self { path, permits: Semaphore::new(CONNECTIONS), idle: Arc::default() }
-    }
-
-    /// Runs `read` on one of the connections, away from the async threads.
-    pub(super) async fn run<T: Send + 'static>(
-        &self,
-        read: impl FnOnce(&mut Connection) -> Result<T, Fault> + Send + 'static,
-    ) -> Result<T, AlertLogError> {
-        let closed = || AlertLogError::Closed { path: self.path.to_path_buf() };
-        let _permit = self.permits.acquire().await.map_err(|_| closed())?;
-        let (path, idle) = (Arc::clone(&self.path), Arc::clone(&self.idle));
-        let work = move || {
-            let kept = idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-            let mut connection = match kept {
-                Some(connection) => connection,
-                None => schema::open_for_reading(&path).map_err(|fault| fault.at(&path))?,
-            };
-            // After an error the connection is not kept: the next one starts afresh.
-            let result = read(&mut connection).map_err(|fault| fault.at(&path))?;
-            idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
-            Ok(result)
-        };
-        tokio::task::spawn_blocking(work).await.map_err(|_| closed())?
-    }
-}
+use super::writer::stored;
+use crate::alert_log::{LogEntry, OriginPosition, Page, PageLimit, ParkedEntry};
 
 /// The entries after a position; one transaction, so that they fit to the trimmed position.
 pub(super) fn page(
     connection: &mut Connection,
     from_position_exclusive: u64,
     limit: PageLimit,
-) -> Result<Page, Fault> {
+) -> Result<Page, StoreFault> {
     let transaction = connection.transaction()?;
     let trimmed_through: i64 =
         transaction.prepare_cached("SELECT trimmed_through FROM log")?.query_row([], |row| row.get(0))?;
@@ -74,9 +28,9 @@ pub(super) fn page(
     let mut rows = select.query([stored(from_position_exclusive), count])?;
     while let Some(row) = rows.next()? {
         let position: i64 = row.get(0)?;
-        let body = row.get_ref(1)?.as_blob().map_err(|error| Fault::Undecodable(error.to_string()))?;
+        let body = row.get_ref(1)?.as_blob().map_err(|error| StoreFault::Damaged(error.to_string()))?;
         let alert = Alert::decode(body)
-            .map_err(|error| Fault::Undecodable(format!("entry {position} is no alert: {error}")))?;
+            .map_err(|error| StoreFault::Damaged(format!("entry {position} is no alert: {error}")))?;
         page.entries.push(LogEntry { position: position.cast_unsigned(), alert });
         bytes = bytes.saturating_add(body.len());
         if bytes >= limit.bytes {
@@ -86,7 +40,7 @@ pub(super) fn page(
     Ok(page)
 }
 
-pub(super) fn position_before_time(connection: &mut Connection, since_ns: u64) -> Result<u64, Fault> {
+pub(super) fn position_before_time(connection: &mut Connection, since_ns: u64) -> Result<u64, StoreFault> {
     let transaction = connection.transaction()?;
     let first: Option<i64> = transaction
         .prepare_cached("SELECT min(position) FROM entry WHERE time_ns >= ?1")?
@@ -102,7 +56,7 @@ pub(super) fn position_before_time(connection: &mut Connection, since_ns: u64) -
     Ok(before.max(0).cast_unsigned())
 }
 
-pub(super) fn parked(connection: &mut Connection) -> Result<Vec<ParkedEntry>, Fault> {
+pub(super) fn parked(connection: &mut Connection) -> Result<Vec<ParkedEntry>, StoreFault> {
     let mut select = connection.prepare_cached("SELECT id, body FROM parked ORDER BY rowid")?;
     let rows = select.query_map([], |row| Ok(ParkedEntry { id: row.get(0)?, body: row.get(1)? }))?;
     Ok(rows.collect::<Result<_, _>>()?)
@@ -111,7 +65,7 @@ pub(super) fn parked(connection: &mut Connection) -> Result<Vec<ParkedEntry>, Fa
 pub(super) fn origin_position(
     connection: &mut Connection,
     origin: String,
-) -> Result<Option<OriginPosition>, Fault> {
+) -> Result<Option<OriginPosition>, StoreFault> {
     let row: Option<(i64, i64)> = connection
         .prepare_cached("SELECT epoch, through_sequence FROM origin WHERE name = ?1")?
         .query_row([&origin], |row| Ok((row.get(0)?, row.get(1)?)))
@@ -123,7 +77,7 @@ pub(super) fn origin_position(
     }))
 }
 
-pub(super) fn reader_position(connection: &mut Connection, name: &str) -> Result<Option<u64>, Fault> {
+pub(super) fn reader_position(connection: &mut Connection, name: &str) -> Result<Option<u64>, StoreFault> {
     let position: Option<i64> = connection
         .prepare_cached("SELECT position FROM reader WHERE name = ?1")?
         .query_row([name], |row| row.get(0))

@@ -3,8 +3,9 @@
 use std::path::Path;
 
 use rusqlite::{Connection, OptionalExtension as _};
+use sqlite_store::StoreFault;
 
-use super::{Fault, SqliteOptions};
+use super::SqliteOptions;
 use crate::alert_log::{LogBounds, LogId};
 
 /// Kept in `PRAGMA user_version`; 0 is a new file.
@@ -53,10 +54,8 @@ pub(super) struct OpenState {
 }
 
 /// Opens the writing connection, makes the layout in a new file, and refuses what it does not know.
-pub(super) fn open(path: &Path, options: &SqliteOptions) -> Result<(Connection, OpenState), Fault> {
-    let mut connection = Connection::open(path)?;
-    connection.pragma_update(None, "journal_mode", "WAL")?;
-    connection.pragma_update(None, "synchronous", "FULL")?;
+pub(super) fn open(path: &Path, options: &SqliteOptions) -> Result<(Connection, OpenState), StoreFault> {
+    let (mut connection, version) = sqlite_store::open_for_writing(path)?;
     if let Some(max_bytes) = options.max_bytes {
         let page_size: i64 = connection.pragma_query_value(None, "page_size", |row| row.get(0))?;
         let pages = max_bytes / u64::try_from(page_size).unwrap_or(4096).max(1);
@@ -64,27 +63,17 @@ pub(super) fn open(path: &Path, options: &SqliteOptions) -> Result<(Connection, 
         // The pragma answers with the limit in force, so it is a query.
         connection.query_row(&format!("PRAGMA max_page_count = {pages}"), [], |_| Ok(()))?;
     }
-    let version: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
     match version {
         0 => create(&mut connection)?,
         1 => upgrade(&mut connection)?,
         VERSION => {}
-        newer => return Err(Fault::NewerSchema(newer)),
+        newer => return Err(StoreFault::NewerSchema(newer)),
     }
     let state = state(&connection)?;
     Ok((connection, state))
 }
 
-/// Opens a connection for reading only.
-pub(super) fn open_for_reading(path: &Path) -> Result<Connection, Fault> {
-    use rusqlite::OpenFlags as Flags;
-    let connection =
-        Connection::open_with_flags(path, Flags::SQLITE_OPEN_READ_ONLY | Flags::SQLITE_OPEN_NO_MUTEX)?;
-    connection.busy_timeout(std::time::Duration::from_secs(5))?;
-    Ok(connection)
-}
-
-fn create(connection: &mut Connection) -> Result<(), Fault> {
+fn create(connection: &mut Connection) -> Result<(), StoreFault> {
     let transaction = connection.transaction()?;
     transaction.execute_batch(CREATE)?;
     transaction.execute_batch(CREATE_PARKED)?;
@@ -97,20 +86,20 @@ fn create(connection: &mut Connection) -> Result<(), Fault> {
 }
 
 /// From version 1.
-fn upgrade(connection: &mut Connection) -> Result<(), Fault> {
+fn upgrade(connection: &mut Connection) -> Result<(), StoreFault> {
     let transaction = connection.transaction()?;
     transaction.execute_batch(CREATE_PARKED)?;
     transaction.pragma_update(None, "user_version", VERSION)?;
     Ok(transaction.commit()?)
 }
 
-fn state(connection: &Connection) -> Result<OpenState, Fault> {
+fn state(connection: &Connection) -> Result<OpenState, StoreFault> {
     let row: Option<(String, i64)> = connection
         .query_row("SELECT id, trimmed_through FROM log", [], |row| Ok((row.get(0)?, row.get(1)?)))
         .optional()?;
     let (id, trimmed_through) =
-        row.ok_or_else(|| Fault::Undecodable("the table log has no row".to_owned()))?;
-    let id = id.parse().map_err(|_| Fault::Undecodable("the log's id is not an id".to_owned()))?;
+        row.ok_or_else(|| StoreFault::Damaged("the table log has no row".to_owned()))?;
+    let id = id.parse().map_err(|_| StoreFault::Damaged("the log's id is not an id".to_owned()))?;
     let last: Option<i64> = connection.query_row("SELECT max(position) FROM entry", [], |row| row.get(0))?;
     let trimmed_through = trimmed_through.max(0).cast_unsigned();
     let last = last.unwrap_or(0).max(0).cast_unsigned().max(trimmed_through);

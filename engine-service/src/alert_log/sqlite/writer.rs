@@ -4,9 +4,9 @@ use std::{path::Path, sync::Arc};
 
 use prost::Message as _;
 use rusqlite::{Connection, Transaction, params};
+use sqlite_store::StoreFault;
 use tokio::sync::{mpsc, oneshot, watch};
 
-use super::Fault;
 use crate::alert_log::{AlertLogError, AppendBatch, Appended, LogBounds, OriginPosition};
 
 /// Appends that share one flush.
@@ -14,27 +14,30 @@ const MAX_GROUP: usize = 64;
 /// Of the entries to keep, the share that is trimmed at once: deleting in bulk is cheaper.
 const TRIM_SHARE: u64 = 64;
 
+/// Where an answer goes.
+pub(super) type Answer<T> = oneshot::Sender<Result<T, AlertLogError>>;
+
 /// What the writer can be asked for.
 #[derive(Debug)]
 pub(super) enum Command {
     /// Entries and their origin's position.
-    Append { batch: Arc<AppendBatch>, answer: oneshot::Sender<Result<Appended, AlertLogError>> },
+    Append { batch: Arc<AppendBatch>, answer: Answer<Appended> },
     /// Where a named reader stands.
-    StoreReader { reader: String, position: u64, answer: oneshot::Sender<Result<(), AlertLogError>> },
+    StoreReader { reader: String, position: u64, answer: Answer<()> },
 }
 
 /// Owns the writing connection.
 #[derive(Debug)]
-pub(super) struct Writer {
+pub(super) struct Appender {
     pub(super) path: Arc<Path>,
     pub(super) connection: Connection,
     pub(super) bounds: watch::Sender<LogBounds>,
     pub(super) max_entries: u64,
 }
 
-// === impl Writer ===
+// === impl Appender ===
 
-impl Writer {
+impl Appender {
     /// Works until every sender is gone.
     pub(super) fn run(mut self, mut commands: mpsc::Receiver<Command>) {
         let mut group = Vec::with_capacity(MAX_GROUP);
@@ -61,7 +64,9 @@ impl Writer {
                     command.succeed(appended);
                 }
             }
-            Err(fault) => commands.into_iter().for_each(|command| command.fail(fault.at(&self.path))),
+            Err(fault) => commands
+                .into_iter()
+                .for_each(|command| command.fail(AlertLogError::of_store(&self.path, &fault))),
         }
     }
 
@@ -76,7 +81,9 @@ impl Writer {
             Ok(()) => {
                 self.bounds.send_replace(LogBounds { trimmed_through: through, ..bounds });
             }
-            Err(fault) => tracing::warn!(error = %fault.at(&self.path), "cannot trim the alert log"),
+            Err(error) => {
+                tracing::warn!(path = %self.path.display(), %error, "cannot trim the alert log");
+            }
         }
     }
 }
@@ -105,7 +112,7 @@ fn write_group(
     connection: &mut Connection,
     last: u64,
     commands: &[Command],
-) -> Result<(Vec<Appended>, u64), Fault> {
+) -> Result<(Vec<Appended>, u64), StoreFault> {
     let transaction = connection.transaction()?;
     let mut last = last;
     let counts = commands
@@ -121,7 +128,11 @@ fn write_group(
     Ok((counts, last))
 }
 
-fn append(transaction: &Transaction<'_>, last: &mut u64, batch: &AppendBatch) -> Result<Appended, Fault> {
+fn append(
+    transaction: &Transaction<'_>,
+    last: &mut u64,
+    batch: &AppendBatch,
+) -> Result<Appended, StoreFault> {
     let mut insert = transaction.prepare_cached(
         "INSERT OR IGNORE INTO entry (position, alert_id, amendment_number, time_ns, body) VALUES (?1, ?2, ?3, ?4, ?5)",
     )?;
@@ -156,7 +167,7 @@ fn append(transaction: &Transaction<'_>, last: &mut u64, batch: &AppendBatch) ->
     Ok(appended)
 }
 
-fn store_origin(transaction: &Transaction<'_>, position: &OriginPosition) -> Result<(), Fault> {
+fn store_origin(transaction: &Transaction<'_>, position: &OriginPosition) -> Result<(), StoreFault> {
     transaction
         .prepare_cached(
             "INSERT INTO origin (name, epoch, through_sequence) VALUES (?1, ?2, ?3)
@@ -166,7 +177,7 @@ fn store_origin(transaction: &Transaction<'_>, position: &OriginPosition) -> Res
     Ok(())
 }
 
-fn store_reader(transaction: &Transaction<'_>, reader: &str, position: u64) -> Result<(), Fault> {
+fn store_reader(transaction: &Transaction<'_>, reader: &str, position: u64) -> Result<(), StoreFault> {
     transaction
         .prepare_cached(
             "INSERT INTO reader (name, position) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET position = ?2",
@@ -175,7 +186,7 @@ fn store_reader(transaction: &Transaction<'_>, reader: &str, position: u64) -> R
     Ok(())
 }
 
-fn trim(connection: &mut Connection, through: u64) -> Result<(), Fault> {
+fn trim(connection: &mut Connection, through: u64) -> Result<(), StoreFault> {
     let transaction = connection.transaction()?;
     transaction.execute("DELETE FROM entry WHERE position <= ?1", [stored(through)])?;
     transaction.execute("UPDATE log SET trimmed_through = ?1", [stored(through)])?;

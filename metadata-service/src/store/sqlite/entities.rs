@@ -95,9 +95,9 @@ pub(super) fn best(
 /// Decodes what a stored row holds.
 pub(super) fn decode(revision: i64, kind: i64, body: &[u8]) -> Result<Stored, Fault> {
     let kind = RecordKind::of_number(kind)
-        .ok_or_else(|| Fault::Undecodable(format!("revision {revision} is of the unknown kind {kind}")))?;
+        .ok_or_else(|| Fault::undecodable(format!("revision {revision} is of the unknown kind {kind}")))?;
     let record = Record::decode(kind, body)
-        .map_err(|error| Fault::Undecodable(format!("revision {revision} is no {kind:?}: {error}")))?;
+        .map_err(|error| Fault::undecodable(format!("revision {revision} is no {kind:?}: {error}")))?;
     Ok(Stored { revision, record })
 }
 
@@ -106,7 +106,7 @@ fn rows(connection: &Connection, query: &str, values: &[&dyn ToSql]) -> Result<V
     let mut rows = select.query(values)?;
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
-        let body = row.get_ref(2)?.as_blob().map_err(|error| Fault::Undecodable(error.to_string()))?;
+        let body = row.get_ref(2)?.as_blob().map_err(|error| Fault::undecodable(error.to_string()))?;
         found.push(decode(row.get(0)?, row.get(1)?, body)?);
     }
     Ok(found)

@@ -139,7 +139,7 @@ fn select(connection: &Connection, query: &str, values: [i64; 2]) -> Result<Vec<
 
 fn read(row: &Row<'_>) -> Result<Leaving, Fault> {
     let ended_ms: Option<i64> = row.get(3)?;
-    let body = row.get_ref(4)?.as_blob().map_err(|error| Fault::Undecodable(error.to_string()))?;
+    let body = row.get_ref(4)?.as_blob().map_err(|error| Fault::undecodable(error.to_string()))?;
     let revision = row.get(0)?;
     let until_ns = entities::decode(revision, row.get(2)?, body)?.record.validity().until_ns;
     Ok(Leaving { revision, scope_id: row.get(1)?, has_ended: ended_ms.is_some(), until_ns })

@@ -1,13 +1,8 @@
 //! Reading, beside the writer.
 
-use std::{
-    collections::HashSet,
-    path::Path,
-    sync::{Arc, Mutex, PoisonError},
-};
+use std::collections::HashSet;
 
 use rusqlite::{Connection, Transaction};
-use tokio::sync::Semaphore;
 
 use super::{
     Fault,
@@ -17,54 +12,14 @@ use super::{
 use crate::{
     keys::{ContainerName, Fit},
     record::{Record, RecordKind, is_valid_at},
-    store::{Changes, ChangesFrom, Finding, Revisions, Scope, Sought, StoreError, Unknown},
+    store::{Changes, ChangesFrom, Finding, Revisions, Scope, Sought, Unknown},
 };
 
-/// Reads at the same time; each has a connection with SQLite's page cache of 2 MiB.
-const CONNECTIONS: usize = 4;
 /// Entities of one stretch of changes, and the bytes after which none is added.
 const MAX_CHANGES: usize = 256;
 const MAX_CHANGES_BYTES: usize = 1024 * 1024;
 /// Rows that are looked at for one stretch: those of other scopes cost time, too.
 const MAX_LOOKED_AT: i64 = 16_384;
-
-/// The connections for reading. One is made when it is first needed and kept.
-#[derive(Debug)]
-pub(super) struct Readers {
-    path: Arc<Path>,
-    permits: Semaphore,
-    idle: Arc<Mutex<Vec<Connection>>>,
-}
-
-// === impl Readers ===
-
-impl Readers {
-    pub(super) fn new(path: Arc<Path>) -> Self {
-        Self { path, permits: Semaphore::new(CONNECTIONS), idle: Arc::default() }
-    }
-
-    /// Runs `read` on one of the connections, away from the async threads.
-    pub(super) async fn run<T: Send + 'static>(
-        &self,
-        read: impl FnOnce(&mut Connection) -> Result<T, Fault> + Send + 'static,
-    ) -> Result<T, StoreError> {
-        let closed = || StoreError::Closed { path: self.path.to_path_buf() };
-        let _permit = self.permits.acquire().await.map_err(|_| closed())?;
-        let (path, idle) = (Arc::clone(&self.path), Arc::clone(&self.idle));
-        let work = move || {
-            let kept = idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-            let mut connection = match kept {
-                Some(connection) => connection,
-                None => schema::open_for_reading(&path).map_err(|fault| fault.at(&path))?,
-            };
-            // After an error the connection is not kept: the next one starts afresh.
-            let result = read(&mut connection).map_err(|fault| fault.at(&path))?;
-            idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
-            Ok(result)
-        };
-        tokio::task::spawn_blocking(work).await.map_err(|_| closed())?
-    }
-}
 
 pub(super) fn find(connection: &mut Connection, questions: &[Sought]) -> Result<Vec<Finding>, Fault> {
     let transaction = connection.transaction()?;
@@ -157,7 +112,7 @@ pub(super) fn changes(
         let has_ended: bool = row.get(3)?;
         let scope = Scope::of_stored(row.get(1)?, row.get(2)?);
         if scope.is_some_and(|scope| scopes.contains(&scope)) && !(is_snapshot && has_ended) {
-            let body = row.get_ref(5)?.as_blob().map_err(|error| Fault::Undecodable(error.to_string()))?;
+            let body = row.get_ref(5)?.as_blob().map_err(|error| Fault::undecodable(error.to_string()))?;
             bytes = bytes.saturating_add(body.len());
             if bytes > MAX_CHANGES_BYTES && !changes.upserts.is_empty() {
                 return Ok(changes);

@@ -6,6 +6,7 @@ use std::{
 };
 
 use rusqlite::Connection;
+use sqlite_store::StoreFault;
 
 use super::Fault;
 use crate::store::Revisions;
@@ -56,27 +57,14 @@ const CREATE: &str = "
 
 /// Opens the writing connection, makes the layout in a new file, and refuses what it does not know.
 pub(super) fn open(path: &Path) -> Result<(Connection, Revisions), Fault> {
-    let mut connection = Connection::open(path)?;
-    connection.pragma_update(None, "journal_mode", "WAL")?;
-    connection.pragma_update(None, "synchronous", "FULL")?;
-    let version: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    let (mut connection, version) = sqlite_store::open_for_writing(path)?;
     match version {
         0 => create(&mut connection)?,
         VERSION => {}
-        newer => return Err(Fault::NewerSchema(newer)),
+        newer => return Err(StoreFault::NewerSchema(newer).into()),
     }
     let revisions = revisions(&connection)?;
     Ok((connection, revisions))
-}
-
-/// Opens a connection for reading only.
-pub(super) fn open_for_reading(path: &Path) -> Result<Connection, Fault> {
-    use rusqlite::OpenFlags as Flags;
-    let connection =
-        Connection::open_with_flags(path, Flags::SQLITE_OPEN_READ_ONLY | Flags::SQLITE_OPEN_NO_MUTEX)?;
-    connection.busy_timeout(std::time::Duration::from_secs(5))?;
-    connection.set_prepared_statement_cache_capacity(32);
-    Ok(connection)
 }
 
 /// Which revisions there are, for this connection's transaction.

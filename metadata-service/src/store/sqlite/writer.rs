@@ -15,18 +15,21 @@ use crate::store::{Batch, Revisions, StoreError, StoreLimits, StoreMetrics};
 /// Batches that share one flush.
 const MAX_GROUP: usize = 64;
 
+/// Where an answer goes.
+pub(super) type Answer<T> = oneshot::Sender<Result<T, StoreError>>;
+
 /// What the writer can be asked for.
 #[derive(Debug)]
 pub(super) enum Command {
     /// Statements.
-    Apply { batch: Arc<Batch>, answer: oneshot::Sender<Result<u64, StoreError>> },
+    Apply { batch: Arc<Batch>, answer: Answer<u64> },
     /// Forgets what was kept for long enough.
-    ForgetExpired { answer: oneshot::Sender<Result<(), StoreError>> },
+    ForgetExpired { answer: Answer<()> },
 }
 
 /// Owns the writing connection.
 #[derive(Debug)]
-pub(super) struct Writer {
+pub(super) struct Applier {
     pub(super) path: Arc<Path>,
     pub(super) connection: Connection,
     pub(super) revisions: watch::Sender<Revisions>,
@@ -62,9 +65,9 @@ enum Outcome {
     Refused(Fault),
 }
 
-// === impl Writer ===
+// === impl Applier ===
 
-impl Writer {
+impl Applier {
     /// Sets the gauges to what is stored.
     pub(super) fn count(&mut self) -> Result<(), Fault> {
         let count = |table: &str| -> Result<u64, Fault> {
