@@ -8,7 +8,7 @@ use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use engine_service::{
     Engine, EngineOptions, Matching, RuleEvaluator, Running,
     alert_log::sqlite::{SqliteLog, SqliteOptions},
-    listener::Listener,
+    listener::{ListenSecurity, Listener},
 };
 use eyrie_proto::{
     capture::{
@@ -61,7 +61,9 @@ async fn start(directory: &std::path::Path) -> Running {
     let evaluator =
         RuleEvaluator::compile(&[source], Matching::First).expect("the rules are right").evaluator;
     let log = SqliteLog::open(directory, SqliteOptions::default()).expect("an empty log");
-    let listener = Listener::bind("127.0.0.1:0".parse().expect("an address"), false).await.expect("a port");
+    let listener = Listener::bind("127.0.0.1:0".parse().expect("an address"), ListenSecurity::LOCAL)
+        .await
+        .expect("a port");
     let options = EngineOptions::default();
     let engine = Engine {
         evaluator: Arc::new(evaluator),

@@ -17,7 +17,7 @@ use crate::{
     alert_log::sqlite::{SqliteLog, SqliteOptions},
     engine::{Engine, EngineError, EngineOptions, Running},
     falco_format::FalcoFormat,
-    listener::{ListenAddress, Listener},
+    listener::{ListenAddress, ListenSecurity, Listener},
     outputs::{LineFormat, LineOutput},
     rule_evaluator::{LoadedRules, RuleEvaluator},
 };
@@ -83,7 +83,8 @@ impl Config {
                 .map_err(|detail| EngineError::MetadataService { address: address.to_owned(), detail })
         });
         let metadata = metadata.transpose()?;
-        let listener = Listener::bind(self.listen.clone(), self.is_insecure_allowed).await?;
+        let security = ListenSecurity { tls: None, is_insecure_allowed: self.is_insecure_allowed };
+        let listener = Listener::bind(self.listen.clone(), security).await?;
         let mut options = self.options.clone();
         options.metadata.service = metadata;
         // Reading, compiling and opening block; nothing else is waiting yet, but a caller's runtime may be busy.

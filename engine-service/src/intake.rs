@@ -13,7 +13,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tonic::{Request, Response, Status, Streaming};
 
 use crate::{
-    alert_log::AlertLog, error::RpcError, evaluate::Evaluate, listener::Peer, metadata::Metadata,
+    alert_log::AlertLog, error::RpcError, evaluate::Evaluate, listener::TransportPeer, metadata::Metadata,
     origins::Origins, session,
 };
 
@@ -99,7 +99,8 @@ impl CaptureService for IntakeService {
         let permit = Arc::clone(&intake.session_permits)
             .try_acquire_owned()
             .map_err(|_| RpcError::TooMany { limit, what: "capture sessions" })?;
-        let peer = request.extensions().get::<Peer>().cloned().unwrap_or_default();
+        let peer = request.extensions().get::<TransportPeer>();
+        let peer = peer.map_or_else(|| "unknown".to_owned(), ToString::to_string);
         let (sender, receiver) = mpsc::channel(WAITING_RESPONSES);
         let stream = request.into_inner();
         self.0.tasks.spawn(async move {

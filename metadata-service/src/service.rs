@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use eyrie_proto::metadata::metadata_service_server::MetadataServiceServer;
-use grpc_transport::{ListenAddress, ListenError, Listener};
+use grpc_transport::{ListenAddress, ListenError, ListenSecurity, Listener};
 use prometheus_client::registry::Registry;
 use tokio::{net::TcpListener, sync::Semaphore, task::JoinHandle};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -72,7 +72,8 @@ pub enum StartError {
 impl MetadataService {
     /// Opens, binds and starts everything. From then on clients are served.
     pub async fn start(config: Config) -> Result<Running, StartError> {
-        let listener = Listener::bind(config.listen.clone(), config.is_insecure_allowed).await?;
+        let security = ListenSecurity { tls: None, is_insecure_allowed: config.is_insecure_allowed };
+        let listener = Listener::bind(config.listen.clone(), security).await?;
         let admin = match config.admin_listen {
             Some(address) => Some(admin::bind(address, config.is_insecure_allowed).await?),
             None => None,

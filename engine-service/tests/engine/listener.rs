@@ -8,7 +8,7 @@ use std::{
 
 use engine_service::{
     Engine,
-    listener::{ListenAddress, ListenError, Listener},
+    listener::{ListenAddress, ListenError, ListenSecurity, Listener},
 };
 
 use crate::support::*;
@@ -51,18 +51,19 @@ async fn garbage_on_the_port_is_turned_away() {
 #[tokio::test]
 async fn plain_text_stays_on_the_machine() {
     let address: ListenAddress = "0.0.0.0:0".parse().unwrap();
-    let error = Listener::bind(address, false).await.unwrap_err();
+    let error = Listener::bind(address, ListenSecurity::LOCAL).await.unwrap_err();
     assert!(matches!(error, ListenError::Insecure { .. }));
     assert!(error.to_string().contains("--insecure"), "{error}");
+    let insecure = ListenSecurity { is_insecure_allowed: true, ..ListenSecurity::LOCAL };
     // Taken with the word of the operator: tried out on an address that stays here all the same.
-    assert!(Listener::bind("127.0.0.1:0".parse().unwrap(), true).await.is_ok());
+    assert!(Listener::bind("127.0.0.1:0".parse().unwrap(), insecure).await.is_ok());
 }
 
 /// Scenario: a port that is taken. Guarantees: the error names it.
 #[tokio::test]
 async fn a_taken_port_is_named() {
-    let first = Listener::bind("127.0.0.1:0".parse().unwrap(), false).await.unwrap();
-    let error = Listener::bind(first.local_address().clone(), false).await.unwrap_err();
+    let first = Listener::bind("127.0.0.1:0".parse().unwrap(), ListenSecurity::LOCAL).await.unwrap();
+    let error = Listener::bind(first.local_address().clone(), ListenSecurity::LOCAL).await.unwrap_err();
     assert!(error.to_string().contains(&first.local_address().to_string()), "{error}");
 }
 
@@ -74,7 +75,7 @@ async fn a_unix_socket_serves_and_is_cleaned_up() {
     let path = directory.path().join("eyrie.sock");
     let address = ListenAddress::Unix(path.clone());
     drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
-    let listener = Listener::bind(address.clone(), false).await.unwrap();
+    let listener = Listener::bind(address.clone(), ListenSecurity::LOCAL).await.unwrap();
     let log = sqlite(directory.path());
     let parts = Engine {
         evaluator: evaluator(),
@@ -88,7 +89,7 @@ async fn a_unix_socket_serves_and_is_cleaned_up() {
     let mut agent = Agent::begin(&engine, hello(), 0).await;
     assert_eq!(agent.deliver(batch(1, 1, &[])).await.through_sequence, 1);
     assert!(hosts(&engine, false).await[0].peer.contains("eyrie.sock"));
-    let second = Listener::bind(address, false).await.unwrap_err();
+    let second = Listener::bind(address, ListenSecurity::LOCAL).await.unwrap_err();
     assert!(matches!(second, ListenError::SocketInUse { .. }), "{second}");
     engine.shutdown().await;
     assert!(!path.exists());

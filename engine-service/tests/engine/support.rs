@@ -18,7 +18,7 @@ use engine_service::{
         sqlite::{SqliteLog, SqliteOptions},
     },
     evaluate::{Evaluate, Occurrence, RuleMatch},
-    listener::{ListenAddress, Listener},
+    listener::{ListenAddress, ListenSecurity, Listener},
     outputs::LineOutput,
 };
 use eyrie_proto::{
@@ -98,7 +98,7 @@ pub(crate) async fn start_with(
     options: EngineOptions,
     output: Option<LineOutput>,
 ) -> Running {
-    let listener = Listener::bind("127.0.0.1:0".parse().unwrap(), false).await.unwrap();
+    let listener = Listener::bind("127.0.0.1:0".parse().unwrap(), ListenSecurity::LOCAL).await.unwrap();
     Engine { evaluator: evaluator(), log, listener, output, options, instruments: Default::default() }
         .start()
         .await

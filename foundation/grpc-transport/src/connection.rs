@@ -1,9 +1,8 @@
-//! A connection that the gRPC server can use.
+//! A connection that the gRPC server can use, and the streams below it.
 
 use std::{
-    fmt, io,
+    io,
     pin::Pin,
-    sync::Arc,
     task::{Context, Poll},
 };
 
@@ -12,72 +11,84 @@ use tokio::{
     net::{TcpStream, UnixStream},
     sync::OwnedSemaphorePermit,
 };
+use tokio_rustls::TlsStream;
 use tonic::transport::server::Connected;
 
-use super::greeting::Greeting;
+use crate::{greeting::Greeting, peer::TransportPeer};
 
-/// Who is at the other end, as the transport tells. Every request carries it as an extension.
-#[derive(Clone, Debug)]
-pub struct Peer(Arc<str>);
-
-/// Either kind of stream.
+/// Any of the streams that gRPC runs over.
 #[derive(Debug)]
-pub(super) enum Socket {
+pub(crate) enum Stream {
     Tcp(TcpStream),
     Unix(UnixStream),
+    Tls(Box<TlsStream<TcpStream>>),
 }
 
 /// A connection that greeted as HTTP/2 does.
 #[derive(Debug)]
 pub struct Connection {
-    socket: Socket,
-    peer: Peer,
-    /// What is to be read before the socket.
+    stream: Stream,
+    peer: TransportPeer,
+    /// What is to be read before the stream.
     unread: &'static [u8],
     /// One of the connections that may be open.
     _permit: OwnedSemaphorePermit,
 }
 
-// === impl Peer ===
+// === impl Stream ===
 
-impl Peer {
-    pub(super) fn new(text: String) -> Self {
-        Self(text.into())
+impl AsyncRead for Stream {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Tcp(stream) => Pin::new(stream).poll_read(context, buffer),
+            Self::Unix(stream) => Pin::new(stream).poll_read(context, buffer),
+            Self::Tls(stream) => Pin::new(stream).poll_read(context, buffer),
+        }
     }
 }
 
-impl Default for Peer {
-    fn default() -> Self {
-        Self("unknown".into())
+impl AsyncWrite for Stream {
+    fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &[u8]) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Self::Tcp(stream) => Pin::new(stream).poll_write(context, buffer),
+            Self::Unix(stream) => Pin::new(stream).poll_write(context, buffer),
+            Self::Tls(stream) => Pin::new(stream).poll_write(context, buffer),
+        }
     }
-}
 
-impl fmt::Display for Peer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffers: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Self::Tcp(stream) => Pin::new(stream).poll_write_vectored(context, buffers),
+            Self::Unix(stream) => Pin::new(stream).poll_write_vectored(context, buffers),
+            Self::Tls(stream) => Pin::new(stream).poll_write_vectored(context, buffers),
+        }
     }
-}
 
-// === impl Socket ===
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
 
-impl Socket {
-    /// Reads what is there, waiting for it; 0 at the end.
-    pub(super) async fn read_some(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        loop {
-            let result = match self {
-                Self::Tcp(stream) => {
-                    stream.readable().await?;
-                    stream.try_read(buffer)
-                }
-                Self::Unix(stream) => {
-                    stream.readable().await?;
-                    stream.try_read(buffer)
-                }
-            };
-            match result {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                other => return other,
-            }
+    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Tcp(stream) => Pin::new(stream).poll_flush(context),
+            Self::Unix(stream) => Pin::new(stream).poll_flush(context),
+            Self::Tls(stream) => Pin::new(stream).poll_flush(context),
+        }
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Tcp(stream) => Pin::new(stream).poll_shutdown(context),
+            Self::Unix(stream) => Pin::new(stream).poll_shutdown(context),
+            Self::Tls(stream) => Pin::new(stream).poll_shutdown(context),
         }
     }
 }
@@ -85,15 +96,20 @@ impl Socket {
 // === impl Connection ===
 
 impl Connection {
-    pub(super) fn new(socket: Socket, peer: Peer, greeting: Greeting, permit: OwnedSemaphorePermit) -> Self {
-        Self { socket, peer, unread: greeting.bytes(), _permit: permit }
+    pub(crate) fn new(
+        stream: Stream,
+        peer: TransportPeer,
+        greeting: Greeting,
+        permit: OwnedSemaphorePermit,
+    ) -> Self {
+        Self { stream, peer, unread: greeting.bytes(), _permit: permit }
     }
 }
 
 impl Connected for Connection {
-    type ConnectInfo = Peer;
+    type ConnectInfo = TransportPeer;
 
-    fn connect_info(&self) -> Peer {
+    fn connect_info(&self) -> TransportPeer {
         self.peer.clone()
     }
 }
@@ -110,10 +126,7 @@ impl AsyncRead for Connection {
             self.unread = later;
             return Poll::Ready(Ok(()));
         }
-        match &mut self.socket {
-            Socket::Tcp(stream) => Pin::new(stream).poll_read(context, buffer),
-            Socket::Unix(stream) => Pin::new(stream).poll_read(context, buffer),
-        }
+        Pin::new(&mut self.stream).poll_read(context, buffer)
     }
 }
 
@@ -123,10 +136,7 @@ impl AsyncWrite for Connection {
         context: &mut Context<'_>,
         buffer: &[u8],
     ) -> Poll<io::Result<usize>> {
-        match &mut self.socket {
-            Socket::Tcp(stream) => Pin::new(stream).poll_write(context, buffer),
-            Socket::Unix(stream) => Pin::new(stream).poll_write(context, buffer),
-        }
+        Pin::new(&mut self.stream).poll_write(context, buffer)
     }
 
     fn poll_write_vectored(
@@ -134,27 +144,18 @@ impl AsyncWrite for Connection {
         context: &mut Context<'_>,
         buffers: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        match &mut self.socket {
-            Socket::Tcp(stream) => Pin::new(stream).poll_write_vectored(context, buffers),
-            Socket::Unix(stream) => Pin::new(stream).poll_write_vectored(context, buffers),
-        }
+        Pin::new(&mut self.stream).poll_write_vectored(context, buffers)
     }
 
     fn is_write_vectored(&self) -> bool {
-        true
+        self.stream.is_write_vectored()
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match &mut self.socket {
-            Socket::Tcp(stream) => Pin::new(stream).poll_flush(context),
-            Socket::Unix(stream) => Pin::new(stream).poll_flush(context),
-        }
+        Pin::new(&mut self.stream).poll_flush(context)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match &mut self.socket {
-            Socket::Tcp(stream) => Pin::new(stream).poll_shutdown(context),
-            Socket::Unix(stream) => Pin::new(stream).poll_shutdown(context),
-        }
+        Pin::new(&mut self.stream).poll_shutdown(context)
     }
 }

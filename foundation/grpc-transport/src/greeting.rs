@@ -2,20 +2,20 @@
 
 use std::{fmt, io};
 
-use super::connection::Socket;
+use tokio::io::{AsyncRead, AsyncReadExt as _};
 
 /// What every HTTP/2 client sends first (RFC 9113, 3.4).
 const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 /// Bytes of a wrong greeting that are shown.
 const SHOWN_BYTES: usize = 16;
 
-/// The preface was read off the socket: the server has to be given it again.
+/// The preface was read off the stream: the server has to be given it again.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Greeting(());
+pub(crate) struct Greeting(());
 
 /// The connection does not begin as it should.
 #[derive(Debug)]
-pub(super) enum GreetingError {
+pub(crate) enum GreetingError {
     /// It was closed before it said anything, as health checks do, or it broke.
     Closed,
     /// It was closed within the greeting.
@@ -28,12 +28,12 @@ pub(super) enum GreetingError {
 
 impl Greeting {
     /// Reads the preface, and gives up at the first byte that is not of it.
-    pub(super) async fn read(socket: &Socket) -> Result<Self, GreetingError> {
+    pub(crate) async fn read(stream: &mut (impl AsyncRead + Unpin)) -> Result<Self, GreetingError> {
         let mut buffer = [0; PREFACE.len()];
         let mut length = 0;
         while length < PREFACE.len() {
             let rest = buffer.get_mut(length..).unwrap_or_default();
-            let count = socket.read_some(rest).await.map_err(|_: io::Error| GreetingError::Closed)?;
+            let count = stream.read(rest).await.map_err(|_: io::Error| GreetingError::Closed)?;
             if count == 0 && length == 0 {
                 return Err(GreetingError::Closed);
             }
@@ -50,7 +50,7 @@ impl Greeting {
     }
 
     /// What was read.
-    pub(super) fn bytes(self) -> &'static [u8] {
+    pub(crate) fn bytes(self) -> &'static [u8] {
         PREFACE
     }
 }
@@ -59,7 +59,7 @@ impl Greeting {
 
 impl GreetingError {
     /// Not worth a line in the log.
-    pub(super) fn is_silent(&self) -> bool {
+    pub(crate) fn is_silent(&self) -> bool {
         matches!(self, Self::Closed)
     }
 }
@@ -76,7 +76,9 @@ impl fmt::Display for GreetingError {
             write!(f, " {byte:02x}")?;
         }
         match bytes.as_slice() {
-            [0x16, 0x03, ..] => f.write_str(" (TLS): this port speaks plain text, use http:// there"),
+            [0x16, 0x03, ..] => f.write_str(
+                " (TLS): this port speaks plain text, use http:// there, or give the server a certificate",
+            ),
             [b'G' | b'H' | b'D' | b'O', b'A'..=b'Z', ..] | [b'P', b'U' | b'O' | b'A', ..] => {
                 f.write_str(" (HTTP/1): this port speaks gRPC only")
             }
