@@ -4,7 +4,10 @@ mod connector;
 
 use std::{error::Error, path::PathBuf, sync::Arc, time::Duration};
 
-use tonic::transport::{Channel, Endpoint, Uri};
+use tonic::{
+    Status,
+    transport::{Channel, Endpoint, Uri},
+};
 
 use self::connector::Connector;
 use crate::{
@@ -14,6 +17,17 @@ use crate::{
 
 /// Until a connection stands, with its TLS, unless [`ServiceEndpoint::with`] says otherwise.
 const CONNECT_WAIT: Duration = Duration::from_secs(5);
+
+/// What a server that refuses our certificate says of it, as far as it can be mended here. It comes with the first answer
+/// after the handshake (TLS 1.3), when only the text of the error is left.
+const ALERTS: [(&str, &str); 3] = [
+    (
+        "alert: CertificateRequired",
+        ": the service asks for a certificate, give one by --tls-cert and --tls-key",
+    ),
+    ("alert: UnknownCA", ": the service does not know the authority that signed our certificate"),
+    ("alert: CertificateExpired", ": our certificate has expired"),
+];
 
 /// How a service is spoken to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -87,13 +101,18 @@ pub enum ConnectError {
 // === impl ClientSecurity ===
 
 impl ClientSecurity {
+    /// Whether `address` may be spoken to in this way. Reads no files.
+    pub fn check(&self, address: &ServiceAddress) -> Result<(), ConnectError> {
+        self.tls(address).map(|_| ())
+    }
+
     /// Whether anything of TLS is given.
     fn has_tls(&self) -> bool {
         self.ca.is_some() || self.identity.is_some() || self.server_name.is_some()
     }
 
     /// TLS towards `address`, if it is spoken there; an error if what is asked for cannot be had.
-    fn tls(&self, address: &ServiceAddress) -> Result<Option<Arc<ClientTls>>, ConnectError> {
+    fn tls(&self, address: &ServiceAddress) -> Result<Option<ClientTls>, ConnectError> {
         let named = || address.clone();
         match (address, &self.ca) {
             (ServiceAddress::Tcp { is_tls: true, .. }, None) => {
@@ -101,9 +120,7 @@ impl ClientSecurity {
             }
             (ServiceAddress::Tcp { host, is_tls: true, .. }, Some(ca)) => {
                 let files = ClientTlsFiles { ca: ca.clone(), identity: self.identity.clone() };
-                let tls = ClientTls::new(files, self.server_name.as_deref().unwrap_or(host))?;
-                tls.check()?;
-                Ok(Some(Arc::new(tls)))
+                Ok(Some(ClientTls::new(files, self.server_name.as_deref().unwrap_or(host))?))
             }
             _ if self.has_tls() => Err(ConnectError::TlsNotApplicable { address: named() }),
             _ if address.is_local() || self.is_insecure_allowed => Ok(None),
@@ -119,6 +136,7 @@ impl ServiceEndpoint {
     /// wrong with them.
     pub fn new(address: ServiceAddress, security: &ClientSecurity) -> Result<Self, ConnectError> {
         let tls = security.tls(&address)?;
+        tls.as_ref().map(ClientTls::check).transpose()?;
         let failed = |error: &dyn Error| ConnectError::Address {
             address: address.clone(),
             detail: with_causes(error),
@@ -134,7 +152,7 @@ impl ServiceEndpoint {
         let endpoint = Endpoint::from_shared(target).map_err(|error| failed(&error))?;
         let origin: Uri = origin.parse().map_err(|error| failed(&error))?;
         let endpoint = endpoint.origin(origin).connect_timeout(CONNECT_WAIT);
-        Ok(Self { address, endpoint, tls })
+        Ok(Self { address, endpoint, tls: tls.map(Arc::new) })
     }
 
     /// Sets what connections have besides: time-outs, keep-alives, windows.
@@ -165,6 +183,20 @@ impl ServiceEndpoint {
     fn connector(&self) -> Connector {
         Connector::new(&self.address, self.tls.clone(), self.endpoint.get_connect_timeout())
     }
+}
+
+/// What a call was answered with, and what the transport knows of it, as people read it.
+pub fn status_text(status: &Status) -> String {
+    let message = status.message();
+    let mut text = match status.source().map(with_causes) {
+        Some(cause) if cause.contains(message) => cause,
+        Some(cause) => format!("{message}: {cause}"),
+        None => message.to_owned(),
+    };
+    if let Some((_, hint)) = ALERTS.iter().find(|(alert, _)| text.contains(alert)) {
+        text.push_str(hint);
+    }
+    text
 }
 
 /// An error with its causes, each once: "cannot connect: connection refused".

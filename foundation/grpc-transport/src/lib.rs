@@ -35,7 +35,7 @@ mod trace_context;
 pub use self::{
     address::{ListenAddress, ListenAddressError},
     call_error::{CallError, REASON_HEADER, RETRYABLE_HEADER, refusal},
-    client::{ClientSecurity, ConnectError, ServiceEndpoint, with_causes},
+    client::{ClientSecurity, ConnectError, ServiceEndpoint, status_text, with_causes},
     connection::Connection,
     listener::{ListenError, ListenSecurity, Listener},
     peer::{

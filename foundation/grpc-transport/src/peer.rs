@@ -83,6 +83,11 @@ impl AuthenticatedPeer {
         self.any_role(|role| role.grants(permission) && role.includes(tenant))
     }
 
+    /// Whether it may do this with what belongs to any tenant.
+    pub fn may_everywhere(&self, permission: Permission) -> bool {
+        self.any_role(|role| role.grants(permission) && role.is_of_all_tenants())
+    }
+
     /// Whether what it says of `origin` may be taken.
     ///
     /// An agent with a host speaks for every boot of that host; one without for every host and source of its tenant.
@@ -163,7 +168,7 @@ mod tests {
         for identity in [Identity::Local, Identity::Unauthenticated] {
             let peer = AuthenticatedPeer::new("test", identity);
             assert!(all.into_iter().all(|permission| peer.may(permission)));
-            assert!(peer.may_in(ReadAlerts, "acme") && peer.may_speak_for(&host("acme", MACHINE)));
+            assert!(peer.may_everywhere(ReadAlerts) && peer.may_speak_for(&host("acme", MACHINE)));
         }
     }
 
@@ -206,7 +211,11 @@ mod tests {
         use Permission::*;
         assert!(peer(&["operator"]).may_in(ReadAlerts, "acme"));
         assert!(peer(&["operator"]).may_in(ReadAlerts, ""));
+        assert!(
+            peer(&["operator"]).may_everywhere(ReadAlerts) && peer(&["engine"]).may_everywhere(RelayFacts)
+        );
         let bound = peer(&["operator/tenant/acme"]);
+        assert!(!bound.may_everywhere(ReadAlerts) && !peer(&["agent"]).may_everywhere(Capture));
         assert!(bound.may_in(ReadAlerts, "acme"));
         assert!(!bound.may_in(ReadAlerts, "") && !bound.may_in(ReadAlerts, "other"));
         let two = peer(&["operator/tenant/acme", "operator/tenant/other"]);

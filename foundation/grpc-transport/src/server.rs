@@ -194,7 +194,7 @@ impl Serving {
 
     /// Takes no more connections, and waits shortly for those that are open to close. Calls under way should have ended
     /// by now.
-    pub async fn end(mut self) {
+    pub async fn end(&mut self) {
         self.stop.cancel();
         let _ = tokio::time::timeout(CLOSE_WAIT, &mut self.acceptor).await;
         let _ = tokio::time::timeout(CLOSE_WAIT, &mut self.server).await;

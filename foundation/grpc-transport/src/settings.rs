@@ -10,12 +10,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::{client::ClientSecurity, listener::ListenSecurity, tls::ServerTlsFiles};
 
-/// Why TLS settings cannot be used together.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{present} is set without {missing}: set both or neither")]
+/// A setting that is of no use without another one.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{setting} is {}, and {missing} is not set: set both or neither", found.display())]
 pub struct TlsSettingsError {
     /// What is set.
-    pub present: &'static str,
+    pub setting: &'static str,
+    /// To what.
+    pub found: PathBuf,
     /// What it needs besides.
     pub missing: &'static str,
 }
@@ -126,8 +128,8 @@ impl ServerTlsSettings {
         let files = pair(self.tls_cert, self.tls_key, ["tls-cert", "tls-key"])?;
         let tls = match (files, self.tls_client_ca) {
             (Some((certificate, key)), client_ca) => Some(ServerTlsFiles { certificate, key, client_ca }),
-            (None, Some(_)) => {
-                return Err(TlsSettingsError { present: "tls-client-ca", missing: "tls-cert" });
+            (None, Some(found)) => {
+                return Err(TlsSettingsError { setting: "tls-client-ca", found, missing: "tls-cert" });
             }
             (None, None) => None,
         };
@@ -152,8 +154,8 @@ fn pair(
 ) -> Result<Option<(PathBuf, PathBuf)>, TlsSettingsError> {
     match (certificate, key) {
         (Some(certificate), Some(key)) => Ok(Some((certificate, key))),
-        (Some(_), None) => Err(TlsSettingsError { present: certificate_name, missing: key_name }),
-        (None, Some(_)) => Err(TlsSettingsError { present: key_name, missing: certificate_name }),
+        (Some(found), None) => Err(TlsSettingsError { setting: certificate_name, found, missing: key_name }),
+        (None, Some(found)) => Err(TlsSettingsError { setting: key_name, found, missing: certificate_name }),
         (None, None) => Ok(None),
     }
 }
@@ -224,12 +226,12 @@ mod tests {
         let path = || Some(PathBuf::from("x"));
         let client = ClientTlsSettings { tls_key: path(), ..ClientTlsSettings::default() };
         let error = client.security(false).unwrap_err().to_string();
-        assert!(error.starts_with("tls-key is set without tls-cert"), "{error}");
+        assert!(error.starts_with("tls-key is x, and tls-cert is not set"), "{error}");
         let metadata = MetadataTlsSettings { metadata_tls_cert: path(), ..MetadataTlsSettings::default() };
         let error = metadata.security(false).unwrap_err().to_string();
-        assert!(error.starts_with("metadata-tls-cert is set without metadata-tls-key"), "{error}");
+        assert!(error.starts_with("metadata-tls-cert is x, and metadata-tls-key is not set"), "{error}");
         let server = ServerTlsSettings { tls_client_ca: path(), ..ServerTlsSettings::default() };
         let error = server.security(false).unwrap_err().to_string();
-        assert!(error.starts_with("tls-client-ca is set without tls-cert"), "{error}");
+        assert!(error.starts_with("tls-client-ca is x, and tls-cert is not set"), "{error}");
     }
 }

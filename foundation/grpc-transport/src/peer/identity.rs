@@ -214,10 +214,19 @@ impl Role {
 
     /// Whether it reaches to what belongs to `wanted`.
     pub(super) fn includes(&self, wanted: &str) -> bool {
+        self.tenant().is_none_or(|tenant| tenant == wanted)
+    }
+
+    /// Whether it is bound to no tenant.
+    pub(super) fn is_of_all_tenants(&self) -> bool {
+        self.tenant().is_none()
+    }
+
+    fn tenant(&self) -> Option<&str> {
         match self {
-            Self::Agent { tenant, .. } => tenant == wanted,
-            Self::Operator { tenant } => tenant.as_deref().is_none_or(|tenant| tenant == wanted),
-            Self::Engine | Self::Metadata => true,
+            Self::Agent { tenant, .. } => Some(tenant),
+            Self::Operator { tenant } => tenant.as_deref(),
+            Self::Engine | Self::Metadata => None,
         }
     }
 }

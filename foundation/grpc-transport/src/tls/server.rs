@@ -6,7 +6,11 @@ use std::{
     time::Duration,
 };
 
-use tokio::{net::TcpStream, time::Instant};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+    time::Instant,
+};
 use tokio_rustls::{
     LazyConfigAcceptor,
     rustls::{
@@ -28,6 +32,10 @@ use crate::{
 
 /// Between two looks at the files; a rotated certificate is used for new connections after it.
 const LOOK_INTERVAL: Duration = Duration::from_secs(2);
+
+/// How long a client that is refused may take to close its side, and what it may still say.
+const LINGER_WAIT: Duration = Duration::from_millis(500);
+const LINGER_BYTES: u64 = 64 * 1024;
 
 static NOT_RELOADED: LogLimit = LogLimit::new(Duration::from_secs(60));
 
@@ -81,7 +89,13 @@ impl ServerTls {
         let hello = LazyConfigAcceptor::new(Acceptor::default(), stream).await;
         let hello = hello.map_err(|error| HandshakeError::of_hello(&error))?;
         let config = self.current().await;
-        let stream = hello.into_stream(config).await.map_err(|error| HandshakeError::of_client(&error))?;
+        let stream = match hello.into_stream(config).into_fallible().await {
+            Ok(stream) => stream,
+            Err((error, stream)) => {
+                linger(stream).await;
+                return Err(HandshakeError::of_client(&error));
+            }
+        };
         let (_, session) = stream.get_ref();
         if session.alpn_protocol() != Some(ALPN_H2) {
             return Err(HandshakeError::NoHttp2);
@@ -176,6 +190,17 @@ impl Loaded {
         config.send_tls13_tickets = 0;
         Ok(Self { config: Arc::new(config), stamps })
     }
+}
+
+/// Lets the alert arrive that says why a handshake failed: a socket that is closed with something unread on it resets the
+/// connection, and the client would hear only of that.
+async fn linger(mut stream: TcpStream) {
+    let rest = async {
+        let mut rest = (&mut stream).take(LINGER_BYTES);
+        tokio::io::copy(&mut rest, &mut tokio::io::sink()).await?;
+        stream.shutdown().await
+    };
+    let _ = tokio::time::timeout(LINGER_WAIT, rest).await;
 }
 
 #[cfg(test)]

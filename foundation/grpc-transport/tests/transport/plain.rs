@@ -13,7 +13,7 @@ async fn who_is_on_this_machine_is_local() {
     let directory = tempfile::tempdir().unwrap();
     let socket = format!("unix:{}", directory.path().join("eyrie.sock").display());
     for address in ["127.0.0.1:0", "[::1]:0", &socket] {
-        let serving = serve(address, ListenSecurity::LOCAL).await;
+        let mut serving = serve(address, ListenSecurity::LOCAL).await;
         let channel = endpoint(&serving, &ClientSecurity::default()).connect().await.unwrap();
         assert_eq!(who_am_i(channel).await.unwrap(), "local", "{address}");
         serving.end().await;
@@ -23,7 +23,7 @@ async fn who_is_on_this_machine_is_local() {
 /// Scenario: a handler panics. Guarantees: the client gets INTERNAL with a reason, and its connection goes on.
 #[tokio::test]
 async fn a_panic_costs_one_call() {
-    let serving = serve("127.0.0.1:0", ListenSecurity::LOCAL).await;
+    let mut serving = serve("127.0.0.1:0", ListenSecurity::LOCAL).await;
     let channel = endpoint(&serving, &ClientSecurity::default()).connect().await.unwrap();
     let request = ListHostsRequest { include_disconnected: true };
     let status = HostServiceClient::new(channel.clone()).list_hosts(request).await.unwrap_err();
@@ -35,7 +35,7 @@ async fn a_panic_costs_one_call() {
 /// Scenario: a method that nobody serves. Guarantees: it is answered with UNIMPLEMENTED and a reason.
 #[tokio::test]
 async fn what_is_not_served_is_said() {
-    let serving = serve("127.0.0.1:0", ListenSecurity::LOCAL).await;
+    let mut serving = serve("127.0.0.1:0", ListenSecurity::LOCAL).await;
     let channel = endpoint(&serving, &ClientSecurity::default()).connect().await.unwrap();
     let mut client = eyrie_proto::alert::alert_service_client::AlertServiceClient::new(channel);
     let status = client.subscribe(eyrie_proto::alert::SubscribeRequest::default()).await.unwrap_err();
@@ -48,7 +48,7 @@ async fn what_is_not_served_is_said() {
 #[tokio::test]
 async fn health_and_reflection_are_there() {
     use tonic_reflection::pb::{v1, v1alpha};
-    let serving = serve("127.0.0.1:0", ListenSecurity::LOCAL).await;
+    let mut serving = serve("127.0.0.1:0", ListenSecurity::LOCAL).await;
     let channel = endpoint(&serving, &ClientSecurity::default()).connect().await.unwrap();
     assert!(is_healthy(channel.clone()).await);
     let request = v1::ServerReflectionRequest {

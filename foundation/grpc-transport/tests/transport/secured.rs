@@ -1,6 +1,6 @@
 //! Over TLS.
 
-use grpc_transport::{ClientSecurity, ListenSecurity, ServiceAddress, ServiceEndpoint};
+use grpc_transport::{ClientSecurity, ListenSecurity, ServiceAddress, ServiceEndpoint, status_text};
 use test_certificates::Authority;
 use tonic::Code;
 
@@ -14,7 +14,7 @@ const OPERATOR: &str = "spiffe://test/eyrie/operator";
 async fn certificates_decide_what_is_served() {
     let directory = tempfile::tempdir().unwrap();
     let authority = Authority::new(directory.path(), "ca");
-    let serving = serve("127.0.0.1:0", tls(&authority.server("server"), Some(&authority))).await;
+    let mut serving = serve("127.0.0.1:0", tls(&authority.server("server"), Some(&authority))).await;
     let connect = async |name: &str, uris: &[&str]| {
         let issued = authority.client(name, uris);
         endpoint(&serving, &client(&authority, Some(&issued))).connect().await.unwrap()
@@ -41,12 +41,19 @@ async fn without_a_certificate_nothing_is_served() {
     let directory = tempfile::tempdir().unwrap();
     let authority = Authority::new(directory.path(), "ca");
     let stranger = Authority::new(directory.path(), "stranger");
-    let serving = serve("127.0.0.1:0", tls(&authority.server("server"), Some(&authority))).await;
+    let mut serving = serve("127.0.0.1:0", tls(&authority.server("server"), Some(&authority))).await;
     let operator = authority.client("operator", &[OPERATOR]);
     let foreign = stranger.client("foreign", &[OPERATOR]);
-    for security in [client(&authority, None), client(&authority, Some(&foreign))] {
+    let expired = authority.expired_client("expired", &[OPERATOR]);
+    for (identity, reason) in [
+        (None, "the service asks for a certificate"),
+        (Some(&foreign), "does not know the authority"),
+        (Some(&expired), "our certificate has expired"),
+    ] {
+        let security = client(&authority, identity);
         let channel = endpoint(&serving, &security).connect_lazy();
-        assert!(who_am_i(channel).await.is_err(), "{security:?}");
+        let text = status_text(&who_am_i(channel).await.unwrap_err());
+        assert!(text.contains(reason), "{text}");
     }
     let plain = endpoint(&serving, &ClientSecurity::default()).connect_lazy();
     assert!(who_am_i(plain).await.is_err());
@@ -63,7 +70,7 @@ async fn without_a_certificate_nothing_is_served() {
 async fn without_client_authorities_anybody_is_served() {
     let directory = tempfile::tempdir().unwrap();
     let authority = Authority::new(directory.path(), "ca");
-    let serving = serve("127.0.0.1:0", tls(&authority.server("server"), None)).await;
+    let mut serving = serve("127.0.0.1:0", tls(&authority.server("server"), None)).await;
     let channel = endpoint(&serving, &client(&authority, None)).connect().await.unwrap();
     assert_eq!(who_am_i(channel).await.unwrap(), "unauthenticated");
     serving.end().await;
@@ -74,7 +81,7 @@ async fn without_client_authorities_anybody_is_served() {
 async fn tls_to_a_plain_port_is_told_apart() {
     let directory = tempfile::tempdir().unwrap();
     let authority = Authority::new(directory.path(), "ca");
-    let serving = serve("127.0.0.1:0", ListenSecurity::LOCAL).await;
+    let mut serving = serve("127.0.0.1:0", ListenSecurity::LOCAL).await;
     let error = endpoint(&serving, &client(&authority, None)).connect().await.unwrap_err().to_string();
     assert!(error.contains("https://127.0.0.1"), "{error}");
     assert!(error.contains("handshake"), "{error}");
@@ -86,7 +93,7 @@ async fn tls_to_a_plain_port_is_told_apart() {
 async fn the_servers_name_counts() {
     let directory = tempfile::tempdir().unwrap();
     let authority = Authority::new(directory.path(), "ca");
-    let serving = serve("127.0.0.2:0", tls(&authority.server("server"), None)).await;
+    let mut serving = serve("127.0.0.2:0", tls(&authority.server("server"), None)).await;
     let security = client(&authority, None);
     let error = endpoint(&serving, &security).connect().await.unwrap_err().to_string();
     assert!(error.contains("for another name"), "{error}");
@@ -103,7 +110,7 @@ async fn a_channel_takes_up_a_rotated_certificate() {
     let directory = tempfile::tempdir().unwrap();
     let authority = Authority::new(directory.path(), "ca");
     let security = tls(&authority.server("server"), Some(&authority));
-    let serving = serve("127.0.0.1:0", security.clone()).await;
+    let mut serving = serve("127.0.0.1:0", security.clone()).await;
     let address = serving.local_address().to_string();
     let issued = authority.client("client", &["spiffe://test/eyrie/operator/tenant/old"]);
     let to = ServiceAddress::of_listener(serving.local_address(), true);
@@ -112,7 +119,7 @@ async fn a_channel_takes_up_a_rotated_certificate() {
     assert_eq!(who_am_i(channel.clone()).await.unwrap(), "spiffe://test/eyrie/operator/tenant/old");
     serving.end().await;
     authority.client("client", &["spiffe://test/eyrie/operator/tenant/new"]);
-    let serving = serve(&address, security).await;
+    let mut serving = serve(&address, security).await;
     let again = async {
         loop {
             match who_am_i(channel.clone()).await {

@@ -1,10 +1,7 @@
 use std::path::Path;
 
 use test_certificates::{Authority, Issued};
-use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _},
-    net::TcpListener,
-};
+use tokio::net::TcpListener;
 
 use super::*;
 use crate::tls::{ClientTls, ClientTlsFiles};
