@@ -9,13 +9,15 @@ use eyrie_proto::{
 use telemetry::Instruments;
 use tokio::{sync::Semaphore, task::JoinHandle};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-use tonic::transport::Server;
 
 use crate::{
     alert_log::{AlertLog, AlertLogError},
     evaluate::Evaluate,
     intake::{Intake, IntakeService, SessionLimits},
-    listener::{ListenAddress, ListenError, Listener},
+    listener::{
+        AccessTable, ConnectError, ListenAddress, ListenError, Listener, Permission, Server, ServerError,
+        ServerOptions, Serving,
+    },
     metadata::{Metadata, MetadataCounters, MetadataOptions},
     origins::{OriginLimits, Origins},
     outputs::{self, LineOutput},
@@ -28,17 +30,17 @@ use crate::{
 const STREAM_WINDOW_BYTES: u32 = 4 * 1024 * 1024;
 /// The same for all streams of a connection.
 const CONNECTION_WINDOW_BYTES: u32 = 8 * 1024 * 1024;
-/// The largest piece of a message.
-const MAX_FRAME_BYTES: u32 = 1024 * 1024;
-/// Calls at a time on one connection.
-const MAX_STREAMS: u32 = 128;
-/// How often a quiet connection is asked whether it lives, and how long it may take to answer.
-const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(20);
-const KEEPALIVE_WAIT: Duration = Duration::from_secs(10);
 /// Above the limit that agents are told, so that a batch a little too large is refused instead of ending its session.
 const MESSAGE_SLACK_BYTES: usize = 64 * 1024;
 /// Between two looks for states and origins that have waited long enough.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(10);
+
+/// What the methods ask of whoever calls them. Which origins and tenants that holds for is the handlers' business.
+const ACCESS: AccessTable = &[
+    ("/eyrie.capture.v1.CaptureService/Capture", Permission::Capture),
+    ("/eyrie.capture.v1.HostService/ListHosts", Permission::ReadHosts),
+    ("/eyrie.alert.v1.AlertService/Subscribe", Permission::ReadAlerts),
+];
 
 /// Bounds of a whole engine.
 #[derive(Clone, Debug)]
@@ -47,6 +49,8 @@ pub struct EngineOptions {
     pub session: SessionLimits,
     /// Connections at a time.
     pub max_connections: usize,
+    /// Calls at a time whose response has not begun; sessions and subscriptions that have begun have bounds of their own.
+    pub max_calls: usize,
     /// Subscriptions at a time.
     pub max_subscriptions: usize,
     /// Evaluations at a time.
@@ -82,7 +86,6 @@ pub struct Engine {
 /// An engine at work. Dropping it ends it at once, without harm to what it has acked; [`Running::shutdown`] is kinder.
 #[derive(Debug)]
 pub struct Running {
-    address: ListenAddress,
     metadata: Arc<Metadata>,
     stop: CancellationToken,
     abort: CancellationToken,
@@ -90,8 +93,7 @@ pub struct Running {
     stop_parking: CancellationToken,
     tasks: TaskTracker,
     parking: JoinHandle<()>,
-    acceptor: JoinHandle<()>,
-    server: JoinHandle<Result<(), tonic::transport::Error>>,
+    serving: Serving,
     output: Option<JoinHandle<()>>,
     drain_wait: Duration,
 }
@@ -108,17 +110,15 @@ pub enum EngineError {
     /// The address.
     #[error(transparent)]
     Listen(#[from] ListenError),
-    /// The metadata service's address.
-    #[error("cannot use the metadata service {address}: {detail}")]
-    MetadataService {
-        /// What was configured.
-        address: String,
-        /// What is wrong, and what to do.
-        detail: String,
-    },
+    /// The way to the metadata service.
+    #[error("the metadata service: {0}")]
+    MetadataService(#[source] ConnectError),
     /// The gRPC server.
-    #[error("the gRPC server failed: {detail}")]
-    Server {
+    #[error(transparent)]
+    Serve(#[from] ServerError),
+    /// The start was interrupted.
+    #[error("the engine cannot start: {detail}")]
+    Interrupted {
         /// What it says.
         detail: String,
     },
@@ -131,6 +131,7 @@ impl Default for EngineOptions {
         Self {
             session: SessionLimits::default(),
             max_connections: 4_096,
+            max_calls: 512,
             max_subscriptions: 256,
             evaluation_threads: std::thread::available_parallelism().map_or(2, usize::from),
             max_origins: 8_192,
@@ -143,6 +144,16 @@ impl Default for EngineOptions {
 }
 
 impl EngineOptions {
+    fn server(&self) -> ServerOptions {
+        ServerOptions {
+            max_connections: self.max_connections,
+            max_calls: self.max_calls,
+            stream_window_bytes: STREAM_WINDOW_BYTES,
+            connection_window_bytes: CONNECTION_WINDOW_BYTES,
+            ..ServerOptions::default()
+        }
+    }
+
     fn origins(&self) -> OriginLimits {
         OriginLimits {
             max_origins: self.max_origins,
@@ -161,6 +172,7 @@ impl Engine {
     pub async fn start(self) -> Result<Running, EngineError> {
         let Self { evaluator, log, listener, output, options, instruments } = self;
         let tracer = instruments.tracer;
+        let server = Server::new(options.server(), ACCESS);
         let (stop, abort) = (CancellationToken::new(), CancellationToken::new());
         let (stop_output, tasks) = (CancellationToken::new(), TaskTracker::new());
         let metadata = Metadata::start(&options.metadata, tracer.clone(), &stop, &tasks);
@@ -201,26 +213,18 @@ impl Engine {
         let stop_parking = CancellationToken::new();
         let parking = tokio::spawn(parking.run(stop_parking.clone()));
         tasks.spawn(sweep(Arc::clone(&intake)));
-        let address = listener.local_address().clone();
-        let (incoming, accepting) = listener.incoming(options.max_connections, stop.clone());
         let subscriptions =
             Subscriptions::new(log, options.max_subscriptions, tracer, stop.clone(), tasks.clone());
         let max_message = intake.limits.max_message_bytes + MESSAGE_SLACK_BYTES;
         let service = IntakeService(intake);
-        let server = Server::builder()
-            .initial_stream_window_size(STREAM_WINDOW_BYTES)
-            .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
-            .max_frame_size(MAX_FRAME_BYTES)
-            .max_concurrent_streams(MAX_STREAMS)
-            .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
-            .http2_keepalive_timeout(Some(KEEPALIVE_WAIT))
+        let serving = server
             .add_service(CaptureServiceServer::new(service.clone()).max_decoding_message_size(max_message))
             .add_service(HostServiceServer::new(service))
             .add_service(AlertServiceServer::new(subscriptions))
-            .serve_with_incoming_shutdown(incoming, stop.clone().cancelled_owned());
-        tracing::info!(%address, "the engine takes connections");
+            .serve(listener, stop.clone())
+            .await?;
+        tracing::info!(address = %serving.local_address(), "the engine takes connections");
         Ok(Running {
-            address,
             metadata,
             stop,
             abort,
@@ -228,8 +232,7 @@ impl Engine {
             stop_parking,
             tasks,
             parking,
-            acceptor: tokio::spawn(accepting),
-            server: tokio::spawn(server),
+            serving,
             output,
             drain_wait: options.drain_wait,
         })
@@ -241,7 +244,7 @@ impl Engine {
 impl Running {
     /// Where clients come in, with the port that was taken.
     pub fn local_address(&self) -> &ListenAddress {
-        &self.address
+        self.serving.local_address()
     }
 
     /// What metadata did to matches so far.
@@ -249,9 +252,10 @@ impl Running {
         self.metadata.counters()
     }
 
-    /// Ends in order: no new work, what is queued is evaluated, written and acked, what is written is printed, and all
+    /// Ends in order: probes are told, no new work, what is queued is evaluated, written and acked, what is written is printed, and all
     /// streams are closed with a status. What takes too long is given up; agents send it again.
     pub async fn shutdown(mut self) {
+        self.serving.set_not_serving().await;
         self.stop.cancel();
         self.tasks.close();
         let deadline = tokio::time::Instant::now() + self.drain_wait;
@@ -267,9 +271,7 @@ impl Running {
         if let Some(output) = &mut self.output {
             let _ = tokio::time::timeout(Duration::from_secs(2), output).await;
         }
-        let _ = tokio::time::timeout(Duration::from_secs(1), &mut self.acceptor).await;
-        // Streams have ended; connections that a client keeps open are not waited for.
-        let _ = tokio::time::timeout(Duration::from_secs(1), &mut self.server).await;
+        self.serving.end().await;
     }
 }
 
@@ -281,12 +283,7 @@ impl service_runtime::Running for Running {
     }
 
     async fn failed(&mut self) -> EngineError {
-        let detail = match (&mut self.server).await {
-            Ok(Ok(())) => "it ended".to_owned(),
-            Ok(Err(error)) => error.to_string(),
-            Err(error) => error.to_string(),
-        };
-        EngineError::Server { detail }
+        self.serving.failed().await.into()
     }
 
     async fn shutdown(self) {
@@ -300,11 +297,9 @@ impl Drop for Running {
         self.abort.cancel();
         self.stop_output.cancel();
         self.parking.abort();
-        self.server.abort();
         if let Some(output) = &self.output {
             output.abort();
         }
-        // The acceptor is left to end by its token: it removes its socket on the way.
     }
 }
 

@@ -2,17 +2,11 @@
 
 use std::time::Duration;
 
-use tonic::{
-    Code, Status,
-    metadata::{MetadataMap, MetadataValue},
-};
+use grpc_transport::{CallError, refusal};
+pub use grpc_transport::{REASON_HEADER, RETRYABLE_HEADER};
+use tonic::{Code, Status};
 
 use crate::alert_log::{AlertLogError, cursor::CursorError};
-
-/// Trailer with the stable name of the reason ([`RpcError::reason`]), for programs.
-pub const REASON_HEADER: &str = "eyrie-reason";
-/// Trailer with `true` if the same call may succeed later, without anybody changing anything.
-pub const RETRYABLE_HEADER: &str = "eyrie-retryable";
 
 /// Why a call ended. The text says what was wrong, where, and what to do.
 #[derive(Debug, thiserror::Error)]
@@ -26,6 +20,10 @@ pub enum RpcError {
     HelloRepeated,
     #[error("Hello.origin is not valid: {detail}")]
     OriginInvalid { detail: String },
+    #[error(
+        "{peer} ({identity}) may not speak for {origin}: its certificate must name the host and tenant that Hello claims"
+    )]
+    PeerNotAllowed { peer: String, identity: String, origin: String },
     #[error("Hello.epoch is 0: choose a random number when the agent starts")]
     EpochInvalid,
     #[error("Hello.{field} is not valid: {detail}")]
@@ -91,6 +89,8 @@ pub enum RpcError {
     FilterInvalid { field: &'static str, detail: String },
     #[error(transparent)]
     Log(#[from] AlertLogError),
+    #[error(transparent)]
+    Call(#[from] CallError),
 }
 
 // === impl RpcError ===
@@ -103,6 +103,7 @@ impl RpcError {
             Self::HelloExpected { .. } => (Code::InvalidArgument, "HELLO_EXPECTED", false),
             Self::HelloRepeated => (Code::InvalidArgument, "HELLO_REPEATED", false),
             Self::OriginInvalid { .. } => (Code::InvalidArgument, "ORIGIN_INVALID", false),
+            Self::PeerNotAllowed { .. } => (Code::PermissionDenied, "PEER_NOT_ALLOWED", false),
             Self::EpochInvalid => (Code::InvalidArgument, "EPOCH_INVALID", false),
             Self::HelloInvalid { .. } => (Code::InvalidArgument, "HELLO_INVALID", false),
             Self::ProtocolUnsupported { .. } => (Code::FailedPrecondition, "PROTOCOL_UNSUPPORTED", false),
@@ -125,6 +126,7 @@ impl RpcError {
             Self::LateFactsOverflowed => (Code::Unavailable, "LATE_FACTS_OVERFLOWED", true),
             Self::CursorInvalid(_) => (Code::InvalidArgument, "CURSOR_INVALID", false),
             Self::FilterInvalid { .. } => (Code::InvalidArgument, "FILTER_INVALID", false),
+            Self::Call(error) => error.row(),
             Self::Log(error) => match error {
                 AlertLogError::Full { .. } => (Code::Unavailable, "LOG_FULL", true),
                 AlertLogError::Io { .. } => (Code::Unavailable, "LOG_UNREADABLE", true),
@@ -146,10 +148,6 @@ impl RpcError {
 impl From<RpcError> for Status {
     fn from(error: RpcError) -> Self {
         let (code, reason, is_retryable) = error.row();
-        let mut trailers = MetadataMap::new();
-        trailers.insert(REASON_HEADER, MetadataValue::from_static(reason));
-        let retryable = if is_retryable { "true" } else { "false" };
-        trailers.insert(RETRYABLE_HEADER, MetadataValue::from_static(retryable));
-        Status::with_metadata(code, error.to_string(), trailers)
+        refusal(code, reason, is_retryable, error.to_string())
     }
 }

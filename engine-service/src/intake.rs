@@ -13,8 +13,13 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tonic::{Request, Response, Status, Streaming};
 
 use crate::{
-    alert_log::AlertLog, error::RpcError, evaluate::Evaluate, listener::TransportPeer, metadata::Metadata,
-    origins::Origins, session,
+    alert_log::AlertLog,
+    error::RpcError,
+    evaluate::Evaluate,
+    listener::{AuthenticatedPeer, Permission},
+    metadata::Metadata,
+    origins::Origins,
+    session,
 };
 
 /// Answers that wait for a slow agent: some tens of bytes each, plans and state requests some KiB.
@@ -99,8 +104,7 @@ impl CaptureService for IntakeService {
         let permit = Arc::clone(&intake.session_permits)
             .try_acquire_owned()
             .map_err(|_| RpcError::TooMany { limit, what: "capture sessions" })?;
-        let peer = request.extensions().get::<TransportPeer>();
-        let peer = peer.map_or_else(|| "unknown".to_owned(), ToString::to_string);
+        let peer = AuthenticatedPeer::of(&request).map_err(RpcError::Call)?;
         let (sender, receiver) = mpsc::channel(WAITING_RESPONSES);
         let stream = request.into_inner();
         self.0.tasks.spawn(async move {
@@ -117,7 +121,12 @@ impl HostService for IntakeService {
         &self,
         request: Request<ListHostsRequest>,
     ) -> Result<Response<ListHostsResponse>, Status> {
-        let hosts = self.0.origins.hosts(request.into_inner().include_disconnected);
+        let peer = AuthenticatedPeer::of(&request).map_err(RpcError::Call)?;
+        let mut hosts = self.0.origins.hosts(request.into_inner().include_disconnected);
+        hosts.retain(|host| {
+            let tenant = host.origin.as_ref().map_or("", |origin| &origin.tenant);
+            peer.may_in(Permission::ReadHosts, tenant)
+        });
         Ok(Response::new(ListHostsResponse { hosts }))
     }
 }

@@ -26,10 +26,7 @@ use tokio::{
     time::Instant,
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-use tonic::{
-    Status,
-    transport::{Channel, Endpoint},
-};
+use tonic::{Status, transport::Channel};
 
 pub use self::{cache::CacheLimits, counters::MetadataCounters};
 use self::{cache::ContainerCache, counters::Counters, inquiry::Inquiries};
@@ -40,6 +37,7 @@ pub(crate) use self::{
 };
 use crate::{
     host_status::HostStatus,
+    listener::ServiceEndpoint,
     parking::{ParkedGroup, ParkingLimits, Table},
 };
 
@@ -50,7 +48,7 @@ const WAITING_QUESTIONS: usize = 1_024;
 #[derive(Clone, Debug, Default)]
 pub struct MetadataOptions {
     /// The metadata service; without one, only what the origins' own agents tell is known.
-    pub service: Option<Endpoint>,
+    pub service: Option<ServiceEndpoint>,
     /// Of what is known.
     pub cache: CacheLimits,
     /// Of the matches that wait for what is not known yet.
@@ -96,10 +94,10 @@ impl Metadata {
     ) -> Arc<Self> {
         let cache = ContainerCache::new(options.cache.clone());
         let (counters, parked) = (Counters::default(), Arc::new(Table::new(options.parking.clone())));
-        let Some(endpoint) = &options.service else {
+        let Some(service) = &options.service else {
             return Arc::new(Self { cache, counters, parked, service: None });
         };
-        let channel = client::connect(endpoint);
+        let channel = client::connect(service);
         let (questions, asked) = mpsc::channel(WAITING_QUESTIONS);
         let watched = watch::Sender::new(());
         let changed = watched.subscribe();

@@ -34,6 +34,7 @@ use crate::{
     error::RpcError,
     host_status::now_ns,
     intake::Intake,
+    listener::AuthenticatedPeer,
     log_limit::LogLimit,
     origin_state::{EvaluationContext, OriginState},
     origins::{Claim, HeldState},
@@ -58,13 +59,13 @@ struct OutstandingCredit(Arc<AtomicU64>);
 /// Serves one stream until it ends.
 pub(crate) async fn run(
     intake: Arc<Intake>,
-    peer: String,
+    peer: AuthenticatedPeer,
     stream: Streaming<CaptureRequest>,
     responses: Responses,
 ) {
     let Err(error) = serve(&intake, &peer, stream, &responses).await else { return };
     if let Some(suppressed) = SESSION_ENDED.pass() {
-        tracing::warn!(peer, reason = error.reason(), suppressed, "ended a capture session: {error}");
+        tracing::warn!(%peer, reason = error.reason(), suppressed, "ended a capture session: {error}");
     }
     // Whoever does not take the status in time learns from the stream's end.
     let _ = tokio::time::timeout(STATUS_WAIT, responses.send(Err(error.into()))).await;
@@ -72,7 +73,7 @@ pub(crate) async fn run(
 
 async fn serve(
     intake: &Arc<Intake>,
-    peer: &str,
+    peer: &AuthenticatedPeer,
     mut stream: Streaming<CaptureRequest>,
     responses: &Responses,
 ) -> Result<(), RpcError> {
@@ -81,12 +82,20 @@ async fn serve(
         hello = hello::receive(&mut stream, &intake.limits) => hello?,
     };
     let Some(hello) = hello else { return Ok(()) };
-    let mut claim = intake.origins.claim(&hello.origin, peer).await?;
+    if !peer.may_speak_for(&hello.origin) {
+        return Err(RpcError::PeerNotAllowed {
+            peer: peer.to_string(),
+            identity: peer.identity().to_string(),
+            origin: hello.origin.to_string(),
+        });
+    }
+    let mut claim = intake.origins.claim(&hello.origin, &peer.to_string()).await?;
     let held = claim.held.take().and_then(|held| usable(held, &hello));
-    claim.status().connect(hello.agent.clone(), hello.epoch, peer.to_owned(), now_ns());
+    claim.status().connect(hello.agent.clone(), hello.epoch, peer.to_string(), now_ns());
     let held_through = held.as_ref().map(|state| state.through_sequence);
     tracing::info!(
-        origin = %hello.origin, hostname = hello.facts.hostname, peer, held_through, "a capture session began"
+        origin = %hello.origin, hostname = hello.facts.hostname, %peer, identity = %peer.identity(), held_through,
+        "a capture session began"
     );
     let greeting = [
         capture_response::Kind::Welcome(welcome(intake, &hello, held_through)),

@@ -26,6 +26,7 @@ use crate::{
     batch_trace,
     error::RpcError,
     host_status::now_ns,
+    listener::{AuthenticatedPeer, Permission},
 };
 
 /// What a subscriber has of the log in memory.
@@ -54,6 +55,7 @@ pub(crate) struct Subscriptions {
 
 /// One subscriber.
 struct Subscription {
+    peer: AuthenticatedPeer,
     log: Arc<dyn AlertLog>,
     bounds: watch::Receiver<LogBounds>,
     filter: Filter,
@@ -116,6 +118,7 @@ impl AlertService for Subscriptions {
         &self,
         request: Request<SubscribeRequest>,
     ) -> Result<Response<Self::SubscribeStream>, Status> {
+        let peer = AuthenticatedPeer::of(&request).map_err(RpcError::Call)?;
         let request = request.into_inner();
         let too_many = |_| RpcError::TooMany { limit: self.limit, what: "subscriptions" };
         let permit = Arc::clone(&self.permits).try_acquire_owned().map_err(too_many)?;
@@ -126,6 +129,7 @@ impl AlertService for Subscriptions {
             milliseconds => Duration::from_millis(milliseconds.into()).max(SHORTEST_HEARTBEAT),
         };
         let subscription = Subscription {
+            peer,
             log: Arc::clone(&self.log),
             bounds: self.log.bounds(),
             filter: Filter::new(request.filter.unwrap_or_default())?,
@@ -197,13 +201,15 @@ impl Subscription {
             self.log.read(self.position, PAGE).await.map_err(|error| End::Failed(RpcError::Log(error)))?;
         if page.trimmed_entries > 0 {
             self.position += page.trimmed_entries;
-            let lost_entries = Some(page.trimmed_entries);
+            // How many of them were the peer's to see nobody knows any more.
+            let lost_entries =
+                self.peer.may_everywhere(Permission::ReadAlerts).then_some(page.trimmed_entries);
             self.send(Kind::Gap(Gap { reason: GapReason::Retention.into(), lost_entries })).await?;
         }
         let is_end = page.entries.is_empty();
         for entry in page.entries {
             self.position = entry.position;
-            if self.filter.passes(&entry.alert) {
+            if self.may_see(&entry.alert) && self.filter.passes(&entry.alert) {
                 self.deliver(entry.alert).await?;
                 self.remaining -= 1;
                 if self.remaining == 0 {
@@ -225,6 +231,12 @@ impl Subscription {
         let span = batch_trace::child(trace.as_ref(), "alert.deliver", start, SpanKind::Producer, attributes);
         self.tracer.export_spans(span.into_iter().collect());
         Ok(())
+    }
+
+    /// Whatever was asked for: an operator of one tenant sees nothing of others.
+    fn may_see(&self, alert: &Alert) -> bool {
+        let tenant = alert.origin.as_ref().map_or("", |origin| &origin.tenant);
+        self.peer.may_in(Permission::ReadAlerts, tenant)
     }
 
     async fn send_heartbeat(&self) -> Result<(), End> {

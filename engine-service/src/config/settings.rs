@@ -10,9 +10,15 @@ use service_runtime::{
     limits::{count, number, seconds, stored},
 };
 
-use super::{Config, Printing, endpoint};
+use super::{Config, Printing};
 use crate::{
-    engine::EngineOptions, intake::SessionLimits, listener::ListenAddress, metadata::MetadataOptions,
+    engine::EngineOptions,
+    intake::SessionLimits,
+    listener::{
+        ClientSecurity, ListenAddress, MetadataTlsSettings, ServerTlsSettings, ServiceAddress,
+        TlsSettingsError,
+    },
+    metadata::MetadataOptions,
     parking::ParkingLimits,
 };
 
@@ -31,9 +37,13 @@ pub struct Settings {
     #[serde(with = "service_runtime::as_text")]
     pub listen: Option<ListenAddress>,
 
-    /// Allow plain text on addresses that other machines can reach
+    /// Allow plain text, and clients without certificates, on addresses that other machines can reach
     #[arg(long)]
     pub insecure: Option<bool>,
+
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub tls: ServerTlsSettings,
 
     /// Rules files, and directories with .yaml and .yml files; in this order
     #[arg(long, num_args = 1.., value_delimiter = ',', value_name = "PATH")]
@@ -43,12 +53,17 @@ pub struct Settings {
     #[arg(long)]
     pub match_all: Option<bool>,
 
-    /// The metadata service: http://HOST:PORT or unix:PATH
+    /// The metadata service: https://HOST:PORT, http://HOST:PORT or unix:/PATH
     ///
     /// Without one, names and images are known only as the agents on the containers' own hosts tell them, in memory: an
     /// engine that restarts does not know them until they are told again.
     #[arg(long, value_name = "ADDRESS")]
-    pub metadata: Option<String>,
+    #[serde(with = "service_runtime::as_text")]
+    pub metadata: Option<ServiceAddress>,
+
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub metadata_tls: MetadataTlsSettings,
 
     /// How long an alert is held back for what metadata has still to say of its container, in milliseconds; then it goes
     /// out marked, and is amended when the answer comes
@@ -91,6 +106,10 @@ pub struct Settings {
     #[arg(long, value_name = "COUNT")]
     pub max_connections: Option<u32>,
 
+    /// Calls at a time that are not answered yet; what is beyond is refused at once
+    #[arg(long, value_name = "COUNT")]
+    pub max_calls: Option<u32>,
+
     /// Agents' streams at a time; each may have some MiB of batches on their way
     #[arg(long, value_name = "COUNT")]
     pub max_sessions: Option<u32>,
@@ -122,20 +141,19 @@ impl service_runtime::Settings for Settings {
         let printing = self.printing()?;
         let options = self.options()?;
         let default = Config::default();
-        let is_insecure_allowed = self.insecure.unwrap_or(default.is_insecure_allowed);
-        if let Some(address) = &self.metadata {
-            endpoint(address, is_insecure_allowed).map_err(|problem| ConfigError::Invalid {
-                setting: "metadata",
-                found: address.clone(),
-                problem,
-            })?;
+        let is_insecure_allowed = self.insecure.unwrap_or(default.security.is_insecure_allowed);
+        let metadata_security = self.metadata_tls.security(is_insecure_allowed).map_err(incomplete)?;
+        match &self.metadata {
+            Some(address) => check(address, &metadata_security)?,
+            None => unused(&metadata_security)?,
         }
         Ok(Config {
             listen: self.listen.unwrap_or(default.listen),
-            is_insecure_allowed,
+            security: self.tls.security(is_insecure_allowed).map_err(incomplete)?,
             rules: self.rules.unwrap_or(default.rules),
             matching: if self.match_all.unwrap_or(false) { Matching::All } else { Matching::First },
             metadata: self.metadata,
+            metadata_security,
             data_dir: self.data_dir.unwrap_or(default.data_dir),
             max_alerts: stored("max-alerts", self.max_alerts, default.max_alerts)?,
             printing,
@@ -149,10 +167,12 @@ impl service_runtime::Settings for Settings {
         let parking = &options.metadata.parking;
         Self {
             listen: Some(config.listen.clone()),
-            insecure: Some(config.is_insecure_allowed),
+            insecure: Some(config.security.is_insecure_allowed),
+            tls: ServerTlsSettings::of(&config.security),
             rules: Some(config.rules.clone()),
             match_all: Some(config.matching == Matching::All),
             metadata: config.metadata.clone(),
+            metadata_tls: MetadataTlsSettings::of(&config.metadata_security),
             metadata_wait_ms: u64::try_from(parking.wait.as_millis()).ok(),
             amend_secs: Some(parking.amend_for.as_secs()),
             max_waiting: small(parking.max_groups),
@@ -163,6 +183,7 @@ impl service_runtime::Settings for Settings {
             eyrie_fields: Some(printing.includes_eyrie_fields),
             quiet: Some(config.printing.is_none()),
             max_connections: small(options.max_connections),
+            max_calls: small(options.max_calls),
             max_sessions: small(options.session.max_sessions),
             max_subscriptions: small(options.max_subscriptions),
             evaluation_threads: small(options.evaluation_threads),
@@ -211,6 +232,7 @@ impl Settings {
         Ok(EngineOptions {
             session: SessionLimits { max_sessions, ..default.session },
             max_connections: count("max-connections", self.max_connections, default.max_connections)?,
+            max_calls: count("max-calls", self.max_calls, default.max_calls)?,
             max_subscriptions: count("max-subscriptions", self.max_subscriptions, default.max_subscriptions)?,
             evaluation_threads: number(
                 "evaluation-threads",
@@ -224,6 +246,37 @@ impl Settings {
             ..default
         })
     }
+}
+
+fn check(address: &ServiceAddress, security: &ClientSecurity) -> Result<(), ConfigError> {
+    security.check(address).map_err(|error| ConfigError::Invalid {
+        setting: "metadata",
+        found: address.to_string(),
+        problem: error.to_string(),
+    })
+}
+
+/// What is asked for and cannot be had is an error, not left out.
+fn unused(security: &ClientSecurity) -> Result<(), ConfigError> {
+    let certificate = security.identity.as_ref().map(|(certificate, _)| certificate);
+    let files = [("metadata-tls-ca", security.ca.as_ref()), ("metadata-tls-cert", certificate)];
+    let names = [("metadata-tls-server-name", security.server_name.clone())];
+    let files = files.map(|(setting, file)| (setting, file.map(|file| file.display().to_string())));
+    let mut set =
+        files.into_iter().chain(names).filter_map(|(setting, found)| found.map(|found| (setting, found)));
+    match set.next() {
+        Some((setting, found)) => {
+            let problem = "there is no metadata service to use it for: set metadata as well".to_owned();
+            Err(ConfigError::Invalid { setting, found, problem })
+        }
+        None => Ok(()),
+    }
+}
+
+fn incomplete(error: TlsSettingsError) -> ConfigError {
+    let TlsSettingsError { setting, found, missing } = error;
+    let problem = format!("{missing} must be set as well");
+    ConfigError::Invalid { setting, found: found.display().to_string(), problem }
 }
 
 #[cfg(test)]

@@ -11,13 +11,13 @@ use telemetry::TraceParent;
 use tokio::sync::{mpsc, watch};
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
-use tonic::{
-    Request, Status,
-    transport::{Channel, Endpoint},
-};
+use tonic::{Request, Status, service::interceptor::InterceptedService, transport::Channel};
 
 use super::{ContainerName, Metadata, Teller};
-use crate::log_limit::LogLimit;
+use crate::{
+    listener::{ServiceEndpoint, TraceContextInjector},
+    log_limit::LogLimit,
+};
 
 /// Until a connection stands.
 const CONNECT_WAIT: Duration = Duration::from_secs(5);
@@ -58,18 +58,20 @@ impl BackOff {
 }
 
 /// A connection that is made when it is needed, again and again.
-pub(super) fn connect(endpoint: &Endpoint) -> Channel {
-    endpoint
-        .clone()
-        .connect_timeout(CONNECT_WAIT)
-        .http2_keep_alive_interval(KEEPALIVE_INTERVAL)
-        .keep_alive_timeout(KEEPALIVE_WAIT)
-        .keep_alive_while_idle(true)
-        .connect_lazy()
+pub(super) fn connect(service: &ServiceEndpoint) -> Channel {
+    let set = |endpoint: tonic::transport::Endpoint| {
+        endpoint
+            .connect_timeout(CONNECT_WAIT)
+            .http2_keep_alive_interval(KEEPALIVE_INTERVAL)
+            .keep_alive_timeout(KEEPALIVE_WAIT)
+            .keep_alive_while_idle(true)
+    };
+    service.clone().with(set).connect_lazy()
 }
 
-fn client(channel: Channel) -> MetadataServiceClient<Channel> {
-    MetadataServiceClient::new(channel).max_decoding_message_size(MAX_MESSAGE_BYTES)
+fn client(channel: Channel) -> MetadataServiceClient<InterceptedService<Channel, TraceContextInjector>> {
+    let client = MetadataServiceClient::with_interceptor(channel, TraceContextInjector);
+    client.max_decoding_message_size(MAX_MESSAGE_BYTES)
 }
 
 /// Relays facts once.

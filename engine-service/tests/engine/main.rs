@@ -19,3 +19,4 @@ mod process;
 mod session;
 mod subscriptions;
 mod support;
+mod tls;

@@ -1,12 +1,13 @@
 //! Names of containers: from the agent's own late facts, and from a metadata service that is slow, wrong or away.
 
+use engine_service::listener::{ClientSecurity, ServiceEndpoint};
 use engine_service::{EngineOptions, Running};
 use eyrie_proto::{
     capture::{LateFacts, capture_request},
     event::{HostBoot, Origin, origin as origin_kind},
     metadata::{LateFact, late_fact},
 };
-use tonic::{Code, transport::Endpoint};
+use tonic::Code;
 
 use crate::{metadata_service::*, support::*};
 
@@ -17,7 +18,8 @@ pub(crate) fn late(first_fact_sequence: u64, fact: late_fact::Kind) -> capture_r
 
 pub(crate) fn with_service(service: &FakeService) -> EngineOptions {
     let mut options = options();
-    options.metadata.service = Some(Endpoint::from_shared(service.uri()).unwrap());
+    options.metadata.service =
+        Some(ServiceEndpoint::new(service.uri().parse().unwrap(), &ClientSecurity::default()).unwrap());
     options
 }
 

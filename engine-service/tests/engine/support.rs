@@ -167,8 +167,12 @@ pub(crate) struct Agent {
 impl Agent {
     /// Opens a stream and sends nothing.
     pub(crate) async fn open(engine: &Running) -> Self {
-        let mut client = CaptureServiceClient::new(channel(engine.local_address()).await)
-            .max_encoding_message_size(usize::MAX);
+        Self::open_over(channel(engine.local_address()).await).await
+    }
+
+    /// The same over a connection that is there.
+    pub(crate) async fn open_over(channel: Channel) -> Self {
+        let mut client = CaptureServiceClient::new(channel).max_encoding_message_size(usize::MAX);
         let (requests, receiver) = mpsc::channel(1024);
         let responses = client.capture(ReceiverStream::new(receiver)).await.unwrap().into_inner();
         Self { requests, responses }

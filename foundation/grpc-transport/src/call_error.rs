@@ -40,7 +40,7 @@ pub enum CallError {
 
 impl CallError {
     /// The table: code, stable reason, and whether the same call may succeed later.
-    fn row(&self) -> (Code, &'static str, bool) {
+    pub fn row(&self) -> (Code, &'static str, bool) {
         match self {
             Self::NotIdentified { .. } => (Code::Unauthenticated, "NOT_IDENTIFIED", false),
             Self::NotPermitted { .. } => (Code::PermissionDenied, "NOT_PERMITTED", false),

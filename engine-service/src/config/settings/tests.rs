@@ -30,7 +30,7 @@ fn flags_go_over_the_file() {
     let config = configure(&["--quiet", "--json=false", "--insecure"], file).unwrap();
     assert_eq!(config.printing, None);
     assert_eq!(config.rules, ["/a", "/b"].map(PathBuf::from));
-    assert!(config.is_insecure_allowed);
+    assert!(config.security.is_insecure_allowed && config.metadata_security.is_insecure_allowed);
 }
 
 /// Scenario: the defaults, and a configuration in which everything is another, are printed and read again. Guarantees: they
@@ -42,13 +42,21 @@ fn what_is_printed_can_be_read() {
         "--insecure",
         "--rules=/a,/b",
         "--match-all",
-        "--metadata=http://127.0.0.1:1",
+        "--metadata=https://metadata:1",
+        "--metadata-tls-ca=/ca",
+        "--metadata-tls-cert=/m.crt",
+        "--metadata-tls-key=/m.key",
+        "--metadata-tls-server-name=name",
+        "--tls-cert=/e.crt",
+        "--tls-key=/e.key",
+        "--tls-client-ca=/clients",
         "--data-dir=/d",
         "--max-alerts=1",
         "--json",
         "--iso-time",
         "--eyrie-fields",
         "--max-connections=2",
+        "--max-calls=8",
         "--max-sessions=3",
         "--max-subscriptions=4",
         "--evaluation-threads=5",
@@ -76,7 +84,12 @@ fn mistakes_are_named() {
         (&["--evaluation-threads", "2000"], "", "evaluation-threads is 2000: it must be 1 to 1024"),
         (&["--quiet"], "json = true", "quiet is true"),
         (&["--metadata", "http://10.0.0.1:1"], "", "--insecure"),
-        (&["--metadata", "10.0.0.1:1"], "", "metadata is 10.0.0.1:1"),
+        (&["--metadata", "https://m:1"], "", "--tls-ca"),
+        (&[], "metadata = '10.0.0.1:1'", "metadata: \"10.0.0.1:1\""),
+        (&["--tls-cert", "c.pem"], "", "tls-cert is c.pem: tls-key must be set as well"),
+        (&[], "metadata-tls-key = 'k'", "metadata-tls-key is k: metadata-tls-cert must be set as well"),
+        (&["--metadata-tls-ca", "/ca"], "", "metadata-tls-ca is /ca: there is no metadata service"),
+        (&[], "tls-ca = '/ca'", "there is no setting \"tls-ca\""),
     ] {
         let error = configure(flags, file).unwrap_err().to_string();
         assert!(error.contains(named), "{error} does not say {named}");
