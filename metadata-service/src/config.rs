@@ -5,7 +5,7 @@ mod settings;
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use clap::ValueEnum;
-use grpc_transport::ListenAddress;
+use grpc_transport::{ListenAddress, ListenSecurity};
 use serde::{Deserialize, Serialize};
 
 pub use self::settings::Settings;
@@ -31,8 +31,8 @@ pub struct Config {
     pub listen: ListenAddress,
     /// Where health and metrics are served; nowhere if absent.
     pub admin_listen: Option<SocketAddr>,
-    /// Plain text to the network is allowed.
-    pub is_insecure_allowed: bool,
+    /// How connections that come in are secured.
+    pub security: ListenSecurity,
     /// Where entities are kept.
     pub data_dir: PathBuf,
     /// Bounds of the store.
@@ -70,7 +70,7 @@ impl Default for Config {
             role: Role::Central,
             listen: ListenAddress::Tcp(SocketAddr::from(([127, 0, 0, 1], 7444))),
             admin_listen: None,
-            is_insecure_allowed: false,
+            security: ListenSecurity::LOCAL,
             data_dir: "/var/lib/eyrie/metadata".into(),
             store: StoreLimits::default(),
             lookup: LookupLimits {

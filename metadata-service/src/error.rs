@@ -2,17 +2,11 @@
 
 use std::time::Duration;
 
-use tonic::{
-    Code, Status,
-    metadata::{MetadataMap, MetadataValue},
-};
+use grpc_transport::{CallError, refusal};
+pub use grpc_transport::{REASON_HEADER, RETRYABLE_HEADER};
+use tonic::{Code, Status};
 
 use crate::{keys::KeyError, store::StoreError};
-
-/// Trailer with the stable name of the reason ([`RpcError::reason`]), for programs.
-pub const REASON_HEADER: &str = "eyrie-reason";
-/// Trailer with `true` if the same call may succeed later, without anybody changing anything.
-pub const RETRYABLE_HEADER: &str = "eyrie-retryable";
 
 /// Why a call ended. The text says what was wrong, where, and what to do.
 #[derive(Debug, thiserror::Error)]
@@ -39,12 +33,16 @@ pub enum RpcError {
     WatchMissing { waited: Duration },
     #[error("the stream of WatchRequests failed: {detail}")]
     WatchBroken { detail: String },
+    #[error("{peer} ({identity}) may not ask for {what}: its certificate is for other tenants")]
+    PeerNotAllowed { peer: String, identity: String, what: &'static str },
     #[error("{limit} {what} are open already: try again later, or raise the limit")]
     TooMany { limit: usize, what: &'static str },
     #[error("the metadata service is shutting down: connect again")]
     ShuttingDown,
     #[error("{0}")]
     Store(#[from] StoreError),
+    #[error(transparent)]
+    Call(#[from] CallError),
 }
 
 // === impl RpcError ===
@@ -66,8 +64,10 @@ impl RpcError {
             Self::WatchInvalid { .. } => (Code::InvalidArgument, "WATCH_INVALID", false),
             Self::WatchMissing { .. } => (Code::DeadlineExceeded, "WATCH_MISSING", true),
             Self::WatchBroken { .. } => (Code::InvalidArgument, "WATCH_BROKEN", true),
+            Self::PeerNotAllowed { .. } => (Code::PermissionDenied, "PEER_NOT_ALLOWED", false),
             Self::TooMany { .. } => (Code::ResourceExhausted, "TOO_MANY", true),
             Self::ShuttingDown => (Code::Unavailable, "SHUTTING_DOWN", true),
+            Self::Call(error) => error.row(),
             Self::Store(error) => match error {
                 // Retryable from the number that the text names, by whoever has the facts before.
                 StoreError::SequenceGap { .. } => (Code::FailedPrecondition, "FACTS_MISSING", true),
@@ -92,10 +92,6 @@ impl RpcError {
 impl From<RpcError> for Status {
     fn from(error: RpcError) -> Self {
         let (code, reason, is_retryable) = error.row();
-        let mut trailers = MetadataMap::new();
-        trailers.insert(REASON_HEADER, MetadataValue::from_static(reason));
-        let retryable = if is_retryable { "true" } else { "false" };
-        trailers.insert(RETRYABLE_HEADER, MetadataValue::from_static(retryable));
-        Status::with_metadata(code, error.to_string(), trailers)
+        refusal(code, reason, is_retryable, error.to_string())
     }
 }

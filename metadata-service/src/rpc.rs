@@ -6,6 +6,7 @@ use eyrie_proto::metadata::{
     LookupRequest, LookupResponse, RelayFactsRequest, RelayFactsResponse, WatchRequest, WatchResponse,
     metadata_service_server::MetadataService,
 };
+use grpc_transport::AuthenticatedPeer;
 use tokio::sync::{Semaphore, mpsc};
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -15,7 +16,7 @@ use crate::{
     error::RpcError,
     lookup::Lookup,
     metrics::Metrics,
-    relay,
+    permitted, relay,
     store::MetadataStore,
     watch::{WAITING_MESSAGES, Watch},
 };
@@ -44,8 +45,12 @@ impl MetadataService for Central {
 
     async fn lookup(&self, request: Request<LookupRequest>) -> Result<Response<LookupResponse>, Status> {
         let parts = &*self.0;
+        let answering = async {
+            permitted::lookup(&AuthenticatedPeer::of(&request)?, request.get_ref())?;
+            parts.lookup.answer(request.into_inner()).await
+        };
         let answered = tokio::select! {
-            answered = parts.lookup.answer(request.into_inner()) => answered,
+            answered = answering => answered,
             () = parts.stop.cancelled() => Err(RpcError::ShuttingDown),
         };
         parts.metrics.count_call("Lookup", answered.map(Response::new).map_err(Status::from))
@@ -56,7 +61,7 @@ impl MetadataService for Central {
         request: Request<Streaming<WatchRequest>>,
     ) -> Result<Response<Self::WatchStream>, Status> {
         let parts = &*self.0;
-        let result = self.begin_watch(request.into_inner()).map(Response::new).map_err(Status::from);
+        let result = self.begin_watch(request).map(Response::new).map_err(Status::from);
         parts.metrics.count_call("Watch", result)
     }
 
@@ -77,9 +82,10 @@ impl MetadataService for Central {
 impl Central {
     fn begin_watch(
         &self,
-        requests: Streaming<WatchRequest>,
+        request: Request<Streaming<WatchRequest>>,
     ) -> Result<<Self as MetadataService>::WatchStream, RpcError> {
         let parts = &*self.0;
+        let peer = AuthenticatedPeer::of(&request)?;
         if parts.stop.is_cancelled() {
             return Err(RpcError::ShuttingDown);
         }
@@ -90,7 +96,8 @@ impl Central {
             store: Arc::clone(&parts.store),
             heartbeat: parts.heartbeat,
             metrics: parts.metrics.clone(),
-            requests,
+            peer,
+            requests: request.into_inner(),
             messages,
             permit,
         };

@@ -3,17 +3,17 @@
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use eyrie_proto::metadata::metadata_service_server::MetadataServiceServer;
-use grpc_transport::{ListenAddress, ListenError, ListenSecurity, Listener};
+use grpc_transport::{
+    AccessTable, ListenAddress, ListenError, Listener, Permission, Server, ServerError, ServerOptions,
+    Serving,
+};
 use prometheus_client::registry::Registry;
 use tokio::{net::TcpListener, sync::Semaphore, task::JoinHandle};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-use tonic::transport::Server;
-use tonic_health::server::HealthReporter;
 
 use crate::{
     admin::{self, Admin},
     config::Config,
-    layers,
     lookup::Lookup,
     metrics::Metrics,
     rpc::{Central, CentralParts},
@@ -22,13 +22,15 @@ use crate::{
 
 /// A message of facts; above that of the engine's stream, so that what came in by one message goes on in one.
 const MAX_MESSAGE_BYTES: usize = 4 * 1024 * 1024;
-/// Calls at a time on one connection.
-const MAX_STREAMS: u32 = 128;
-/// How often a quiet connection is asked whether it lives, and how long it may take to answer.
-const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(20);
-const KEEPALIVE_WAIT: Duration = Duration::from_secs(10);
 /// Between two looks for tombstones that were kept for long enough.
 const FORGET_INTERVAL: Duration = Duration::from_secs(1);
+
+/// What the methods ask of whoever calls them. Operators of one tenant are held to it by the handlers.
+const ACCESS: AccessTable = &[
+    ("/eyrie.metadata.v1.MetadataService/Lookup", Permission::ReadMetadata),
+    ("/eyrie.metadata.v1.MetadataService/Watch", Permission::ReadMetadata),
+    ("/eyrie.metadata.v1.MetadataService/RelayFacts", Permission::RelayFacts),
+];
 
 /// The metadata service.
 #[derive(Debug)]
@@ -38,15 +40,12 @@ pub struct MetadataService;
 /// kinder.
 #[derive(Debug)]
 pub struct Running {
-    address: ListenAddress,
     admin_address: Option<SocketAddr>,
     stop: CancellationToken,
     end: CancellationToken,
     tasks: TaskTracker,
-    acceptor: JoinHandle<()>,
-    server: JoinHandle<Result<(), tonic::transport::Error>>,
+    serving: Serving,
     admin: Option<JoinHandle<()>>,
-    health: HealthReporter,
     drain_wait: Duration,
 }
 
@@ -60,8 +59,11 @@ pub enum StartError {
     #[error(transparent)]
     Listen(#[from] ListenError),
     /// The gRPC server.
-    #[error("the gRPC server failed: {detail}")]
-    Server {
+    #[error(transparent)]
+    Serve(#[from] ServerError),
+    /// The start was interrupted.
+    #[error("the metadata service cannot start: {detail}")]
+    Interrupted {
         /// What it says.
         detail: String,
     },
@@ -72,15 +74,14 @@ pub enum StartError {
 impl MetadataService {
     /// Opens, binds and starts everything. From then on clients are served.
     pub async fn start(config: Config) -> Result<Running, StartError> {
-        let security = ListenSecurity { tls: None, is_insecure_allowed: config.is_insecure_allowed };
-        let listener = Listener::bind(config.listen.clone(), security).await?;
+        let listener = Listener::bind(config.listen.clone(), config.security.clone()).await?;
         let admin = match config.admin_listen {
-            Some(address) => Some(admin::bind(address, config.is_insecure_allowed).await?),
+            Some(address) => Some(admin::bind(address, config.security.is_insecure_allowed).await?),
             None => None,
         };
         let (directory, limits) = (config.data_dir.clone(), config.store);
         let opened = tokio::task::spawn_blocking(move || SqliteStore::open(&directory, limits)).await;
-        let store = opened.map_err(|error| server_error(&error))??;
+        let store = opened.map_err(|error| StartError::Interrupted { detail: error.to_string() })??;
         let (metrics, mut registry) = (Metrics::default(), Registry::with_prefix("eyrie_metadata"));
         metrics.register(&mut registry);
         store.metrics().register(&mut registry);
@@ -112,41 +113,15 @@ async fn run(
         tasks: tasks.clone(),
     }));
     let service = MetadataServiceServer::new(central).max_decoding_message_size(MAX_MESSAGE_BYTES);
-    let (health, health_service) = tonic_health::server::health_reporter();
-    health.set_serving::<MetadataServiceServer<Central>>().await;
-    let reflection = tonic_reflection::server::Builder::configure()
-        .register_encoded_file_descriptor_set(eyrie_proto::FILE_DESCRIPTOR_SET)
-        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
-        .with_service_name("eyrie.metadata.v1.MetadataService")
-        .with_service_name("grpc.health.v1.Health")
-        .build_v1()
-        .map_err(|error| server_error(&error))?;
-    let address = listener.local_address().clone();
-    let (incoming, accepting) = listener.incoming(config.max_connections, stop.clone());
-    let server = Server::builder()
-        .max_concurrent_streams(MAX_STREAMS)
-        .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
-        .http2_keepalive_timeout(Some(KEEPALIVE_WAIT))
-        .trace_fn(layers::span)
-        .timeout(layers::CALL_TIMEOUT)
-        .layer(layers::layers(config.max_calls))
-        .add_service(health_service)
-        .add_service(reflection)
-        .add_service(service)
-        .serve_with_incoming_shutdown(incoming, stop.clone().cancelled_owned());
+    let options = ServerOptions {
+        max_connections: config.max_connections,
+        max_calls: config.max_calls,
+        ..ServerOptions::default()
+    };
+    let serving = Server::new(options, ACCESS).add_service(service).serve(listener, stop.clone()).await?;
+    let address = serving.local_address();
     tracing::info!(%address, ?admin_address, data_dir = %config.data_dir.display(), "the metadata service takes connections");
-    Ok(Running {
-        address,
-        admin_address,
-        stop,
-        end,
-        tasks,
-        acceptor: tokio::spawn(accepting),
-        server: tokio::spawn(server),
-        admin,
-        health,
-        drain_wait: config.drain_wait,
-    })
+    Ok(Running { admin_address, stop, end, tasks, serving, admin, drain_wait: config.drain_wait })
 }
 
 // === impl Running ===
@@ -154,7 +129,7 @@ async fn run(
 impl Running {
     /// Where clients come in, with the port that was taken.
     pub fn local_address(&self) -> &ListenAddress {
-        &self.address
+        self.serving.local_address()
     }
 
     /// Where health and metrics are served, with the port that was taken.
@@ -165,19 +140,15 @@ impl Running {
     /// Ends in order: probes are told, no new work, calls under way are answered, watches are closed with a status, what
     /// is stored is closed.
     pub async fn shutdown(mut self) {
-        self.health.set_not_serving::<MetadataServiceServer<Central>>().await;
+        self.serving.set_not_serving().await;
         self.stop.cancel();
         self.tasks.close();
         let deadline = tokio::time::Instant::now() + self.drain_wait;
         if tokio::time::timeout_at(deadline, self.tasks.wait()).await.is_err() {
             tracing::warn!(waited = ?self.drain_wait, "watches did not end in time: giving them up");
         }
-        let _ = tokio::time::timeout(Duration::from_secs(1), &mut self.acceptor).await;
-        // Calls end by themselves; connections that a client keeps open are not waited for for long.
-        if tokio::time::timeout(Duration::from_secs(1), &mut self.server).await.is_err() {
-            self.server.abort();
-            let _ = (&mut self.server).await;
-        }
+        // Calls end by themselves.
+        self.serving.end().await;
         self.end.cancel();
         if let Some(admin) = &mut self.admin {
             let _ = admin.await;
@@ -193,11 +164,7 @@ impl service_runtime::Running for Running {
     }
 
     async fn failed(&mut self) -> StartError {
-        match (&mut self.server).await {
-            Ok(Ok(())) => StartError::Server { detail: "it ended".to_owned() },
-            Ok(Err(error)) => server_error(&error),
-            Err(error) => server_error(&error),
-        }
+        self.serving.failed().await.into()
     }
 
     async fn shutdown(self) {
@@ -209,8 +176,6 @@ impl Drop for Running {
     fn drop(&mut self) {
         self.stop.cancel();
         self.end.cancel();
-        self.server.abort();
-        // The acceptor is left to end by its token: it removes its socket on the way.
     }
 }
 
@@ -226,8 +191,4 @@ async fn forget_expired(store: Arc<dyn MetadataStore>, stop: CancellationToken) 
             tracing::warn!(%error, "cannot forget old tombstones");
         }
     }
-}
-
-fn server_error(error: &dyn std::error::Error) -> StartError {
-    StartError::Server { detail: error.to_string() }
 }

@@ -9,6 +9,7 @@ use std::{collections::HashSet, sync::Arc, time::Duration};
 use eyrie_proto::metadata::{
     Delta, Reset, SnapshotComplete, WatchHeartbeat, WatchRequest, WatchResponse, watch_response::Kind,
 };
+use grpc_transport::AuthenticatedPeer;
 use prometheus_client::metrics::counter::Counter;
 use tokio::sync::{OwnedSemaphorePermit, mpsc, watch};
 use tokio_util::sync::CancellationToken;
@@ -18,6 +19,7 @@ use crate::{
     error::RpcError,
     keys::{check_length, scope_of},
     metrics::Metrics,
+    permitted,
     store::{ChangesFrom, MetadataStore, Revisions, Scope},
 };
 
@@ -35,6 +37,7 @@ pub(crate) struct Watch {
     pub(crate) store: Arc<dyn MetadataStore>,
     pub(crate) heartbeat: Duration,
     pub(crate) metrics: Metrics,
+    pub(crate) peer: AuthenticatedPeer,
     pub(crate) requests: Streaming<WatchRequest>,
     pub(crate) messages: mpsc::Sender<Result<WatchResponse, Status>>,
     pub(crate) permit: OwnedSemaphorePermit,
@@ -120,6 +123,7 @@ impl Watch {
 
     /// Where to begin; tells a watcher that comes from too far back to forget everything.
     async fn begin(&mut self, request: WatchRequest) -> Result<Position, End> {
+        permitted::watch(&self.peer, &request).map_err(End::Failed)?;
         let scopes = Arc::new(check(&request).map_err(End::Failed)?);
         let revisions = *self.store.revisions().borrow();
         let after_revision = request.after_revision;

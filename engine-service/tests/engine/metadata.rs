@@ -1,7 +1,9 @@
 //! Names of containers: from the agent's own late facts, and from a metadata service that is slow, wrong or away.
 
-use engine_service::listener::{ClientSecurity, ServiceEndpoint};
-use engine_service::{EngineOptions, Running};
+use engine_service::{
+    EngineOptions, Running,
+    listener::{ClientSecurity, ServiceEndpoint},
+};
 use eyrie_proto::{
     capture::{LateFacts, capture_request},
     event::{HostBoot, Origin, origin as origin_kind},

@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use clap::Args;
-use grpc_transport::ListenAddress;
+use grpc_transport::{ListenAddress, ServerTlsSettings, TlsSettingsError};
 use serde::{Deserialize, Serialize};
 use service_runtime::{
     ConfigError,
@@ -37,9 +37,13 @@ pub struct Settings {
     #[arg(long, value_name = "ADDRESS")]
     pub admin_listen: Option<SocketAddr>,
 
-    /// Allow plain text on addresses that other machines can reach
+    /// Allow plain text, and clients without certificates, on addresses that other machines can reach
     #[arg(long)]
     pub insecure: Option<bool>,
+
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub tls: ServerTlsSettings,
 
     /// Where entities are kept
     #[arg(long, value_name = "DIRECTORY")]
@@ -114,7 +118,10 @@ impl service_runtime::Settings for Settings {
             role: Role::Central,
             listen: self.listen.unwrap_or(default.listen),
             admin_listen: self.admin_listen,
-            is_insecure_allowed: self.insecure.unwrap_or(default.is_insecure_allowed),
+            security: self
+                .tls
+                .security(self.insecure.unwrap_or(default.security.is_insecure_allowed))
+                .map_err(incomplete)?,
             data_dir: self.data_dir.unwrap_or(default.data_dir),
             store: StoreLimits {
                 max_entities_per_scope: stored(
@@ -163,7 +170,8 @@ impl service_runtime::Settings for Settings {
             role: Some(config.role),
             listen: Some(config.listen.clone()),
             admin_listen: config.admin_listen,
-            insecure: Some(config.is_insecure_allowed),
+            insecure: Some(config.security.is_insecure_allowed),
+            tls: ServerTlsSettings::of(&config.security),
             data_dir: Some(config.data_dir.clone()),
             max_entities_per_scope: Some(config.store.max_entities_per_scope),
             max_entities: Some(config.store.max_entities),
@@ -179,6 +187,12 @@ impl service_runtime::Settings for Settings {
             drain_wait_secs: Some(config.drain_wait.as_secs()),
         }
     }
+}
+
+fn incomplete(error: TlsSettingsError) -> ConfigError {
+    let TlsSettingsError { setting, found, missing } = error;
+    let problem = format!("{missing} must be set as well");
+    ConfigError::Invalid { setting, found: found.display().to_string(), problem }
 }
 
 #[cfg(test)]

@@ -12,4 +12,5 @@ mod lookup;
 mod relay;
 mod service;
 mod support;
+mod tls;
 mod watch;

@@ -1,6 +1,7 @@
 use std::io::Write as _;
 
 use clap::Command;
+use grpc_transport::{ListenSecurity, ServerTlsFiles};
 use service_runtime::{Arguments, Settings as _, effective_text, layered};
 
 use super::*;
@@ -23,14 +24,20 @@ fn flags_go_over_the_file() {
     let config = configure(&["--listen", "127.0.0.1:2", "--insecure"], file).unwrap();
     assert_eq!(config.listen.to_string(), "127.0.0.1:2");
     assert_eq!(config.max_watches, 7);
-    assert!(config.is_insecure_allowed);
+    assert!(config.security.is_insecure_allowed);
     assert_eq!(config.max_connections, Config::default().max_connections);
 }
 
 /// Scenario: the configuration is printed and read again. Guarantees: it is the same.
 #[test]
 fn what_is_printed_can_be_read() {
-    let config = Config { admin_listen: "127.0.0.1:9".parse().ok(), max_calls: 3, ..Config::default() };
+    let files = ServerTlsFiles { certificate: "/c".into(), key: "/k".into(), client_ca: Some("/ca".into()) };
+    let config = Config {
+        admin_listen: "127.0.0.1:9".parse().ok(),
+        security: ListenSecurity { tls: Some(files), is_insecure_allowed: true },
+        max_calls: 3,
+        ..Config::default()
+    };
     let text = effective_text::<Settings>(&config).unwrap();
     assert_eq!(configure(&[], &text).unwrap(), config, "{text}");
 }
@@ -45,6 +52,7 @@ fn mistakes_are_named() {
         (&["--max-watches", "0"], "", "max-watches is 0: it must be 1 to"),
         (&["--max-lookup-wait-secs", "21"], "", "it must be 0 to 20"),
         (&["--role", "cluster"], "", "not there yet"),
+        (&["--tls-key", "k.pem"], "", "tls-key is k.pem: tls-cert must be set as well"),
     ] {
         let error = configure(flags, file).unwrap_err().to_string();
         assert!(error.contains(named), "{error} does not say {named}");
