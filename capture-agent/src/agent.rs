@@ -3,6 +3,7 @@
 use std::{sync::Arc, thread, time::Duration};
 
 use eyrie_proto::{capture::MissingAbility, event::Origin};
+use grpc_transport::{ConnectError, ServiceEndpoint};
 use rand::Rng as _;
 use thiserror::Error;
 use tokio::{task::JoinHandle, time::timeout};
@@ -56,6 +57,9 @@ pub enum StartError {
     /// The host cannot be named.
     #[error(transparent)]
     Identity(#[from] IdentityError),
+    /// The engine cannot be spoken to in the way that is configured.
+    #[error(transparent)]
+    Engine(#[from] ConnectError),
     /// No thread to capture or to read files on.
     #[error("cannot start a thread: {0}")]
     Thread(#[source] std::io::Error),
@@ -111,6 +115,7 @@ impl Agent {
     /// Like [`Agent::start`], with events from `source`.
     pub async fn start_with(config: Config, mut source: Box<dyn EventSource>) -> Result<Running, StartError> {
         let origin = identity::origin(&config)?;
+        let engine = ServiceEndpoint::new(config.engine.clone(), &config.security)?;
         let missing_abilities = source.missing_abilities();
         let (requests, answers) = Requests::new();
         let requests = Arc::new(requests);
@@ -141,8 +146,8 @@ impl Agent {
             thread::Builder::new().name("capture".to_owned()).spawn(move || capture.run(&thread_stop));
         let stop_session = Stop::default();
         let session = Session {
-            engine: config.engine.clone(),
-            is_insecure_allowed: config.is_insecure_allowed,
+            engine,
+            security: config.security.clone(),
             introduction: Introduction {
                 origin: origin.clone(),
                 agent: identity::agent_info(&config, missing_abilities.clone()),

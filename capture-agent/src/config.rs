@@ -5,19 +5,18 @@ mod settings;
 
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
+use grpc_transport::{ClientSecurity, ServiceAddress, ServiceAddressError};
+
 pub use self::{labels::Label, settings::Settings};
-use crate::{
-    session::{AddressError, EngineAddress},
-    stream::Limits,
-};
+use crate::stream::Limits;
 
 /// What the agent runs with.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// Where the engine listens.
-    pub engine: EngineAddress,
-    /// Plain text may leave this machine.
-    pub is_insecure_allowed: bool,
+    pub engine: ServiceAddress,
+    /// How it, and the engines that it may send us to, are spoken to.
+    pub security: ClientSecurity,
     /// Whose host this is; empty for the default tenant.
     pub tenant: String,
     /// Instead of the one in `/etc/machine-id`.
@@ -42,17 +41,16 @@ pub struct Config {
 
 impl Config {
     /// The default configuration for an engine at `engine`.
-    pub fn new(engine: &str, is_insecure_allowed: bool) -> Result<Self, AddressError> {
-        let engine = engine.parse::<EngineAddress>()?.check(is_insecure_allowed)?;
-        Ok(Self { engine, is_insecure_allowed, ..Self::default() })
+    pub fn new(engine: &str) -> Result<Self, ServiceAddressError> {
+        Ok(Self { engine: engine.parse()?, ..Self::default() })
     }
 }
 
 impl Default for Config {
     fn default() -> Self {
         Self {
-            engine: EngineAddress::default(),
-            is_insecure_allowed: false,
+            engine: ServiceAddress::Tcp { host: "127.0.0.1".to_owned(), port: 7443, is_tls: false },
+            security: ClientSecurity::default(),
             tenant: String::new(),
             machine_id: None,
             labels: BTreeMap::new(),

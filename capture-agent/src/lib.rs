@@ -45,6 +45,6 @@ pub use self::{
     config::{Config, Label, Settings},
     identity::IdentityError,
     kernel::KernelError,
-    session::{AddressError, ConnectionStatus, EngineAddress},
+    session::ConnectionStatus,
     source::{CgroupReading, Drained, EventSource},
 };

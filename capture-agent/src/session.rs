@@ -3,7 +3,6 @@
 //! A connection is `connection`'s business; this module decides where to connect and when, and that capture is not
 //! disturbed by any of it.
 
-mod address;
 mod backoff;
 mod codec;
 mod connection;
@@ -15,13 +14,13 @@ use std::{
 };
 
 use eyrie_proto::{capture::AgentInfo, event::Origin};
+use grpc_transport::{ClientSecurity, ConnectError, ServiceAddress, ServiceEndpoint, status_text};
 use telemetry::PipelineTracer;
 use thiserror::Error;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-pub use self::address::{AddressError, EngineAddress};
 pub(crate) use self::requests::{Answers, Requests};
 use self::{backoff::Backoff, connection::Connection};
 use crate::{
@@ -37,11 +36,11 @@ const GOOD_SESSION: Duration = Duration::from_secs(30);
 /// Why a connection ended.
 #[derive(Debug, Error)]
 pub(crate) enum SessionError {
-    #[error("cannot connect: {0}")]
-    Connect(String),
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
     #[error("the engine does not answer within {0:?}")]
     NoAnswer(Duration),
-    #[error("the engine refused or ended the stream: {} ({:?})", .0.message(), .0.code())]
+    #[error("the engine refused or ended the stream: {} ({:?})", status_text(.0), .0.code())]
     Refused(Box<tonic::Status>),
     #[error("the engine ended the stream")]
     Ended,
@@ -63,7 +62,7 @@ pub(crate) enum End {
     /// Everything is acked and capture has stopped, or waiting for that was given up.
     Stopped,
     /// The engine wants the agent elsewhere; without an address at the configured one.
-    MoveTo(Option<EngineAddress>),
+    MoveTo(Option<ServiceEndpoint>),
 }
 
 /// What the session is doing, for whoever asks.
@@ -98,8 +97,9 @@ pub(crate) struct Introduction {
 /// The session's side of the agent.
 #[derive(Debug)]
 pub(crate) struct Session {
-    pub(crate) engine: EngineAddress,
-    pub(crate) is_insecure_allowed: bool,
+    pub(crate) engine: ServiceEndpoint,
+    /// How engines are spoken to, the configured one and those that it sends us to.
+    pub(crate) security: ClientSecurity,
     pub(crate) introduction: Introduction,
     pub(crate) stream: Arc<Stream>,
     pub(crate) late_facts: Arc<LateFacts>,
@@ -120,11 +120,11 @@ impl Session {
     /// Runs until it is stopped.
     pub(crate) async fn run(mut self) {
         let mut backoff = Backoff::new();
-        let mut moved: Option<(EngineAddress, u32)> = None;
+        let mut moved: Option<(ServiceEndpoint, u32)> = None;
         while !self.is_over() {
-            let address = moved.as_ref().map_or_else(|| self.engine.clone(), |(address, _)| address.clone());
+            let engine = moved.as_ref().map_or_else(|| self.engine.clone(), |(engine, _)| engine.clone());
             let (started, acked_before) = (Instant::now(), self.stream.outbox().acked_through());
-            let ended = Connection::new(&mut self, &address).run().await;
+            let ended = Connection::new(&mut self, &engine).run().await;
             self.stream.outbox().disconnect();
             self.status.change(|status| status.is_connected = false);
             // Two agents of one host take the stream from each other for ever: progress is no reason to hurry then.
@@ -136,14 +136,14 @@ impl Session {
             }
             let looks_permanent = match ended {
                 Ok(End::Stopped) => return,
-                Ok(End::MoveTo(address)) => {
-                    moved = address.map(|address| (address, 0));
+                Ok(End::MoveTo(elsewhere)) => {
+                    moved = elsewhere.map(|engine| (engine, 0));
                     false
                 }
                 Err(error) => {
                     moved =
                         moved.map(|(at, failures)| (at, failures + 1)).filter(|(_, n)| *n < MOVED_ATTEMPTS);
-                    self.tell_failure(&address, &error)
+                    self.tell_failure(engine.address(), &error)
                 }
             };
             let is_finishing = self.stop.finish.is_cancelled();
@@ -162,7 +162,7 @@ impl Session {
     }
 
     /// Logs a failure and says whether trying again soon is likely to be in vain.
-    fn tell_failure(&self, address: &EngineAddress, error: &SessionError) -> bool {
+    fn tell_failure(&self, address: &ServiceAddress, error: &SessionError) -> bool {
         let unacked_events = self.stream.outbox().totals().unacked_events;
         let looks_permanent = error.looks_permanent();
         if error.is_superseded() {

@@ -31,7 +31,7 @@ static ALONE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
 fn config(engine: &FakeEngine) -> Config {
     Config {
         machine_id: Some("0123456789abcdef0123456789abcdef".to_owned()),
-        ..Config::new(&engine.url(), false).unwrap()
+        ..Config::new(&engine.url()).unwrap()
     }
 }
 

@@ -27,7 +27,7 @@ use test_requirements::{Requirement, requires};
 fn config(engine: &FakeEngine) -> Config {
     Config {
         machine_id: Some("0123456789abcdef0123456789abcdef".to_owned()),
-        ..Config::new(&engine.url(), false).unwrap()
+        ..Config::new(&engine.url()).unwrap()
     }
 }
 

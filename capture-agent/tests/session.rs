@@ -18,6 +18,8 @@ mod failures;
 mod late_facts;
 #[path = "session/requests.rs"]
 mod requests;
+#[path = "session/secured.rs"]
+mod secured;
 
 use std::time::Duration;
 
@@ -27,7 +29,7 @@ use fake_engine::{FakeEngine, Policy, Seen};
 use scripted_source::Script;
 
 fn config(url: &str) -> Config {
-    let mut config = Config::new(url, false).unwrap();
+    let mut config = Config::new(url).unwrap();
     config.machine_id = Some("0123456789abcdef0123456789abcdef".to_owned());
     config.drain_timeout = Duration::from_secs(5);
     config

@@ -3,6 +3,7 @@
 use std::{path::PathBuf, time::Duration};
 
 use clap::Args;
+use grpc_transport::{ClientTlsSettings, ServiceAddress, TlsSettingsError};
 use serde::{Deserialize, Serialize};
 use service_runtime::{
     ConfigError,
@@ -10,7 +11,7 @@ use service_runtime::{
 };
 
 use super::{Config, labels::Label};
-use crate::{session::EngineAddress, stream::Limits};
+use crate::stream::Limits;
 
 /// Below this a burst of execs would not fit.
 const MIN_QUEUE_BYTES: u32 = 1 << 20;
@@ -23,14 +24,18 @@ const MAX_RING_BYTES: u32 = 1 << 30;
 #[serde(default, rename_all = "kebab-case")]
 #[allow(missing_docs, reason = "the flags' help is the documentation")]
 pub struct Settings {
-    /// Where the engine listens: http://HOST:PORT or unix:/PATH
+    /// Where the engine listens: https://HOST:PORT, http://HOST:PORT or unix:/PATH
     #[arg(long, value_name = "ADDRESS")]
     #[serde(with = "service_runtime::as_text")]
-    pub engine: Option<EngineAddress>,
+    pub engine: Option<ServiceAddress>,
 
     /// Allow plain text to an engine on another machine
     #[arg(long)]
     pub insecure: Option<bool>,
+
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub tls: ClientTlsSettings,
 
     /// Whose host this is
     #[arg(long, value_name = "NAME")]
@@ -74,9 +79,10 @@ impl service_runtime::Settings for Settings {
 
     fn resolve(self) -> Result<Config, ConfigError> {
         let default = Config::default();
-        let is_insecure_allowed = self.insecure.unwrap_or(default.is_insecure_allowed);
+        let is_insecure_allowed = self.insecure.unwrap_or(default.security.is_insecure_allowed);
+        let security = self.tls.security(is_insecure_allowed).map_err(incomplete)?;
         let engine = self.engine.unwrap_or(default.engine);
-        let engine = engine.clone().check(is_insecure_allowed).map_err(|error| ConfigError::Invalid {
+        security.check(&engine).map_err(|error| ConfigError::Invalid {
             setting: "engine",
             found: engine.to_string(),
             problem: error.to_string(),
@@ -89,7 +95,7 @@ impl service_runtime::Settings for Settings {
         let drain_seconds = number("drain-seconds", self.drain_seconds, 0..=DAY.as_secs(), drain_seconds)?;
         Ok(Config {
             engine,
-            is_insecure_allowed,
+            security,
             tenant: self.tenant.unwrap_or(default.tenant),
             machine_id: self.machine_id.map(machine_id).transpose()?,
             labels: self.labels.unwrap_or_default().into_iter().map(Label::into_pair).collect(),
@@ -106,7 +112,8 @@ impl service_runtime::Settings for Settings {
         let labels = config.labels.iter().map(|(name, value)| Label::new(name, value));
         Self {
             engine: Some(config.engine.clone()),
-            insecure: Some(config.is_insecure_allowed),
+            insecure: Some(config.security.is_insecure_allowed),
+            tls: ClientTlsSettings::of(&config.security),
             tenant: Some(config.tenant.clone()),
             machine_id: config.machine_id.clone(),
             labels: Some(labels.collect()),
@@ -125,6 +132,12 @@ fn machine_id(text: String) -> Result<String, ConfigError> {
     }
     let problem = "it must be 32 hexadecimal digits".to_owned();
     Err(ConfigError::Invalid { setting: "machine-id", found: text, problem })
+}
+
+fn incomplete(error: TlsSettingsError) -> ConfigError {
+    let TlsSettingsError { setting, found, missing } = error;
+    let problem = format!("{missing} must be set as well");
+    ConfigError::Invalid { setting, found: found.display().to_string(), problem }
 }
 
 fn small(bytes: usize) -> u32 {

@@ -6,6 +6,7 @@ use eyrie_proto::capture::{
     Ack, CaptureRequest, CaptureResponse, Hello, MoveTo, StateAnswer, StateRequest, Welcome, capture_request,
     capture_response::Kind,
 };
+use grpc_transport::{ConnectError, ServiceEndpoint, with_causes};
 use tokio::{
     sync::mpsc,
     time::{Instant, timeout},
@@ -20,13 +21,11 @@ use tonic::{
 use tracing::{info, warn};
 
 use super::{
-    End, EngineAddress, Session, SessionError,
+    End, Session, SessionError,
     codec::{CaptureCodec, Upstream},
 };
 use crate::{
-    batch_spans,
-    cause::with_causes,
-    clock,
+    batch_spans, clock,
     stream::{AckedBatch, Rejection, Stream},
 };
 
@@ -50,7 +49,7 @@ const METHOD: PathAndQuery = PathAndQuery::from_static("/eyrie.capture.v1.Captur
 /// A connection, from its first byte to its end.
 pub(super) struct Connection<'session> {
     session: &'session mut Session,
-    address: &'session EngineAddress,
+    engine: &'session ServiceEndpoint,
     /// Something may be ready to be sent.
     is_ready: bool,
     /// So may late facts.
@@ -64,10 +63,10 @@ pub(super) struct Connection<'session> {
 // === impl Connection ===
 
 impl<'session> Connection<'session> {
-    pub(super) fn new(session: &'session mut Session, address: &'session EngineAddress) -> Self {
+    pub(super) fn new(session: &'session mut Session, engine: &'session ServiceEndpoint) -> Self {
         let replies = VecDeque::new();
         let last_progress = Instant::now();
-        Self { session, address, is_ready: true, is_late_ready: true, replies, last_progress }
+        Self { session, engine, is_ready: true, is_late_ready: true, replies, last_progress }
     }
 
     pub(super) async fn run(mut self) -> Result<End, SessionError> {
@@ -95,14 +94,17 @@ impl<'session> Connection<'session> {
     }
 
     async fn open(&mut self) -> Result<(mpsc::Sender<Upstream>, Streaming<CaptureResponse>), SessionError> {
-        let channel = connect(self.address).await?;
+        let channel = connect(self.engine).await?;
         // Answers to an engine that is gone are of no use to this one.
         while self.session.answers.try_recv().is_ok() {}
         let (up, upstream) = mpsc::channel(UPSTREAM_MESSAGES);
         // Hello has to be under way before the call, as an engine may keep back its headers until it has read it.
         send(&up, capture_request::Kind::Hello(self.hello())).await?;
         let mut grpc = Grpc::new(channel);
-        grpc.ready().await.map_err(|error| SessionError::Connect(with_causes(&error)))?;
+        grpc.ready().await.map_err(|error| {
+            let address = self.engine.address().clone();
+            SessionError::Connect(ConnectError::Connect { address, detail: with_causes(&error) })
+        })?;
         let call = grpc.streaming(Request::new(ReceiverStream::new(upstream)), METHOD, CaptureCodec);
         let response =
             timeout(ANSWER_TIMEOUT, call).await.map_err(|_| SessionError::NoAnswer(ANSWER_TIMEOUT))??;
@@ -146,7 +148,7 @@ impl<'session> Connection<'session> {
             }
         }
         let totals = self.session.stream.outbox().totals();
-        info!(engine = %self.address, engine_id = welcome.engine_id, session_id = welcome.session_id,
+        info!(engine = %self.engine.address(), engine_id = welcome.engine_id, session_id = welcome.session_id,
             is_base_sent = resume.is_base_wanted, unacked_events = totals.unacked_events, "connected");
         self.last_progress = Instant::now();
         self.session.status.change(|status| {
@@ -226,7 +228,7 @@ impl<'session> Connection<'session> {
             // Nothing is kept of a trace until the engine asks for it.
             Some(Kind::TraceDecision(_)) => {}
             Some(Kind::Welcome(_)) | None => {
-                warn!(engine = %self.address, "ignored a message that this version does not understand");
+                warn!(engine = %self.engine.address(), "ignored a message that this version does not understand");
             }
         }
         Ok(None)
@@ -310,31 +312,30 @@ impl<'session> Connection<'session> {
             info!(reason = move_to.reason, "the engine asks to connect anew");
             return Some(End::MoveTo(None));
         }
-        let address = move_to.endpoint.parse::<EngineAddress>();
-        match address.and_then(|address| address.check(self.session.is_insecure_allowed)) {
-            Ok(address) => {
-                info!(to = %address, reason = move_to.reason, "the engine asks to connect elsewhere");
-                Some(End::MoveTo(Some(address)))
-            }
-            Err(error) => {
-                warn!(to = move_to.endpoint, "not moving to another engine: {error}");
-                None
-            }
-        }
+        let refused = |error: &dyn std::error::Error| {
+            warn!(to = move_to.endpoint, "not moving to another engine: {error}");
+        };
+        let address = move_to.endpoint.parse().inspect_err(|error| refused(error)).ok()?;
+        let engine = ServiceEndpoint::new(address, &self.session.security);
+        let engine = engine.inspect_err(|error| refused(error)).ok()?;
+        info!(to = %engine.address(), reason = move_to.reason, "the engine asks to connect elsewhere");
+        Some(End::MoveTo(Some(engine)))
     }
 }
 
-async fn connect(address: &EngineAddress) -> Result<Channel, SessionError> {
-    let endpoint = Endpoint::from_shared(address.as_str().to_owned())
-        .map_err(|error| SessionError::Connect(with_causes(&error)))?
-        .connect_timeout(ANSWER_TIMEOUT)
-        .http2_keep_alive_interval(KEEP_ALIVE)
-        .keep_alive_timeout(KEEP_ALIVE)
-        .keep_alive_while_idle(true);
-    match timeout(ANSWER_TIMEOUT, endpoint.connect()).await {
-        Ok(channel) => channel.map_err(|error| SessionError::Connect(with_causes(&error))),
-        Err(_) => Err(SessionError::NoAnswer(ANSWER_TIMEOUT)),
-    }
+async fn connect(engine: &ServiceEndpoint) -> Result<Channel, SessionError> {
+    let set = |endpoint: Endpoint| {
+        endpoint
+            .connect_timeout(ANSWER_TIMEOUT)
+            .http2_keep_alive_interval(KEEP_ALIVE)
+            .keep_alive_timeout(KEEP_ALIVE)
+            .keep_alive_while_idle(true)
+    };
+    let engine = engine.clone().with(set);
+    timeout(ANSWER_TIMEOUT, engine.connect())
+        .await
+        .map_err(|_| SessionError::NoAnswer(ANSWER_TIMEOUT))?
+        .map_err(SessionError::Connect)
 }
 
 /// Ends when the outbox may have something to send that it has not now.

@@ -20,6 +20,7 @@ use eyrie_proto::{
 };
 use tokio::{net::TcpListener, sync::mpsc, task::JoinHandle};
 use tokio_stream::wrappers::{ReceiverStream, TcpListenerStream};
+use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, Streaming};
 
 /// How the engine behaves; may be changed at any time.
@@ -110,12 +111,29 @@ impl FakeEngine {
 
     pub(crate) fn on(listener: TcpListener, policy: Policy) -> Self {
         let address = listener.local_addr().unwrap();
-        let shared =
-            Arc::new(Shared { policy: Mutex::new(policy), seen: Mutex::default(), down: Mutex::default() });
+        let shared = Shared::new(policy);
         let service = CaptureServiceServer::new(Service(Arc::clone(&shared)));
         let server = tonic::transport::Server::builder().add_service(service);
         let server = tokio::spawn(async move {
             server.serve_with_incoming(TcpListenerStream::new(listener)).await.unwrap();
+        });
+        Self { address, shared, server }
+    }
+
+    /// One that asks for certificates.
+    #[allow(dead_code, reason = "not every test program has certificates")]
+    pub(crate) async fn secured(tls: grpc_transport::ServerTlsFiles, policy: Policy) -> Self {
+        let security = grpc_transport::ListenSecurity { tls: Some(tls), is_insecure_allowed: false };
+        let listener =
+            grpc_transport::Listener::bind("127.0.0.1:0".parse().unwrap(), security).await.unwrap();
+        let grpc_transport::ListenAddress::Tcp(address) = *listener.local_address() else { panic!("no TCP") };
+        let shared = Shared::new(policy);
+        let service = CaptureServiceServer::new(Service(Arc::clone(&shared)));
+        let server = tonic::transport::Server::builder().add_service(service);
+        let server = tokio::spawn(async move {
+            let (incoming, accepting) = listener.incoming(16, CancellationToken::new());
+            let (served, ()) = tokio::join!(server.serve_with_incoming(incoming), accepting);
+            served.unwrap();
         });
         Self { address, shared, server }
     }
@@ -192,6 +210,10 @@ impl CaptureService for Service {
 type DownStream = mpsc::Sender<Result<CaptureResponse, Status>>;
 
 impl Shared {
+    fn new(policy: Policy) -> Arc<Self> {
+        Arc::new(Self { policy: Mutex::new(policy), seen: Mutex::default(), down: Mutex::default() })
+    }
+
     async fn converse(&self, mut up: Streaming<CaptureRequest>, down: &DownStream) -> Result<(), Status> {
         let mut batches = 0;
         while let Some(request) = up.message().await? {

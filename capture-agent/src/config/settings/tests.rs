@@ -36,8 +36,12 @@ fn flags_go_over_the_file() {
 #[test]
 fn what_is_printed_can_be_read() {
     let flags = [
-        "--engine=http://192.0.2.1:7443",
+        "--engine=https://192.0.2.1:7443",
         "--insecure",
+        "--tls-ca=/ca",
+        "--tls-cert=/crt",
+        "--tls-key=/key",
+        "--tls-server-name=engine",
         "--tenant=acme",
         "--machine-id=0123456789ABCDEF0123456789abcdef",
         "--label=a.b/c=x=y",
@@ -64,6 +68,9 @@ fn mistakes_are_named() {
         (&[], "labels = { '' = 'x' }", "empty name"),
         (&[], "engine = 'ftp://a'", "engine: \"ftp://a\""),
         (&["--engine", "http://192.0.2.1:7443"], "", "--insecure"),
+        (&["--engine", "https://192.0.2.1:7443"], "", "--tls-ca"),
+        (&["--tls-ca", "/ca"], "", "engine is http://127.0.0.1:7443"),
+        (&["--tls-cert", "/crt"], "", "tls-cert is /crt: tls-key must be set as well"),
         (&["--label", "nonsense"], "", "NAME=VALUE"),
         (&["--queue-bytes", "1"], "", "queue-bytes is 1"),
         (&["--machine-id", "short"], "", "machine-id is short"),
