@@ -62,7 +62,7 @@ pub(crate) enum End {
     /// Everything is acked and capture has stopped, or waiting for that was given up.
     Stopped,
     /// The engine wants the agent elsewhere; without an address at the configured one.
-    MoveTo(Option<ServiceEndpoint>),
+    MoveTo(Option<Box<ServiceEndpoint>>),
 }
 
 /// What the session is doing, for whoever asks.
@@ -137,7 +137,7 @@ impl Session {
             let looks_permanent = match ended {
                 Ok(End::Stopped) => return,
                 Ok(End::MoveTo(elsewhere)) => {
-                    moved = elsewhere.map(|engine| (engine, 0));
+                    moved = elsewhere.map(|engine| (*engine, 0));
                     false
                 }
                 Err(error) => {

@@ -69,7 +69,7 @@ impl Subscription {
 
     /// Streams until the end of the subscription; an error is the end of the stream only.
     async fn stream(&mut self, arguments: &AlertsArguments) -> anyhow::Result<()> {
-        let channel = client::connect(&arguments.engine.engine).await?;
+        let channel = client::connect(&arguments.engine).await?;
         let mut stream = AlertServiceClient::new(channel)
             .subscribe(self.request.clone())
             .await

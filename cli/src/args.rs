@@ -6,6 +6,7 @@ use clap::{
     Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, builder::styling::AnsiColor,
     builder::styling::Styles,
 };
+use grpc_transport::{ClientTlsSettings, ServiceAddress};
 
 const STYLES: Styles = Styles::styled()
     .header(AnsiColor::Yellow.on_default().bold())
@@ -36,10 +37,29 @@ pub(crate) struct Arguments {
 impl Arguments {
     /// What was given on the command line; ends the process if it cannot be used, and for help.
     pub(crate) fn read() -> Self {
-        let settled = service_runtime::with_settings::<engine_service::Settings>;
-        let matches = Self::command().mut_subcommand("up", settled).get_matches();
+        let matches = Self::whole_command().get_matches();
         Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
     }
+
+    /// With what the declarations leave out.
+    fn whole_command() -> clap::Command {
+        let settled = service_runtime::with_settings::<engine_service::Settings>;
+        Self::command()
+            .mut_subcommand("up", settled)
+            .mut_subcommand("alerts", with_tls_variables)
+            .mut_subcommand("hosts", with_tls_variables)
+    }
+}
+
+/// Names the variables of the TLS settings, whose declaration leaves that to each program: EYRIE_TLS_CA and so on.
+fn with_tls_variables(command: clap::Command) -> clap::Command {
+    command.mut_args(|argument| match argument.get_id().as_str() {
+        id if id.starts_with("tls_") => {
+            let variable = format!("EYRIE_{}", id.to_ascii_uppercase());
+            argument.env(variable)
+        }
+        _ => argument,
+    })
 }
 
 #[derive(Debug, Subcommand)]
@@ -76,9 +96,14 @@ pub(crate) struct UpArguments {
 
 #[derive(Args, Debug)]
 pub(crate) struct EngineArguments {
-    /// The engine: http://HOST:PORT or unix:/PATH.
+    /// The engine: https://HOST:PORT, http://HOST:PORT or unix:/PATH.
     #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:7443", env = "EYRIE_ENGINE")]
-    pub(crate) engine: String,
+    pub(crate) engine: ServiceAddress,
+    /// Allow plain text to an engine on another machine.
+    #[arg(long, env = "EYRIE_INSECURE")]
+    pub(crate) insecure: bool,
+    #[command(flatten)]
+    pub(crate) tls: ClientTlsSettings,
     /// One JSON object a line.
     #[arg(long)]
     pub(crate) json: bool,
@@ -138,4 +163,37 @@ pub(crate) struct RulesCheckArguments {
     /// The result in Falco's shape: {"falco_load_results":[...]}.
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Scenario: TLS by flags, for both commands that connect, and an address that is none. Guarantees: flags arrive; each has a
+    /// variable of this program's; the address is refused with what one looks like.
+    #[test]
+    fn clients_are_told_of_tls() {
+        let command = Arguments::whole_command();
+        command.clone().debug_assert();
+        for name in ["alerts", "hosts"] {
+            let subcommand = command.find_subcommand(name).unwrap();
+            let variables: Vec<_> = subcommand
+                .get_arguments()
+                .filter(|argument| argument.get_id().as_str().starts_with("tls_"))
+                .map(|argument| argument.get_env().unwrap().to_str().unwrap())
+                .collect();
+            let expected = ["EYRIE_TLS_CA", "EYRIE_TLS_CERT", "EYRIE_TLS_KEY", "EYRIE_TLS_SERVER_NAME"];
+            assert_eq!(variables, expected, "{name}");
+        }
+        let flags = ["eyrie", "hosts", "--engine=https://e:1", "--tls-ca=/ca", "--tls-server-name=n"];
+        let matches = command.clone().try_get_matches_from(flags).unwrap();
+        let Command::Hosts(hosts) = Arguments::from_arg_matches(&matches).unwrap().command else {
+            panic!("not hosts")
+        };
+        let security = hosts.engine.tls.security(hosts.engine.insecure).unwrap();
+        assert!(hosts.engine.engine.is_tls());
+        assert_eq!((security.ca, security.server_name), (Some("/ca".into()), Some("n".into())));
+        let error = command.try_get_matches_from(["eyrie", "hosts", "--engine", "e:1"]).unwrap_err();
+        assert!(error.to_string().contains("https://HOST:PORT"), "{error}");
+    }
 }

@@ -3,26 +3,26 @@
 use std::time::Duration;
 
 use anyhow::Context as _;
-use tonic::transport::{Channel, Endpoint};
+use grpc_transport::{ServiceEndpoint, status_text};
+use tonic::transport::Channel;
 
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+use crate::args::EngineArguments;
 
-/// Connects to the engine at `url`.
-pub(crate) async fn connect(url: &str) -> anyhow::Result<Channel> {
-    let endpoint = Endpoint::from_shared(url.to_owned())
-        .with_context(|| format!("{url} is no address of an engine; give http://HOST:PORT or unix:/PATH"))?;
+const KEEP_ALIVE: Duration = Duration::from_secs(30);
+
+/// Connects to the engine that the arguments name, as they say.
+pub(crate) async fn connect(arguments: &EngineArguments) -> anyhow::Result<Channel> {
+    let security = arguments.tls.clone().security(arguments.insecure)?;
+    let endpoint = ServiceEndpoint::new(arguments.engine.clone(), &security)?;
+    let endpoint =
+        endpoint.with(|endpoint| endpoint.http2_keep_alive_interval(KEEP_ALIVE).keep_alive_while_idle(true));
     endpoint
-        .connect_timeout(CONNECT_TIMEOUT)
-        .http2_keep_alive_interval(Duration::from_secs(30))
-        .keep_alive_while_idle(true)
         .connect()
         .await
-        .with_context(|| {
-            format!("no engine answers at {url}; start one with `eyrie up`, or name another with --engine")
-        })
+        .context("no engine answers; start one with `eyrie up`, or name another with --engine")
 }
 
 /// An engine's refusal as people read it.
 pub(crate) fn refusal(status: &tonic::Status) -> anyhow::Error {
-    anyhow::anyhow!("the engine answered {:?}: {}", status.code(), status.message())
+    anyhow::anyhow!("the engine answered {:?}: {}", status.code(), status_text(status))
 }

@@ -11,7 +11,7 @@ use crate::{args::HostsArguments, client};
 
 /// Carries out `eyrie hosts`.
 pub(crate) async fn run(arguments: HostsArguments) -> anyhow::Result<ExitCode> {
-    let channel = client::connect(&arguments.engine.engine).await?;
+    let channel = client::connect(&arguments.engine).await?;
     let request = ListHostsRequest { include_disconnected: arguments.all };
     let response = HostServiceClient::new(channel)
         .list_hosts(request)

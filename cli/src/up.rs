@@ -1,15 +1,10 @@
 //! `eyrie up`: agent, engine and metadata service in this process, joined by gRPC as they would be over a network.
 
-use std::{
-    io::IsTerminal as _,
-    net::{IpAddr, Ipv6Addr, SocketAddr},
-    process::ExitCode,
-    time::Duration,
-};
+use std::{io::IsTerminal as _, net::SocketAddr, process::ExitCode, time::Duration};
 
 use anyhow::Context as _;
 use capture_agent::{Agent, StartError};
-use engine_service::listener::ListenAddress;
+use grpc_transport::{ClientSecurity, ListenAddress, ServiceAddress};
 use indicatif::ProgressBar;
 use metadata_service::MetadataService;
 use owo_colors::OwoColorize as _;
@@ -20,6 +15,10 @@ use crate::{args::UpArguments, diagnostics, rules};
 
 /// What fits into a socket's address (sun_path of unix(7), with its terminating zero).
 const MAX_SOCKET_PATH: usize = 107;
+
+/// Why TLS is refused: the engine has one listener, and it would ask the agent for a certificate.
+const TLS_NOT_HERE: &str = "tls-cert is set, and eyrie up joins its agent to its engine in plain text on this machine; run \
+    engine-service and capture-agent by themselves for TLS";
 
 /// Carries out `eyrie up`.
 pub(crate) async fn run(arguments: UpArguments) -> anyhow::Result<ExitCode> {
@@ -37,6 +36,10 @@ pub(crate) async fn run(arguments: UpArguments) -> anyhow::Result<ExitCode> {
             return Ok(ExitStatus::Usage.into());
         }
     };
+    if config.security.tls.is_some() {
+        anstream::eprintln!("{} {TLS_NOT_HERE}", "error:".red());
+        return Ok(ExitStatus::Usage.into());
+    }
     let Some(rule_count) = check_rules(&config)? else { return Ok(ExitCode::FAILURE) };
     let mut signals = Signals::listen().context("cannot listen for signals")?;
     match serve_until_told(&mut signals, Watch::start(config, rule_count)).await {
@@ -59,10 +62,11 @@ impl Watch {
     async fn start(config: engine_service::Config, rule_count: usize) -> anyhow::Result<Self> {
         let progress = Progress::start();
         let (metadata, config) = with_metadata(config).await?;
+        let is_insecure_allowed = config.security.is_insecure_allowed;
         let engine = config.start().await?;
         progress.say("loading the programs into the kernel");
-        let url = engine_url(engine.local_address());
-        let agent = match start_agent(&url).await {
+        let address = ServiceAddress::of_listener(engine.local_address(), false);
+        let agent = match start_agent(address.clone(), is_insecure_allowed).await {
             Ok(agent) => agent,
             Err(error) => {
                 engine.shutdown().await;
@@ -73,7 +77,7 @@ impl Watch {
             }
         };
         drop(progress);
-        announce(&agent, &url, rule_count);
+        announce(&agent, &address, rule_count);
         Ok(Self { metadata, engine, agent })
     }
 }
@@ -129,7 +133,7 @@ async fn with_metadata(
     };
     let settings = metadata_service::Config { listen, data_dir, ..metadata_service::Config::default() };
     let metadata = MetadataService::start(settings).await?;
-    let address = Some(metadata.local_address().uri());
+    let address = Some(ServiceAddress::of_listener(metadata.local_address(), false));
     Ok((Some(metadata), engine_service::Config { metadata: address, ..config }))
 }
 
@@ -170,20 +174,12 @@ fn check_rules(config: &engine_service::Config) -> anyhow::Result<Option<usize>>
 }
 
 /// The agent joins by loopback even if the engine listens on every address.
-fn engine_url(address: &ListenAddress) -> String {
-    match address {
-        ListenAddress::Unix(path) => format!("unix:{}", path.display()),
-        ListenAddress::Tcp(address) if address.ip().is_unspecified() => {
-            let loopback =
-                if address.is_ipv4() { IpAddr::from([127, 0, 0, 1]) } else { Ipv6Addr::LOCALHOST.into() };
-            format!("http://{}", SocketAddr::new(loopback, address.port()))
-        }
-        ListenAddress::Tcp(address) => format!("http://{address}"),
-    }
-}
-
-async fn start_agent(engine_url: &str) -> anyhow::Result<capture_agent::Running> {
-    Ok(Agent::start(capture_agent::Config::new(engine_url, false)?).await?)
+async fn start_agent(
+    engine: ServiceAddress,
+    is_insecure_allowed: bool,
+) -> anyhow::Result<capture_agent::Running> {
+    let security = ClientSecurity { is_insecure_allowed, ..ClientSecurity::default() };
+    Ok(Agent::start(capture_agent::Config { engine, security, ..capture_agent::Config::default() }).await?)
 }
 
 /// Missing privileges are a sentence and an exit code of their own.
@@ -197,12 +193,12 @@ fn refuse(error: anyhow::Error) -> anyhow::Result<ExitCode> {
     }
 }
 
-fn announce(agent: &capture_agent::Running, url: &str, rule_count: usize) {
+fn announce(agent: &capture_agent::Running, engine: &ServiceAddress, rule_count: usize) {
     anstream::eprintln!(
-        "{} {rule_count} rules on this host; the engine listens at {url}. In another terminal:",
+        "{} {rule_count} rules on this host; the engine listens at {engine}. In another terminal:",
         "watching with".green(),
     );
-    anstream::eprintln!("  eyrie alerts --follow --engine {url}");
+    anstream::eprintln!("  eyrie alerts --follow --engine {engine}");
     for missing in agent.status().missing_abilities {
         anstream::eprintln!(
             "{} {}: {} ({})",

@@ -319,7 +319,7 @@ impl<'session> Connection<'session> {
         let engine = ServiceEndpoint::new(address, &self.session.security);
         let engine = engine.inspect_err(|error| refused(error)).ok()?;
         info!(to = %engine.address(), reason = move_to.reason, "the engine asks to connect elsewhere");
-        Some(End::MoveTo(Some(engine)))
+        Some(End::MoveTo(Some(Box::new(engine))))
     }
 }
 

@@ -20,13 +20,15 @@ const CONNECT_WAIT: Duration = Duration::from_secs(5);
 
 /// What a server that refuses our certificate says of it, as far as it can be mended here. It comes with the first answer
 /// after the handshake (TLS 1.3), when only the text of the error is left.
-const ALERTS: [(&str, &str); 3] = [
+const ALERTS: [(&str, &str); 4] = [
     (
         "alert: CertificateRequired",
         ": the service asks for a certificate, give one by --tls-cert and --tls-key",
     ),
     ("alert: UnknownCA", ": the service does not know the authority that signed our certificate"),
     ("alert: CertificateExpired", ": our certificate has expired"),
+    // An alert of TLS, read as a frame of HTTP/2.
+    ("frame with invalid size", ": the service may speak TLS, use https:// then"),
 ];
 
 /// How a service is spoken to.

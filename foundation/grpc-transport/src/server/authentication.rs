@@ -66,7 +66,8 @@ impl Around for Authentication {
             }
             Err(error) => {
                 if let Some(suppressed) = REFUSED.pass() {
-                    tracing::warn!(reason = error.reason(), suppressed, "refused a call: {error}");
+                    // It names all that the span would say again.
+                    tracing::warn!(parent: None, reason = error.reason(), suppressed, "refused a call: {error}");
                 }
                 Status::from(error).into_http()
             }

@@ -86,8 +86,16 @@ impl ServerTls {
         self: &Arc<Self>,
         stream: TcpStream,
     ) -> Result<(TlsStream<TcpStream>, Result<Identity, IdentityError>), HandshakeError> {
-        let hello = LazyConfigAcceptor::new(Acceptor::default(), stream).await;
-        let hello = hello.map_err(|error| HandshakeError::of_hello(&error))?;
+        let mut greeting = LazyConfigAcceptor::new(Acceptor::default(), stream);
+        let hello = match (&mut greeting).await {
+            Ok(hello) => hello,
+            Err(error) => {
+                if let Some(stream) = greeting.take_io() {
+                    linger(stream).await;
+                }
+                return Err(HandshakeError::of_hello(&error));
+            }
+        };
         let config = self.current().await;
         let stream = match hello.into_stream(config).into_fallible().await {
             Ok(stream) => stream,

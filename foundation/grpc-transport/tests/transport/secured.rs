@@ -56,7 +56,8 @@ async fn without_a_certificate_nothing_is_served() {
         assert!(text.contains(reason), "{text}");
     }
     let plain = endpoint(&serving, &ClientSecurity::default()).connect_lazy();
-    assert!(who_am_i(plain).await.is_err());
+    let text = status_text(&who_am_i(plain).await.unwrap_err());
+    assert!(text.contains("use https://"), "{text}");
     let error = endpoint(&serving, &client(&stranger, Some(&operator))).connect().await.unwrap_err();
     assert!(error.to_string().contains("signed by none of the authorities in"), "{error}");
     let channel = endpoint(&serving, &client(&authority, Some(&operator))).connect().await.unwrap();
