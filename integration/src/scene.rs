@@ -74,12 +74,23 @@ impl Scene {
         format!("http://{}", self.address())
     }
 
+    /// The same where TLS is spoken; certificates have names.
+    pub fn tls_url(&self) -> String {
+        format!("https://localhost:{}", self.port)
+    }
+
     /// Starts the scene's engine.
     pub fn engine(&self) -> anyhow::Result<Program> {
+        self.engine_with(&[])
+    }
+
+    /// The same with more arguments.
+    pub fn engine_with(&self, more: &[&str]) -> anyhow::Result<Program> {
         let rules = self.rules().display().to_string();
         let data = self.data().display().to_string();
-        let arguments = ["--listen", &self.address(), "--rules", &rules, "--data-dir", &data];
-        Program::start("engine-service", arguments, self.folder())
+        let address = self.address();
+        let own = ["--listen", &address, "--rules", &rules, "--data-dir", &data];
+        Program::start("engine-service", own.iter().chain(more), self.folder())
     }
 
     /// Where the metadata service of the scene listens, as a URL.
@@ -97,11 +108,9 @@ impl Scene {
 
     /// Starts the scene's engine, which uses the scene's metadata service.
     pub fn engine_with_metadata(&self, more: &[&str]) -> anyhow::Result<Program> {
-        let rules = self.rules().display().to_string();
-        let (data, metadata) = (self.data().display().to_string(), self.metadata_url());
-        let address = self.address();
-        let own = ["--listen", &address, "--rules", &rules, "--data-dir", &data, "--metadata", &metadata];
-        Program::start("engine-service", own.iter().chain(more), self.folder())
+        let metadata = self.metadata_url();
+        let own = ["--metadata", &metadata];
+        self.engine_with(&own.iter().chain(more).copied().collect::<Vec<_>>())
     }
 
     /// Starts an agent that streams to the scene's engine.
@@ -111,8 +120,17 @@ impl Scene {
 
     /// The same with more arguments.
     pub fn agent_with(&self, more: &[&str]) -> anyhow::Result<Program> {
-        let url = self.url();
-        Program::start("capture-agent", ["--engine", &url].iter().chain(more), self.folder())
+        self.agent_to(&self.url(), more)
+    }
+
+    /// Starts an agent that streams to the engine at `url`, with more arguments.
+    pub fn agent_to(&self, url: &str, more: &[&str]) -> anyhow::Result<Program> {
+        Program::start("capture-agent", ["--engine", url].iter().chain(more), self.folder())
+    }
+
+    /// Where the scene's metadata service listens by TLS.
+    pub fn metadata_tls_url(&self) -> String {
+        format!("https://localhost:{}", self.metadata_port)
     }
 
     /// Waits until the scene's engine has a host.

@@ -31,7 +31,7 @@ impl ListenAddress {
         }
     }
 
-    /// How a gRPC client calls it.
+    /// How a gRPC client calls it in plain text.
     pub fn uri(&self) -> String {
         match self {
             Self::Tcp(address) => format!("http://{address}"),

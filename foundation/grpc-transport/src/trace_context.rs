@@ -12,7 +12,11 @@ use tonic::{
 use tracing::Span;
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 
-/// Puts the context of the current span into every request of a client, so that the service's spans come below it.
+/// The header of W3C's Trace Context that names the caller's span.
+const TRACE_PARENT: &str = "traceparent";
+
+/// Puts the context of the current span into every request of a client, so that the service's spans come below it. A request
+/// that names a parent already keeps it.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct TraceContextInjector;
 
@@ -24,7 +28,9 @@ struct HeaderExtractor<'a>(&'a http::HeaderMap);
 
 impl Interceptor for TraceContextInjector {
     fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
-        inject_trace_context(request.metadata_mut());
+        if !request.metadata().contains_key(TRACE_PARENT) {
+            inject_trace_context(request.metadata_mut());
+        }
         Ok(request)
     }
 }

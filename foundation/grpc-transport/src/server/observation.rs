@@ -96,10 +96,10 @@ fn span(method: Method, request: &Request) -> Span {
         rpc.service = method.service,
         rpc.method = method.name,
         rpc.grpc.status_code = Empty,
-        network.peer = Empty,
+        network.peer.address = Empty,
     );
     if let Some(peer) = request.extensions().get::<TransportPeer>() {
-        span.record("network.peer", tracing::field::display(peer));
+        span.record("network.peer.address", tracing::field::display(peer));
     }
     // It fails where nobody exports traces.
     let _ = span.set_parent(extract_trace_context(request.headers()));

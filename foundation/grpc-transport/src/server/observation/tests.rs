@@ -10,11 +10,13 @@ use opentelemetry_sdk::{
     trace::{InMemorySpanExporter, SdkTracerProvider},
 };
 use tokio::sync::oneshot;
+use tonic::service::Interceptor as _;
 use tower::{Layer as _, ServiceExt as _, service_fn};
 use tracing_subscriber::layer::SubscriberExt as _;
 
 use super::*;
 use crate::{
+    TraceContextInjector,
     peer::{Identity, Permission},
     server::layers::Layers,
 };
@@ -300,7 +302,7 @@ async fn a_call_is_a_span_below_its_callers() {
         KeyValue::new("rpc.service", "eyrie.capture.v1.HostService"),
         KeyValue::new("rpc.method", "ListHosts"),
         KeyValue::new("rpc.grpc.status_code", 14),
-        KeyValue::new("network.peer", "peer"),
+        KeyValue::new("network.peer.address", "peer"),
     ] {
         assert!(call.attributes.contains(&attribute), "{attribute:?} is not in {:?}", call.attributes);
     }
@@ -310,7 +312,7 @@ async fn a_call_is_a_span_below_its_callers() {
 }
 
 /// Scenario: a client calls from within a span, and outside of any. Guarantees: the metadata that it sends name that span as the
-/// parent, or none.
+/// parent, or none; a request that names another one keeps it.
 #[test]
 fn clients_send_the_context_of_their_span() {
     let spans = spans();
@@ -323,4 +325,8 @@ fn clients_send_the_context_of_their_span() {
     let sent = metadata.get("traceparent").unwrap().to_str().unwrap().to_owned();
     let (trace, span) = (caller.span_context.trace_id(), caller.span_context.span_id());
     assert_eq!(sent, format!("00-{trace}-{span}-01"));
+    let mut request = tonic::Request::new(());
+    request.metadata_mut().insert("traceparent", "00-set-already-00".parse().unwrap());
+    let request = tracing::info_span!("other").in_scope(|| TraceContextInjector.call(request)).unwrap();
+    assert_eq!(request.metadata().get("traceparent").unwrap(), "00-set-already-00");
 }
