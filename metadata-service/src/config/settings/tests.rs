@@ -30,7 +30,9 @@ fn flags_go_over_the_file() {
 /// Scenario: the configuration is printed and read again. Guarantees: it is the same.
 #[test]
 fn what_is_printed_can_be_read() {
-    let config = Config { admin_listen: "127.0.0.1:9".parse().ok(), max_calls: 3, ..Config::default() };
+    let mut telemetry = TelemetryConfig::new("127.0.0.1:9".parse().unwrap());
+    telemetry.log_level = "debug".into();
+    let config = Config { max_calls: 3, telemetry, ..Config::default() };
     let text = effective_text::<Settings>(&config).unwrap();
     assert_eq!(configure(&[], &text).unwrap(), config, "{text}");
 }
@@ -44,6 +46,8 @@ fn mistakes_are_named() {
         (&[], "\ninsecure = 3", ":2:1: insecure: invalid type: integer `3`"),
         (&["--max-watches", "0"], "", "max-watches is 0: it must be 1 to"),
         (&["--max-lookup-wait-secs", "21"], "", "it must be 0 to 20"),
+        (&["--trace-ratio", "2"], "", "trace-ratio is 2"),
+        (&[], "admin-listen = 'here'", "admin-listen: \"here\""),
         (&["--role", "cluster"], "", "not there yet"),
     ] {
         let error = configure(flags, file).unwrap_err().to_string();
