@@ -1,22 +1,26 @@
 //! Puts the parts together, runs them, and lets them end in order.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, Weak},
+    time::Duration,
+};
 
 use eyrie_proto::{
     alert::alert_service_server::AlertServiceServer,
     capture::{capture_service_server::CaptureServiceServer, host_service_server::HostServiceServer},
 };
-use telemetry::Instruments;
+use telemetry::{Checks, Instruments};
 use tokio::{sync::Semaphore, task::JoinHandle};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tonic::transport::Server;
 
 use crate::{
-    alert_log::{AlertLog, AlertLogError},
+    alert_log::{AlertLog, AlertLogError, PageLimit},
     evaluate::Evaluate,
     intake::{Intake, IntakeService, SessionLimits},
     listener::{ListenAddress, ListenError, Listener},
     metadata::{Metadata, MetadataCounters, MetadataOptions},
+    metrics::Metrics,
     origins::{OriginLimits, Origins},
     outputs::{self, LineOutput},
     parking::Worker,
@@ -83,6 +87,7 @@ pub struct Engine {
 #[derive(Debug)]
 pub struct Running {
     address: ListenAddress,
+    log: Weak<dyn AlertLog>,
     metadata: Arc<Metadata>,
     stop: CancellationToken,
     abort: CancellationToken,
@@ -160,7 +165,7 @@ impl Engine {
     /// Starts everything. From then on clients are served.
     pub async fn start(self) -> Result<Running, EngineError> {
         let Self { evaluator, log, listener, output, options, instruments } = self;
-        let tracer = instruments.tracer;
+        let (tracer, evaluations) = (instruments.tracer, options.evaluation_threads.max(1));
         let (stop, abort) = (CancellationToken::new(), CancellationToken::new());
         let (stop_output, tasks) = (CancellationToken::new(), TaskTracker::new());
         let metadata = Metadata::start(&options.metadata, tracer.clone(), &stop, &tasks);
@@ -168,9 +173,10 @@ impl Engine {
             evaluator,
             metadata: Arc::clone(&metadata),
             tracer: tracer.clone(),
+            metrics: Metrics::new(&instruments.meter),
             log: Arc::clone(&log),
             origins: Origins::new(options.origins()),
-            evaluation_slots: Arc::new(Semaphore::new(options.evaluation_threads.max(1))),
+            evaluation_slots: Arc::new(Semaphore::new(evaluations)),
             engine_id: format!("{:016x}", rand::random::<u64>()),
             stop: stop.clone(),
             abort: abort.clone(),
@@ -203,8 +209,11 @@ impl Engine {
         tasks.spawn(sweep(Arc::clone(&intake)));
         let address = listener.local_address().clone();
         let (incoming, accepting) = listener.incoming(options.max_connections, stop.clone());
+        let to_check = Arc::downgrade(&log);
         let subscriptions =
             Subscriptions::new(log, options.max_subscriptions, tracer, stop.clone(), tasks.clone());
+        let permits = (subscriptions.permits(), options.max_subscriptions);
+        intake.metrics.show(&instruments.meter, &intake, permits, evaluations);
         let max_message = intake.limits.max_message_bytes + MESSAGE_SLACK_BYTES;
         let service = IntakeService(intake);
         let server = Server::builder()
@@ -221,6 +230,7 @@ impl Engine {
         tracing::info!(%address, "the engine takes connections");
         Ok(Running {
             address,
+            log: to_check,
             metadata,
             stop,
             abort,
@@ -278,6 +288,21 @@ impl service_runtime::Running for Running {
 
     fn name(&self) -> &'static str {
         "engine-service"
+    }
+
+    /// The rules are loaded before anything starts, so what is left is whether the log can be read.
+    fn checks(&self) -> Checks {
+        let log = Weak::clone(&self.log);
+        Checks::default().with("alert log", move || {
+            let log = Weak::upgrade(&log);
+            async move {
+                let log = log.ok_or("it is closed")?;
+                let last = log.bounds().borrow().last;
+                let newest = PageLimit { entries: 1, bytes: 1 };
+                let read = log.read(last.saturating_sub(1), newest).await;
+                read.map(drop).map_err(|error| error.to_string())
+            }
+        })
     }
 
     async fn failed(&mut self) -> EngineError {

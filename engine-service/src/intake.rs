@@ -14,7 +14,7 @@ use tonic::{Request, Response, Status, Streaming};
 
 use crate::{
     alert_log::AlertLog, error::RpcError, evaluate::Evaluate, listener::Peer, metadata::Metadata,
-    origins::Origins, session,
+    metrics::Metrics, origins::Origins, session,
 };
 
 /// Answers that wait for a slow agent: some tens of bytes each, plans and state requests some KiB.
@@ -48,6 +48,7 @@ pub(crate) struct Intake {
     pub(crate) origins: Origins,
     pub(crate) metadata: Arc<Metadata>,
     pub(crate) tracer: PipelineTracer,
+    pub(crate) metrics: Arc<Metrics>,
     pub(crate) limits: SessionLimits,
     /// Evaluations at a time: as many as there are processors.
     pub(crate) evaluation_slots: Arc<Semaphore>,
