@@ -36,7 +36,14 @@ pub(crate) struct Arguments {
 impl Arguments {
     /// What was given on the command line; ends the process if it cannot be used, and for help.
     pub(crate) fn read() -> Self {
-        let settled = service_runtime::with_settings::<engine_service::Settings>;
+        let settled = |up| {
+            service_runtime::with_settings::<engine_service::Settings>(up).mut_arg("log_level", |argument| {
+                argument
+                    .visible_alias("log")
+                    .env("EYRIE_LOG")
+                    .help("What agent and engine log: error, warn, info, debug, or a filter [default: warn]")
+            })
+        };
         let matches = Self::command().mut_subcommand("up", settled).get_matches();
         Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
     }
@@ -69,9 +76,6 @@ pub(crate) enum RulesCommand {
 pub(crate) struct UpArguments {
     #[command(flatten)]
     pub(crate) engine: engine_service::Settings,
-    /// Also show what agent and engine log at this level (error, warn, info, debug).
-    #[arg(long, value_name = "LEVEL", default_value = "warn", env = "EYRIE_LOG")]
-    pub(crate) log: String,
 }
 
 #[derive(Args, Debug)]

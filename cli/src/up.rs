@@ -1,7 +1,6 @@
 //! `eyrie up`: agent, engine and metadata service in this process, joined by gRPC as they would be over a network.
 
 use std::{
-    io::IsTerminal as _,
     net::{IpAddr, Ipv6Addr, SocketAddr},
     process::ExitCode,
     time::Duration,
@@ -13,24 +12,24 @@ use engine_service::listener::ListenAddress;
 use indicatif::ProgressBar;
 use metadata_service::MetadataService;
 use owo_colors::OwoColorize as _;
-use service_runtime::{ExitStatus, Settings as _, Signals, serve_until_told};
-use tracing_subscriber::EnvFilter;
+use service_runtime::{ExitStatus, Settings as _, Shell};
+use telemetry::{Checks, Instruments, ServiceIdentity};
 
 use crate::{args::UpArguments, diagnostics, rules};
 
 /// What fits into a socket's address (sun_path of unix(7), with its terminating zero).
 const MAX_SOCKET_PATH: usize = 107;
 
+/// What telemetry calls this process, in which all services are.
+const IDENTITY: ServiceIdentity = ServiceIdentity { name: "eyrie", version: env!("CARGO_PKG_VERSION") };
+/// What is logged unless something else is said: the terminal is for alerts.
+const LOG_LEVEL: &str = "warn";
+
 /// Carries out `eyrie up`.
 pub(crate) async fn run(arguments: UpArguments) -> anyhow::Result<ExitCode> {
-    let filter = EnvFilter::try_new(&arguments.log)
-        .with_context(|| format!("{:?} is no log level; use error, warn, info or debug", arguments.log))?;
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_ansi(std::io::stderr().is_terminal())
-        .with_writer(std::io::stderr)
-        .init();
-    let config = match arguments.engine.resolve() {
+    let mut settings = arguments.engine;
+    settings.telemetry.log_level.get_or_insert_with(|| LOG_LEVEL.to_owned());
+    let config = match settings.resolve() {
         Ok(config) => config,
         Err(error) => {
             anstream::eprintln!("{} {error}", "error:".red());
@@ -38,8 +37,9 @@ pub(crate) async fn run(arguments: UpArguments) -> anyhow::Result<ExitCode> {
         }
     };
     let Some(rule_count) = check_rules(&config)? else { return Ok(ExitCode::FAILURE) };
-    let mut signals = Signals::listen().context("cannot listen for signals")?;
-    match serve_until_told(&mut signals, Watch::start(config, rule_count)).await {
+    let shell = Shell::start(&config.telemetry, IDENTITY).await?;
+    let instruments = shell.instruments();
+    match shell.serve(Watch::start(config, rule_count, instruments)).await {
         Ok(end) => Ok(ExitStatus::from(end).into()),
         Err(error) => refuse(error),
     }
@@ -56,13 +56,17 @@ struct Watch {
 // === impl Watch ===
 
 impl Watch {
-    async fn start(config: engine_service::Config, rule_count: usize) -> anyhow::Result<Self> {
+    async fn start(
+        config: engine_service::Config,
+        rule_count: usize,
+        instruments: Instruments,
+    ) -> anyhow::Result<Self> {
         let progress = Progress::start();
-        let (metadata, config) = with_metadata(config).await?;
-        let engine = config.start().await?;
+        let (metadata, config) = with_metadata(config, &instruments).await?;
+        let engine = config.start(instruments.clone()).await?;
         progress.say("loading the programs into the kernel");
         let url = engine_url(engine.local_address());
-        let agent = match start_agent(&url).await {
+        let agent = match start_agent(&url, instruments).await {
             Ok(agent) => agent,
             Err(error) => {
                 engine.shutdown().await;
@@ -83,6 +87,14 @@ impl service_runtime::Running for Watch {
 
     fn name(&self) -> &'static str {
         "eyrie"
+    }
+
+    fn checks(&self) -> Checks {
+        let checks = self.agent.checks().and(self.engine.checks());
+        match &self.metadata {
+            Some(metadata) => checks.and(metadata.checks()),
+            None => checks,
+        }
     }
 
     async fn failed(&mut self) -> anyhow::Error {
@@ -115,6 +127,7 @@ impl service_runtime::Running for Watch {
 /// A metadata service of our own, unless another one is configured; nobody but this process's user can reach it.
 async fn with_metadata(
     config: engine_service::Config,
+    instruments: &Instruments,
 ) -> anyhow::Result<(Option<metadata_service::Running>, engine_service::Config)> {
     if config.metadata.is_some() {
         return Ok((None, config));
@@ -128,7 +141,7 @@ async fn with_metadata(
         ListenAddress::Tcp(SocketAddr::from(([127, 0, 0, 1], 0)))
     };
     let settings = metadata_service::Config { listen, data_dir, ..metadata_service::Config::default() };
-    let metadata = MetadataService::start(settings).await?;
+    let metadata = MetadataService::start(settings, &instruments.meter).await?;
     let address = Some(metadata.local_address().uri());
     Ok((Some(metadata), engine_service::Config { metadata: address, ..config }))
 }
@@ -182,8 +195,8 @@ fn engine_url(address: &ListenAddress) -> String {
     }
 }
 
-async fn start_agent(engine_url: &str) -> anyhow::Result<capture_agent::Running> {
-    Ok(Agent::start(capture_agent::Config::new(engine_url, false)?).await?)
+async fn start_agent(engine_url: &str, instruments: Instruments) -> anyhow::Result<capture_agent::Running> {
+    Ok(Agent::start(capture_agent::Config::new(engine_url, false)?, instruments).await?)
 }
 
 /// Missing privileges are a sentence and an exit code of their own.
