@@ -1,10 +1,11 @@
 //! The agent, put together.
 
-use std::{sync::Arc, thread, time::Duration};
+use std::{future, sync::Arc, thread, time::Duration};
 
 use eyrie_proto::{capture::MissingAbility, event::Origin};
 use grpc_transport::{ConnectError, ServiceEndpoint};
 use rand::Rng as _;
+use telemetry::{Checks, Instruments};
 use thiserror::Error;
 use tokio::{task::JoinHandle, time::timeout};
 use tokio_util::sync::CancellationToken;
@@ -18,13 +19,12 @@ use crate::{
     identity::{self, IdentityError},
     kernel::{Kernel, KernelError},
     late_facts::LateFacts,
+    metrics::{Metrics, Shown},
     session::{ConnectionStatus, Introduction, Requests, Session, SharedStatus, Stop},
     source::EventSource,
     stream::{Base, Outbox, Stream, Totals},
 };
 
-/// How often it is looked whether capture still runs.
-const CAPTURE_LOOK_INTERVAL: Duration = Duration::from_secs(1);
 /// For the session to close its stream once it is told to end.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(3);
 
@@ -42,6 +42,8 @@ pub struct Running {
     origin: Origin,
     missing_abilities: Vec<MissingAbility>,
     stop_capture: CancellationToken,
+    /// Cancelled when the capture thread has ended, by itself or not.
+    capture_ended: CancellationToken,
     stop_session: Stop,
     capture: Option<thread::JoinHandle<()>>,
     session: Option<JoinHandle<()>>,
@@ -105,17 +107,22 @@ pub struct Summary {
 
 impl Agent {
     /// Loads and attaches the BPF programs, takes a snapshot of the host, and begins to capture and stream.
-    pub async fn start(config: Config) -> Result<Running, StartError> {
+    pub async fn start(config: Config, instruments: Instruments) -> Result<Running, StartError> {
         let kernel_config = config.clone();
         let kernel = tokio::task::spawn_blocking(move || Kernel::start(&kernel_config));
         let kernel = kernel.await.map_err(|_| StartError::Interrupted)??;
-        Self::start_with(config, Box::new(kernel)).await
+        Self::start_with(config, Box::new(kernel), instruments).await
     }
 
     /// Like [`Agent::start`], with events from `source`.
-    pub async fn start_with(config: Config, mut source: Box<dyn EventSource>) -> Result<Running, StartError> {
+    pub async fn start_with(
+        config: Config,
+        mut source: Box<dyn EventSource>,
+        instruments: Instruments,
+    ) -> Result<Running, StartError> {
         let origin = identity::origin(&config)?;
         let engine = ServiceEndpoint::new(config.engine.clone(), &config.security)?;
+        source.show(&instruments.meter);
         let missing_abilities = source.missing_abilities();
         let (requests, answers) = Requests::new();
         let requests = Arc::new(requests);
@@ -142,9 +149,16 @@ impl Agent {
         let capture = Capture::new(source, facts, late, Arc::clone(&stream), Arc::clone(&requests));
         let stop_capture = CancellationToken::new();
         let thread_stop = stop_capture.clone();
-        let capture =
-            thread::Builder::new().name("capture".to_owned()).spawn(move || capture.run(&thread_stop));
+        let capture_ended = CancellationToken::new();
+        let ended = capture_ended.clone().drop_guard();
+        let capture = thread::Builder::new().name("capture".to_owned()).spawn(move || {
+            // Also where capture panics.
+            let _ended = ended;
+            capture.run(&thread_stop);
+        });
         let stop_session = Stop::default();
+        let shown = Shown { stream: &stream, late_facts: &late_facts, status: &status, requests: &requests };
+        let metrics = Metrics::new(&instruments.meter, &shown);
         let session = Session {
             engine,
             security: config.security.clone(),
@@ -157,7 +171,8 @@ impl Agent {
             requests: Arc::clone(&requests),
             answers,
             status: Arc::clone(&status),
-            tracer: telemetry::PipelineTracer::default(),
+            tracer: instruments.tracer,
+            metrics,
             stop: stop_session.clone(),
         };
         let capture = Some(capture.map_err(StartError::Thread)?);
@@ -169,6 +184,7 @@ impl Agent {
             origin,
             missing_abilities,
             stop_capture,
+            capture_ended,
             stop_session,
             capture,
             session: Some(tokio::spawn(session.run())),
@@ -207,7 +223,7 @@ impl Running {
 
     /// Whether the capture thread still runs. It ends only by [`Running::shutdown`] or by a bug.
     pub fn is_capturing(&self) -> bool {
-        self.capture.as_ref().is_some_and(|capture| !capture.is_finished())
+        !self.capture_ended.is_cancelled()
     }
 
     /// Stops capture, sends what is left, waits for its acks as long as configured, and ends.
@@ -248,10 +264,24 @@ impl service_runtime::Running for Running {
         "capture-agent"
     }
 
+    /// It captures, and an engine takes what it captures.
+    fn checks(&self) -> Checks {
+        let ended = self.capture_ended.clone();
+        let status = Arc::clone(&self.status);
+        Checks::default()
+            .with("capture", move || {
+                let is_over = ended.is_cancelled();
+                future::ready(if is_over { Err("it has ended".to_owned()) } else { Ok(()) })
+            })
+            .with("engine", move || {
+                let status = status.read();
+                let not_yet = || status.last_error.unwrap_or_else(|| "it has not answered yet".to_owned());
+                future::ready(if status.is_connected { Ok(()) } else { Err(not_yet()) })
+            })
+    }
+
     async fn failed(&mut self) -> StartError {
-        while self.is_capturing() {
-            tokio::time::sleep(CAPTURE_LOOK_INTERVAL).await;
-        }
+        self.capture_ended.cancelled().await;
         StartError::CaptureEnded
     }
 

@@ -3,12 +3,22 @@
 mod labels;
 mod settings;
 
-use std::{collections::BTreeMap, path::PathBuf, time::Duration};
+use std::{
+    collections::BTreeMap,
+    net::{Ipv4Addr, SocketAddr, SocketAddrV4},
+    path::PathBuf,
+    time::Duration,
+};
+
+use telemetry::TelemetryConfig;
 
 use grpc_transport::{ClientSecurity, ServiceAddress, ServiceAddressError};
 
 pub use self::{labels::Label, settings::Settings};
 use crate::stream::Limits;
+
+/// Where the admin pages are unless set.
+const ADMIN_LISTEN: SocketAddr = SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 7455));
 
 /// What the agent runs with.
 #[derive(Clone, Debug)]
@@ -35,6 +45,8 @@ pub struct Config {
     pub etc: PathBuf,
     /// Storages of podman for the whole host; those of users are found by their containers.
     pub podman_storage: Vec<PathBuf>,
+    /// Of the process around the agent.
+    pub telemetry: TelemetryConfig,
 }
 
 // === impl Config ===
@@ -60,6 +72,7 @@ impl Default for Config {
             is_self_captured: false,
             etc: PathBuf::from("/etc"),
             podman_storage: vec![PathBuf::from("/var/lib/containers/storage")],
+            telemetry: TelemetryConfig::new(ADMIN_LISTEN),
         }
     }
 }

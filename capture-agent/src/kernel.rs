@@ -267,6 +267,10 @@ impl EventSource for Kernel {
         }
     }
 
+    fn show(&self, meter: &telemetry::Meter) {
+        self.counters.show(meter);
+    }
+
     fn missing_abilities(&self) -> Vec<MissingAbility> {
         self.missing.clone()
     }

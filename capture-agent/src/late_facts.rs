@@ -74,6 +74,11 @@ impl LateFacts {
         self.lock().acknowledge(through_sequence);
     }
 
+    /// Facts that wait for an ack.
+    pub(crate) fn pending(&self) -> usize {
+        self.lock().waiting.len()
+    }
+
     /// Facts that were given up because too many waited or they were too large.
     pub(crate) fn dropped(&self) -> u64 {
         self.lock().dropped

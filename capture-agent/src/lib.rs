@@ -32,6 +32,7 @@ mod facts;
 mod identity;
 mod kernel;
 mod late_facts;
+mod metrics;
 mod plan;
 mod probe;
 mod record_to_event;

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use capture_agent::{Agent, Config, Running, Settings, StartError};
 use service_runtime::ExitStatus;
+use telemetry::{Instruments, ServiceIdentity};
 
 /// The agent as a process of its own.
 struct Process;
@@ -12,6 +13,8 @@ struct Process;
 impl service_runtime::Service for Process {
     const NAME: &'static str = "capture-agent";
     const VERSION: &'static str = env!("CARGO_PKG_VERSION");
+    const IDENTITY: ServiceIdentity =
+        ServiceIdentity { name: "eyrie-agent", version: env!("CARGO_PKG_VERSION") };
     const ABOUT: &'static str = "Captures what happens on this host and streams it to an engine.\n\n\
         Needs root, or the capabilities CAP_BPF and CAP_PERFMON (to attach), CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH (to \
         read other users' processes at the start).\n\n\
@@ -21,8 +24,8 @@ impl service_runtime::Service for Process {
     type Running = Running;
     type Error = StartError;
 
-    async fn start(config: Config) -> Result<Running, StartError> {
-        Agent::start(config).await
+    async fn start(config: Config, instruments: Instruments) -> Result<Running, StartError> {
+        Agent::start(config, instruments).await
     }
 
     /// The stream needs little, and the host's processors are for its work.

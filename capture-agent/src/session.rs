@@ -25,6 +25,7 @@ pub(crate) use self::requests::{Answers, Requests};
 use self::{backoff::Backoff, connection::Connection};
 use crate::{
     late_facts::LateFacts,
+    metrics::Metrics,
     stream::{Stream, StreamError},
 };
 
@@ -107,6 +108,7 @@ pub(crate) struct Session {
     pub(crate) answers: Answers,
     pub(crate) status: Arc<SharedStatus>,
     pub(crate) tracer: PipelineTracer,
+    pub(crate) metrics: Metrics,
     pub(crate) stop: Stop,
 }
 
@@ -164,6 +166,7 @@ impl Session {
     /// Logs a failure and says whether trying again soon is likely to be in vain.
     fn tell_failure(&self, address: &ServiceAddress, error: &SessionError) -> bool {
         let unacked_events = self.stream.outbox().totals().unacked_events;
+        self.metrics.count_failure(error);
         let looks_permanent = error.looks_permanent();
         if error.is_superseded() {
             warn!(engine = %address, unacked_events, "{error}; if there is another agent on this host, stop one of them");
@@ -183,6 +186,21 @@ impl SessionError {
     /// Another session of the same origin took over. It may be one of our own that the engine saw late.
     fn is_superseded(&self) -> bool {
         matches!(self, Self::Refused(status) if status.code() == tonic::Code::Aborted)
+    }
+
+    /// The stable name of the reason, for metrics.
+    pub(crate) fn reason(&self) -> &'static str {
+        match self {
+            Self::Connect(_) => "connect",
+            Self::NoAnswer(_) => "no_answer",
+            Self::Refused(_) => "refused",
+            Self::Ended => "ended",
+            Self::NoWelcome => "no_welcome",
+            Self::ProtocolVersion(_) => "protocol_version",
+            Self::Disagreement(_) => "disagreement",
+            Self::Stalled(_) => "stalled",
+            Self::RepliesUnread(_) => "replies_unread",
+        }
     }
 
     fn looks_permanent(&self) -> bool {

@@ -4,6 +4,7 @@ use eyrie_proto::{
     capture::{CapturePlan, MissingAbility, PlanAnswer},
     event::{Event, LossRecord, OrderedFact, ProcessState},
 };
+use telemetry::Meter;
 
 /// A source of the events of one host. It is driven by the capture thread alone.
 pub trait EventSource: Send + 'static {
@@ -25,6 +26,11 @@ pub trait EventSource: Send + 'static {
     fn cgroup_facts(&mut self, reading: CgroupReading) -> Vec<OrderedFact> {
         let _ = reading;
         Vec::new()
+    }
+
+    /// Makes visible what the source itself counts. One that counts nothing has nothing to show.
+    fn show(&self, meter: &Meter) {
+        let _ = meter;
     }
 
     /// What cannot be captured on this host.

@@ -114,7 +114,7 @@ async fn a_fresh_control_group_is_known_before_its_events() {
     requires!(Requirement::Kernel);
     let _alone = ALONE.lock().await;
     let engine = FakeEngine::start(Policy::default()).await;
-    let running = Agent::start(config(&engine)).await.unwrap();
+    let running = Agent::start(config(&engine), Default::default()).await.unwrap();
     engine.until("facts", |seen| seen.events.values().any(|event| cgroup_of(event).is_some())).await;
     let mount = mount_of(&engine.seen());
     let id = format!("{:064x}", std::process::id());

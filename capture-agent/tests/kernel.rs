@@ -72,7 +72,7 @@ async fn a_child_is_followed_from_fork_to_exit() {
     let mut sleeper = Command::new("sleep").arg("600").env("MARK", "here").spawn().unwrap();
     let engine = FakeEngine::start(Policy::default()).await;
     let before = own_programs();
-    let running = Agent::start(config(&engine)).await.unwrap();
+    let running = Agent::start(config(&engine), Default::default()).await.unwrap();
     let mut ids: Vec<_> = own_programs().difference(&before).cloned().collect();
     assert!(ids.len() >= 4, "programs are loaded: {ids:?}");
 
@@ -157,7 +157,7 @@ async fn a_plan_and_a_state_request_are_carried_out() {
     requires!(Requirement::Kernel);
     let _alone = ALONE.lock().await;
     let engine = FakeEngine::start(Policy::default()).await;
-    let running = Agent::start(config(&engine)).await.unwrap();
+    let running = Agent::start(config(&engine), Default::default()).await.unwrap();
     engine.until("facts", |seen| !seen.events.is_empty()).await;
     let call = |name: &str| CallPlan { event_type: name.to_owned(), ..CallPlan::default() };
     let calls = vec![call("connect"), call("unlink"), call("no_such_call")];
@@ -195,13 +195,15 @@ async fn a_plan_and_a_state_request_are_carried_out() {
 }
 
 /// Scenario: a ring that is far too small for a burst of opens. Guarantees: what was lost in the ring is told, by class, with its
-/// time range; the stream goes on.
+/// time range; metrics have what the programs count; the stream goes on.
 #[tokio::test(flavor = "multi_thread")]
 async fn losses_of_the_ring_are_told() {
     requires!(Requirement::Kernel);
     let _alone = ALONE.lock().await;
     let engine = FakeEngine::start(Policy { acks: false, ..Policy::default() }).await;
-    let running = Agent::start(Config { ring_bytes: 4096, ..config(&engine) }).await.unwrap();
+    let metrics = telemetry::Metrics::local().unwrap();
+    let instruments = telemetry::Instruments { meter: metrics.meter(), ..Default::default() };
+    let running = Agent::start(Config { ring_bytes: 4096, ..config(&engine) }, instruments).await.unwrap();
     let script = "i=0; while [ $i -lt 3000 ]; do : < /dev/null; i=$((i+1)); done";
     assert!(Command::new("sh").args(["-c", script]).status().unwrap().success());
     engine.change(|policy| policy.acks = true);
@@ -216,6 +218,12 @@ async fn losses_of_the_ring_are_told() {
     let loss = losses(&engine.seen()).remove(0);
     assert_eq!((loss.place(), loss.reason()), (LossPlace::Ring, LossReason::Full));
     assert!(loss.count > 0 && 0 < loss.first_boot_ns && loss.first_boot_ns <= loss.last_boot_ns, "{loss:?}");
+    let text = metrics.text().unwrap();
+    for outcome in ["lost_full", "lost_refused", "produced"] {
+        let name = "eyrie_agent_ring_records_total";
+        let line = format!("{name}{{class=\"PLAIN\",outcome=\"{outcome}\"}} ");
+        assert!(text.contains(&line), "{line} is not in {text}");
+    }
     running.shutdown().await;
 }
 
@@ -232,6 +240,7 @@ fn without_privileges_it_says_what_is_needed() {
     let output = Command::new("setpriv")
         .args(["--reuid=65534", "--regid=65534", "--clear-groups"])
         .arg(&binary)
+        .args(["--admin-listen", "none"])
         .output()
         .unwrap();
     let text = String::from_utf8_lossy(&output.stderr).into_owned();
@@ -252,7 +261,7 @@ async fn the_binary_ends_by_sigterm() {
     let _alone = ALONE.lock().await;
     let engine = FakeEngine::start(Policy::default()).await;
     let agent = Command::new(env!("CARGO_BIN_EXE_capture-agent"))
-        .args(["--engine", &engine.url(), "--label", "site=test"])
+        .args(["--engine", &engine.url(), "--label", "site=test", "--admin-listen", "none"])
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();

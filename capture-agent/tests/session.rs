@@ -16,6 +16,8 @@ mod scripted_source;
 mod failures;
 #[path = "session/late_facts.rs"]
 mod late_facts;
+#[path = "session/metrics.rs"]
+mod metrics;
 #[path = "session/requests.rs"]
 mod requests;
 #[path = "session/secured.rs"]
@@ -36,7 +38,7 @@ fn config(url: &str) -> Config {
 }
 
 async fn start(engine: &FakeEngine, script: &Script) -> Running {
-    Agent::start_with(config(&engine.url()), script.source()).await.unwrap()
+    Agent::start_with(config(&engine.url()), script.source(), Default::default()).await.unwrap()
 }
 
 /// The programs that were executed, in order.
@@ -96,7 +98,7 @@ async fn an_absent_engine_costs_only_its_acks() {
     let mut config = config(&format!("unix:{}/engine.sock", folder.path().display()));
     config.drain_timeout = Duration::from_millis(300);
     let script = Script::default();
-    let running = Agent::start_with(config, script.source()).await.unwrap();
+    let running = Agent::start_with(config, script.source(), Default::default()).await.unwrap();
     run(&script, 0..100);
     let started = std::time::Instant::now();
     while running.status().totals.unacked_events < 100 {

@@ -43,7 +43,14 @@ impl Arguments {
 
     /// With what the declarations leave out.
     fn whole_command() -> clap::Command {
-        let settled = service_runtime::with_settings::<engine_service::Settings>;
+        let settled = |up| {
+            service_runtime::with_settings::<engine_service::Settings>(up).mut_arg("log_level", |argument| {
+                argument
+                    .visible_alias("log")
+                    .env("EYRIE_LOG")
+                    .help("What the services log: error, warn, info, debug, or a filter [default: warn]")
+            })
+        };
         Self::command()
             .mut_subcommand("up", settled)
             .mut_subcommand("alerts", with_tls_variables)
@@ -65,7 +72,7 @@ fn with_tls_variables(command: clap::Command) -> clap::Command {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Run agent, engine and metadata service in this process and print alerts.
-    Up(UpArguments),
+    Up(Box<UpArguments>),
     /// Stream alerts from an engine.
     Alerts(AlertsArguments),
     /// List the hosts that are connected to an engine.
@@ -89,9 +96,6 @@ pub(crate) enum RulesCommand {
 pub(crate) struct UpArguments {
     #[command(flatten)]
     pub(crate) engine: engine_service::Settings,
-    /// Also show what agent and engine log at this level (error, warn, info, debug).
-    #[arg(long, value_name = "LEVEL", default_value = "warn", env = "EYRIE_LOG")]
-    pub(crate) log: String,
 }
 
 #[derive(Args, Debug)]

@@ -44,7 +44,7 @@ fn main() -> ExitCode {
 
 async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     match arguments.command {
-        Command::Up(up) => up::run(up).await,
+        Command::Up(up) => up::run(*up).await,
         Command::Alerts(alerts) => alerts::run(alerts).await,
         Command::Hosts(hosts) => hosts::run(hosts).await,
         Command::Rules(RulesCommand::Check(check)) => rules::check(&check),

@@ -1,6 +1,6 @@
 //! `eyrie up`: agent, engine and metadata service in this process, joined by gRPC as they would be over a network.
 
-use std::{io::IsTerminal as _, net::SocketAddr, process::ExitCode, time::Duration};
+use std::{net::SocketAddr, os::unix::fs::DirBuilderExt as _, process::ExitCode, time::Duration};
 
 use anyhow::Context as _;
 use capture_agent::{Agent, StartError};
@@ -8,8 +8,8 @@ use grpc_transport::{ClientSecurity, ListenAddress, ServiceAddress};
 use indicatif::ProgressBar;
 use metadata_service::MetadataService;
 use owo_colors::OwoColorize as _;
-use service_runtime::{ExitStatus, Settings as _, Signals, serve_until_told};
-use tracing_subscriber::EnvFilter;
+use service_runtime::{ExitStatus, Settings as _, Shell};
+use telemetry::{Checks, Instruments, ServiceIdentity};
 
 use crate::{args::UpArguments, diagnostics, rules};
 
@@ -19,17 +19,16 @@ const MAX_SOCKET_PATH: usize = 107;
 /// Why TLS is refused: the engine has one listener, and it would ask the agent for a certificate.
 const TLS_NOT_HERE: &str = "tls-cert is set, and eyrie up joins its agent to its engine in plain text on this machine; run \
     engine-service and capture-agent by themselves for TLS";
+/// What telemetry calls this process, in which all services are.
+const IDENTITY: ServiceIdentity = ServiceIdentity { name: "eyrie", version: env!("CARGO_PKG_VERSION") };
+/// What is logged unless something else is said: the terminal is for alerts.
+const LOG_LEVEL: &str = "warn";
 
 /// Carries out `eyrie up`.
 pub(crate) async fn run(arguments: UpArguments) -> anyhow::Result<ExitCode> {
-    let filter = EnvFilter::try_new(&arguments.log)
-        .with_context(|| format!("{:?} is no log level; use error, warn, info or debug", arguments.log))?;
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_ansi(std::io::stderr().is_terminal())
-        .with_writer(std::io::stderr)
-        .init();
-    let config = match arguments.engine.resolve() {
+    let mut settings = arguments.engine;
+    settings.telemetry.log_level.get_or_insert_with(|| LOG_LEVEL.to_owned());
+    let config = match settings.resolve() {
         Ok(config) => config,
         Err(error) => {
             anstream::eprintln!("{} {error}", "error:".red());
@@ -41,8 +40,9 @@ pub(crate) async fn run(arguments: UpArguments) -> anyhow::Result<ExitCode> {
         return Ok(ExitStatus::Usage.into());
     }
     let Some(rule_count) = check_rules(&config)? else { return Ok(ExitCode::FAILURE) };
-    let mut signals = Signals::listen().context("cannot listen for signals")?;
-    match serve_until_told(&mut signals, Watch::start(config, rule_count)).await {
+    let shell = Shell::start(&config.telemetry, IDENTITY).await?;
+    let instruments = shell.instruments();
+    match shell.serve(Watch::start(config, rule_count, instruments)).await {
         Ok(end) => Ok(ExitStatus::from(end).into()),
         Err(error) => refuse(error),
     }
@@ -59,14 +59,18 @@ struct Watch {
 // === impl Watch ===
 
 impl Watch {
-    async fn start(config: engine_service::Config, rule_count: usize) -> anyhow::Result<Self> {
+    async fn start(
+        config: engine_service::Config,
+        rule_count: usize,
+        instruments: Instruments,
+    ) -> anyhow::Result<Self> {
         let progress = Progress::start();
-        let (metadata, config) = with_metadata(config).await?;
+        let (metadata, config) = with_metadata(config, &instruments).await?;
         let is_insecure_allowed = config.security.is_insecure_allowed;
-        let engine = config.start().await?;
+        let engine = config.start(instruments.clone()).await?;
         progress.say("loading the programs into the kernel");
         let address = ServiceAddress::of_listener(engine.local_address(), false);
-        let agent = match start_agent(address.clone(), is_insecure_allowed).await {
+        let agent = match start_agent(address.clone(), is_insecure_allowed, instruments).await {
             Ok(agent) => agent,
             Err(error) => {
                 engine.shutdown().await;
@@ -87,6 +91,14 @@ impl service_runtime::Running for Watch {
 
     fn name(&self) -> &'static str {
         "eyrie"
+    }
+
+    fn checks(&self) -> Checks {
+        let checks = self.agent.checks().and(self.engine.checks());
+        match &self.metadata {
+            Some(metadata) => checks.and(metadata.checks()),
+            None => checks,
+        }
     }
 
     async fn failed(&mut self) -> anyhow::Error {
@@ -119,12 +131,18 @@ impl service_runtime::Running for Watch {
 /// A metadata service of our own, unless another one is configured; nobody but this process's user can reach it.
 async fn with_metadata(
     config: engine_service::Config,
+    instruments: &Instruments,
 ) -> anyhow::Result<(Option<metadata_service::Running>, engine_service::Config)> {
     if config.metadata.is_some() {
         return Ok((None, config));
     }
     let data_dir = config.data_dir.join("metadata");
-    std::fs::create_dir_all(&data_dir).with_context(|| format!("cannot make {}", data_dir.display()))?;
+    // For the socket, before the store makes it; for this user alone, as the store would.
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(&data_dir)
+        .with_context(|| format!("cannot make {}", data_dir.display()))?;
     let socket = data_dir.join("socket");
     let listen = if socket.as_os_str().len() <= MAX_SOCKET_PATH {
         ListenAddress::Unix(socket)
@@ -132,7 +150,7 @@ async fn with_metadata(
         ListenAddress::Tcp(SocketAddr::from(([127, 0, 0, 1], 0)))
     };
     let settings = metadata_service::Config { listen, data_dir, ..metadata_service::Config::default() };
-    let metadata = MetadataService::start(settings).await?;
+    let metadata = MetadataService::start(settings, &instruments.meter).await?;
     let address = Some(ServiceAddress::of_listener(metadata.local_address(), false));
     Ok((Some(metadata), engine_service::Config { metadata: address, ..config }))
 }
@@ -177,9 +195,11 @@ fn check_rules(config: &engine_service::Config) -> anyhow::Result<Option<usize>>
 async fn start_agent(
     engine: ServiceAddress,
     is_insecure_allowed: bool,
+    instruments: Instruments,
 ) -> anyhow::Result<capture_agent::Running> {
     let security = ClientSecurity { is_insecure_allowed, ..ClientSecurity::default() };
-    Ok(Agent::start(capture_agent::Config { engine, security, ..capture_agent::Config::default() }).await?)
+    let config = capture_agent::Config { engine, security, ..capture_agent::Config::default() };
+    Ok(Agent::start(config, instruments).await?)
 }
 
 /// Missing privileges are a sentence and an exit code of their own.

@@ -2,9 +2,15 @@
 
 mod settings;
 
-use std::{io, net::SocketAddr, path::PathBuf, sync::Arc};
+use std::{
+    io,
+    net::{Ipv4Addr, SocketAddr, SocketAddrV4},
+    path::PathBuf,
+    sync::Arc,
+};
 
 use evaluator::Matching;
+use telemetry::{Instruments, TelemetryConfig};
 
 pub use self::settings::Settings;
 use crate::{
@@ -15,6 +21,9 @@ use crate::{
     outputs::{LineFormat, LineOutput},
     rule_evaluator::{LoadedRules, RuleEvaluator},
 };
+
+/// Where the admin pages are unless set.
+const ADMIN_LISTEN: SocketAddr = SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 7453));
 
 /// A whole, valid configuration.
 #[derive(Clone, Debug)]
@@ -39,6 +48,8 @@ pub struct Config {
     pub printing: Option<Printing>,
     /// Bounds. The metadata service's address is put in by [`Config::start`].
     pub options: EngineOptions,
+    /// Of the process around the engine.
+    pub telemetry: TelemetryConfig,
 }
 
 /// How alerts are printed. By default as Falco prints them.
@@ -67,13 +78,14 @@ impl Default for Config {
             max_alerts: 1_000_000,
             printing: Some(Printing::default()),
             options: EngineOptions::default(),
+            telemetry: TelemetryConfig::new(ADMIN_LISTEN),
         }
     }
 }
 
 impl Config {
     /// Loads, opens and binds everything, and starts the engine.
-    pub async fn start(self) -> Result<Running, EngineError> {
+    pub async fn start(self, instruments: Instruments) -> Result<Running, EngineError> {
         let output = self.printing.map(Printing::output);
         let metadata = self.metadata.clone();
         let service = metadata.map(|address| ServiceEndpoint::new(address, &self.metadata_security));
@@ -86,7 +98,6 @@ impl Config {
         let (evaluator, log) =
             opened.map_err(|error| EngineError::Interrupted { detail: error.to_string() })??;
         let (evaluator, log) = (Arc::new(evaluator), Arc::new(log));
-        let instruments = telemetry::Instruments::default();
         Engine { evaluator, log, listener, output, options, instruments }.start().await
     }
 

@@ -1,17 +1,20 @@
 //! Puts the parts together, runs them, and lets them end in order.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, Weak},
+    time::Duration,
+};
 
 use eyrie_proto::{
     alert::alert_service_server::AlertServiceServer,
     capture::{capture_service_server::CaptureServiceServer, host_service_server::HostServiceServer},
 };
-use telemetry::Instruments;
+use telemetry::{Checks, Instruments};
 use tokio::{sync::Semaphore, task::JoinHandle};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
-    alert_log::{AlertLog, AlertLogError},
+    alert_log::{AlertLog, AlertLogError, PageLimit},
     evaluate::Evaluate,
     intake::{Intake, IntakeService, SessionLimits},
     listener::{
@@ -19,6 +22,7 @@ use crate::{
         ServerOptions, Serving,
     },
     metadata::{Metadata, MetadataCounters, MetadataOptions},
+    metrics::Metrics,
     origins::{OriginLimits, Origins},
     outputs::{self, LineOutput},
     parking::Worker,
@@ -86,6 +90,7 @@ pub struct Engine {
 /// An engine at work. Dropping it ends it at once, without harm to what it has acked; [`Running::shutdown`] is kinder.
 #[derive(Debug)]
 pub struct Running {
+    log: Weak<dyn AlertLog>,
     metadata: Arc<Metadata>,
     stop: CancellationToken,
     abort: CancellationToken,
@@ -171,7 +176,7 @@ impl Engine {
     /// Starts everything. From then on clients are served.
     pub async fn start(self) -> Result<Running, EngineError> {
         let Self { evaluator, log, listener, output, options, instruments } = self;
-        let tracer = instruments.tracer;
+        let (tracer, evaluations) = (instruments.tracer, options.evaluation_threads.max(1));
         let server = Server::new(options.server(), ACCESS);
         let (stop, abort) = (CancellationToken::new(), CancellationToken::new());
         let (stop_output, tasks) = (CancellationToken::new(), TaskTracker::new());
@@ -180,9 +185,10 @@ impl Engine {
             evaluator,
             metadata: Arc::clone(&metadata),
             tracer: tracer.clone(),
+            metrics: Metrics::new(&instruments.meter),
             log: Arc::clone(&log),
             origins: Origins::new(options.origins()),
-            evaluation_slots: Arc::new(Semaphore::new(options.evaluation_threads.max(1))),
+            evaluation_slots: Arc::new(Semaphore::new(evaluations)),
             engine_id: format!("{:016x}", rand::random::<u64>()),
             stop: stop.clone(),
             abort: abort.clone(),
@@ -213,8 +219,11 @@ impl Engine {
         let stop_parking = CancellationToken::new();
         let parking = tokio::spawn(parking.run(stop_parking.clone()));
         tasks.spawn(sweep(Arc::clone(&intake)));
+        let to_check = Arc::downgrade(&log);
         let subscriptions =
             Subscriptions::new(log, options.max_subscriptions, tracer, stop.clone(), tasks.clone());
+        let permits = (subscriptions.permits(), options.max_subscriptions);
+        intake.metrics.show(&instruments.meter, &intake, permits, evaluations);
         let max_message = intake.limits.max_message_bytes + MESSAGE_SLACK_BYTES;
         let service = IntakeService(intake);
         let serving = server
@@ -225,6 +234,7 @@ impl Engine {
             .await?;
         tracing::info!(address = %serving.local_address(), "the engine takes connections");
         Ok(Running {
+            log: to_check,
             metadata,
             stop,
             abort,
@@ -280,6 +290,21 @@ impl service_runtime::Running for Running {
 
     fn name(&self) -> &'static str {
         "engine-service"
+    }
+
+    /// The rules are loaded before anything starts, so what is left is whether the log can be read.
+    fn checks(&self) -> Checks {
+        let log = Weak::clone(&self.log);
+        Checks::default().with("alert log", move || {
+            let log = Weak::upgrade(&log);
+            async move {
+                let log = log.ok_or("it is closed")?;
+                let last = log.bounds().borrow().last;
+                let newest = PageLimit { entries: 1, bytes: 1 };
+                let read = log.read(last.saturating_sub(1), newest).await;
+                read.map(drop).map_err(|error| error.to_string())
+            }
+        })
     }
 
     async fn failed(&mut self) -> EngineError {

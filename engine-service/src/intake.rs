@@ -18,6 +18,7 @@ use crate::{
     evaluate::Evaluate,
     listener::{AuthenticatedPeer, Permission},
     metadata::Metadata,
+    metrics::Metrics,
     origins::Origins,
     session,
 };
@@ -53,6 +54,7 @@ pub(crate) struct Intake {
     pub(crate) origins: Origins,
     pub(crate) metadata: Arc<Metadata>,
     pub(crate) tracer: PipelineTracer,
+    pub(crate) metrics: Arc<Metrics>,
     pub(crate) limits: SessionLimits,
     /// Evaluations at a time: as many as there are processors.
     pub(crate) evaluation_slots: Arc<Semaphore>,

@@ -22,6 +22,7 @@ mod host_status;
 mod intake;
 mod losses;
 mod metadata;
+mod metrics;
 mod origin_state;
 mod origins;
 pub mod outputs;

@@ -4,6 +4,7 @@
 use std::process::ExitCode;
 
 use engine_service::{Config, EngineError, Running, Settings};
+use telemetry::{Instruments, ServiceIdentity};
 
 /// The engine as a process of its own.
 struct Process;
@@ -11,6 +12,8 @@ struct Process;
 impl service_runtime::Service for Process {
     const NAME: &'static str = "engine-service";
     const VERSION: &'static str = env!("CARGO_PKG_VERSION");
+    const IDENTITY: ServiceIdentity =
+        ServiceIdentity { name: "eyrie-engine", version: env!("CARGO_PKG_VERSION") };
     const ABOUT: &'static str = "Evaluates the streams of capture agents against Falco rules; keeps, prints and streams \
         the alerts.\n\n\
         Exit codes: 0 ended as asked, 1 failed, 2 wrong usage or configuration.";
@@ -18,8 +21,8 @@ impl service_runtime::Service for Process {
     type Running = Running;
     type Error = EngineError;
 
-    async fn start(config: Config) -> Result<Running, EngineError> {
-        config.start().await
+    async fn start(config: Config, instruments: Instruments) -> Result<Running, EngineError> {
+        config.start(instruments).await
     }
 }
 

@@ -18,6 +18,7 @@ use crate::{
     evaluate::{Evaluate, HostFacts, Occurrence, RuleMatch},
     losses::Losses,
     metadata::{ContainerJoin, Metadata},
+    metrics::Metrics,
     parking::{ParkedGroup, Parker},
 };
 
@@ -45,6 +46,7 @@ pub(crate) struct EvaluationContext {
     pub(crate) alerts: AlertContext,
     pub(crate) host: HostFacts,
     pub(crate) metadata: Arc<Metadata>,
+    pub(crate) metrics: Arc<Metrics>,
     /// For batches that bring no reading of their own.
     pub(crate) clock: ClockReading,
 }
@@ -99,6 +101,7 @@ impl OriginState {
             evaluated.last_event_ns = evaluated.last_event_ns.max(time_ns);
             match &event.kind {
                 Some(Kind::Loss(record)) => {
+                    context.metrics.count_loss(record);
                     self.losses.record(record, record.last_boot_ns.saturating_add_signed(offset));
                 }
                 // State and bookkeeping: nothing that a rule could match.

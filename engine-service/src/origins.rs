@@ -52,6 +52,15 @@ struct ActiveSession {
     ended: CancellationToken,
 }
 
+/// How much there is to remember.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct OriginCounts {
+    /// Origins, connected or not.
+    pub(crate) known: usize,
+    /// States that are held for their return.
+    pub(crate) held: usize,
+}
+
 /// A state as of a durable position.
 #[derive(Debug)]
 pub(crate) struct HeldState {
@@ -150,6 +159,15 @@ impl Origins {
         let hostname = |host: &Host| host.agent.as_ref().map(|agent| agent.hostname.clone());
         hosts.sort_by_cached_key(|host| (hostname(host), host.origin.as_ref().map(ToString::to_string)));
         hosts
+    }
+
+    /// For metrics.
+    pub(crate) fn counts(&self) -> OriginCounts {
+        let entries = self.lock();
+        OriginCounts {
+            known: entries.len(),
+            held: entries.values().filter(|entry| entry.held.is_some()).count(),
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<String, Entry>> {

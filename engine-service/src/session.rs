@@ -64,6 +64,7 @@ pub(crate) async fn run(
     responses: Responses,
 ) {
     let Err(error) = serve(&intake, &peer, stream, &responses).await else { return };
+    intake.metrics.count_end(&error);
     if let Some(suppressed) = SESSION_ENDED.pass() {
         tracing::warn!(%peer, reason = error.reason(), suppressed, "ended a capture session: {error}");
     }
@@ -131,6 +132,7 @@ async fn stream_batches(
 ) -> Result<(), RpcError> {
     let (sender, queue) = mpsc::channel(QUEUED_BATCHES);
     let outstanding = OutstandingCredit::default();
+    intake.metrics.begin_session(&outstanding.0);
     let interrupt = intake.abort.child_token();
     let epoch = hello.epoch;
     let (late_facts, relayed) = LateFactIntake::new(&intake.metadata, &hello);
@@ -249,6 +251,7 @@ fn evaluation_context(intake: &Intake, hello: &CheckedHello) -> EvaluationContex
         },
         host: hello.facts.clone(),
         metadata: Arc::clone(&intake.metadata),
+        metrics: Arc::clone(&intake.metrics),
         clock: hello.clock,
     }
 }

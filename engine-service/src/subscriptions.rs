@@ -90,6 +90,11 @@ impl Subscriptions {
         Self { log, permits: Arc::new(Semaphore::new(limit)), limit, tracer, stop, tasks }
     }
 
+    /// One for each subscription that may be.
+    pub(crate) fn permits(&self) -> &Arc<Semaphore> {
+        &self.permits
+    }
+
     /// Where a subscription begins, and the gap that it has to be told of first.
     async fn start(&self, request: &SubscribeRequest) -> Result<(u64, Option<GapReason>), RpcError> {
         let bounds = *self.log.bounds().borrow();

@@ -80,6 +80,8 @@ impl Program {
         let append = |path: &Path| File::options().create(true).append(true).open(path);
         let child = Command::new(built(name)?)
             .env_remove("RUST_BACKTRACE")
+            // Several run at a time, and would all want the same ports; who looks at the pages says where.
+            .envs(["ENGINE", "AGENT", "METADATA"].map(|name| (format!("EYRIE_{name}_ADMIN_LISTEN"), "none")))
             .args(arguments)
             .stdin(Stdio::null())
             .stdout(append(&output)?)

@@ -142,7 +142,7 @@ async fn without_privileges_the_agent_says_what_it_needs() -> anyhow::Result<()>
     let output = Command::new("setpriv")
         .args(["--reuid=65534", "--regid=65534", "--clear-groups", "--inh-caps=-all"])
         .arg(&copy)
-        .args(["--engine", "http://127.0.0.1:9"])
+        .args(["--engine", "http://127.0.0.1:9", "--admin-listen", "none"])
         .output()?;
     let log = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(!output.status.success(), "{log}");

@@ -2,14 +2,22 @@
 
 mod settings;
 
-use std::{net::SocketAddr, path::PathBuf, time::Duration};
+use std::{
+    net::{Ipv4Addr, SocketAddr, SocketAddrV4},
+    path::PathBuf,
+    time::Duration,
+};
 
 use clap::ValueEnum;
 use grpc_transport::{ListenAddress, ListenSecurity};
 use serde::{Deserialize, Serialize};
+use telemetry::TelemetryConfig;
 
 pub use self::settings::Settings;
 use crate::store::StoreLimits;
+
+/// Where the admin pages are unless set.
+const ADMIN_LISTEN: SocketAddr = SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 7454));
 
 /// Which part of the metadata service this process is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
@@ -29,8 +37,6 @@ pub struct Config {
     pub role: Role,
     /// Where engines come in.
     pub listen: ListenAddress,
-    /// Where health and metrics are served; nowhere if absent.
-    pub admin_listen: Option<SocketAddr>,
     /// How connections that come in are secured.
     pub security: ListenSecurity,
     /// Where entities are kept.
@@ -49,6 +55,8 @@ pub struct Config {
     pub max_calls: usize,
     /// How long everything may take to finish at the end.
     pub drain_wait: Duration,
+    /// Of the process around the service.
+    pub telemetry: TelemetryConfig,
 }
 
 /// Times of lookups.
@@ -69,7 +77,6 @@ impl Default for Config {
         Self {
             role: Role::Central,
             listen: ListenAddress::Tcp(SocketAddr::from(([127, 0, 0, 1], 7444))),
-            admin_listen: None,
             security: ListenSecurity::LOCAL,
             data_dir: "/var/lib/eyrie/metadata".into(),
             store: StoreLimits::default(),
@@ -83,6 +90,7 @@ impl Default for Config {
             max_connections: 1_024,
             max_calls: 512,
             drain_wait: Duration::from_secs(10),
+            telemetry: TelemetryConfig::new(ADMIN_LISTEN),
         }
     }
 }

@@ -9,7 +9,6 @@
 //! events, rules and alerts.
 #![forbid(unsafe_code)]
 
-mod admin;
 mod config;
 pub mod error;
 pub mod keys;

@@ -1,56 +1,51 @@
 //! What the service counts about its calls.
 
-use std::sync::atomic::AtomicU64;
-
 use eyrie_proto::metadata::AnswerState;
-use prometheus_client::{
-    encoding::EncodeLabelSet,
-    metrics::{counter::Counter, family::Family, gauge::Gauge},
-    registry::Registry,
+use telemetry::{
+    Counter, KeyValue, Meter,
+    observe::{Count, Level, Name},
 };
 use tonic::Status;
 
 /// Of one service.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct Metrics {
-    calls: Family<CallLabels, Counter>,
-    answers: Family<AnswerLabels, Counter>,
+    calls: Counter<u64>,
+    answers: Counter<u64>,
     /// Watches that are open.
-    pub(crate) watches: Gauge<u64, AtomicU64>,
+    pub(crate) watches: Level,
     /// Watches that were told to forget everything.
-    pub(crate) watch_resets: Counter,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct CallLabels {
-    method: &'static str,
-    code: String,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct AnswerLabels {
-    state: &'static str,
+    pub(crate) watch_resets: Count,
 }
 
 // === impl Metrics ===
 
 impl Metrics {
-    /// Makes them visible.
-    pub(crate) fn register(&self, registry: &mut Registry) {
-        registry.register("calls", "Calls that were answered, by gRPC code", self.calls.clone());
-        registry.register("lookup_answers", "Answers to queries of Lookup, by state", self.answers.clone());
-        registry.register("watches", "Watches that are open", self.watches.clone());
-        registry.register(
-            "watch_resets",
-            "Watches that were told to forget everything, for being too far behind",
-            self.watch_resets.clone(),
+    /// Visible from the start.
+    pub(crate) fn new(meter: &Meter) -> Self {
+        let (watches, watch_resets) = (Level::default(), Count::default());
+        watches.show(meter, Name { name: "eyrie.metadata.watches", description: "Watches that are open" });
+        watch_resets.show(
+            meter,
+            Name {
+                name: "eyrie.metadata.watch_resets",
+                description: "Watches that were told to forget everything, for being too far behind",
+            },
         );
+        let calls = meter.u64_counter("eyrie.metadata.calls");
+        let answers = meter.u64_counter("eyrie.metadata.lookup_answers");
+        Self {
+            calls: calls.with_description("Calls that were answered, by gRPC code").build(),
+            answers: answers.with_description("Answers to queries of Lookup, by state").build(),
+            watches,
+            watch_resets,
+        }
     }
 
     /// Counts a call and hands its result on.
     pub(crate) fn count_call<T>(&self, method: &'static str, result: Result<T, Status>) -> Result<T, Status> {
         let code = result.as_ref().map_or_else(Status::code, |_| tonic::Code::Ok);
-        self.calls.get_or_create(&CallLabels { method, code: format!("{code:?}") }).inc();
+        self.calls.add(1, &[KeyValue::new("method", method), KeyValue::new("code", format!("{code:?}"))]);
         result
     }
 
@@ -63,6 +58,6 @@ impl Metrics {
             AnswerState::Absent => "absent",
             AnswerState::Unavailable => "unavailable",
         };
-        self.answers.get_or_create(&AnswerLabels { state }).inc();
+        self.answers.add(1, &[KeyValue::new("state", state)]);
     }
 }

@@ -1,18 +1,20 @@
 //! Puts the parts together, runs them, and lets them end in order.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, Weak},
+    time::Duration,
+};
 
 use eyrie_proto::metadata::metadata_service_server::MetadataServiceServer;
 use grpc_transport::{
     AccessTable, ListenAddress, ListenError, Listener, Permission, Server, ServerError, ServerOptions,
     Serving,
 };
-use prometheus_client::registry::Registry;
-use tokio::{net::TcpListener, sync::Semaphore, task::JoinHandle};
+use telemetry::{Checks, Meter};
+use tokio::sync::Semaphore;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
-    admin::{self, Admin},
     config::Config,
     lookup::Lookup,
     metrics::Metrics,
@@ -40,12 +42,10 @@ pub struct MetadataService;
 /// kinder.
 #[derive(Debug)]
 pub struct Running {
-    admin_address: Option<SocketAddr>,
     stop: CancellationToken,
-    end: CancellationToken,
     tasks: TaskTracker,
     serving: Serving,
-    admin: Option<JoinHandle<()>>,
+    store: Weak<dyn MetadataStore>,
     drain_wait: Duration,
 }
 
@@ -73,19 +73,13 @@ pub enum StartError {
 
 impl MetadataService {
     /// Opens, binds and starts everything. From then on clients are served.
-    pub async fn start(config: Config) -> Result<Running, StartError> {
+    pub async fn start(config: Config, meter: &Meter) -> Result<Running, StartError> {
         let listener = Listener::bind(config.listen.clone(), config.security.clone()).await?;
-        let admin = match config.admin_listen {
-            Some(address) => Some(admin::bind(address, config.security.is_insecure_allowed).await?),
-            None => None,
-        };
         let (directory, limits) = (config.data_dir.clone(), config.store);
         let opened = tokio::task::spawn_blocking(move || SqliteStore::open(&directory, limits)).await;
         let store = opened.map_err(|error| StartError::Interrupted { detail: error.to_string() })??;
-        let (metrics, mut registry) = (Metrics::default(), Registry::with_prefix("eyrie_metadata"));
-        metrics.register(&mut registry);
-        store.metrics().register(&mut registry);
-        run(config, Arc::new(store), metrics, registry, listener, admin).await
+        store.metrics().show(meter);
+        run(config, Arc::new(store), Metrics::new(meter), listener).await
     }
 }
 
@@ -93,14 +87,10 @@ async fn run(
     config: Config,
     store: Arc<dyn MetadataStore>,
     metrics: Metrics,
-    registry: Registry,
     listener: Listener,
-    admin: Option<TcpListener>,
 ) -> Result<Running, StartError> {
-    let (stop, end, tasks) = (CancellationToken::new(), CancellationToken::new(), TaskTracker::new());
-    let admin_address = admin.as_ref().and_then(|listener| listener.local_addr().ok());
-    let pages = Admin { registry, store: Arc::clone(&store), stop: stop.clone() };
-    let admin = admin.map(|listener| tokio::spawn(admin::serve(listener, pages, end.clone())));
+    let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
+    let to_check = Arc::downgrade(&store);
     tasks.spawn(forget_expired(Arc::clone(&store), stop.clone()));
     let central = Central(Arc::new(CentralParts {
         lookup: Lookup::new(Arc::clone(&store), config.lookup, metrics.clone()),
@@ -120,8 +110,8 @@ async fn run(
     };
     let serving = Server::new(options, ACCESS).add_service(service).serve(listener, stop.clone()).await?;
     let address = serving.local_address();
-    tracing::info!(%address, ?admin_address, data_dir = %config.data_dir.display(), "the metadata service takes connections");
-    Ok(Running { admin_address, stop, end, tasks, serving, admin, drain_wait: config.drain_wait })
+    tracing::info!(%address, data_dir = %config.data_dir.display(), "the metadata service takes connections");
+    Ok(Running { stop, tasks, serving, store: to_check, drain_wait: config.drain_wait })
 }
 
 // === impl Running ===
@@ -130,11 +120,6 @@ impl Running {
     /// Where clients come in, with the port that was taken.
     pub fn local_address(&self) -> &ListenAddress {
         self.serving.local_address()
-    }
-
-    /// Where health and metrics are served, with the port that was taken.
-    pub fn admin_address(&self) -> Option<SocketAddr> {
-        self.admin_address
     }
 
     /// Ends in order: probes are told, no new work, calls under way are answered, watches are closed with a status, what
@@ -149,10 +134,6 @@ impl Running {
         }
         // Calls end by themselves.
         self.serving.end().await;
-        self.end.cancel();
-        if let Some(admin) = &mut self.admin {
-            let _ = admin.await;
-        }
     }
 }
 
@@ -161,6 +142,18 @@ impl service_runtime::Running for Running {
 
     fn name(&self) -> &'static str {
         "metadata-service"
+    }
+
+    /// The store can be read.
+    fn checks(&self) -> Checks {
+        let store = Weak::clone(&self.store);
+        Checks::default().with("store", move || {
+            let store = Weak::upgrade(&store);
+            async move {
+                let store = store.ok_or("it is closed")?;
+                store.find(Arc::new([])).await.map(drop).map_err(|error| error.to_string())
+            }
+        })
     }
 
     async fn failed(&mut self) -> StartError {
@@ -175,7 +168,6 @@ impl service_runtime::Running for Running {
 impl Drop for Running {
     fn drop(&mut self) {
         self.stop.cancel();
-        self.end.cancel();
     }
 }
 

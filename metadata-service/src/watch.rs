@@ -10,7 +10,7 @@ use eyrie_proto::metadata::{
     Delta, Reset, SnapshotComplete, WatchHeartbeat, WatchRequest, WatchResponse, watch_response::Kind,
 };
 use grpc_transport::AuthenticatedPeer;
-use prometheus_client::metrics::counter::Counter;
+use telemetry::observe::Count;
 use tokio::sync::{OwnedSemaphorePermit, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tonic::{Status, Streaming};
@@ -56,7 +56,7 @@ struct Position {
 struct Told<'a> {
     store: &'a dyn MetadataStore,
     messages: &'a mpsc::Sender<Result<WatchResponse, Status>>,
-    resets: &'a Counter,
+    resets: &'a Count,
 }
 
 /// Why a watch ends.
@@ -73,7 +73,7 @@ impl Watch {
     pub(crate) async fn run(mut self, stop: CancellationToken) {
         let messages = self.messages.clone();
         let watches = self.metrics.watches.clone();
-        watches.inc();
+        watches.increment();
         let end = tokio::select! {
             () = stop.cancelled() => End::Failed(RpcError::ShuttingDown),
             () = messages.closed() => End::Gone,
@@ -82,7 +82,7 @@ impl Watch {
         if let End::Failed(error) = end {
             let _ = tokio::time::timeout(STATUS_WAIT, messages.send(Err(error.into()))).await;
         }
-        watches.dec();
+        watches.decrement();
         drop(self.permit);
     }
 
@@ -223,7 +223,7 @@ impl Told<'_> {
     }
 
     async fn reset(&self, revisions: Revisions, reason: &str) -> Result<(), End> {
-        self.resets.inc();
+        self.resets.increment();
         self.send(revisions.forgotten_through, Kind::Reset(Reset { reason: reason.to_owned() })).await
     }
 }

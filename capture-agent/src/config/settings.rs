@@ -9,8 +9,9 @@ use service_runtime::{
     ConfigError,
     limits::{DAY, number},
 };
+use telemetry::{TelemetryConfig, TelemetrySettings};
 
-use super::{Config, labels::Label};
+use super::{ADMIN_LISTEN, Config, labels::Label};
 use crate::stream::Limits;
 
 /// Below this a burst of execs would not fit.
@@ -69,6 +70,10 @@ pub struct Settings {
     /// Capture the agent's own events too
     #[arg(long)]
     pub capture_self: Option<bool>,
+
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub telemetry: TelemetrySettings,
 }
 
 // === impl Settings ===
@@ -105,7 +110,12 @@ impl service_runtime::Settings for Settings {
             is_self_captured: self.capture_self.unwrap_or(default.is_self_captured),
             etc: default.etc,
             podman_storage: self.podman_storage.unwrap_or(default.podman_storage),
+            telemetry: self.telemetry.resolve(ADMIN_LISTEN, is_insecure_allowed)?,
         })
+    }
+
+    fn telemetry(config: &Config) -> &TelemetryConfig {
+        &config.telemetry
     }
 
     fn effective(config: &Config) -> Self {
@@ -122,6 +132,7 @@ impl service_runtime::Settings for Settings {
             drain_seconds: Some(config.drain_timeout.as_secs()),
             podman_storage: Some(config.podman_storage.clone()),
             capture_self: Some(config.is_self_captured),
+            telemetry: TelemetrySettings::from(&config.telemetry),
         }
     }
 }

@@ -1,11 +1,14 @@
 //! The programs' own counters, as losses since the last look.
 
+use std::sync::{Arc, Mutex, PoisonError};
+
 use aya::{
     Ebpf,
     maps::{MapData, MapError, PerCpuArray},
 };
 use eyrie_bpf::{COUNTERS_MAP, Counts};
 use eyrie_proto::event::{EventClass, LossPlace, LossReason, LossRecord};
+use telemetry::{KeyValue, Meter};
 
 use super::KernelError;
 use crate::clock;
@@ -19,6 +22,8 @@ const CLASSES: [(eyrie_bpf::EventClass, EventClass); 2] = [
 pub(super) struct LossCounters {
     map: PerCpuArray<MapData, u64>,
     before: [Counts; 2],
+    /// The last reading, for metrics.
+    seen: Arc<Mutex<[Counts; 2]>>,
 }
 
 // === impl LossCounters ===
@@ -27,7 +32,7 @@ impl LossCounters {
     pub(super) fn new(ebpf: &mut Ebpf) -> Result<Self, KernelError> {
         let map = ebpf.take_map(COUNTERS_MAP).ok_or_else(KernelError::no_map(COUNTERS_MAP))?;
         let map = PerCpuArray::try_from(map).map_err(KernelError::map(COUNTERS_MAP))?;
-        Ok(Self { map, before: [Counts::default(); 2] })
+        Ok(Self { map, before: [Counts::default(); 2], seen: Arc::default() })
     }
 
     /// The losses since the last call; `epoch` is the one that the programs have.
@@ -39,7 +44,38 @@ impl LossCounters {
             losses.extend(difference(before, &now, class, clock::boot_ns()));
             *before = now;
         }
+        *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = self.before;
         Ok(losses)
+    }
+
+    /// Makes them visible, as they were when it was last looked for losses.
+    pub(super) fn show(&self, meter: &Meter) {
+        let seen = Arc::downgrade(&self.seen);
+        meter
+            .u64_observable_counter("eyrie.agent.ring.records")
+            .with_description("Records of the BPF programs, by class and what became of them")
+            .with_callback(move |observer| {
+                let Some(seen) = seen.upgrade() else { return };
+                let seen = *seen.lock().unwrap_or_else(PoisonError::into_inner);
+                for ((_, class), counts) in CLASSES.into_iter().zip(seen) {
+                    let class = class.as_str_name();
+                    let class = class.strip_prefix("EVENT_CLASS_").unwrap_or(class);
+                    for (outcome, count) in [
+                        ("produced", counts.produced),
+                        ("lost_full", counts.lost_full),
+                        ("lost_refused", counts.lost_refused),
+                        ("lost_bug", counts.lost_bug),
+                        // Among the produced.
+                        ("fault", counts.faults),
+                    ] {
+                        observer.observe(
+                            count,
+                            &[KeyValue::new("class", class), KeyValue::new("outcome", outcome)],
+                        );
+                    }
+                }
+            })
+            .build();
     }
 }
 

@@ -184,7 +184,10 @@ impl<'session> Connection<'session> {
                     let permit = permit.map_err(|_| SessionError::Ended)?;
                     let next = self.session.stream.outbox().next_to_send(clock::read());
                     self.is_ready = next.is_some();
-                    if let Some(frame) = next { permit.send(Upstream::Batch(Box::new(frame))) }
+                    if let Some(frame) = next {
+                        self.session.metrics.sent_batches.increment();
+                        permit.send(Upstream::Batch(Box::new(frame)));
+                    }
                 }
                 permit = up.reserve(), if self.is_late_ready => {
                     let permit = permit.map_err(|_| SessionError::Ended)?;
@@ -253,20 +256,26 @@ impl<'session> Connection<'session> {
             let reason = rejection.reason();
             match outcome {
                 Rejection::Stale => {}
-                Rejection::Retry => info!(
-                    batch_id = rejection.batch_id,
-                    ?reason,
-                    retry_after_ms = rejection.retry_after_ms,
-                    "{}; the batch is sent again",
-                    rejection.message
-                ),
-                Rejection::SetAside { lost_events } => warn!(
-                    batch_id = rejection.batch_id,
-                    ?reason,
-                    lost_events,
-                    "{}; the batch is not sent again and its events count as lost",
-                    rejection.message
-                ),
+                Rejection::Retry => {
+                    self.session.metrics.retried_batches.increment();
+                    info!(
+                        batch_id = rejection.batch_id,
+                        ?reason,
+                        retry_after_ms = rejection.retry_after_ms,
+                        "{}; the batch is sent again",
+                        rejection.message
+                    );
+                }
+                Rejection::SetAside { lost_events } => {
+                    self.session.metrics.set_aside_batches.increment();
+                    warn!(
+                        batch_id = rejection.batch_id,
+                        ?reason,
+                        lost_events,
+                        "{}; the batch is not sent again and its events count as lost",
+                        rejection.message
+                    );
+                }
             }
         }
         self.is_ready = true;

@@ -49,6 +49,11 @@ impl Base {
         parts.finish()
     }
 
+    /// How many processes there are as of the base, also those that have ended and are still referred to.
+    pub fn process_count(&self) -> usize {
+        self.model.process_count()
+    }
+
     /// The processes that live as of the base.
     pub fn processes(&self) -> Vec<ProcessKey> {
         self.model.processes().map(Process::key).collect()

@@ -90,6 +90,8 @@ pub struct Resume {
 pub struct Totals {
     /// Events that were offered.
     pub produced_events: u64,
+    /// Of these, those that bear state.
+    pub state_bearing_events: u64,
     /// Events of the stream that an engine acked.
     pub acked_events: u64,
     /// Events that wait for an ack.
@@ -123,6 +125,7 @@ pub struct Outbox {
     order_disagreements: u32,
     losses: LossLedger,
     produced_events: u64,
+    state_bearing_events: u64,
     is_repair_wanted: bool,
     are_facts_wanted: bool,
     lost_ends: Vec<ProcessKey>,
@@ -171,6 +174,7 @@ impl Outbox {
             order_disagreements: 0,
             losses: LossLedger::default(),
             produced_events: 0,
+            state_bearing_events: 0,
             is_repair_wanted: false,
             are_facts_wanted: false,
             lost_ends: Vec::new(),
@@ -196,6 +200,7 @@ impl Outbox {
     pub fn push(&mut self, event: &Event, now_boot_ns: u64) -> Result<u64, Refused> {
         self.produced_events += 1;
         let class = class_of(event);
+        self.state_bearing_events += u64::from(class == EventClass::StateBearing);
         let size = row_size(event);
         let bound = match class {
             EventClass::StateBearing => self.limits.queue_bytes + self.limits.reserve_bytes,
@@ -388,6 +393,7 @@ impl Outbox {
     pub fn totals(&self) -> Totals {
         Totals {
             produced_events: self.produced_events,
+            state_bearing_events: self.state_bearing_events,
             acked_events: self.acked_through,
             unacked_events: self.last_sequence() - self.acked_through,
             unacked_bytes: self.queued_bytes,

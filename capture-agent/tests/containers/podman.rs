@@ -39,7 +39,7 @@ async fn containers_of_podman_are_told() {
     let old_name = format!("eyrie-old-{}", std::process::id());
     let old = image.start(&old_name, &["/bin/sleep", "600"]).unwrap();
     let engine = FakeEngine::start(Policy::default()).await;
-    let running = Agent::start(config(&engine)).await.unwrap();
+    let running = Agent::start(config(&engine), Default::default()).await.unwrap();
     engine.until("facts", |seen| seen.events.values().any(|event| cgroup_of(event).is_some())).await;
     for round in 0..ROUNDS {
         let name = format!("eyrie-test-{}-{round}", std::process::id());

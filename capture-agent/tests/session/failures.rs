@@ -87,7 +87,7 @@ async fn an_engine_that_never_acks_costs_bounded_memory() {
     config.limits.queue_bytes = 100_000;
     config.limits.reserve_bytes = 20_000;
     config.drain_timeout = Duration::from_millis(200);
-    let running = Agent::start_with(config, script.source()).await.unwrap();
+    let running = Agent::start_with(config, script.source(), Default::default()).await.unwrap();
     run(&script, 0..20_000);
     let totals = loop {
         let totals = running.status().totals;
@@ -126,7 +126,10 @@ async fn garbage_is_got_over() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let script = Script::default();
-    let running = Agent::start_with(config(&format!("http://{address}")), script.source()).await.unwrap();
+    let running =
+        Agent::start_with(config(&format!("http://{address}")), script.source(), Default::default())
+            .await
+            .unwrap();
     run(&script, 0..100);
     for _ in 0..2 {
         let (mut connection, _) = listener.accept().await.unwrap();
@@ -177,7 +180,7 @@ async fn a_refusal_is_told() {
     let script = Script::default();
     let mut config = config(&engine.url());
     config.drain_timeout = Duration::from_millis(100);
-    let running = Agent::start_with(config, script.source()).await.unwrap();
+    let running = Agent::start_with(config, script.source(), Default::default()).await.unwrap();
     for _ in 0..500 {
         if running.status().connection.last_error.is_some() {
             break;

@@ -55,7 +55,7 @@ async fn late_facts_are_kept_until_they_are_acked() {
     let script = Script::default();
     let mut config = config(&engine.url());
     config.labels.insert("site".to_owned(), "test".to_owned());
-    let running = Agent::start_with(config, script.source()).await.unwrap();
+    let running = Agent::start_with(config, script.source(), Default::default()).await.unwrap();
     script.tell(cgroup(false));
     engine.until("both facts", |seen| host(seen).is_some() && container(seen).is_some()).await;
     {

@@ -68,7 +68,13 @@ async fn an_agent_moves_between_engines_by_tls_only() {
     let script = Script::default();
     script.set_processes(1..=7);
     let agent = authority.client("agent", &[AGENT]);
-    let running = Agent::start_with(secured(&first, &authority, &agent), script.source()).await.unwrap();
+    let running = Agent::start_with(
+        secured(&first, &authority, &agent),
+        script.source(),
+        telemetry::Instruments::default(),
+    )
+    .await
+    .unwrap();
     run(&script, 0..100);
     first.until("the first events", |seen| execs(seen).len() == 100).await;
     first.send(move_to(&plain.url())).await;
@@ -92,7 +98,13 @@ async fn an_agent_takes_up_a_rotated_certificate() {
     let engine = FakeEngine::secured(files(&server, &authority), Policy::default()).await;
     let script = Script::default();
     let agent = stranger.client("agent", &[AGENT]);
-    let running = Agent::start_with(secured(&engine, &authority, &agent), script.source()).await.unwrap();
+    let running = Agent::start_with(
+        secured(&engine, &authority, &agent),
+        script.source(),
+        telemetry::Instruments::default(),
+    )
+    .await
+    .unwrap();
     until_told(&running, "does not know the authority").await;
     assert!(engine.seen().hellos.is_empty());
     authority.client("agent", &[AGENT]);
@@ -105,6 +117,8 @@ async fn an_agent_takes_up_a_rotated_certificate() {
 async fn an_agent_without_its_files_does_not_start() {
     let security = ClientSecurity { ca: Some("/nowhere/ca.pem".into()), ..ClientSecurity::default() };
     let config = Config { security, ..config("https://127.0.0.1:7443") };
-    let error = Agent::start_with(config, Script::default().source()).await.unwrap_err();
+    let error = Agent::start_with(config, Script::default().source(), telemetry::Instruments::default())
+        .await
+        .unwrap_err();
     assert!(error.to_string().contains("/nowhere/ca.pem"), "{error}");
 }

@@ -9,8 +9,9 @@ use service_runtime::{
     ConfigError,
     limits::{count, number, seconds, stored},
 };
+use telemetry::{TelemetryConfig, TelemetrySettings};
 
-use super::{Config, Printing};
+use super::{ADMIN_LISTEN, Config, Printing};
 use crate::{
     engine::EngineOptions,
     intake::SessionLimits,
@@ -129,6 +130,10 @@ pub struct Settings {
     /// How long sessions and subscriptions may take to finish at the end
     #[arg(long, value_name = "SECONDS")]
     pub drain_wait_secs: Option<u64>,
+
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub telemetry: TelemetrySettings,
 }
 
 // === impl Settings ===
@@ -158,7 +163,12 @@ impl service_runtime::Settings for Settings {
             max_alerts: stored("max-alerts", self.max_alerts, default.max_alerts)?,
             printing,
             options,
+            telemetry: self.telemetry.resolve(ADMIN_LISTEN, is_insecure_allowed)?,
         })
+    }
+
+    fn telemetry(config: &Config) -> &TelemetryConfig {
+        &config.telemetry
     }
 
     fn effective(config: &Config) -> Self {
@@ -189,6 +199,7 @@ impl service_runtime::Settings for Settings {
             evaluation_threads: small(options.evaluation_threads),
             hold_state_secs: Some(options.hold_state_for.as_secs()),
             drain_wait_secs: Some(options.drain_wait.as_secs()),
+            telemetry: TelemetrySettings::from(&config.telemetry),
         }
     }
 }

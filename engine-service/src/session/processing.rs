@@ -194,10 +194,14 @@ impl Processor {
             return Err(Stop::Failed(RpcError::OutOfSequence { expected, times: self.out_of_order }));
         }
         match place {
-            Place::Repeated => Ok(None),
+            Place::Repeated => {
+                self.intake.metrics.repeated_batches.increment();
+                Ok(None)
+            }
             Place::Next => self.evaluate(batch, arrived, interrupt).await.map(|()| None),
             Place::Refused { rejection, goes_on_after } => {
                 tracing::debug!(?rejection, "refused a batch");
+                self.intake.metrics.count_rejection(rejection.reason);
                 if let Some(last) = goes_on_after {
                     self.skip(last, &batch);
                 }
@@ -224,7 +228,9 @@ impl Processor {
             trace.evaluation_begins();
             let work = move || {
                 let _permit = permit;
+                let begun = Instant::now();
                 let evaluated = state.evaluate(&context, &shared, carried.as_ref());
+                context.metrics.count_evaluation(begun.elapsed());
                 (state, evaluated)
             };
             let (state, mut evaluated) = tokio::task::spawn_blocking(work)
@@ -241,7 +247,9 @@ impl Processor {
             self.state = Some(state);
             self.show(&evaluated, new_alerts);
             self.request_states(std::mem::take(&mut evaluated.unknown_processes), interrupt).await?;
+            self.intake.metrics.events.add(evaluated.event_count);
             if !evaluated.is_paused {
+                self.intake.metrics.batches.increment();
                 break;
             }
         }
@@ -274,8 +282,13 @@ impl Processor {
         let mut delay = self.intake.limits.first_append_retry;
         let mut has_failed = false;
         loop {
-            match self.intake.log.append(Arc::clone(&batch)).await {
+            let begun = Instant::now();
+            let appended = self.intake.log.append(Arc::clone(&batch)).await;
+            self.intake.metrics.count_append(begun.elapsed(), appended.as_ref().err());
+            match appended {
                 Ok(appended) => {
+                    self.intake.metrics.new_alerts.add(appended.new_entries);
+                    self.intake.metrics.repeated_alerts.add(appended.repeated_entries);
                     if has_failed {
                         tracing::info!(
                             origin = self.context.alerts.origin_name,
@@ -312,6 +325,7 @@ impl Processor {
             last_boot_ns: batch.events.last().map_or(clock.boot_ns, |event| event.boot_ns),
             ..LossRecord::default()
         };
+        self.intake.metrics.count_loss(&lost);
         state.lose(lost, now_ns());
         state.through_sequence = last;
         self.through = last;

@@ -37,7 +37,10 @@ async fn a_falco_rule_raises_an_alert() {
     let directory = tempfile::tempdir().unwrap();
     let rules = directory.path().join("rules.yaml");
     fs::write(&rules, RULES).unwrap();
-    let engine = config(&directory.path().join("data"), &rules).start().await.unwrap();
+    let engine = config(&directory.path().join("data"), &rules)
+        .start(telemetry::Instruments::default())
+        .await
+        .unwrap();
     let mut first = hello();
     first.agent.as_mut().unwrap().architecture = "x86_64".into();
     let (mut agent, _) = Agent::greet(&engine, first).await;
@@ -88,7 +91,10 @@ async fn wrong_rules_keep_the_engine_from_starting() {
     let rules = directory.path().join("wrong.yaml");
     let wrong = RULES.replace("fd.name =", "fd.nonsense =").replace("%proc.pname", "%proc.nothing");
     fs::write(&rules, wrong).unwrap();
-    let error = config(&directory.path().join("data"), &rules).start().await.unwrap_err();
+    let error = config(&directory.path().join("data"), &rules)
+        .start(telemetry::Instruments::default())
+        .await
+        .unwrap_err();
     assert!(matches!(error, EngineError::Rules(_)));
     let text = error.to_string();
     assert!(text.contains("wrong.yaml:") && text.contains("fd.nonsense"), "{text}");

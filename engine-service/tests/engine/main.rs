@@ -13,6 +13,7 @@ mod full_disk;
 mod listener;
 mod metadata;
 mod metadata_service;
+mod metrics;
 mod outputs;
 mod parking;
 mod process;

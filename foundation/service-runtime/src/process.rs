@@ -4,10 +4,12 @@ use std::{fmt, io, process::ExitCode, time::Duration};
 
 use clap::Command;
 
+use telemetry::{Instruments, ServiceIdentity};
+
 use crate::{
-    log,
-    running::{End, Running, Signals, serve_until_told},
+    running::{End, Running},
     settings::{Arguments, ConfigError, Settings, effective_text, layered},
+    shell::{Shell, ShellError},
 };
 
 /// For threads that are stuck, such as one that writes to a pipe that nobody reads: they must not keep the process.
@@ -19,6 +21,8 @@ pub trait Service {
     const NAME: &'static str;
     /// Its version.
     const VERSION: &'static str;
+    /// What telemetry calls it.
+    const IDENTITY: ServiceIdentity;
     /// What it does; the first line is for the short help.
     const ABOUT: &'static str;
     /// What can be set.
@@ -31,6 +35,7 @@ pub trait Service {
     /// Starts everything.
     fn start(
         config: <Self::Settings as Settings>::Config,
+        instruments: Instruments,
     ) -> impl Future<Output = Result<Self::Running, Self::Error>>;
 
     /// How many threads run the service's tasks; as many as there are processors if nothing is said.
@@ -107,14 +112,10 @@ pub fn run<S: Service>() -> ExitCode {
             Err(error) => refused(&error, ExitStatus::Failed),
         };
     }
-    log::init(S::Settings::ENVIRONMENT);
     match serve::<S>(config) {
         Ok(Ok(end)) => ExitStatus::from(end).into(),
         Ok(Err(error)) => refused(&error, S::status_of(&error)),
-        Err(error) => refused(
-            &format_args!("cannot start the runtime or listen for signals: {error}"),
-            ExitStatus::Failed,
-        ),
+        Err(error) => refused(&error, ExitStatus::Failed),
     }
 }
 
@@ -134,15 +135,16 @@ fn print<S: Settings>(config: &S::Config) -> Result<(), io::Error> {
 }
 
 /// The outer error is of the process, the inner one of the service.
-fn serve<S: Service>(config: <S::Settings as Settings>::Config) -> io::Result<Result<End, S::Error>> {
+fn serve<S: Service>(config: <S::Settings as Settings>::Config) -> Result<Result<End, S::Error>, ShellError> {
     let mut builder = tokio::runtime::Builder::new_multi_thread();
     if let Some(threads) = S::worker_threads() {
         builder.worker_threads(threads);
     }
-    let runtime = builder.enable_all().build()?;
+    let runtime = builder.enable_all().build().map_err(ShellError::Runtime)?;
     let ended = runtime.block_on(async {
-        let mut signals = Signals::listen()?;
-        Ok(serve_until_told(&mut signals, S::start(config)).await)
+        let shell = Shell::start(S::Settings::telemetry(&config), S::IDENTITY).await?;
+        let instruments = shell.instruments();
+        Ok(shell.serve(S::start(config, instruments)).await)
     });
     runtime.shutdown_timeout(STUCK_THREADS_WAIT);
     ended

@@ -2,6 +2,7 @@
 
 use std::io;
 
+use telemetry::{Checks, Readiness};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// A service at work. Dropping it must end it at once, without harm to what it has promised to others.
@@ -11,6 +12,9 @@ pub trait Running: Send {
 
     /// What the log calls it.
     fn name(&self) -> &'static str;
+
+    /// The parts that must be ready for the service to do its work, for `/readyz`.
+    fn checks(&self) -> Checks;
 
     /// Resolves if the service ends by itself, which it should not. Not called again after that.
     fn failed(&mut self) -> impl Future<Output = Self::Error> + Send;
@@ -30,7 +34,7 @@ pub enum End {
 
 /// SIGTERM and SIGINT. From the first of these on that is made in a process, they no longer end it by themselves.
 #[derive(Debug)]
-pub struct Signals {
+pub(crate) struct Signals {
     terminate: Signal,
     interrupt: Signal,
 }
@@ -39,12 +43,12 @@ pub struct Signals {
 
 impl Signals {
     /// Listens from now on.
-    pub fn listen() -> io::Result<Self> {
+    pub(crate) fn listen() -> io::Result<Self> {
         Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
     }
 
     /// The next one, by its name.
-    pub async fn next(&mut self) -> &'static str {
+    pub(crate) async fn next(&mut self) -> &'static str {
         tokio::select! {
             _ = self.terminate.recv() => "SIGTERM",
             _ = self.interrupt.recv() => "SIGINT",
@@ -52,9 +56,11 @@ impl Signals {
     }
 }
 
-/// Starts a service and runs it until a signal comes or it fails; after a signal it drains, until a second one.
-pub async fn serve_until_told<R, E>(
+/// Starts a service and runs it until a signal comes or it fails; after a signal it drains, until a second one. `readiness`
+/// is told how far it is.
+pub(crate) async fn serve_until_told<R, E>(
     signals: &mut Signals,
+    readiness: &Readiness,
     start: impl Future<Output = Result<R, E>>,
 ) -> Result<End, E>
 where
@@ -69,11 +75,13 @@ where
         }
     };
     let name = running.name();
+    readiness.started(running.checks());
     tokio::select! {
         // What is left is dropped: parts of it may have ended, so that they cannot be ended in order.
         error = running.failed() => return Err(error.into()),
         signal = signals.next() => tracing::info!(signal, "{name}: draining"),
     }
+    readiness.draining();
     tokio::select! {
         () = running.shutdown() => {
             tracing::info!("{name}: ended");

@@ -9,6 +9,7 @@ pub mod limits;
 use std::path::Path;
 
 use serde::{Serialize, de::DeserializeOwned};
+use telemetry::TelemetryConfig;
 use toml::Table;
 
 pub use self::{
@@ -31,6 +32,9 @@ pub trait Settings: clap::Args + Default + Serialize + DeserializeOwned {
 
     /// The configuration with all defaults filled in, if it is valid.
     fn resolve(self) -> Result<Self::Config, ConfigError>;
+
+    /// The part of `config` that is about telemetry.
+    fn telemetry(config: &Self::Config) -> &TelemetryConfig;
 
     /// Everything that is in force with `config`.
     fn effective(config: &Self::Config) -> Self;

@@ -25,6 +25,7 @@ mod export;
 mod identity;
 mod instruments;
 mod metrics;
+pub mod observe;
 pub mod pipeline;
 mod readiness;
 mod settings;
@@ -35,7 +36,7 @@ mod trace_parent;
 pub use grpc_transport::log_limit;
 pub use opentelemetry::{
     KeyValue,
-    metrics::Meter,
+    metrics::{Counter, Histogram, Meter},
     trace::{SpanId, SpanKind, TraceId},
 };
 

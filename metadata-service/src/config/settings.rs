@@ -1,6 +1,6 @@
 //! The one schema of flags, environment and file.
 
-use std::{net::SocketAddr, path::PathBuf, time::Duration};
+use std::{path::PathBuf, time::Duration};
 
 use clap::Args;
 use grpc_transport::{ListenAddress, ServerTlsSettings, TlsSettingsError};
@@ -9,8 +9,9 @@ use service_runtime::{
     ConfigError,
     limits::{count, number, seconds, stored},
 };
+use telemetry::{TelemetryConfig, TelemetrySettings};
 
-use super::{Config, LookupLimits, Role};
+use super::{ADMIN_LISTEN, Config, LookupLimits, Role};
 use crate::store::StoreLimits;
 
 /// A call is given up by the server after half a minute.
@@ -32,10 +33,6 @@ pub struct Settings {
     #[arg(long, value_name = "ADDRESS")]
     #[serde(with = "service_runtime::as_text")]
     pub listen: Option<ListenAddress>,
-
-    /// Where /healthz, /readyz and /metrics are served over HTTP: IP:PORT [default: nowhere]
-    #[arg(long, value_name = "ADDRESS")]
-    pub admin_listen: Option<SocketAddr>,
 
     /// Allow plain text, and clients without certificates, on addresses that other machines can reach
     #[arg(long)]
@@ -96,6 +93,10 @@ pub struct Settings {
     /// How long calls and watches may take to finish at the end
     #[arg(long, value_name = "SECONDS")]
     pub drain_wait_secs: Option<u64>,
+
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub telemetry: TelemetrySettings,
 }
 
 // === impl Settings ===
@@ -114,14 +115,11 @@ impl service_runtime::Settings for Settings {
             });
         }
         let (store, lookup) = (default.store, default.lookup);
+        let is_insecure_allowed = self.insecure.unwrap_or(default.security.is_insecure_allowed);
         Ok(Config {
             role: Role::Central,
             listen: self.listen.unwrap_or(default.listen),
-            admin_listen: self.admin_listen,
-            security: self
-                .tls
-                .security(self.insecure.unwrap_or(default.security.is_insecure_allowed))
-                .map_err(incomplete)?,
+            security: self.tls.security(is_insecure_allowed).map_err(incomplete)?,
             data_dir: self.data_dir.unwrap_or(default.data_dir),
             store: StoreLimits {
                 max_entities_per_scope: stored(
@@ -161,7 +159,12 @@ impl service_runtime::Settings for Settings {
             max_connections: count("max-connections", self.max_connections, default.max_connections)?,
             max_calls: count("max-calls", self.max_calls, default.max_calls)?,
             drain_wait: seconds("drain-wait-secs", self.drain_wait_secs, default.drain_wait)?,
+            telemetry: self.telemetry.resolve(ADMIN_LISTEN, is_insecure_allowed)?,
         })
+    }
+
+    fn telemetry(config: &Config) -> &TelemetryConfig {
+        &config.telemetry
     }
 
     fn effective(config: &Config) -> Self {
@@ -169,7 +172,6 @@ impl service_runtime::Settings for Settings {
         Self {
             role: Some(config.role),
             listen: Some(config.listen.clone()),
-            admin_listen: config.admin_listen,
             insecure: Some(config.security.is_insecure_allowed),
             tls: ServerTlsSettings::of(&config.security),
             data_dir: Some(config.data_dir.clone()),
@@ -185,6 +187,7 @@ impl service_runtime::Settings for Settings {
             max_connections: small(config.max_connections),
             max_calls: small(config.max_calls),
             drain_wait_secs: Some(config.drain_wait.as_secs()),
+            telemetry: TelemetrySettings::from(&config.telemetry),
         }
     }
 }

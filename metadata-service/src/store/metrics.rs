@@ -1,66 +1,74 @@
 //! What the store counts.
 
-use std::sync::atomic::AtomicU64;
-
-use prometheus_client::{
-    metrics::{counter::Counter, gauge::Gauge},
-    registry::Registry,
+use telemetry::{
+    Meter,
+    observe::{Count, Level, Name},
 };
 
 /// Of one store since its opening.
 #[derive(Clone, Debug, Default)]
 pub struct StoreMetrics {
     /// Entities, tombstones among them.
-    pub entities: Gauge<u64, AtomicU64>,
+    pub entities: Level,
     /// Origins and clusters.
-    pub scopes: Gauge<u64, AtomicU64>,
+    pub scopes: Level,
     /// Statements that were new.
-    pub applied_statements: Counter,
+    pub applied_statements: Count,
     /// Statements that were durable before.
-    pub repeated_statements: Counter,
+    pub repeated_statements: Count,
     /// Tombstones that were kept for the retention time.
-    pub expired_tombstones: Counter,
+    pub expired_tombstones: Count,
     /// Tombstones that had to go before, for want of room.
-    pub evicted_tombstones: Counter,
+    pub evicted_tombstones: Count,
     /// Entities that had to go although they were not known to have ended.
-    pub evicted_entities: Counter,
+    pub evicted_entities: Count,
     /// Scopes that had to go with all that they had.
-    pub evicted_scopes: Counter,
+    pub evicted_scopes: Count,
 }
 
 // === impl StoreMetrics ===
 
 impl StoreMetrics {
     /// Makes them visible.
-    pub fn register(&self, registry: &mut Registry) {
-        let registry = registry.sub_registry_with_prefix("store");
-        registry.register("entities", "Entities, tombstones among them", self.entities.clone());
-        registry.register("scopes", "Origins and clusters with entities", self.scopes.clone());
-        registry.register("statements_applied", "Statements stored", self.applied_statements.clone());
-        registry.register(
-            "statements_repeated",
-            "Statements that were durable before",
-            self.repeated_statements.clone(),
+    pub fn show(&self, meter: &Meter) {
+        self.entities.show(
+            meter,
+            Name { name: "eyrie.metadata.store.entities", description: "Entities, tombstones among them" },
         );
-        registry.register(
-            "tombstones_expired",
-            "Tombstones forgotten after the retention time",
-            self.expired_tombstones.clone(),
+        self.scopes.show(
+            meter,
+            Name { name: "eyrie.metadata.store.scopes", description: "Origins and clusters with entities" },
         );
-        registry.register(
-            "tombstones_evicted",
-            "Tombstones forgotten before the retention time for want of room",
-            self.evicted_tombstones.clone(),
-        );
-        registry.register(
-            "entities_evicted",
-            "Entities forgotten for want of room although not known to have ended",
-            self.evicted_entities.clone(),
-        );
-        registry.register(
-            "scopes_evicted",
-            "Origins and clusters forgotten for want of room",
-            self.evicted_scopes.clone(),
-        );
+        let counts = [
+            (&self.applied_statements, "eyrie.metadata.store.statements_applied", "Statements stored"),
+            (
+                &self.repeated_statements,
+                "eyrie.metadata.store.statements_repeated",
+                "Statements that were durable before",
+            ),
+            (
+                &self.expired_tombstones,
+                "eyrie.metadata.store.tombstones_expired",
+                "Tombstones forgotten after the retention time",
+            ),
+            (
+                &self.evicted_tombstones,
+                "eyrie.metadata.store.tombstones_evicted",
+                "Tombstones forgotten before the retention time for want of room",
+            ),
+            (
+                &self.evicted_entities,
+                "eyrie.metadata.store.entities_evicted",
+                "Entities forgotten for want of room although not known to have ended",
+            ),
+            (
+                &self.evicted_scopes,
+                "eyrie.metadata.store.scopes_evicted",
+                "Origins and clusters forgotten for want of room",
+            ),
+        ];
+        for (count, name, description) in counts {
+            count.show(meter, Name { name, description });
+        }
     }
 }

@@ -136,7 +136,12 @@ async fn a_restart_forgets_nothing() {
         ])
         .await;
     let before = engine.lookup(key(5, 10, "a"), 0).await;
-    let second = metadata_service::MetadataService::start(config(directory.path())).await.unwrap_err();
+    let second = metadata_service::MetadataService::start(
+        config(directory.path()),
+        &telemetry::Instruments::default().meter,
+    )
+    .await
+    .unwrap_err();
     assert!(second.to_string().contains("--data-dir"), "{second}");
     drop(engine);
     service.shutdown().await;

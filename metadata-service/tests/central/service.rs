@@ -1,11 +1,13 @@
 //! What surrounds the calls: health, reflection, metrics, the binary.
 
 use std::{
-    io::{Read as _, Write as _},
-    net::{SocketAddr, TcpStream},
     process::{Command, Stdio},
     time::{Duration, Instant},
 };
+
+use metadata_service::{Config, MetadataService};
+use service_runtime::Running as _;
+use telemetry::{Instruments, Metrics, Readiness};
 
 use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
 use tonic_reflection::pb::v1::{
@@ -14,15 +16,6 @@ use tonic_reflection::pb::v1::{
 };
 
 use crate::support::*;
-
-fn get(address: SocketAddr, path: &str) -> String {
-    let mut stream = TcpStream::connect(address).unwrap();
-    stream.set_read_timeout(Some(PATIENCE)).unwrap();
-    write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").unwrap();
-    let mut text = String::new();
-    stream.read_to_string(&mut text).unwrap();
-    text
-}
 
 /// Scenario: probes and a reflecting client. Guarantees: health says serving, and the services are listed.
 #[tokio::test]
@@ -49,47 +42,43 @@ async fn health_and_reflection_answer() {
     service.shutdown().await;
 }
 
-/// Scenario: facts, a repetition, a question; then the pages are read. Guarantees: the counts are those of what happened.
+/// Scenario: facts, a repetition, a question; then metrics and readiness are looked at. Guarantees: the counts are those of what
+/// happened, and the service is ready until its store is closed.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn metrics_count_what_happened() {
     let directory = tempfile::tempdir().unwrap();
-    let service = start(directory.path()).await;
-    let address = service.admin_address().unwrap();
+    let metrics = Metrics::local().unwrap();
+    let service = MetadataService::start(config(directory.path()), &metrics.meter()).await.unwrap();
+    let readiness = Readiness::default();
+    readiness.started(service.checks());
     let mut engine = Engine::connect(&service).await;
     let fact = stated(container(key(5, 10, "a"), "web", 1));
     engine.try_relay(facts(1, vec![fact.clone()])).await.unwrap();
     engine.try_relay(facts(1, vec![fact])).await.unwrap();
     engine.lookup(key(5, 10, "a"), 0).await;
-    let pages = tokio::task::spawn_blocking(move || {
-        (get(address, "/healthz"), get(address, "/readyz"), get(address, "/metrics"))
-    });
-    let (healthz, readyz, metrics) = pages.await.unwrap();
-    assert!(healthz.starts_with("HTTP/1.1 200"), "{healthz}");
-    assert!(readyz.starts_with("HTTP/1.1 200"), "{readyz}");
+    assert_eq!(readiness.report().await.text, "store: ready\n");
+    let text = metrics.text().unwrap();
     for line in [
         "eyrie_metadata_store_entities 1",
         "eyrie_metadata_store_statements_applied_total 1",
         "eyrie_metadata_store_statements_repeated_total 1",
-        "eyrie_metadata_calls_total{method=\"RelayFacts\",code=\"Ok\"} 2",
+        "eyrie_metadata_calls_total{code=\"Ok\",method=\"RelayFacts\"} 2",
         "eyrie_metadata_lookup_answers_total{state=\"found\"} 1",
     ] {
-        assert!(metrics.contains(line), "{line} is not in {metrics}");
+        assert!(text.contains(line), "{line} is not in {text}");
     }
+    drop(engine);
     service.shutdown().await;
+    assert!(!readiness.report().await.is_ready);
 }
 
-/// Scenario: plain text to the network, for the service and for the pages. Guarantees: both are refused.
+/// Scenario: plain text to the network. Guarantees: it is refused.
 #[tokio::test]
 async fn plain_text_stays_on_the_machine() {
     let directory = tempfile::tempdir().unwrap();
-    let open = "0.0.0.0:0".parse().unwrap();
-    let service = metadata_service::Config { listen: open, ..config(directory.path()) };
-    let pages =
-        metadata_service::Config { admin_listen: "0.0.0.0:0".parse().ok(), ..config(directory.path()) };
-    for config in [service, pages] {
-        let error = metadata_service::MetadataService::start(config).await.unwrap_err();
-        assert!(error.to_string().contains("--insecure"), "{error}");
-    }
+    let config = Config { listen: "0.0.0.0:0".parse().unwrap(), ..config(directory.path()) };
+    let error = MetadataService::start(config, &Instruments::default().meter).await.unwrap_err();
+    assert!(error.to_string().contains("--insecure"), "{error}");
 }
 
 /// Scenario: an engine keeps a watch open while the service shuts down. Guarantees: the watch ends with a status that says to
@@ -139,7 +128,7 @@ fn the_binary_has_its_exit_codes() {
     assert_eq!(output.status.code(), Some(0));
     assert!(String::from_utf8_lossy(&output.stdout).contains("max-watches = 3"));
     let mut child = binary()
-        .args(["--listen", "127.0.0.1:0", "--data-dir"])
+        .args(["--listen", "127.0.0.1:0", "--admin-listen", "none", "--data-dir"])
         .arg(directory.path())
         .stderr(Stdio::piped())
         .spawn()

@@ -11,6 +11,7 @@ use eyrie_proto::{
     },
 };
 use metadata_service::{Config, MetadataService, Running};
+use telemetry::Instruments;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{
@@ -26,7 +27,6 @@ pub(crate) const EPOCH: u64 = 0xE90C;
 pub(crate) fn config(directory: &Path) -> Config {
     let mut config = Config {
         listen: "127.0.0.1:0".parse().unwrap(),
-        admin_listen: "127.0.0.1:0".parse().ok(),
         data_dir: directory.to_owned(),
         watch_heartbeat: Duration::from_millis(50),
         drain_wait: Duration::from_secs(5),
@@ -36,8 +36,12 @@ pub(crate) fn config(directory: &Path) -> Config {
     config
 }
 
+pub(crate) async fn start_with(config: Config) -> Running {
+    MetadataService::start(config, &Instruments::default().meter).await.unwrap()
+}
+
 pub(crate) async fn start(directory: &Path) -> Running {
-    MetadataService::start(config(directory)).await.unwrap()
+    start_with(config(directory)).await
 }
 
 pub(crate) fn host(number: u64) -> Origin {

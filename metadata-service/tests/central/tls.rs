@@ -47,7 +47,12 @@ async fn certificates_decide_who_tells_and_who_asks() {
         client_ca: Some(authority.file().to_owned()),
     };
     let security = ListenSecurity { tls: Some(files), is_insecure_allowed: false };
-    let service = MetadataService::start(Config { security, ..config(directory.path()) }).await.unwrap();
+    let service = MetadataService::start(
+        Config { security, ..config(directory.path()) },
+        &telemetry::Instruments::default().meter,
+    )
+    .await
+    .unwrap();
     let fact = stated(container(key(5, 10, "a"), "web", 1));
 
     for name in ["operator", "agent", "metadata"] {

@@ -113,7 +113,7 @@ async fn a_watcher_behind_forgotten_ends_is_reset() {
     let directory = tempfile::tempdir().unwrap();
     let mut config = config(directory.path());
     config.store.max_entities_per_scope = 10;
-    let service = metadata_service::MetadataService::start(config).await.unwrap();
+    let service = start_with(config).await;
     let mut engine = Engine::connect(&service).await;
     engine.relay(vec![stated(container(key(5, 10, "a"), "web", 1))]).await;
     let mut watching = engine.watch(watch_host(1, 0)).await;

@@ -49,6 +49,9 @@ pub enum ConfigError {
         /// What is wrong with it, and what can be.
         problem: String,
     },
+    /// The same, of telemetry.
+    #[error(transparent)]
+    Telemetry(#[from] telemetry::SettingError),
     /// Values that the layers cannot carry: a path that is no UTF-8, a number above 2^63.
     #[error("a setting cannot be used: {detail}; paths must be UTF-8 and numbers below 2^63")]
     Unusable {

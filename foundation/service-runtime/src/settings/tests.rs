@@ -1,4 +1,4 @@
-use std::{collections::BTreeMap, io::Write as _};
+use std::{collections::BTreeMap, io::Write as _, net::SocketAddr};
 
 use clap::Command;
 use serde::Deserialize;
@@ -42,15 +42,20 @@ struct Example {
 
 impl Settings for Example {
     const ENVIRONMENT: &'static str = "EXAMPLE";
-    type Config = Self;
+    type Config = (Self, TelemetryConfig);
 
-    fn resolve(self) -> Result<Self, ConfigError> {
+    fn resolve(self) -> Result<Self::Config, ConfigError> {
         let max_things = limits::count("max-things", self.max_things, 7)?;
-        Ok(Self { max_things: u32::try_from(max_things).ok(), ..self })
+        let telemetry = TelemetryConfig::new(SocketAddr::from(([127, 0, 0, 1], 0)));
+        Ok((Self { max_things: u32::try_from(max_things).ok(), ..self }, telemetry))
     }
 
-    fn effective(config: &Self) -> Self {
-        config.clone()
+    fn telemetry(config: &Self::Config) -> &TelemetryConfig {
+        &config.1
+    }
+
+    fn effective(config: &Self::Config) -> Self {
+        config.0.clone()
     }
 }
 
@@ -62,7 +67,8 @@ fn flags(flags: &[&str]) -> Example {
 fn configure(given: &[&str], file: &str) -> Result<Example, ConfigError> {
     let mut named = tempfile::NamedTempFile::new().unwrap();
     named.write_all(file.as_bytes()).unwrap();
-    layered(&flags(given), Some(named.path()))?.resolve()
+    let (settings, _) = layered(&flags(given), Some(named.path()))?.resolve()?;
+    Ok(settings)
 }
 
 /// Scenario: settings of all shapes, some in the file, some as flags, some in both, also in a flattened struct.
@@ -132,7 +138,7 @@ fn what_is_printed_can_be_read() {
         "",
     )
     .unwrap();
-    let text = effective_text::<Example>(&all).unwrap();
+    let text = effective_text::<Example>(&all.clone().resolve().unwrap()).unwrap();
     assert_eq!(configure(&[], &text).unwrap(), all, "{text}");
 }
 

@@ -32,12 +32,10 @@ fn flags_go_over_the_file() {
 #[test]
 fn what_is_printed_can_be_read() {
     let files = ServerTlsFiles { certificate: "/c".into(), key: "/k".into(), client_ca: Some("/ca".into()) };
-    let config = Config {
-        admin_listen: "127.0.0.1:9".parse().ok(),
-        security: ListenSecurity { tls: Some(files), is_insecure_allowed: true },
-        max_calls: 3,
-        ..Config::default()
-    };
+    let security = ListenSecurity { tls: Some(files), is_insecure_allowed: true };
+    let mut telemetry = TelemetryConfig::new("127.0.0.1:9".parse().unwrap());
+    telemetry.log_level = "debug".into();
+    let config = Config { max_calls: 3, security, telemetry, ..Config::default() };
     let text = effective_text::<Settings>(&config).unwrap();
     assert_eq!(configure(&[], &text).unwrap(), config, "{text}");
 }
@@ -51,6 +49,8 @@ fn mistakes_are_named() {
         (&[], "\ninsecure = 3", ":2:1: insecure: invalid type: integer `3`"),
         (&["--max-watches", "0"], "", "max-watches is 0: it must be 1 to"),
         (&["--max-lookup-wait-secs", "21"], "", "it must be 0 to 20"),
+        (&["--trace-ratio", "2"], "", "trace-ratio is 2"),
+        (&[], "admin-listen = 'here'", "admin-listen: \"here\""),
         (&["--role", "cluster"], "", "not there yet"),
         (&["--tls-key", "k.pem"], "", "tls-key is k.pem: tls-cert must be set as well"),
     ] {

@@ -118,12 +118,12 @@ impl Applier {
         let metrics = &self.metrics;
         metrics.entities.set(state.entities);
         metrics.scopes.set(state.scopes);
-        metrics.applied_statements.inc_by(state.counts.applied_statements);
-        metrics.repeated_statements.inc_by(state.counts.repeated_statements);
-        metrics.expired_tombstones.inc_by(state.counts.expired_tombstones);
-        metrics.evicted_tombstones.inc_by(state.counts.evicted_tombstones);
-        metrics.evicted_entities.inc_by(state.counts.evicted_entities);
-        metrics.evicted_scopes.inc_by(state.counts.evicted_scopes);
+        metrics.applied_statements.add(state.counts.applied_statements);
+        metrics.repeated_statements.add(state.counts.repeated_statements);
+        metrics.expired_tombstones.add(state.counts.expired_tombstones);
+        metrics.evicted_tombstones.add(state.counts.evicted_tombstones);
+        metrics.evicted_entities.add(state.counts.evicted_entities);
+        metrics.evicted_scopes.add(state.counts.evicted_scopes);
         self.revisions.send_if_modified(|revisions| {
             let is_changed = *revisions != state.revisions;
             *revisions = state.revisions;

@@ -3,6 +3,7 @@
 
 use std::{
     future,
+    net::SocketAddr,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -11,13 +12,19 @@ use std::{
 };
 
 use rustix::process::{Signal, getpid, kill_process};
-use service_runtime::{End, Running, Signals, serve_until_told};
+use service_runtime::{End, Running, Shell};
+use telemetry::{Checks, ServiceIdentity, TelemetryConfig};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+};
 
 /// Nothing here takes as long, so that a hang is a failure.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Fails at once if it has a failure; drains at once or never.
 struct Fake {
+    pages: SocketAddr,
     failure: Option<&'static str>,
     drains: bool,
     is_drained: Arc<AtomicBool>,
@@ -30,10 +37,15 @@ impl Running for Fake {
         "fake"
     }
 
+    fn checks(&self) -> Checks {
+        Checks::default().with("all of it", || future::ready(Ok(())))
+    }
+
     async fn failed(&mut self) -> &'static str {
         match self.failure {
             Some(failure) => failure,
             None => {
+                assert!(ready_page(self.pages).await.ends_with("all of it: ready\n"));
                 tell_to_end();
                 future::pending().await
             }
@@ -41,6 +53,7 @@ impl Running for Fake {
     }
 
     async fn shutdown(self) {
+        assert!(ready_page(self.pages).await.ends_with("draining\n"));
         if !self.drains {
             tell_to_end();
             future::pending::<()>().await;
@@ -53,17 +66,34 @@ fn tell_to_end() {
     kill_process(getpid(), Signal::TERM).unwrap();
 }
 
+async fn ready_page(address: SocketAddr) -> String {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let request = b"GET /readyz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+    stream.write_all(request).await.unwrap();
+    let mut text = String::new();
+    stream.read_to_string(&mut text).await.unwrap();
+    text
+}
+
+async fn shell() -> Shell {
+    let config = TelemetryConfig::new(SocketAddr::from(([127, 0, 0, 1], 0)));
+    Shell::start(&config, ServiceIdentity { name: "eyrie-test", version: "0" }).await.unwrap()
+}
+
 /// Scenario: a service that is told to end drains; another does not finish draining and is told again; a third fails; a
 /// fourth is told before it has started. Guarantees: the first ends in order, the second and fourth at once, the third
-/// with its failure, which is not drained.
+/// with its failure, which is not drained; the pages say what the service is doing until it has ended.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_service_runs_until_it_is_told_to_end() {
-    let mut signals = Signals::listen().unwrap();
     let is_drained = Arc::new(AtomicBool::new(false));
-    let mut serve = async |failure, drains| {
-        let fake = Fake { failure, drains, is_drained: Arc::clone(&is_drained) };
-        let serving = serve_until_told(&mut signals, async { Ok::<_, &'static str>(fake) });
-        tokio::time::timeout(PATIENCE, serving).await.unwrap()
+    let serve = async |failure, drains| {
+        let shell = shell().await;
+        let pages = shell.admin_address().unwrap();
+        let fake = Fake { pages, failure, drains, is_drained: Arc::clone(&is_drained) };
+        let serving = shell.serve(async { Ok::<_, &'static str>(fake) });
+        let ended = tokio::time::timeout(PATIENCE, serving).await.unwrap();
+        assert!(TcpStream::connect(pages).await.is_err());
+        ended
     };
     assert_eq!(serve(None, false).await, Ok(End::Hurried));
     assert_eq!(serve(Some("broken"), true).await, Err("broken"));
@@ -71,10 +101,13 @@ async fn a_service_runs_until_it_is_told_to_end() {
     assert_eq!(serve(None, true).await, Ok(End::Drained));
     assert!(is_drained.load(Ordering::Relaxed));
 
+    let shell = shell().await;
+    let pages = shell.admin_address().unwrap();
     let starting = async {
+        assert!(ready_page(pages).await.ends_with("starting\n"));
         tell_to_end();
         future::pending::<Result<Fake, &'static str>>().await
     };
-    let serving = serve_until_told(&mut signals, starting);
-    assert_eq!(tokio::time::timeout(PATIENCE, serving).await.unwrap(), Ok(End::Hurried));
+    let ended = tokio::time::timeout(PATIENCE, shell.serve(starting)).await.unwrap();
+    assert_eq!(ended, Ok(End::Hurried));
 }
