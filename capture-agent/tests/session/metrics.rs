@@ -63,7 +63,8 @@ async fn what_happens_is_counted() {
     let produced = is("eyrie_agent_events_produced_total{class=\"STATE_BEARING\"}").unwrap();
     assert!(produced >= 500, "{produced}");
     assert!(is("eyrie_agent_events_acked_total").unwrap() >= 500);
-    assert_eq!(is("eyrie_agent_losses_total{class=\"PLAIN\",place=\"RING\",reason=\"FULL\"}"), Some(12));
+    let lost = "eyrie_agent_losses_total{class=\"PLAIN\",place=\"RING\",reason=\"FULL\"}";
+    until("the loss is told", || is(lost) == Some(12)).await;
     assert!(is("eyrie_agent_batches_sent_total").unwrap() >= 2);
     assert_eq!(is("eyrie_agent_batches_retried_total"), Some(1));
     assert_eq!(is("eyrie_agent_batches_set_aside_total"), Some(0));
