@@ -125,9 +125,9 @@ async fn an_alert_can_be_followed_through_three_processes() -> anyhow::Result<()
     assert!(hops["metadata.wait"].end_time_unix_nano <= hops["alert.deliver"].end_time_unix_nano);
     assert!(hops.values().all(|span| span.start_time_unix_nano <= span.end_time_unix_nano));
 
-    receiver.metric("eyrie_engine_alerts", |_| true).await?;
-    receiver.metric("eyrie_metadata_entities", |_| true).await?;
-    receiver.metric("eyrie_agent_acked_events", |_| true).await?;
+    receiver.metric("eyrie.engine.alerts.appended", |_| true).await?;
+    receiver.metric("eyrie.metadata.store.entities", |_| true).await?;
+    receiver.metric("eyrie.agent.events.acked", |_| true).await?;
     for program in [&mut agent, &mut engine, &mut metadata] {
         assert!(program.terminate()?.success());
     }
