@@ -188,3 +188,26 @@ async fn a_silent_receiver_holds_nothing_up() {
         assert!(begun.elapsed() < END, "{endpoint}: {:?}", begun.elapsed());
     }
 }
+
+/// Scenario: a receiver with TLS, and two sets of certificates to check its own against: the right one and another. Guarantees:
+/// telemetry arrives with the first, and nothing does with the second.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn telemetry_goes_by_tls_to_whom_it_is_meant_for() {
+    let made = || rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let (own, other) = (made(), made());
+    let receiver = OtlpReceiver::start_tls(&own.cert.pem(), &own.signing_key.serialize_pem()).await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    for (name, certificate, arrives) in [("other", other.cert.pem(), false), ("own", own.cert.pem(), true)] {
+        let ca = folder.path().join(name);
+        std::fs::write(&ca, certificate).unwrap();
+        let mut config = config(receiver.endpoint(), NEVER);
+        config.otlp = Some(OtlpConfig { endpoint: receiver.endpoint(), ca: Some(ca) });
+        let identity = ServiceIdentity { name: "eyrie-test", version: "0" };
+        let telemetry = Telemetry::start(&config, identity).unwrap();
+        happen(&telemetry, name);
+        telemetry.instruments().tracer.export_spans(vec![span(name)]);
+        telemetry.shutdown().await;
+        assert_eq!(!receiver.spans().is_empty(), arrives, "{name}");
+        assert_eq!(!receiver.logs().is_empty(), arrives, "{name}");
+    }
+}

@@ -25,7 +25,7 @@ use opentelemetry_proto::tonic::{
 use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_stream::wrappers::TcpListenerStream;
 use tokio_util::sync::CancellationToken;
-use tonic::transport::Server;
+use tonic::transport::{Identity, Server, ServerTlsConfig};
 
 pub use self::store::{ReceivedLog, ReceivedMetric, ReceivedSpan};
 use self::{services::Services, store::Store};
@@ -36,6 +36,7 @@ pub const PATIENCE: Duration = Duration::from_secs(30);
 /// A receiver at work; ends when dropped.
 #[derive(Debug)]
 pub struct OtlpReceiver {
+    scheme: &'static str,
     address: SocketAddr,
     store: Arc<Store>,
     stop: CancellationToken,
@@ -52,22 +53,40 @@ impl OtlpReceiver {
 
     /// Starts one at `address`, for instance where another one was before.
     pub async fn start_at(address: SocketAddr) -> anyhow::Result<Self> {
+        Self::start_server(address, Server::builder(), "http").await
+    }
+
+    /// Starts one on a free port that speaks TLS and has this certificate and key, in PEM; clients call it `localhost`.
+    pub async fn start_tls(certificate: &str, key: &str) -> anyhow::Result<Self> {
+        let tls = ServerTlsConfig::new().identity(Identity::from_pem(certificate, key));
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        Self::start_server(address, Server::builder().tls_config(tls)?, "https").await
+    }
+
+    async fn start_server(
+        address: SocketAddr,
+        mut server: Server,
+        scheme: &'static str,
+    ) -> anyhow::Result<Self> {
         ensure!(address.ip().is_loopback(), "tests stay on this machine, and {address} is not");
         let listener = TcpListener::bind(address).await.with_context(|| format!("cannot bind {address}"))?;
         let address = listener.local_addr()?;
         let (store, stop) = (Arc::new(Store::default()), CancellationToken::new());
         let services = Services(Arc::clone(&store));
-        let server = Server::builder()
+        let server = server
             .add_service(TraceServiceServer::new(services.clone()))
             .add_service(MetricsServiceServer::new(services.clone()))
             .add_service(LogsServiceServer::new(services))
             .serve_with_incoming_shutdown(TcpListenerStream::new(listener), stop.clone().cancelled_owned());
-        Ok(Self { address, store, stop, server: tokio::spawn(server) })
+        Ok(Self { scheme, address, store, stop, server: tokio::spawn(server) })
     }
 
     /// What to set as the endpoint.
     pub fn endpoint(&self) -> String {
-        format!("http://{}", self.address)
+        match self.scheme {
+            "https" => format!("https://localhost:{}", self.address.port()),
+            scheme => format!("{scheme}://{}", self.address),
+        }
     }
 
     /// Where it listens.
