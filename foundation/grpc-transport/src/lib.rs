@@ -6,11 +6,11 @@
 //! everywhere: traces and metrics, answers for panics, authentication, a time-out, a limit.
 //!
 //! **Who is there.** A client's certificate names its roles in URIs such as
-//! `spiffe://example.org/eyrie/agent/tenant/acme/host/0123456789abcdef0123456789abcdef`; [`Role`] has the grammar's
-//! meaning, and `docs/operations-tls.md` the grammar. What a peer may do follows from its roles ([`Permission`]), and every
-//! handler finds an [`AuthenticatedPeer`] with its request. Names that messages bear are claims; handlers hold them against
-//! the peer ([`AuthenticatedPeer::may_speak_for`], [`AuthenticatedPeer::may_in`]). Who comes by loopback, by a Unix socket or by
-//! `--insecure` shows no certificate and may do everything.
+//! `spiffe://example.org/eyrie/agent/tenant/acme/host/0123456789abcdef0123456789abcdef`; [`CertificateIdentity`] has the
+//! grammar, and `docs/operations-tls.md` says how such certificates are made. What a peer may do follows from its roles
+//! ([`Permission`]), and every handler finds an [`AuthenticatedPeer`] with its request. Names that messages bear are
+//! claims; handlers hold them against the peer ([`AuthenticatedPeer::may_speak_for`], [`AuthenticatedPeer::may_in`]). Who
+//! comes by loopback, by a Unix socket or by `--insecure` shows no certificate and may do everything.
 //!
 //! **Making.** A [`ServiceEndpoint`] is where a service is and how it may be spoken to; it makes `tonic` channels, whose
 //! certificates are read again at each connection.

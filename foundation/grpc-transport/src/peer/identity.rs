@@ -1,21 +1,4 @@
-//! Identities in certificates.
-//!
-//! A certificate says who it is for by a URI among its subject alternative names, in the form of SPIFFE:
-//!
-//! ```text
-//! identity      = "spiffe://" trust-domain "/eyrie/" role
-//! role          = "agent" ["/tenant/" tenant] ["/host/" machine-id]
-//!               | "engine"
-//!               | "metadata"
-//!               | "operator" ["/tenant/" tenant]
-//! trust-domain  = 1 to 255 of a-z 0-9 . - _
-//! tenant        = 1 to 255 of A-Z a-z 0-9 . - _, but neither "." nor ".."
-//! machine-id    = 32 of 0-9 a-f, as /etc/machine-id has them
-//! ```
-//!
-//! An agent without a tenant is of the default tenant, an operator without one of all tenants. A certificate may have
-//! several such URIs, and then has all their roles; other names in it do not matter. One that begins as an identity of ours
-//! and is none makes the whole certificate useless: half of what somebody meant is not what they meant.
+//! Identities in certificates, and what each role may do.
 
 use std::fmt;
 
@@ -41,7 +24,22 @@ pub enum Identity {
     Certificate(CertificateIdentity),
 }
 
-/// What a certificate says of who shows it.
+/// What a certificate says of who shows it, by URIs among its subject alternative names, in the form of SPIFFE:
+///
+/// ```text
+/// identity      = "spiffe://" trust-domain "/eyrie/" role
+/// role          = "agent" ["/tenant/" tenant] ["/host/" machine-id]
+///               | "engine"
+///               | "metadata"
+///               | "operator" ["/tenant/" tenant]
+/// trust-domain  = 1 to 255 of a-z 0-9 . - _
+/// tenant        = 1 to 255 of A-Z a-z 0-9 . - _, but neither "." nor ".."
+/// machine-id    = 32 of 0-9 a-f, as /etc/machine-id has them
+/// ```
+///
+/// An agent without a tenant is of the default tenant, an operator without one of all tenants. A certificate may have
+/// several such URIs, and then has all their roles; other names in it do not matter. One that begins as an identity of ours
+/// and is none makes the whole certificate useless: half of what somebody meant is not what they meant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CertificateIdentity {
     /// At least one; `uris` has the name of each.

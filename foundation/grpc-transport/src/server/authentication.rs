@@ -61,7 +61,9 @@ impl Around for Authentication {
     async fn around<S: Handle>(self, mut request: Request, next: Next<S>) -> Response {
         match self.check(&request) {
             Ok(peer) => {
-                request.extensions_mut().extend(peer.map(extensions).unwrap_or_default());
+                if let Some(peer) = peer {
+                    request.extensions_mut().insert(peer);
+                }
                 next.run(request).await
             }
             Err(error) => {
@@ -73,12 +75,6 @@ impl Around for Authentication {
             }
         }
     }
-}
-
-fn extensions(peer: AuthenticatedPeer) -> http::Extensions {
-    let mut extensions = http::Extensions::new();
-    extensions.insert(peer);
-    extensions
 }
 
 #[cfg(test)]

@@ -35,6 +35,8 @@ fn what_is_printed_can_be_read() {
     let security = ListenSecurity { tls: Some(files), is_insecure_allowed: true };
     let mut telemetry = TelemetryConfig::new("127.0.0.1:9".parse().unwrap());
     telemetry.log_level = "debug".into();
+    // One word for all.
+    telemetry.is_insecure_allowed = true;
     let config = Config { max_calls: 3, security, telemetry, ..Config::default() };
     let text = effective_text::<Settings>(&config).unwrap();
     assert_eq!(configure(&[], &text).unwrap(), config, "{text}");

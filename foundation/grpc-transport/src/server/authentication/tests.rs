@@ -29,11 +29,9 @@ async fn call(path: &str, transport: Option<TransportPeer>) -> (Option<Status>, 
     });
     let service = AroundLayer(Authentication::new(Arc::new(methods))).layer(handler);
     let mut request = http::Request::builder().uri(path).body(Body::empty()).unwrap();
-    request.extensions_mut().extend({
-        let mut extensions = http::Extensions::new();
-        transport.map(|peer| extensions.insert(peer));
-        extensions
-    });
+    if let Some(transport) = transport {
+        request.extensions_mut().insert(transport);
+    }
     let response = service.oneshot(request).await.unwrap_or_else(|never| match never {});
     let seen = seen.lock().unwrap().clone();
     (Status::from_header_map(response.headers()), seen)
