@@ -3,6 +3,7 @@
 use std::{fmt, net::SocketAddr, path::PathBuf, str::FromStr, time::Duration};
 
 use clap::{Args, ValueEnum};
+use grpc_transport::{ClientSecurity, ServiceAddress};
 use serde::{Deserialize, Serialize};
 use tracing_subscriber::EnvFilter;
 
@@ -27,7 +28,7 @@ pub struct TelemetrySettings {
     #[arg(long, value_enum)]
     pub log_format: Option<LogFormat>,
 
-    /// Where traces, metrics and logs are sent by OTLP over gRPC: http://HOST:PORT or https://HOST:PORT; unless set, where
+    /// Where traces, metrics and logs are sent by OTLP over gRPC: https://HOST:PORT, http://HOST:PORT or unix:/PATH; unless set, where
     /// OTEL_EXPORTER_OTLP_ENDPOINT says, or nowhere
     #[arg(long, value_name = "URL")]
     pub otlp_endpoint: Option<String>,
@@ -71,10 +72,10 @@ pub struct TelemetryConfig {
 /// A receiver of OTLP.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OtlpConfig {
-    /// Its URL.
-    pub endpoint: String,
-    /// The certificates that its own is checked against.
-    pub ca: Option<PathBuf>,
+    /// Where it is.
+    pub endpoint: ServiceAddress,
+    /// How it may be spoken to.
+    pub security: ClientSecurity,
 }
 
 /// How logs are written to standard error.
@@ -143,12 +144,8 @@ impl TelemetrySettings {
             return Err(SettingError { setting: "log-level", found: log_level, problem });
         }
         let endpoint = self.otlp_endpoint.or_else(|| variable("OTEL_EXPORTER_OTLP_ENDPOINT"));
-        let otlp = endpoint.map(|endpoint| OtlpConfig { endpoint, ca: self.otlp_ca });
-        if let Some(OtlpConfig { endpoint, ca }) = &otlp
-            && let Some(problem) = endpoint::problem(endpoint, ca.as_ref(), is_insecure_allowed)
-        {
-            return Err(SettingError { setting: "otlp-endpoint", found: endpoint.clone(), problem });
-        }
+        let otlp =
+            endpoint.map(|endpoint| receiver(endpoint, self.otlp_ca, is_insecure_allowed)).transpose()?;
         let seconds = self.otlp_interval_secs.unwrap_or(default.metric_interval.as_secs());
         if !(1..=MAX_INTERVAL_SECS).contains(&seconds) {
             let problem = format!("it must be 1 to {MAX_INTERVAL_SECS}");
@@ -177,13 +174,29 @@ impl From<&TelemetryConfig> for TelemetrySettings {
         Self {
             log_level: Some(config.log_level.clone()),
             log_format: Some(config.log_format),
-            otlp_endpoint: config.otlp.as_ref().map(|otlp| otlp.endpoint.clone()),
-            otlp_ca: config.otlp.as_ref().and_then(|otlp| otlp.ca.clone()),
+            otlp_endpoint: config.otlp.as_ref().map(|otlp| otlp.endpoint.to_string()),
+            otlp_ca: config.otlp.as_ref().and_then(|otlp| otlp.security.ca.clone()),
             otlp_interval_secs: Some(config.metric_interval.as_secs()),
             trace_ratio: Some(config.trace_ratio),
             admin_listen: Some(config.admin_listen),
         }
     }
+}
+
+fn receiver(
+    found: String,
+    ca: Option<PathBuf>,
+    is_insecure_allowed: bool,
+) -> Result<OtlpConfig, SettingError> {
+    let security = ClientSecurity { ca, is_insecure_allowed, ..ClientSecurity::default() };
+    let checked = match found.parse::<ServiceAddress>() {
+        Ok(endpoint) => match endpoint::problem(&endpoint, &security) {
+            None => Ok(OtlpConfig { endpoint, security }),
+            Some(problem) => Err(problem),
+        },
+        Err(error) => Err(error.to_string()),
+    };
+    checked.map_err(|problem| SettingError { setting: "otlp-endpoint", found, problem })
 }
 
 /// A variable that other programs read too. An empty one says nothing.

@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use grpc_transport::ConnectError;
 use opentelemetry_otlp::{
     ExporterBuildError, LogExporter, MetricExporter, SpanExporter, WithExportConfig as _,
     WithTonicConfig as _,
@@ -18,10 +19,11 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tonic::transport::Channel;
 use tracing::Dispatch;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::{
     Instruments, Metrics, MetricsError, OtlpConfig, PipelineTracer, ServiceIdentity, TelemetryConfig,
-    endpoint::{self, EXPORT_WAIT},
+    endpoint::EXPORT_WAIT,
     export::{Exports, Watched},
     pipeline::{Queue, Sender},
     subscriber,
@@ -47,13 +49,8 @@ pub struct Telemetry {
 #[derive(Debug, thiserror::Error)]
 pub enum TelemetryError {
     /// The receiver's address or its certificates.
-    #[error("cannot send telemetry to {endpoint}: {detail}")]
-    Endpoint {
-        /// What was configured.
-        endpoint: String,
-        /// What is wrong with it.
-        detail: String,
-    },
+    #[error("cannot send telemetry: {0}")]
+    Endpoint(#[from] ConnectError),
     /// The filter.
     #[error("{found:?} is no log level: {detail}")]
     LogLevel {
@@ -100,7 +97,7 @@ impl Telemetry {
         otlp: &OtlpConfig,
         resource: Resource,
     ) -> Result<Self, TelemetryError> {
-        let channel = endpoint::channel(otlp)?;
+        let channel = otlp.channel()?;
         let [of_traces, of_metrics, of_logs] = ["traces", "metrics", "logs"].map(Exports::new);
         let metrics = Metrics::new(
             resource.clone(),
@@ -128,8 +125,8 @@ impl Telemetry {
         if let Some(otlp) = &self.otlp {
             opentelemetry::global::set_tracer_provider(otlp.traces.clone());
         }
-        // Last: what the others log about it is of no interest.
-        let _ = tracing::dispatcher::set_global_default(self.dispatch.clone());
+        // Last: what the others log about it is of no interest. Takes the records of the `log` crate too.
+        let _ = self.dispatch.clone().try_init();
     }
 
     /// What takes events and spans, for who wants it for one thread only.

@@ -15,8 +15,17 @@ use tracing_subscriber::{
 use crate::{LogFormat, TelemetryConfig, TelemetryError, instruments::SCOPE};
 
 /// What exporting itself logs: to export it would make more of it. (On standard error it is seen, by the filter.)
-const OF_EXPORTING: [&str; 8] =
-    ["h2", "hyper", "hyper_util", "opentelemetry", "opentelemetry_sdk", "telemetry", "tonic", "tower"];
+const OF_EXPORTING: [&str; 9] = [
+    "h2",
+    "hyper",
+    "hyper_util",
+    "opentelemetry",
+    "opentelemetry_sdk",
+    "rustls",
+    "telemetry",
+    "tonic",
+    "tower",
+];
 
 /// Makes it all. Without providers events go to standard error only, and spans nowhere.
 pub(crate) fn subscriber(

@@ -1,8 +1,12 @@
 //! Telemetry as a receiver gets it: a real one, in this process.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "all of this is test code, helpers included")]
 
-use std::time::{Duration, Instant, SystemTime};
+use std::{
+    path::PathBuf,
+    time::{Duration, Instant, SystemTime},
+};
 
+use grpc_transport::ClientSecurity;
 use opentelemetry_proto::tonic::metrics::v1::{metric::Data, number_data_point::Value};
 use otlp_receiver::{OtlpReceiver, ReceivedMetric, attribute};
 use telemetry::{
@@ -18,11 +22,16 @@ const END: Duration = Duration::from_secs(8);
 
 fn config(endpoint: String, metric_interval: Duration) -> TelemetryConfig {
     TelemetryConfig {
-        otlp: Some(OtlpConfig { endpoint, ca: None }),
+        otlp: Some(receiver_at(&endpoint, None)),
         metric_interval,
         trace_ratio: 1.0,
         ..TelemetryConfig::new("127.0.0.1:0".parse().unwrap())
     }
+}
+
+fn receiver_at(endpoint: &str, ca: Option<PathBuf>) -> OtlpConfig {
+    let security = ClientSecurity { ca, ..ClientSecurity::default() };
+    OtlpConfig { endpoint: endpoint.parse().unwrap(), security }
 }
 
 fn start(endpoint: String, metric_interval: Duration) -> Telemetry {
@@ -121,7 +130,7 @@ async fn the_end_sends_what_waits() {
 async fn spans_of_others_are_passed_on() {
     let receiver = OtlpReceiver::start().await.unwrap();
     let identity = ServiceIdentity { name: "eyrie-agent", version: "0" };
-    let quiet = TelemetryConfig { otlp: None, ..config(String::new(), NEVER) };
+    let quiet = TelemetryConfig::new("127.0.0.1:0".parse().unwrap());
     let agent = Telemetry::start(&quiet, identity).unwrap().instruments().tracer;
     assert!(!agent.is_exporting());
     let bytes = agent.resource_spans(vec![span("drain")]);
@@ -201,7 +210,7 @@ async fn telemetry_goes_by_tls_to_whom_it_is_meant_for() {
         let ca = folder.path().join(name);
         std::fs::write(&ca, certificate).unwrap();
         let mut config = config(receiver.endpoint(), NEVER);
-        config.otlp = Some(OtlpConfig { endpoint: receiver.endpoint(), ca: Some(ca) });
+        config.otlp = Some(receiver_at(&receiver.endpoint(), Some(ca)));
         let identity = ServiceIdentity { name: "eyrie-test", version: "0" };
         let telemetry = Telemetry::start(&config, identity).unwrap();
         happen(&telemetry, name);

@@ -17,7 +17,10 @@ async fn exporting_does_not_feed_itself() {
     let telemetry = {
         let mut config = TelemetryConfig::new("127.0.0.1:0".parse().unwrap());
         config.log_level = "trace".into();
-        config.otlp = Some(OtlpConfig { endpoint: receiver.endpoint(), ca: None });
+        config.otlp = Some(OtlpConfig {
+            endpoint: receiver.endpoint().parse().unwrap(),
+            security: grpc_transport::ClientSecurity::default(),
+        });
         config.metric_interval = ROUND;
         Telemetry::start(&config, ServiceIdentity { name: "eyrie-test", version: "0" }).unwrap()
     };

@@ -33,6 +33,35 @@ fn addresses_of_pages_are_read() {
     assert!("here".parse::<AdminListen>().unwrap_err().contains("nor none"));
 }
 
+/// Scenario: receivers of all kinds. Guarantees: plain text leaves the machine only where that was asked for, and TLS has something
+/// to check certificates against.
+#[test]
+fn telemetry_stays_on_the_machine_unless_encrypted() {
+    let resolve = |endpoint: &str, ca: Option<&str>, is_insecure| {
+        let (otlp_endpoint, otlp_ca) = (Some(endpoint.to_owned()), ca.map(PathBuf::from));
+        let settings = TelemetrySettings { otlp_endpoint, otlp_ca, ..TelemetrySettings::default() };
+        settings.resolve(admin(), is_insecure)
+    };
+    for local in
+        ["http://127.0.0.1:4317", "http://localhost:4317/", "http://[::1]:4317", "unix:/run/otel.sock"]
+    {
+        assert!(resolve(local, None, false).is_ok(), "{local}");
+    }
+    assert!(resolve("http://10.0.0.1:4317", None, true).is_ok());
+    assert!(resolve("https://collector:4317", Some("/ca.pem"), false).is_ok());
+    for (wrong, ca, said) in [
+        ("http://10.0.0.1:4317", None, "--insecure"),
+        ("https://collector:4317", None, "otlp-ca"),
+        ("http://127.0.0.1:4317", Some("/ca.pem"), "https://"),
+        ("127.0.0.1:4317", None, "http://HOST:PORT"),
+        ("", None, "http://HOST:PORT"),
+    ] {
+        let error = resolve(wrong, ca, false).unwrap_err();
+        assert_eq!((error.setting, error.found.as_str()), ("otlp-endpoint", wrong));
+        assert!(error.problem.contains(said), "{error}");
+    }
+}
+
 /// Scenario: values that cannot be. Guarantees: each is refused by its name.
 #[test]
 fn mistakes_are_named() {
