@@ -25,7 +25,9 @@ pub(crate) async fn run(arguments: AlertsArguments) -> anyhow::Result<ExitCode> 
         match subscription.stream(&arguments).await {
             Ok(()) => return Ok(ExitCode::SUCCESS),
             // Before an engine took the subscription the mistake is likely the user's; after it the engine went away.
-            Err(error) if !arguments.follow || !subscription.has_started => return Err(error),
+            Err(error) if !arguments.follow || !subscription.has_started || crate::is_broken_pipe(&error) => {
+                return Err(error);
+            }
             Err(error) => {
                 eprintln!("eyrie: {error:#}; trying again");
                 tokio::time::sleep(RECONNECT_PAUSE).await;

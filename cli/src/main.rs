@@ -35,11 +35,19 @@ fn main() -> ExitCode {
     runtime.shutdown_timeout(STUCK_THREADS_WAIT);
     match ended {
         Ok(code) => code,
+        // Whoever read has enough (`eyrie alerts | head`).
+        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             anstream::eprintln!("{} {error:#}", owo_colors::OwoColorize::red(&"error:"));
             ExitCode::from(FAILURE)
         }
     }
+}
+
+/// Whether nobody reads our output any more.
+pub(crate) fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    let kinds = error.chain().filter_map(|cause| cause.downcast_ref::<std::io::Error>());
+    kinds.map(std::io::Error::kind).any(|kind| kind == std::io::ErrorKind::BrokenPipe)
 }
 
 async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
