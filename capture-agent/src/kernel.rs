@@ -16,12 +16,12 @@ use eyrie_proto::{
     capture::{CapturePlan, MissingAbility, PlanAnswer},
     event::{Event, LossRecord, OrderedFact, ProcessState, ordered_fact},
 };
+use grpc_transport::with_causes;
 use thiserror::Error;
 use tracing::{info, warn};
 
 use self::{counters::LossCounters, ring::Ring};
 use crate::{
-    cause::with_causes,
     cgroups::{Cgroups, Hierarchy},
     clock,
     config::Config,

@@ -23,7 +23,6 @@
 mod agent;
 mod batch_spans;
 mod capture;
-mod cause;
 mod cgroups;
 pub mod clock;
 mod config;

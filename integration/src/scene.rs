@@ -21,6 +21,30 @@ pub struct Scene {
     metadata_port: u16,
 }
 
+/// The services as processes of their own.
+#[derive(Debug)]
+pub struct Three {
+    /// The metadata service.
+    pub metadata: Program,
+    /// The engine.
+    pub engine: Program,
+    /// The agent.
+    pub agent: Program,
+}
+
+// === impl Three ===
+
+impl Three {
+    /// Tells them to end, the agent first, and makes sure that they end well.
+    pub fn terminate(mut self) -> anyhow::Result<()> {
+        for program in [&mut self.agent, &mut self.engine, &mut self.metadata] {
+            let status = program.terminate()?;
+            anyhow::ensure!(status.success(), "it ended with {status}: {}", program.log_text());
+        }
+        Ok(())
+    }
+}
+
 // === impl Scene ===
 
 impl Scene {
@@ -131,6 +155,15 @@ impl Scene {
     /// Where the scene's metadata service listens by TLS.
     pub fn metadata_tls_url(&self) -> String {
         format!("https://localhost:{}", self.metadata_port)
+    }
+
+    /// Starts metadata service, engine and agent, with the same further arguments, and waits until they are joined.
+    pub async fn three(&self, more: &[&str]) -> anyhow::Result<Three> {
+        let metadata = self.metadata(more)?;
+        let engine = self.engine_with_metadata(more)?;
+        let agent = self.agent_with(more)?;
+        self.is_connected().await?;
+        Ok(Three { metadata, engine, agent })
     }
 
     /// Waits until the scene's engine has a host.

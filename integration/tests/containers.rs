@@ -116,11 +116,8 @@ async fn three_processes_do_what_one_does() -> anyhow::Result<()> {
         let rules = std::fs::read_to_string(scene.rules())? + &on_host;
         std::fs::write(scene.rules(), rules)?;
     }
-    let mut metadata = apart.metadata(&[])?;
-    let mut engine = apart.engine_with_metadata(&[])?;
-    let mut agent = apart.agent()?;
+    let three = apart.three(&[]).await?;
     let mut up = together.up(&[])?;
-    apart.is_connected().await?;
     together.is_connected().await?;
     let mut containers = Vec::new();
     for _ in 0..3 {
@@ -139,10 +136,8 @@ async fn three_processes_do_what_one_does() -> anyhow::Result<()> {
     }
     assert_eq!(told[0], told[1]);
     assert_eq!(told[0].len(), 6);
-    for program in [&mut agent, &mut engine, &mut metadata, &mut up] {
-        assert!(program.terminate()?.success());
-    }
-    Ok(())
+    assert!(up.terminate()?.success());
+    three.terminate()
 }
 
 /// Scenario: containers act all the time while the metadata service is killed, comes back, is frozen, and goes on.
@@ -154,24 +149,18 @@ async fn alerts_do_not_need_the_metadata_service() -> anyhow::Result<()> {
     requires!(Requirement::Containers, Ok(()));
     let (scene, image) = (Scene::new()?, Image::import()?);
     write_rules(&scene, &image)?;
-    let mut metadata = scene.metadata(&[])?;
-    let mut engine = scene.engine_with_metadata(&[])?;
-    let mut agent = scene.agent()?;
-    scene.is_connected().await?;
+    let mut three = scene.three(&[]).await?;
     rounds(&scene, &image, 2).await?;
-    metadata.kill()?;
+    three.metadata.kill()?;
     rounds(&scene, &image, 3).await?;
     let while_away = tokio::task::block_in_place(|| image.start(&new_name(), &["/bin/sleep", "600"]))?;
-    let mut metadata = scene.metadata(&[])?;
+    three.metadata = scene.metadata(&[])?;
     rounds(&scene, &image, 2).await?;
-    metadata.freeze()?;
+    three.metadata.freeze()?;
     rounds(&scene, &image, 3).await?;
-    metadata.go_on()?;
+    three.metadata.go_on()?;
     subscriber::knows_container(&scene, &while_away).await?;
-    for program in [&mut agent, &mut engine, &mut metadata] {
-        assert!(program.terminate()?.success());
-    }
-    Ok(())
+    three.terminate()
 }
 
 /// Scenario: a container runs; the engine is replaced by one that knows nothing, while the metadata service is away, and the
@@ -183,15 +172,12 @@ async fn what_only_the_service_knows_amends_the_alert() -> anyhow::Result<()> {
     requires!(Requirement::Containers, Ok(()));
     let (scene, image) = (Scene::new()?, Image::import()?);
     write_rules(&scene, &image)?;
-    let mut metadata = scene.metadata(&[])?;
-    let mut engine = scene.engine_with_metadata(&[])?;
-    let mut agent = scene.agent()?;
-    scene.is_connected().await?;
+    let mut three = scene.three(&[]).await?;
     let container = tokio::task::block_in_place(|| image.start(&new_name(), &["/bin/sleep", "600"]))?;
     subscriber::knows_container(&scene, &container).await?;
-    engine.kill()?;
-    metadata.kill()?;
-    let mut engine = scene.engine_with_metadata(&["--metadata-wait-ms", "200"])?;
+    three.engine.kill()?;
+    three.metadata.kill()?;
+    three.engine = scene.engine_with_metadata(&["--metadata-wait-ms", "200"])?;
     scene.is_connected().await?;
     tokio::task::block_in_place(|| container.exec(&["/bin/cat", "/bin/sh"]))?;
     let alerts = subscriber::alerts_until(&scene.url(), |alerts| !of(alerts, &container).is_empty()).await?;
@@ -199,13 +185,10 @@ async fn what_only_the_service_knows_amends_the_alert() -> anyhow::Result<()> {
     assert_eq!(first.metadata_state(), MetadataState::Partial);
     assert!(first.unknown_fields.contains(&"container.image.repository".to_owned()), "{first:?}");
     assert!(!first.is_amendment && first.container.unwrap().name.is_empty());
-    let mut metadata = scene.metadata(&[])?;
+    three.metadata = scene.metadata(&[])?;
     let alerts = subscriber::alerts_until(&scene.url(), |alerts| of(alerts, &container).len() >= 2).await?;
     let amended = of(&alerts, &container)[1];
     assert_eq!((amended.is_amendment, amended.is_retracted, &amended.id), (true, false, &first.id));
     check(amended, &container, &image);
-    for program in [&mut agent, &mut engine, &mut metadata] {
-        assert!(program.terminate()?.success());
-    }
-    Ok(())
+    three.terminate()
 }

@@ -64,22 +64,19 @@ async fn an_alert_can_be_followed_through_three_processes() -> anyhow::Result<()
         image.repository()
     );
     std::fs::write(scene.rules(), rule)?;
-    let mut metadata = scene.metadata(&otlp)?;
-    let mut engine = scene.engine_with_metadata(&otlp)?;
-    let mut agent = scene.agent_with(&otlp)?;
-    scene.is_connected().await?;
+    let mut three = scene.three(&otlp).await?;
     let name = format!("eyrie-trace-{}", std::process::id());
     let container = tokio::task::block_in_place(|| image.start(&name, &["/bin/sleep", "600"]))?;
     subscriber::knows_container(&scene, &container).await?;
 
-    engine.kill()?;
-    metadata.freeze()?;
+    three.engine.kill()?;
+    three.metadata.freeze()?;
     let patient = ["--metadata-wait-ms", "30000"];
-    let mut engine = scene.engine_with_metadata(&[&otlp[..], &patient].concat())?;
+    three.engine = scene.engine_with_metadata(&[&otlp[..], &patient].concat())?;
     scene.is_connected().await?;
     tokio::task::block_in_place(|| container.exec(&["/bin/cat", "/bin/sh"]))?;
     tokio::time::sleep(Duration::from_millis(300)).await;
-    metadata.go_on()?;
+    three.metadata.go_on()?;
     let alerts = subscriber::alerts_until(&scene.url(), |alerts| !alerts.is_empty()).await?;
     let alert = &alerts[0];
     assert_eq!((alert.metadata_state(), alert.is_amendment), (MetadataState::Complete, false), "{alert:?}");
@@ -128,9 +125,7 @@ async fn an_alert_can_be_followed_through_three_processes() -> anyhow::Result<()
     receiver.metric("eyrie.engine.alerts.appended", |_| true).await?;
     receiver.metric("eyrie.metadata.store.entities", |_| true).await?;
     receiver.metric("eyrie.agent.events.acked", |_| true).await?;
-    for program in [&mut agent, &mut engine, &mut metadata] {
-        assert!(program.terminate()?.success());
-    }
+    three.terminate()?;
     let services: BTreeSet<String> = receiver
         .logs()
         .iter()

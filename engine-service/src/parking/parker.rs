@@ -39,14 +39,16 @@ impl Parker<'_> {
         let origin: Arc<str> = origin.into();
         for group in groups {
             match self.group(&origin, group) {
-                Ok(group) => evaluated.parked.push(group),
+                Ok(group) => {
+                    self.metadata.counters.parked.add(1);
+                    evaluated.parked.push(group);
+                }
                 Err(alerts) => {
                     self.metadata.counters.not_parked.add(1);
                     evaluated.alerts.extend(alerts);
                 }
             }
         }
-        self.metadata.counters.parked.add(evaluated.parked.len() as u64);
     }
 
     fn group(

@@ -162,6 +162,7 @@ async fn what_was_held_back_follows_when_the_first_is_false() {
     let alerts = entries(&*log, 2).await;
     let told: Vec<_> = alerts.iter().map(|alert| (alert.sequence, alert.message.as_str())).collect();
     assert_eq!(told, [(1, "read /secret in web"), (2, "read /other in web")]);
+    counted(&engine, |counters| (counters.parked, counters.answered_in_time) == (2, 2)).await;
     engine.shutdown().await;
 }
 
