@@ -37,7 +37,7 @@ async fn until(what: &str, is_so: impl Fn() -> bool) {
     assert!(tokio::time::timeout(Duration::from_secs(20), waiting).await.is_ok(), "not so: {what}");
 }
 
-/// Scenario: an agent streams events, loses some, has a batch refused, then its engine goes. Guarantees: each is counted under its
+/// Scenario: an agent streams events, loses some, has a batch refused, then its engine ends the session and takes no other. Guarantees: each is counted under its
 /// name; the agent is ready only while it captures and an engine takes it, and says what is missing.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_happens_is_counted() {
@@ -73,15 +73,17 @@ async fn what_happens_is_counted() {
     assert_eq!(is("eyrie_agent_late_facts_dropped_total"), Some(0));
     assert_eq!(readiness.report().await.text, "capture: ready\nengine: ready\n");
 
-    drop(engine);
-    until("the failure is counted", || {
-        let text = metrics.text().unwrap();
-        text.contains("eyrie_agent_sessions_failed_total{reason=\"connect\"}")
-    })
-    .await;
+    engine.change(|policy| {
+        policy.break_after_batches = Some(1);
+        policy.refuses_call = Some(tonic::Code::Unavailable);
+    });
+    run(&script, 500..501);
+    let failures = "eyrie_agent_sessions_failed_total{reason=\"refused\"}";
+    until("the end of the session and a refused call are counted", || is(failures) >= Some(2)).await;
     assert_eq!(is("eyrie_agent_connected"), Some(0));
     let report = readiness.report().await;
-    assert!(!report.is_ready && report.text.contains("engine: not ready: cannot connect"), "{}", report.text);
+    let is_said = report.text.contains("engine: not ready: the engine refused or ended the stream");
+    assert!(!report.is_ready && is_said, "{}", report.text);
     Running::shutdown(running).await;
     assert!(readiness.report().await.text.contains("capture: not ready: it has ended"));
 }
