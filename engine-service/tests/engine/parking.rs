@@ -223,7 +223,7 @@ async fn what_waits_survives_the_engine() {
 }
 
 /// A dropped engine's tasks let go of the log a little later.
-async fn reopen(directory: &Path) -> Arc<dyn AlertLog> {
+pub(crate) async fn reopen(directory: &Path) -> Arc<dyn AlertLog> {
     use engine_service::alert_log::sqlite::{SqliteLog, SqliteOptions};
     let opening = async {
         loop {
@@ -312,4 +312,39 @@ async fn a_log_that_fails_is_waited_for() {
     assert_eq!(entries(&*inner, 1).await[0].message, "read /other in web");
     engine.shutdown().await;
     assert_eq!(alerts(&*inner).await.len(), 1);
+}
+
+/// Scenario: an engine is killed after a match's alerts went out marked and before the agent had its ack; the agent comes
+/// back with the event, and then the answer comes, which rules one of the alerts out. Guarantees: what is out is still
+/// known to be: one alert is confirmed and one is taken back, also if a third engine is the one that hears of it.
+#[tokio::test]
+async fn an_event_that_comes_again_does_not_forget_what_was_told() {
+    for is_restarted in [false, true] {
+        let directory = tempfile::tempdir().unwrap();
+        {
+            let log = sqlite(directory.path());
+            let engine = start_rules(log.clone(), impatient()).await;
+            let mut agent = begin(&engine, vec![cgroup_fact(CONTAINER)]).await;
+            deliver(&mut agent, 1, vec![open(1, "/secret")]).await;
+            entries(&*log, 2).await;
+            drop(engine);
+        }
+        let mut log = reopen(directory.path()).await;
+        let mut engine = start_rules(log.clone(), patient()).await;
+        let mut agent = begin(&engine, vec![cgroup_fact(CONTAINER)]).await;
+        deliver(&mut agent, 1, vec![open(1, "/secret")]).await;
+        if is_restarted {
+            drop((engine, agent, log));
+            log = reopen(directory.path()).await;
+            engine = start_rules(log.clone(), patient()).await;
+            agent = begin(&engine, vec![cgroup_fact(CONTAINER)]).await;
+        }
+        agent.send(late(1, late_fact::Kind::Container(of_image("redis")))).await;
+        counted(&engine, |counters| counters.waiting == 0).await;
+        agent.leave_at_the_engines_end(engine).await;
+        let all = alerts(&*log).await;
+        let amended: Vec<_> =
+            all[2..].iter().map(|alert| (alert.rule.as_str(), alert.is_retracted)).collect();
+        assert_eq!(amended, [("Read in nginx", true), ("Read anywhere", false)], "{is_restarted}");
+    }
 }
