@@ -14,10 +14,14 @@ use eyrie_proto::{
         CgroupFact, CgroupKey, Event, Open, OrderedFact, PathArgument, ProcessKey, ProcessState, SystemCall,
         event::Kind, ordered_fact,
     },
-    metadata::{Completeness, Container, Image, late_fact},
+    metadata::{Completeness, Container, Image, Validity, late_fact},
 };
 
-use crate::{metadata::late, metadata_service::*, support::*};
+use crate::{
+    metadata::{late, with_service},
+    metadata_service::*,
+    support::*,
+};
 
 const RULES: &str = "
 - rule: Read in nginx
@@ -347,4 +351,23 @@ async fn an_event_that_comes_again_does_not_forget_what_was_told() {
             all[2..].iter().map(|alert| (alert.rule.as_str(), alert.is_retracted)).collect();
         assert_eq!(amended, [("Read in nginx", true), ("Read anywhere", false)], "{is_restarted}");
     }
+}
+
+/// Scenario: a container has ended when a restarted engine, which knows nothing of it any more, asks the metadata service
+/// for the container of an event from before the end. Guarantees: it counts what the container was then.
+#[tokio::test]
+async fn a_container_that_has_ended_is_known_for_events_from_before() {
+    let directory = tempfile::tempdir().unwrap();
+    let service = FakeService::start().await;
+    let log = sqlite(directory.path());
+    let validity = Some(Validity { from_ns: 1, until_ns: 2_000_000_000 });
+    service.store.hold(Container { validity, ..of_image("nginx") });
+    let mut options = patient();
+    options.metadata.service = with_service(&service).metadata.service;
+    let engine = start_rules(log.clone(), options).await;
+    let mut agent = begin(&engine, vec![cgroup_fact(CONTAINER)]).await;
+    deliver(&mut agent, 1, vec![open(1, "/secret")]).await;
+    let alert = entries(&*log, 1).await.remove(0);
+    assert_eq!(alert.message, "read in web of nginx by cat");
+    engine.shutdown().await;
 }
