@@ -37,7 +37,7 @@ pub struct AppendBatch {
     pub alerts: Vec<Alert>,
     /// Where the alerts' origin stands once they are durable.
     pub position: Option<OriginPosition>,
-    /// Matches that wait for metadata; one with an id that is there already takes its place.
+    /// Matches that wait for metadata.
     pub parked: Vec<ParkedEntry>,
     /// The ids of matches that wait no longer.
     pub settled: Vec<String>,
@@ -51,6 +51,9 @@ pub struct ParkedEntry {
     pub id: String,
     /// Opaque.
     pub body: Vec<u8>,
+    /// It takes the place of what is stored under its id. What is none leaves that as it is: an event that is sent again
+    /// knows less than what became of it before.
+    pub is_update: bool,
 }
 
 /// What [`AlertLog::append`] did.

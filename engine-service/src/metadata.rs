@@ -29,7 +29,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tonic::{Status, transport::Channel};
 
 pub use self::{cache::CacheLimits, counters::MetadataCounters};
-use self::{cache::ContainerCache, counters::Counters, inquiry::Inquiries};
+use self::{cache::ContainerCache, client::Question, counters::Counters, inquiry::Inquiries};
 pub(crate) use self::{
     cache::{Answer, ContainerName, Teller},
     client::BackOff,
@@ -71,7 +71,7 @@ struct Service {
     channel: Channel,
     /// Changes with the origins that have sessions.
     watched: watch::Sender<()>,
-    questions: mpsc::Sender<ContainerName>,
+    questions: mpsc::Sender<Question>,
     inquiries: Inquiries,
 }
 
@@ -124,8 +124,8 @@ impl Metadata {
         let (answer, is_to_be_asked) = self.cache.lookup(origin, runtime_id, at_boot_ns);
         if is_to_be_asked && let Some(service) = &self.service {
             let name = ContainerName { origin: origin.into(), runtime_id: runtime_id.into() };
-            if service.questions.try_send(name.clone()).is_err() {
-                self.cache.give_up(&name);
+            if let Err(error) = service.questions.try_send(Question { name, at_boot_ns }) {
+                self.cache.give_up(&error.into_inner().name);
             }
         }
         answer
@@ -183,16 +183,17 @@ impl Metadata {
         let wait = self.parked.wait();
         for group in &groups {
             if let Some(name) = group.container() {
-                self.inquire(name, group.trace().cloned(), wait);
+                let question = Question { name, at_boot_ns: group.boot_ns };
+                self.inquire(question, group.trace().cloned(), wait);
             }
         }
         self.parked.park(groups, status);
     }
 
     /// Asks for the container that a match waits for, as a part of its trace.
-    fn inquire(self: &Arc<Self>, name: ContainerName, trace: Option<TraceContext>, wait: Duration) {
+    fn inquire(self: &Arc<Self>, question: Question, trace: Option<TraceContext>, wait: Duration) {
         if let Some(inquiries) = self.inquiries() {
-            inquiries.begin(self, name, trace, wait);
+            inquiries.begin(self, question, trace, wait);
         }
     }
 

@@ -15,7 +15,10 @@ use eyrie_proto::alert::{
     alert_service_server::AlertService, subscribe_request::Start, subscribe_response::Kind,
 };
 use telemetry::{KeyValue, PipelineTracer, SpanKind};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch},
+    time::Instant,
+};
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tonic::{Request, Response, Status};
@@ -66,6 +69,8 @@ struct Subscription {
     /// Everything up to here was sent, or did not pass the filter.
     position: u64,
     messages: mpsc::Sender<Result<SubscribeResponse, Status>>,
+    /// When something was told last.
+    told: Instant,
     tracer: PipelineTracer,
     _permit: OwnedSemaphorePermit,
 }
@@ -143,6 +148,7 @@ impl AlertService for Subscriptions {
             remaining: if request.limit == 0 { u64::MAX } else { request.limit },
             position,
             messages,
+            told: Instant::now(),
             tracer: self.tracer.clone(),
             _permit: permit,
         };
@@ -181,7 +187,12 @@ impl Subscription {
         loop {
             // What comes while we read is news for the wait below.
             self.bounds.mark_unchanged();
-            if !self.send_page().await? {
+            let is_end = self.send_page().await?;
+            // Quiet is what the subscriber hears: much may come that it is not told of.
+            if self.is_following && self.told.elapsed() >= self.heartbeat {
+                self.send_heartbeat().await?;
+            }
+            if !is_end {
                 continue;
             }
             if !self.is_following {
@@ -191,7 +202,7 @@ impl Subscription {
             if !std::mem::replace(&mut has_caught_up, true) {
                 self.send_heartbeat().await?;
             }
-            match tokio::time::timeout(self.heartbeat, self.bounds.changed()).await {
+            match tokio::time::timeout_at(self.told + self.heartbeat, self.bounds.changed()).await {
                 Ok(Ok(())) => {}
                 // The log is gone, and with it the engine.
                 Ok(Err(_)) => return Err(End::Failed(RpcError::ShuttingDown)),
@@ -226,7 +237,7 @@ impl Subscription {
     }
 
     /// Sends an alert; the trace of one that has just been raised ends with it.
-    async fn deliver(&self, alert: Alert) -> Result<(), End> {
+    async fn deliver(&mut self, alert: Alert) -> Result<(), End> {
         let start = SystemTime::now();
         let is_recent = now_ns().saturating_sub(alert.time_ns) < TRACED_AGE_NS;
         let trace = alert.trace.clone().filter(|_| is_recent && self.tracer.is_exporting());
@@ -244,13 +255,15 @@ impl Subscription {
         self.peer.may_in(Permission::ReadAlerts, tenant)
     }
 
-    async fn send_heartbeat(&self) -> Result<(), End> {
+    async fn send_heartbeat(&mut self) -> Result<(), End> {
         self.send(Kind::Heartbeat(Heartbeat { time_ns: now_ns() })).await
     }
 
-    async fn send(&self, kind: Kind) -> Result<(), End> {
+    async fn send(&mut self, kind: Kind) -> Result<(), End> {
         let cursor = Cursor { log: self.log.id(), position: self.position }.to_string();
         let message = SubscribeResponse { cursor, kind: Some(kind) };
-        self.messages.send(Ok(message)).await.map_err(|_| End::Done)
+        self.messages.send(Ok(message)).await.map_err(|_| End::Done)?;
+        self.told = Instant::now();
+        Ok(())
     }
 }

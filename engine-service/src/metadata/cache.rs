@@ -162,6 +162,12 @@ impl ContainerCache {
         with_session.map(|known| known.origin.clone()).collect()
     }
 
+    /// The origin of this name, if it has a session.
+    pub(crate) fn watched_origin(&self, name: &str) -> Option<Origin> {
+        let known = self.origins.get(name).filter(|known| known.sessions > 0)?;
+        Some(known.origin.clone())
+    }
+
     /// Forgets the origins that have been away too long.
     pub(crate) fn sweep(&self, now: Instant) {
         self.origins.retain(|_, known| {

@@ -1,6 +1,10 @@
 //! Talks to the metadata service: watches, asks, relays. An outage is waited out.
 
-use std::{collections::HashSet, sync::Arc, time::Duration};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use eyrie_proto::metadata::{
     Answer, AnswerState, Container, ContainerKey, Delta, Entity, LookupRequest, Query, RelayFactsRequest,
@@ -38,6 +42,14 @@ const SHORTEST_ABSENCE: Duration = Duration::from_secs(1);
 const LONGEST_ABSENCE: Duration = Duration::from_secs(3_600);
 
 static WATCH_ENDED: LogLimit = LogLimit::new(Duration::from_secs(10));
+
+/// Asks for a container.
+#[derive(Clone, Debug)]
+pub(super) struct Question {
+    pub(super) name: ContainerName,
+    /// When the event was that happened in it.
+    pub(super) at_boot_ns: u64,
+}
 
 /// Grows from try to try.
 pub(crate) struct BackOff(Duration);
@@ -236,21 +248,21 @@ impl Watching {
 pub(super) async fn ask(
     metadata: Arc<Metadata>,
     channel: Channel,
-    mut asked: mpsc::Receiver<ContainerName>,
+    mut asked: mpsc::Receiver<Question>,
     stop: CancellationToken,
 ) {
-    let mut names = Vec::with_capacity(QUESTIONS_A_CALL);
+    let mut questions = Vec::with_capacity(QUESTIONS_A_CALL);
     let forever = async {
-        while asked.recv_many(&mut names, QUESTIONS_A_CALL).await > 0 {
-            let lookup = lookup(channel.clone(), queries(&metadata, &names), Duration::ZERO, None);
+        while asked.recv_many(&mut questions, QUESTIONS_A_CALL).await > 0 {
+            let lookup = lookup(channel.clone(), queries(&metadata, &questions), Duration::ZERO, None);
             match lookup.await {
-                Ok(answers) => take_answers(&metadata, &names, answers),
+                Ok(answers) => take_answers(&metadata, &questions, answers),
                 Err(status) => {
                     tracing::debug!(%status, "the metadata service does not answer questions");
-                    names.iter().for_each(|name| metadata.cache.give_up(name));
+                    questions.iter().for_each(|question| metadata.cache.give_up(&question.name));
                 }
             }
-            names.clear();
+            questions.clear();
         }
     };
     tokio::select! {
@@ -279,26 +291,32 @@ pub(super) async fn lookup(
     Ok(response.into_inner().answers)
 }
 
-pub(super) fn queries(metadata: &Metadata, names: &[ContainerName]) -> Vec<Query> {
-    let origins = metadata.cache.watched();
-    let query = |(place, name): (usize, &ContainerName)| {
-        let origin = origins.iter().find(|origin| origin.to_string() == *name.origin)?.clone();
+/// Two queries for each question: as of its moment, for a container that has ended since, and as of now, for one whose
+/// beginning is not known well enough to say that it was there.
+pub(super) fn queries(metadata: &Metadata, questions: &[Question]) -> Vec<Query> {
+    let query = |(place, Question { name, at_boot_ns }): (usize, &Question)| {
         let key = ContainerKey {
-            origin: Some(origin),
+            origin: Some(metadata.cache.watched_origin(&name.origin)?),
             runtime_id: name.runtime_id.to_string(),
             ..ContainerKey::default()
         };
-        Some(Query { query_id: place as u64, as_of_ns: 0, key: Some(query::Key::Container(key)) })
+        let as_of =
+            |as_of_ns, query_id| Query { query_id, as_of_ns, key: Some(query::Key::Container(key.clone())) };
+        let first_id = place as u64 * 2;
+        Some([as_of(*at_boot_ns, first_id), as_of(0, first_id + 1)])
     };
-    names.iter().enumerate().filter_map(query).collect()
+    questions.iter().enumerate().filter_map(query).flatten().collect()
 }
 
-/// Takes what fits to the questions; a question without an answer may be asked again.
-pub(super) fn take_answers(metadata: &Metadata, names: &[ContainerName], answers: Vec<Answer>) {
-    let mut open: HashSet<&ContainerName> = names.iter().collect();
+/// Takes what fits to the questions; a question without an answer may be asked again. A container is absent if it is so at
+/// both moments.
+pub(super) fn take_answers(metadata: &Metadata, questions: &[Question], answers: Vec<Answer>) {
+    let mut open: HashSet<&ContainerName> = questions.iter().map(|question| &question.name).collect();
+    let mut absences: HashMap<u64, Duration> = HashMap::new();
     for answer in answers {
-        let place = usize::try_from(answer.query_id).unwrap_or(usize::MAX);
-        let Some(name) = names.get(place) else { continue };
+        let place = answer.query_id / 2;
+        let question = usize::try_from(place).ok().and_then(|place| questions.get(place));
+        let Some(Question { name, .. }) = question else { continue };
         match answer.state() {
             AnswerState::Found => match found(answer.entity, name) {
                 Some((container, version)) => {
@@ -311,7 +329,12 @@ pub(super) fn take_answers(metadata: &Metadata, names: &[ContainerName], answers
             },
             AnswerState::Absent => {
                 let expires = Duration::from_millis(answer.expires_after_ms);
-                metadata.deny(name, expires.clamp(SHORTEST_ABSENCE, LONGEST_ABSENCE));
+                let expires = expires.clamp(SHORTEST_ABSENCE, LONGEST_ABSENCE);
+                let Some(other) = absences.remove(&place) else {
+                    absences.insert(place, expires);
+                    continue;
+                };
+                metadata.deny(name, expires.min(other));
             }
             // A delta will follow.
             AnswerState::Pending => {}

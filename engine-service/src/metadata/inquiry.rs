@@ -15,7 +15,10 @@ use tokio::sync::Semaphore;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tonic::transport::Channel;
 
-use super::{ContainerName, Metadata, client};
+use super::{
+    ContainerName, Metadata,
+    client::{self, Question},
+};
 use crate::batch_trace;
 
 /// Inquiries at a time; what is beyond waits for the watch alone.
@@ -50,22 +53,22 @@ impl Inquiries {
     pub(super) fn begin(
         &self,
         metadata: &Arc<Metadata>,
-        name: ContainerName,
+        question: Question,
         trace: Option<TraceContext>,
         wait: Duration,
     ) {
         let Ok(permit) = Arc::clone(&self.permits).try_acquire_owned() else { return };
-        if self.stop.is_cancelled() || !self.under_way().insert(name.clone()) {
+        if self.stop.is_cancelled() || !self.under_way().insert(question.name.clone()) {
             return;
         }
         let (metadata, stop) = (Arc::clone(metadata), self.stop.clone());
         self.tasks.spawn(async move {
             tokio::select! {
                 () = stop.cancelled() => {}
-                () = ask(&metadata, &name, trace.as_ref(), wait) => {}
+                () = ask(&metadata, &question, trace.as_ref(), wait) => {}
             }
             if let Some(inquiries) = metadata.inquiries() {
-                inquiries.under_way().remove(&name);
+                inquiries.under_way().remove(&question.name);
             }
             drop(permit);
         });
@@ -77,7 +80,7 @@ impl Inquiries {
 }
 
 /// A service that does not answer costs nothing but the span that says so: the watch goes on.
-async fn ask(metadata: &Arc<Metadata>, name: &ContainerName, trace: Option<&TraceContext>, wait: Duration) {
+async fn ask(metadata: &Arc<Metadata>, question: &Question, trace: Option<&TraceContext>, wait: Duration) {
     let Some(inquiries) = metadata.inquiries() else { return };
     let start = SystemTime::now();
     // The service's span hangs under ours, so ours needs its id before it has ended.
@@ -85,11 +88,11 @@ async fn ask(metadata: &Arc<Metadata>, name: &ContainerName, trace: Option<&Trac
     let parent = trace
         .and_then(|trace| trace.traceparent.parse::<TraceParent>().ok())
         .map(|parent| TraceParent { span_id: id, ..parent });
-    let names = std::slice::from_ref(name);
-    let questions = client::queries(metadata, names);
-    let outcome = match client::lookup(inquiries.channel.clone(), questions, wait, parent).await {
+    let questions = std::slice::from_ref(question);
+    let queries = client::queries(metadata, questions);
+    let outcome = match client::lookup(inquiries.channel.clone(), queries, wait, parent).await {
         Ok(answers) => {
-            client::take_answers(metadata, names, answers);
+            client::take_answers(metadata, questions, answers);
             "OK".to_owned()
         }
         Err(status) => format!("{:?}", status.code()),
@@ -99,7 +102,7 @@ async fn ask(metadata: &Arc<Metadata>, name: &ContainerName, trace: Option<&Trac
         KeyValue::new("rpc.service", "eyrie.metadata.v1.MetadataService"),
         KeyValue::new("rpc.method", "Lookup"),
         KeyValue::new("eyrie.outcome", outcome),
-        KeyValue::new("container.id", name.runtime_id.to_string()),
+        KeyValue::new("container.id", question.name.runtime_id.to_string()),
     ];
     let span = batch_trace::child(trace, "metadata.lookup", start, SpanKind::Client, attributes);
     inquiries

@@ -71,7 +71,7 @@ impl ParkedGroup {
             candidates: candidates.collect(),
             is_told: self.is_told,
         };
-        ParkedEntry { id: self.id.clone(), body: record.encode_to_vec() }
+        ParkedEntry { id: self.id.clone(), body: record.encode_to_vec(), is_update: self.is_told }
     }
 
     /// From what was stored.

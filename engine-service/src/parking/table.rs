@@ -219,9 +219,16 @@ impl Table {
 // === impl Inner ===
 
 impl Inner {
-    /// A group that came twice counts once, as it came last.
+    /// A group that came twice counts once, as it came last, unless its alerts are out: were that forgotten, they could not
+    /// be taken back.
     fn insert(&mut self, group: ParkedGroup, deadline: Instant, status: Option<Arc<Mutex<HostStatus>>>) {
         if let Some(before) = self.by_id.get(&group.id).copied() {
+            if self.told.contains(&before) {
+                return self.find_container(before, |_| match &group.awaited {
+                    Awaited::Container(fact) => Some(fact),
+                    Awaited::Cgroup(_) => None,
+                });
+            }
             self.remove(before);
         }
         self.arrivals += 1;

@@ -16,6 +16,7 @@ mod metadata_service;
 mod metrics;
 mod outputs;
 mod parking;
+mod parking_model;
 mod process;
 mod session;
 mod subscriptions;

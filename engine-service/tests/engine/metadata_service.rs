@@ -1,7 +1,7 @@
 //! A metadata service made to order: a real gRPC server that can be slow, wrong, away and back.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     net::SocketAddr,
     sync::{
         Arc, Mutex,
@@ -14,6 +14,7 @@ use eyrie_proto::{
     metadata::{
         Answer, AnswerState, Completeness, Container, ContainerKey, Delta, Entity, LookupRequest,
         LookupResponse, RelayFactsRequest, RelayFactsResponse, SnapshotComplete, WatchRequest, WatchResponse,
+        entity,
         metadata_service_server::{MetadataService, MetadataServiceServer},
         query, watch_response,
     },
@@ -38,8 +39,24 @@ pub(crate) struct Store {
     pub(crate) watched: Mutex<Vec<WatchRequest>>,
     /// Questions are answered with this, whatever is held.
     pub(crate) answer: Mutex<Option<AnswerState>>,
-    /// Questions are never answered.
+    /// Containers that it knows not to exist.
+    pub(crate) absent: Mutex<BTreeSet<String>>,
+    /// Questions are not answered for as long.
     pub(crate) is_silent: AtomicBool,
+}
+
+impl Store {
+    /// Knows a container from now on; who watches is told.
+    pub(crate) fn hold(&self, container: Container) {
+        let mut entities = self.entities.lock().unwrap();
+        let runtime_id = container.key.as_ref().unwrap().runtime_id.clone();
+        let version = entities.values().map(|entity| entity.version).max().unwrap_or(1) + 1;
+        let entity = Entity { version, kind: Some(entity::Kind::Container(container)) };
+        entities.insert(runtime_id, entity.clone());
+        let delta = Delta { upserts: vec![entity], tombstones: Vec::new() };
+        let response = WatchResponse { revision: version, kind: Some(watch_response::Kind::Delta(delta)) };
+        self.watchers.lock().unwrap().retain(|watcher| watcher.try_send(Ok(response.clone())).is_ok());
+    }
 }
 
 /// A server of a store.
@@ -121,16 +138,23 @@ impl MetadataService for Handle {
     type WatchStream = ReceiverStream<Result<WatchResponse, Status>>;
 
     async fn lookup(&self, request: Request<LookupRequest>) -> Result<Response<LookupResponse>, Status> {
-        if self.0.is_silent.load(Ordering::SeqCst) {
-            std::future::pending::<()>().await;
+        while self.0.is_silent.load(Ordering::SeqCst) {
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
         }
         let forced = *self.0.answer.lock().unwrap();
         let answers = request.into_inner().queries.into_iter().map(|query| {
             let Some(query::Key::Container(key)) = query.key else { panic!("no container's key") };
             let entity = self.0.entities.lock().unwrap().get(&key.runtime_id).cloned();
-            let state = match entity {
-                Some(_) => AnswerState::Found,
-                None => AnswerState::Pending,
+            let until = entity.as_ref().map(ended_ns);
+            let (state, entity) = match until {
+                Some(until) if until != 0 && (query.as_of_ns == 0 || query.as_of_ns >= until) => {
+                    (AnswerState::Absent, None)
+                }
+                Some(_) => (AnswerState::Found, entity),
+                None if self.0.absent.lock().unwrap().contains(&key.runtime_id) => {
+                    (AnswerState::Absent, None)
+                }
+                None => (AnswerState::Pending, None),
             };
             let state = forced.unwrap_or(state).into();
             Answer {
@@ -153,7 +177,14 @@ impl MetadataService for Handle {
         let mut requests = request.into_inner();
         tokio::spawn(async move {
             while let Some(Ok(request)) = requests.next().await {
-                let upserts: Vec<Entity> = store.entities.lock().unwrap().values().cloned().collect();
+                let upserts: Vec<Entity> = store
+                    .entities
+                    .lock()
+                    .unwrap()
+                    .values()
+                    .filter(|entity| ended_ns(entity) == 0)
+                    .cloned()
+                    .collect();
                 let delta = Delta { upserts, tombstones: Vec::new() };
                 let kinds = [
                     watch_response::Kind::Delta(delta),
@@ -178,4 +209,10 @@ impl MetadataService for Handle {
         self.0.relayed.lock().unwrap().push(request);
         Ok(Response::new(RelayFactsResponse { through_fact_sequence }))
     }
+}
+
+/// When a container ended; 0 while it runs.
+fn ended_ns(entity: &Entity) -> u64 {
+    let Some(entity::Kind::Container(container)) = &entity.kind else { return 0 };
+    container.validity.map_or(0, |validity| validity.until_ns)
 }

@@ -14,10 +14,14 @@ use eyrie_proto::{
         CgroupFact, CgroupKey, Event, Open, OrderedFact, PathArgument, ProcessKey, ProcessState, SystemCall,
         event::Kind, ordered_fact,
     },
-    metadata::{Completeness, Container, Image, late_fact},
+    metadata::{Completeness, Container, Image, Validity, late_fact},
 };
 
-use crate::{metadata::late, metadata_service::*, support::*};
+use crate::{
+    metadata::{late, with_service},
+    metadata_service::*,
+    support::*,
+};
 
 const RULES: &str = "
 - rule: Read in nginx
@@ -223,7 +227,7 @@ async fn what_waits_survives_the_engine() {
 }
 
 /// A dropped engine's tasks let go of the log a little later.
-async fn reopen(directory: &Path) -> Arc<dyn AlertLog> {
+pub(crate) async fn reopen(directory: &Path) -> Arc<dyn AlertLog> {
     use engine_service::alert_log::sqlite::{SqliteLog, SqliteOptions};
     let opening = async {
         loop {
@@ -312,4 +316,58 @@ async fn a_log_that_fails_is_waited_for() {
     assert_eq!(entries(&*inner, 1).await[0].message, "read /other in web");
     engine.shutdown().await;
     assert_eq!(alerts(&*inner).await.len(), 1);
+}
+
+/// Scenario: an engine is killed after a match's alerts went out marked and before the agent had its ack; the agent comes
+/// back with the event, and then the answer comes, which rules one of the alerts out. Guarantees: what is out is still
+/// known to be: one alert is confirmed and one is taken back, also if a third engine is the one that hears of it.
+#[tokio::test]
+async fn an_event_that_comes_again_does_not_forget_what_was_told() {
+    for is_restarted in [false, true] {
+        let directory = tempfile::tempdir().unwrap();
+        {
+            let log = sqlite(directory.path());
+            let engine = start_rules(log.clone(), impatient()).await;
+            let mut agent = begin(&engine, vec![cgroup_fact(CONTAINER)]).await;
+            deliver(&mut agent, 1, vec![open(1, "/secret")]).await;
+            entries(&*log, 2).await;
+            drop(engine);
+        }
+        let mut log = reopen(directory.path()).await;
+        let mut engine = start_rules(log.clone(), patient()).await;
+        let mut agent = begin(&engine, vec![cgroup_fact(CONTAINER)]).await;
+        deliver(&mut agent, 1, vec![open(1, "/secret")]).await;
+        if is_restarted {
+            drop((engine, agent, log));
+            log = reopen(directory.path()).await;
+            engine = start_rules(log.clone(), patient()).await;
+            agent = begin(&engine, vec![cgroup_fact(CONTAINER)]).await;
+        }
+        agent.send(late(1, late_fact::Kind::Container(of_image("redis")))).await;
+        counted(&engine, |counters| counters.waiting == 0).await;
+        agent.leave_at_the_engines_end(engine).await;
+        let all = alerts(&*log).await;
+        let amended: Vec<_> =
+            all[2..].iter().map(|alert| (alert.rule.as_str(), alert.is_retracted)).collect();
+        assert_eq!(amended, [("Read in nginx", true), ("Read anywhere", false)], "{is_restarted}");
+    }
+}
+
+/// Scenario: a container has ended when a restarted engine, which knows nothing of it any more, asks the metadata service
+/// for the container of an event from before the end. Guarantees: it counts what the container was then.
+#[tokio::test]
+async fn a_container_that_has_ended_is_known_for_events_from_before() {
+    let directory = tempfile::tempdir().unwrap();
+    let service = FakeService::start().await;
+    let log = sqlite(directory.path());
+    let validity = Some(Validity { from_ns: 1, until_ns: 2_000_000_000 });
+    service.store.hold(Container { validity, ..of_image("nginx") });
+    let mut options = patient();
+    options.metadata.service = with_service(&service).metadata.service;
+    let engine = start_rules(log.clone(), options).await;
+    let mut agent = begin(&engine, vec![cgroup_fact(CONTAINER)]).await;
+    deliver(&mut agent, 1, vec![open(1, "/secret")]).await;
+    let alert = entries(&*log, 1).await.remove(0);
+    assert_eq!(alert.message, "read in web of nginx by cat");
+    engine.shutdown().await;
 }

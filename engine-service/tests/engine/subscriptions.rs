@@ -238,3 +238,31 @@ async fn followers_are_told_of_the_end() {
     };
     assert_eq!((status.code(), reason(&status)), (Code::Unavailable, "SHUTTING_DOWN"));
 }
+
+/// Scenario: alerts come all the time that a follower's filter does not pass. Guarantees: it has heartbeats all the same, with
+/// cursors that move on.
+#[tokio::test]
+async fn what_is_filtered_out_does_not_silence_heartbeats() {
+    let directory = tempfile::tempdir().unwrap();
+    let log = sqlite(directory.path());
+    let engine = start(log.clone()).await;
+    let filter = Some(AlertFilter { rules: vec!["none".into()], ..AlertFilter::default() });
+    let request = SubscribeRequest { filter, follow: true, heartbeat_interval_ms: 200, ..from_beginning() };
+    let mut stream = subscribe(&engine, request).await.unwrap();
+    let first = next(&mut stream).await.unwrap();
+    let busy = tokio::spawn({
+        let log = log.clone();
+        async move {
+            for number in 1.. {
+                append(&*log, [number]).await;
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        }
+    });
+    let heard = tokio::time::timeout(Duration::from_secs(10), next(&mut stream)).await;
+    busy.abort();
+    let heard = heard.expect("no heartbeat while alerts came").unwrap();
+    assert!(matches!(heard.kind, Some(Kind::Heartbeat(_))), "{heard:?}");
+    assert_ne!(heard.cursor, first.cursor);
+    engine.shutdown().await;
+}

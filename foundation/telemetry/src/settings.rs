@@ -5,6 +5,7 @@ use std::{fmt, net::SocketAddr, path::PathBuf, str::FromStr, time::Duration};
 use clap::{Args, ValueEnum};
 use grpc_transport::{ClientSecurity, ServiceAddress};
 use serde::{Deserialize, Serialize};
+use tracing::level_filters::LevelFilter;
 use tracing_subscriber::EnvFilter;
 
 use crate::endpoint;
@@ -139,8 +140,8 @@ impl TelemetrySettings {
     ) -> Result<TelemetryConfig, SettingError> {
         let default = TelemetryConfig::new(admin);
         let log_level = self.log_level.or_else(|| variable("RUST_LOG")).unwrap_or(default.log_level);
-        if let Err(error) = EnvFilter::try_new(&log_level) {
-            let problem = format!("{error}; use error, warn, info, debug or trace, or crate=level,…");
+        if let Err(error) = check_log_level(&log_level) {
+            let problem = format!("{error}; use error, warn, info, debug, trace or off, or crate=level,…");
             return Err(SettingError { setting: "log-level", found: log_level, problem });
         }
         let endpoint = self.otlp_endpoint.or_else(|| variable("OTEL_EXPORTER_OTLP_ENDPOINT"));
@@ -200,6 +201,18 @@ fn receiver(
 }
 
 /// A variable that other programs read too. An empty one says nothing.
+/// A word that is no level would be taken for the name of a crate, and one that does not exist logs nothing: a slip of the
+/// pen would silence the service.
+fn check_log_level(text: &str) -> Result<(), String> {
+    EnvFilter::try_new(text).map_err(|error| error.to_string())?;
+    let is_level =
+        |word: &str| word.contains(['=', '[']) || (!word.is_empty() && word.parse::<LevelFilter>().is_ok());
+    match text.split(',').map(str::trim).find(|word| !is_level(word)) {
+        Some(word) => Err(format!("{word:?} is no level")),
+        None => Ok(()),
+    }
+}
+
 fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|text| !text.is_empty())
 }

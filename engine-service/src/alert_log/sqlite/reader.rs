@@ -58,7 +58,8 @@ pub(super) fn position_before_time(connection: &mut Connection, since_ns: u64) -
 
 pub(super) fn parked(connection: &mut Connection) -> Result<Vec<ParkedEntry>, StoreFault> {
     let mut select = connection.prepare_cached("SELECT id, body FROM parked ORDER BY rowid")?;
-    let rows = select.query_map([], |row| Ok(ParkedEntry { id: row.get(0)?, body: row.get(1)? }))?;
+    let rows = select
+        .query_map([], |row| Ok(ParkedEntry { id: row.get(0)?, body: row.get(1)?, is_update: false }))?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
 

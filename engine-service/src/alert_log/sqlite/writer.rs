@@ -154,9 +154,11 @@ fn append(
         }
     }
     for parked in &batch.parked {
-        transaction
-            .prepare_cached("INSERT OR REPLACE INTO parked (id, body) VALUES (?1, ?2)")?
-            .execute(params![parked.id, parked.body])?;
+        let statement = match parked.is_update {
+            true => "INSERT OR REPLACE INTO parked (id, body) VALUES (?1, ?2)",
+            false => "INSERT OR IGNORE INTO parked (id, body) VALUES (?1, ?2)",
+        };
+        transaction.prepare_cached(statement)?.execute(params![parked.id, parked.body])?;
     }
     for id in &batch.settled {
         transaction.prepare_cached("DELETE FROM parked WHERE id = ?1")?.execute([id])?;

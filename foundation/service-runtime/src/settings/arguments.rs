@@ -28,8 +28,10 @@ pub struct Arguments<S> {
 // === impl Arguments ===
 
 impl<S: Settings> Arguments<S> {
-    /// Adds everything to `command`.
+    /// Adds everything to `command`, which stays about what it was about: clap would take that from the doc comment of the
+    /// settings.
     pub fn augment(command: Command) -> Command {
+        let (about, long_about) = (command.get_about().cloned(), command.get_long_about().cloned());
         let file = Arg::new(CONFIG)
             .long(CONFIG)
             .env(environment_name(S::ENVIRONMENT, CONFIG))
@@ -43,7 +45,8 @@ impl<S: Settings> Arguments<S> {
             .long(PRINT_CONFIG)
             .action(ArgAction::SetTrue)
             .help("Print the settings in force as TOML, and exit");
-        with_settings::<S>(S::augment_args(command.arg(file).arg(print)))
+        let command = with_settings::<S>(S::augment_args(command.arg(file).arg(print)));
+        command.about(about.unwrap_or_default()).long_about(long_about.unwrap_or_default())
     }
 
     /// What was given.

@@ -17,6 +17,7 @@ struct Shared {
     trace_ratio: Option<f64>,
 }
 
+/// What only programmers read.
 #[derive(Clone, Debug, Default, PartialEq, clap::Args, Serialize, Deserialize)]
 #[serde(default, rename_all = "kebab-case")]
 struct Example {
@@ -152,11 +153,15 @@ fn switches_may_go_without_a_value() {
     assert!(command.try_get_matches_from(["--insecure=perhaps"]).is_err());
 }
 
-/// Scenario: the help of a command line with settings. Guarantees: it names the variables and the defaults.
+/// Scenario: the help of a command line with settings. Guarantees: it says what the program is, and not what its settings
+/// are to a programmer; it names the variables and the defaults.
 #[test]
 fn help_tells_variables_and_defaults() {
-    let mut command = Arguments::<Example>::augment(Command::new("example"));
+    let program = Command::new("example").about("Does it").long_about("Does it at length");
+    let mut command = Arguments::<Example>::augment(program);
+    assert!(command.render_long_help().to_string().starts_with("Does it at length\n"));
     let help = command.render_help().to_string();
+    assert!(help.starts_with("Does it\n"), "{help}");
     for said in
         ["How many [default: 7]", "EYRIE_EXAMPLE_MAX_THINGS", "EYRIE_EXAMPLE_TLS_CA", "EYRIE_EXAMPLE_CONFIG"]
     {

@@ -68,6 +68,9 @@ fn mistakes_are_named() {
     let none = TelemetrySettings::default;
     for (settings, named) in [
         (TelemetrySettings { log_level: Some("a=b=c".into()), ..none() }, "log-level is a=b=c"),
+        (TelemetrySettings { log_level: Some("inof".into()), ..none() }, "\"inof\" is no level"),
+        (TelemetrySettings { log_level: Some("h2=off,debg".into()), ..none() }, "\"debg\" is no level"),
+        (TelemetrySettings { log_level: Some(String::new()), ..none() }, "\"\" is no level"),
         (TelemetrySettings { otlp_endpoint: Some("http://10.0.0.1:1".into()), ..none() }, "--insecure"),
         (TelemetrySettings { otlp_interval_secs: Some(0), ..none() }, "otlp-interval-secs is 0"),
         (TelemetrySettings { trace_ratio: Some(1.5), ..none() }, "trace-ratio is 1.5"),
