@@ -186,7 +186,15 @@ mod tests {
             .stdin(std::process::Stdio::null())
             .spawn()
             .unwrap();
-        let states = by_procfs(&[child.id(), 0x7fff_fff0], &Hierarchy::of_host());
+        // The parent goes on as soon as the child has let go of its memory, a moment before the kernel shows its new arguments.
+        let started = std::time::Instant::now();
+        let read = || by_procfs(&[child.id(), 0x7fff_fff0], &Hierarchy::of_host());
+        let mut states = read();
+        while states.as_ref().is_some_and(|states| states.iter().any(|state| state.comm != b"sleep"))
+            && started.elapsed() < std::time::Duration::from_secs(20)
+        {
+            states = read();
+        }
         child.kill().unwrap();
         child.wait().unwrap();
         let states = states.unwrap();
