@@ -143,7 +143,6 @@ impl World {
                 processes: processes.collect(),
                 facts: self.events[..acked].iter().filter(is_acked).cloned().collect(),
                 is_last: true,
-                ..BaseState::default()
             };
             agent.send(capture_request::Kind::BaseState(base)).await;
             self.acked
