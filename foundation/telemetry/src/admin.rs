@@ -3,7 +3,7 @@
 //! Plain text without authentication, so that it stays on the machine unless `--insecure`. Everything a client can do is
 //! bounded: connections, the size of a request, and the time that a connection may take.
 
-use std::{convert::Infallible, io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{collections::VecDeque, convert::Infallible, io, net::SocketAddr, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use grpc_transport::{ListenAddress, ListenError, log_limit::LogLimit};
@@ -16,10 +16,7 @@ use hyper::{
     service::service_fn,
 };
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::{
-    net::{TcpListener, TcpStream},
-    sync::Semaphore,
-};
+use tokio::net::{TcpListener, TcpStream};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{AdminListen, Metrics, Readiness};
@@ -35,7 +32,7 @@ const MAX_CONNECTION_AGE: Duration = Duration::from_secs(120);
 /// After a failure to accept (no file descriptors left), so that we do not spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
 
-static REFUSED: LogLimit = LogLimit::new(Duration::from_secs(30));
+static CLOSED: LogLimit = LogLimit::new(Duration::from_secs(30));
 static ACCEPT_FAILED: LogLimit = LogLimit::new(Duration::from_secs(30));
 
 /// What the pages are made of.
@@ -77,8 +74,9 @@ impl AdminListener {
 
     /// Serves the pages until `end`, which comes after draining, so that probes can see that.
     pub async fn serve(self, pages: Pages, end: CancellationToken) {
-        let (pages, permits) = (Arc::new(pages), Arc::new(Semaphore::new(MAX_CONNECTIONS)));
-        let connections = TaskTracker::new();
+        let (pages, connections) = (Arc::new(pages), TaskTracker::new());
+        // By age; what has ended is cancelled too.
+        let mut open: VecDeque<CancellationToken> = VecDeque::with_capacity(MAX_CONNECTIONS);
         loop {
             let accepted = tokio::select! {
                 () = end.cancelled() => break,
@@ -86,19 +84,19 @@ impl AdminListener {
             };
             match accepted {
                 Ok((stream, peer)) => {
-                    let Ok(permit) = Arc::clone(&permits).try_acquire_owned() else {
-                        if let Some(suppressed) = REFUSED.pass() {
-                            tracing::warn!(%peer, suppressed, "refused a connection to the admin pages: {MAX_CONNECTIONS} are open");
-                        }
-                        continue;
-                    };
-                    let (pages, end) = (Arc::clone(&pages), end.clone());
+                    open.retain(|connection| !connection.is_cancelled());
+                    if open.len() >= MAX_CONNECTIONS {
+                        close_oldest(&mut open, peer);
+                    }
+                    let (pages, close) = (Arc::clone(&pages), end.child_token());
+                    open.push_back(close.clone());
                     connections.spawn(async move {
+                        let ended = close.clone().drop_guard();
                         tokio::select! {
-                            () = end.cancelled() => {}
+                            () = close.cancelled() => {}
                             () = serve_connection(stream, pages) => {}
                         }
-                        drop(permit);
+                        drop(ended);
                     });
                 }
                 Err(error) => wait_after(&error).await,
@@ -106,6 +104,17 @@ impl AdminListener {
         }
         connections.close();
         connections.wait().await;
+    }
+}
+
+/// Makes room for a connection that has just come: a probe asks at once and goes, and whoever sits on connections must not
+/// make a service seem dead that is not.
+fn close_oldest(open: &mut VecDeque<CancellationToken>, peer: SocketAddr) {
+    if let Some(oldest) = open.pop_front() {
+        oldest.cancel();
+    }
+    if let Some(suppressed) = CLOSED.pass() {
+        tracing::warn!(%peer, suppressed, "closed the oldest of {MAX_CONNECTIONS} connections to the admin pages for another one");
     }
 }
 

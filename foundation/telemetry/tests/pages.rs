@@ -104,22 +104,26 @@ async fn bad_clients_are_refused() {
     tokio::time::timeout(PATIENCE, served.serving).await.unwrap().unwrap();
 }
 
-/// Scenario: more connections than there may be, all silent. Guarantees: those beyond the bound are closed at once, and one more
-/// is served when one has left.
+/// Scenario: somebody opens more connections than there may be and says nothing. Guarantees: a probe is answered at once all the
+/// same, and the oldest connections are closed for it and for each other.
 #[tokio::test]
-async fn connections_are_bounded() {
+async fn silent_connections_are_bounded_and_shut_nobody_out() {
     let served = serve().await;
     let mut open = Vec::new();
-    for _ in 0..32 {
+    for _ in 0..40 {
         open.push(TcpStream::connect(served.address).await.unwrap());
     }
-    // Accepted in order, so all of these have been when the next is.
-    assert_eq!(get(served.address, "/healthz").await, "");
-    open.pop();
-    let deadline = tokio::time::Instant::now() + PATIENCE;
-    while !get(served.address, "/healthz").await.starts_with("HTTP/1.1 200") {
-        assert!(tokio::time::Instant::now() < deadline);
+    let asked = tokio::time::Instant::now();
+    assert!(get(served.address, "/healthz").await.starts_with("HTTP/1.1 200"));
+    // The eight beyond the bound, and one for the probe.
+    for stream in &mut open[..9] {
+        let read = tokio::time::timeout(PATIENCE, stream.read(&mut [0])).await.unwrap();
+        assert!(matches!(read, Ok(0) | Err(_)), "{read:?}");
     }
+    // Long before the time for a request is over.
+    assert!(asked.elapsed() < Duration::from_secs(5), "{:?}", asked.elapsed());
+    let youngest = tokio::time::timeout(Duration::from_millis(100), open[39].read(&mut [0])).await;
+    assert!(youngest.is_err(), "{youngest:?}");
     served.end.cancel();
     tokio::time::timeout(PATIENCE, served.serving).await.unwrap().unwrap();
 }
