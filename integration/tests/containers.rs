@@ -1,7 +1,13 @@
 //! Real containers: an alert says in which one it happened, whatever becomes of the metadata service meanwhile.
 #![allow(clippy::indexing_slicing, clippy::unwrap_used, reason = "all of it is a test")]
 
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU32, Ordering},
+    },
+    time::Duration,
+};
 
 use eyrie_proto::{
     alert::{Alert, MetadataState},
@@ -14,6 +20,7 @@ use test_requirements::{Requirement, requires};
 /// So often a container is started, and its alert must be right.
 const ROUNDS: u32 = 20;
 const RULE: &str = "Shell Read In The Tests Image";
+const HOST_RULE: &str = "Secret Of The Test Read";
 
 static NAMES: AtomicU32 = AtomicU32::new(0);
 
@@ -29,6 +36,45 @@ fn write_rules(scene: &Scene, image: &Image) -> anyhow::Result<()> {
         image.repository()
     );
     Ok(std::fs::write(scene.rules(), rules)?)
+}
+
+/// A second rule, about a file of the host.
+fn add_rule_about_host(scene: &Scene, files_of: &Scene) -> anyhow::Result<()> {
+    let rule = format!(
+        "- rule: {HOST_RULE}\n  desc: d\n  condition: evt.type in (open, openat) and fd.name = {}\n  \
+         output: read by %proc.name in %container.name\n  priority: NOTICE\n",
+        files_of.secret().display()
+    );
+    Ok(std::fs::write(scene.rules(), std::fs::read_to_string(scene.rules())? + &rule)?)
+}
+
+/// Processes of the host that do what its rule is about, one after the other, until told to stop.
+struct Load {
+    is_over: Arc<AtomicBool>,
+    acts: std::thread::JoinHandle<anyhow::Result<usize>>,
+}
+
+impl Load {
+    fn start(scene: &Scene) -> Self {
+        let is_over = Arc::new(AtomicBool::new(false));
+        let (stop, secret) = (Arc::clone(&is_over), scene.secret());
+        let acts = std::thread::spawn(move || {
+            let mut acts = 0;
+            while !stop.load(Ordering::Relaxed) {
+                std::process::Command::new("cat").arg(&secret).output()?;
+                acts += 1;
+                std::thread::sleep(Duration::from_millis(40));
+            }
+            Ok(acts)
+        });
+        Self { is_over, acts }
+    }
+
+    /// How often it acted.
+    fn stop(self) -> anyhow::Result<usize> {
+        self.is_over.store(true, Ordering::Relaxed);
+        self.acts.join().unwrap()
+    }
 }
 
 fn new_name() -> String {
@@ -106,15 +152,9 @@ async fn three_processes_do_what_one_does() -> anyhow::Result<()> {
     requires!(Requirement::Containers, Ok(()));
     let image = Image::import()?;
     let (apart, together) = (Scene::new()?, Scene::new()?);
-    let on_host = format!(
-        "- rule: Secret Of The Test Read\n  desc: d\n  condition: evt.type in (open, openat) and fd.name = {}\n  \
-         output: read by %proc.name in %container.name\n  priority: NOTICE\n",
-        apart.secret().display()
-    );
     for scene in [&apart, &together] {
         write_rules(scene, &image)?;
-        let rules = std::fs::read_to_string(scene.rules())? + &on_host;
-        std::fs::write(scene.rules(), rules)?;
+        add_rule_about_host(scene, &apart)?;
     }
     let three = apart.three(&[]).await?;
     let mut up = together.up(&[])?;
@@ -140,16 +180,18 @@ async fn three_processes_do_what_one_does() -> anyhow::Result<()> {
     three.terminate()
 }
 
-/// Scenario: containers act all the time while the metadata service is killed, comes back, is frozen, and goes on.
-/// Guarantees: no alert is late for it, missing or wrong, since the agent knows its own containers; the service learns what
-/// it missed.
+/// Scenario: processes and containers act all the time while the metadata service is killed, comes back, is frozen, and goes
+/// on. Guarantees: no alert is late for it, missing, doubled or wrong, since the agent knows its own containers; the service
+/// learns what it missed.
 #[tokio::test(flavor = "multi_thread")]
 async fn alerts_do_not_need_the_metadata_service() -> anyhow::Result<()> {
     requires!(Requirement::Kernel, Ok(()));
     requires!(Requirement::Containers, Ok(()));
     let (scene, image) = (Scene::new()?, Image::import()?);
     write_rules(&scene, &image)?;
+    add_rule_about_host(&scene, &scene)?;
     let mut three = scene.three(&[]).await?;
+    let load = Load::start(&scene);
     rounds(&scene, &image, 2).await?;
     three.metadata.kill()?;
     rounds(&scene, &image, 3).await?;
@@ -160,7 +202,15 @@ async fn alerts_do_not_need_the_metadata_service() -> anyhow::Result<()> {
     rounds(&scene, &image, 3).await?;
     three.metadata.go_on()?;
     subscriber::knows_container(&scene, &while_away).await?;
-    three.terminate()
+    let acts = load.stop()?;
+    let of_host = |alerts: &[Alert]| alerts.iter().filter(|alert| alert.rule == HOST_RULE).count();
+    subscriber::alerts_until(&scene.url(), |alerts| of_host(alerts) >= acts).await?;
+    three.terminate()?;
+    // What came after would be too much.
+    let mut engine = scene.engine_with_metadata(&[])?;
+    assert_eq!(of_host(&subscriber::alerts_now(&scene.url()).await?), acts);
+    assert!(engine.terminate()?.success());
+    Ok(())
 }
 
 /// Scenario: a container runs; the engine is replaced by one that knows nothing, while the metadata service is away, and the
