@@ -26,6 +26,8 @@ const ENTRY_BYTES: usize = 256;
 const MAX_HOST_BYTES: usize = 16 * 1024;
 /// Before the service is asked again for what it could not tell.
 const ASK_AGAIN_AFTER: Duration = Duration::from_secs(1);
+/// The same for what it said to be on its way: no news come of something that turns out never to have been.
+const ASK_PENDING_AGAIN_AFTER: Duration = Duration::from_secs(30);
 /// From so many hexadecimal digits on, a runtime's id is random and never given twice.
 const UNIQUE_ID_DIGITS: usize = 32;
 
@@ -108,7 +110,7 @@ struct Entry {
 #[derive(Debug)]
 enum ContainerState {
     Known { container: Arc<Container>, version: u64 },
-    Pending,
+    Pending { since: Instant },
     Absent { until: Instant },
     Unavailable { since: Instant },
 }
@@ -344,7 +346,7 @@ impl ContainerCache {
 impl Entry {
     fn pending() -> Self {
         Self {
-            state: ContainerState::Pending,
+            state: ContainerState::Pending { since: Instant::now() },
             bytes: 0,
             stored: 0,
             is_only_services: true,
@@ -362,14 +364,16 @@ impl Entry {
                 (!is_over || is_unique(runtime_id)).then(|| Answer::Known(Arc::clone(container)))
             }
             ContainerState::Absent { until } => (now < *until).then_some(Answer::Absent),
-            ContainerState::Pending | ContainerState::Unavailable { .. } => None,
+            ContainerState::Pending { .. } | ContainerState::Unavailable { .. } => None,
         }
     }
 
     fn is_to_be_asked(&self, now: Instant) -> bool {
         match &self.state {
             ContainerState::Known { .. } => false,
-            ContainerState::Pending => false,
+            ContainerState::Pending { since } => {
+                now.saturating_duration_since(*since) >= ASK_PENDING_AGAIN_AFTER
+            }
             ContainerState::Absent { until } => now >= *until,
             ContainerState::Unavailable { since } => now.saturating_duration_since(*since) >= ASK_AGAIN_AFTER,
         }

@@ -56,8 +56,11 @@ impl Worker {
         if !groups.is_empty() {
             tracing::info!(groups = groups.len(), "matches go on waiting for metadata");
         }
-        if !unreadable.settled.is_empty() {
-            self.log.append(Arc::new(unreadable)).await?;
+        // A log that is full now is no reason not to start: they stay stored, and the next engine tells them.
+        if !unreadable.settled.is_empty()
+            && let Err(error) = self.log.append(Arc::new(unreadable)).await
+        {
+            tracing::error!("matches that cannot wait any longer are told at the next start: {error}");
         }
         self.table.restore(groups);
         Ok(())

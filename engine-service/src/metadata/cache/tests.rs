@@ -90,6 +90,19 @@ async fn an_absence_expires() {
     assert_eq!(cache.lookup("/host/m/b", ID, 1), (Answer::Unknown, true));
 }
 
+/// Scenario: a container that the service said to be on its way never comes. Guarantees: it is asked again after a while, once,
+/// so that its absence can be learned.
+#[tokio::test(start_paused = true)]
+async fn what_does_not_come_is_asked_again() {
+    let cache = cache(CacheLimits::default());
+    assert_eq!(cache.lookup("/host/m/b", ID, 1), (Answer::Unknown, true));
+    tokio::time::advance(ASK_PENDING_AGAIN_AFTER / 2).await;
+    assert_eq!(cache.lookup("/host/m/b", ID, 1), (Answer::Unknown, false));
+    tokio::time::advance(ASK_PENDING_AGAIN_AFTER / 2).await;
+    assert_eq!(cache.lookup("/host/m/b", ID, 1), (Answer::Unknown, true));
+    assert_eq!(cache.lookup("/host/m/b", ID, 1), (Answer::Unknown, false));
+}
+
 /// Scenario: an origin's last session ends and nobody comes back. Guarantees: what was known of it goes, and the bytes are
 /// counted down to nothing.
 #[tokio::test(start_paused = true)]
