@@ -102,8 +102,15 @@ pub(super) async fn watch(
     changed: watch::Receiver<()>,
     stop: CancellationToken,
 ) {
-    let mut watching =
-        Watching { metadata, channel, changed, revision: 0, covered: HashSet::new(), is_reset: false };
+    let mut watching = Watching {
+        metadata,
+        channel,
+        changed,
+        revision: 0,
+        covered: HashSet::new(),
+        is_reset: false,
+        unanswered: 0,
+    };
     let forever = async {
         let mut back_off = BackOff::new();
         loop {
@@ -138,6 +145,9 @@ struct Watching {
     covered: HashSet<String>,
     /// A snapshot after a reset is on its way.
     is_reset: bool,
+    /// Requests of this connection that were not answered by a whole snapshot. One that was replaced may never be, which
+    /// costs a whole snapshot at the next connection.
+    unanswered: usize,
 }
 
 // === impl Watching ===
@@ -146,6 +156,7 @@ impl Watching {
     /// Watches until the stream ends.
     async fn watch_once(&mut self, back_off: &mut BackOff) -> Result<(), Status> {
         self.changed.mark_unchanged();
+        self.unanswered = 0;
         let (requests, receiver) = mpsc::channel(1);
         let _ = requests.send(self.request()).await;
         let mut client = client(self.channel.clone());
@@ -182,6 +193,7 @@ impl Watching {
             self.revision = 0;
         }
         self.covered = names;
+        self.unanswered += 1;
         WatchRequest { origins, cluster_uids: Vec::new(), after_revision: self.revision }
     }
 
@@ -200,7 +212,11 @@ impl Watching {
                 if std::mem::take(&mut self.is_reset) {
                     cache.end_snapshot();
                 }
-                self.revision = revision;
+                self.unanswered = self.unanswered.saturating_sub(1);
+                // The end of an earlier request's snapshot says nothing of the origins that were added since.
+                if self.unanswered == 0 {
+                    self.revision = revision;
+                }
             }
             Some(Kind::Reset(reset)) => {
                 tracing::info!("the metadata service starts over: {}", reset.reason);
