@@ -16,9 +16,9 @@ use anyhow::{Context as _, ensure};
 const BUSYBOX: &str = "/bin/busybox";
 /// The programs of the image, beside `/bin/busybox`.
 const PROGRAMS: [&str; 3] = ["sh", "cat", "sleep"];
-/// No network, limits that an unprivileged machine can set.
-const RUN: [&str; 6] =
-    ["run", "--network=none", "--ulimit", "nofile=1024:1024", "--ulimit", "nproc=1000:1000"];
+/// No registry, no network, limits that an unprivileged machine can set.
+const RUN: [&str; 7] =
+    ["run", "--pull=never", "--network=none", "--ulimit", "nofile=1024:1024", "--ulimit", "nproc=1000:1000"];
 
 /// Images of one process have names of their own.
 static IMAGES: AtomicU32 = AtomicU32::new(0);
@@ -50,13 +50,15 @@ impl Image {
         for name in PROGRAMS {
             std::os::unix::fs::symlink("busybox", bin.join(name))?;
         }
-        let archive = folder.path().join("image.tar");
-        pack(&root, &archive)?;
         let number = IMAGES.fetch_add(1, Ordering::Relaxed);
         let image = Self {
             repository: format!("localhost/eyrie-test-{}-{number}", std::process::id()),
             tag: "7".to_owned(),
         };
+        // Images with the same files that are imported in the same second are one to podman, and go together when one goes.
+        std::fs::write(root.join("name"), image.reference())?;
+        let archive = folder.path().join("image.tar");
+        pack(&root, &archive)?;
         podman(&["import", "--quiet", &archive.display().to_string(), &image.reference()])?;
         Ok(image)
     }
