@@ -6,6 +6,7 @@ use eyrie_proto::alert::Alert;
 use tempfile::TempDir;
 
 use crate::{
+    eventually, pages,
     program::{Program, free_port},
     subscriber,
 };
@@ -19,6 +20,7 @@ pub struct Scene {
     folder: TempDir,
     port: u16,
     metadata_port: u16,
+    agent_pages_port: u16,
 }
 
 /// The services as processes of their own.
@@ -50,8 +52,12 @@ impl Three {
 impl Scene {
     /// A new folder with a secret, and a rules file that raises an alert when the secret is read.
     pub fn new() -> anyhow::Result<Self> {
-        let scene =
-            Self { folder: TempDir::with_prefix("eyrie-")?, port: free_port()?, metadata_port: free_port()? };
+        let scene = Self {
+            folder: TempDir::with_prefix("eyrie-")?,
+            port: free_port()?,
+            metadata_port: free_port()?,
+            agent_pages_port: free_port()?,
+        };
         std::fs::write(scene.secret(), "secret\n")?;
         std::fs::write(scene.rules(), scene.rules_text())?;
         std::fs::create_dir(scene.data())?;
@@ -144,7 +150,19 @@ impl Scene {
 
     /// The same with more arguments.
     pub fn agent_with(&self, more: &[&str]) -> anyhow::Result<Program> {
-        self.agent_to(&self.url(), more)
+        let pages = self.agent_pages();
+        self.agent_to(&self.url(), &[&["--admin-listen", &pages], more].concat())
+    }
+
+    fn agent_pages(&self) -> String {
+        format!("127.0.0.1:{}", self.agent_pages_port)
+    }
+
+    /// Waits until the scene's agent has told all that it knows of containers, and an engine has acked it: another engine is not
+    /// told it again.
+    pub async fn facts_are_acked(&self) -> anyhow::Result<()> {
+        let pending = || pages::metric(&self.agent_pages(), "eyrie_agent_late_facts_pending");
+        eventually(|| Ok((pending() == Some(0.0)).then_some(()))).await
     }
 
     /// Starts an agent that streams to the engine at `url`, with more arguments.

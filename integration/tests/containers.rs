@@ -225,6 +225,7 @@ async fn what_only_the_service_knows_amends_the_alert() -> anyhow::Result<()> {
     let mut three = scene.three(&[]).await?;
     let container = tokio::task::block_in_place(|| image.start(&new_name(), &["/bin/sleep", "600"]))?;
     subscriber::knows_container(&scene, &container).await?;
+    scene.facts_are_acked().await?;
     three.engine.kill()?;
     three.metadata.kill()?;
     three.engine = scene.engine_with_metadata(&["--metadata-wait-ms", "200"])?;

@@ -68,6 +68,7 @@ async fn an_alert_can_be_followed_through_three_processes() -> anyhow::Result<()
     let name = format!("eyrie-trace-{}", std::process::id());
     let container = tokio::task::block_in_place(|| image.start(&name, &["/bin/sleep", "600"]))?;
     subscriber::knows_container(&scene, &container).await?;
+    scene.facts_are_acked().await?;
 
     three.engine.kill()?;
     three.metadata.freeze()?;
