@@ -61,17 +61,12 @@ impl<'m> ContainerJoin<'m> {
             self.last = Some((fact.container_id.clone(), answer));
         }
         let counters = &self.metadata.counters;
-        match &self.last {
-            Some((_, answer @ Answer::Known(_))) => {
-                counters.hits.add(1);
-                Joined::Container(fact, answer)
-            }
-            Some((_, answer)) => {
-                counters.misses.add(1);
-                Joined::Container(fact, answer)
-            }
-            None => Joined::None,
+        let Some((_, answer)) = &self.last else { return Joined::None };
+        match answer {
+            Answer::Known(_) => counters.hits.add(1),
+            Answer::Unknown | Answer::Absent => counters.misses.add(1),
         }
+        Joined::Container(fact, answer)
     }
 }
 
