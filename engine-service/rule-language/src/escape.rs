@@ -60,7 +60,7 @@ pub(crate) fn unescape(inside: &str, quote: u8) -> Result<Vec<u8>, EscapeError> 
 /// That is not always readable again (`a(b` and the empty string stay bare); see [`quote_for_reading`].
 pub(crate) fn quote_as_falco(value: &[u8]) -> String {
     let plain = value.iter().all(|&byte| !needs_quotes(byte)) && std::str::from_utf8(value).is_ok();
-    if plain { String::from_utf8_lossy(value).into_owned() } else { quoted(value) }
+    if plain { String::from_utf8_lossy(value).into_owned() } else { format!("\"{}\"", escaped(value)) }
 }
 
 /// `value` so that the parser reads it back as the same bytes.
@@ -68,7 +68,16 @@ pub(crate) fn quote_for_reading(value: &[u8]) -> String {
     let bare = !value.is_empty()
         && std::str::from_utf8(value).is_ok()
         && value.iter().all(|&byte| !needs_quotes(byte) && !matches!(byte, b'(' | b')' | b'=' | b',' | 0x0b));
-    if bare { String::from_utf8_lossy(value).into_owned() } else { quoted(value) }
+    if bare {
+        return String::from_utf8_lossy(value).into_owned();
+    }
+    let mut inside = escaped(value);
+    // A quote does not close behind a backslash, not even behind an escaped one: write a last backslash as a number.
+    if inside.ends_with("\\\\") {
+        inside.truncate(inside.len() - 2);
+        inside.push_str("\\x5c");
+    }
+    format!("\"{inside}\"")
 }
 
 /// The bytes that pairs of hexadecimal digits stand for.
@@ -85,9 +94,8 @@ pub(crate) fn unhex(digits: &[u8]) -> Option<Vec<u8>> {
         .collect()
 }
 
-fn quoted(value: &[u8]) -> String {
-    let mut result = String::with_capacity(value.len() + 2);
-    result.push('"');
+fn escaped(value: &[u8]) -> String {
+    let mut result = String::with_capacity(value.len());
     for chunk in value.utf8_chunks() {
         for character in chunk.valid().chars() {
             match character {
@@ -104,12 +112,6 @@ fn quoted(value: &[u8]) -> String {
         }
         chunk.invalid().iter().for_each(|&byte| push_hex(&mut result, byte));
     }
-    // A quote does not close behind a backslash, not even behind an escaped one: write a last backslash as a number.
-    if result.ends_with("\\\\") {
-        result.truncate(result.len() - 2);
-        result.push_str("\\x5c");
-    }
-    result.push('"');
     result
 }
 
@@ -158,6 +160,7 @@ mod tests {
         assert_eq!(quote_as_falco(b"a b"), "\"a b\"");
         assert_eq!(quote_as_falco(b"it's"), "\"it's\"");
         assert_eq!(quote_as_falco(b"a\\b"), "\"a\\\\b\"");
+        assert_eq!(quote_as_falco(b"a\\"), "\"a\\\\\"");
         assert_eq!(quote_for_reading(b"(systemd)"), "\"(systemd)\"");
         assert_eq!(quote_for_reading(b""), "\"\"");
         assert_eq!(quote_for_reading(b"a\\"), "\"a\\x5c\"");

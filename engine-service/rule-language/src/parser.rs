@@ -28,6 +28,9 @@ pub const MAX_DEPTH: usize = 1000;
 /// How deep transformers may be nested; `MAX_DEPTH` recursions with their larger frames would not fit a thread's stack.
 pub const MAX_TRANSFORMER_DEPTH: usize = 100;
 
+/// How many characters of a token a message repeats.
+const MAX_TOKEN_SHOWN: usize = 40;
+
 /// Why a text is not a condition.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{message} (line {}, column {})", position.line, position.column)]
@@ -70,6 +73,8 @@ struct Frame {
     alternatives_depth: usize,
     /// Whether the operand to come is negated; several `not` toggle.
     negated: bool,
+    /// Whether the operand to come is an alternative by itself: what follows `or` without a blank.
+    is_closed: bool,
 }
 
 // === impl Parser ===
@@ -77,7 +82,7 @@ struct Frame {
 impl Parser<'_> {
     fn condition(mut self) -> Result<Node, Failure> {
         if self.lexer.rest().is_empty() {
-            return Err(self.fail("the condition is empty"));
+            return Err(self.fail("filter input string is empty"));
         }
         let mut open = Vec::new();
         let mut frame = Frame::default();
@@ -103,13 +108,17 @@ impl Parser<'_> {
             loop {
                 frame.push(operand, &self)?;
                 self.lexer.skip_blanks();
+                let is_closed = std::mem::take(&mut frame.is_closed);
+                if is_closed && self.lexer.rest().starts_with("and") {
+                    return Err(self.and_behind_closed());
+                }
                 if self.lexer.take("and") {
                     self.blank_or_open("and")?;
                     break;
                 }
                 if self.lexer.take("or") {
-                    self.blank_or_open("or")?;
                     frame.close_conjuncts(&self)?;
+                    frame.is_closed = !self.blank_or_open("or")?;
                     break;
                 }
                 operand = frame.close(&self)?;
@@ -136,9 +145,13 @@ impl Parser<'_> {
         negated
     }
 
-    fn blank_or_open(&mut self, word: &str) -> Result<(), Failure> {
-        if self.lexer.skip_blanks() || self.lexer.rest().starts_with('(') {
-            return Ok(());
+    /// Whether there are blanks; else there is a parenthesis.
+    fn blank_or_open(&mut self, word: &str) -> Result<bool, Failure> {
+        if self.lexer.skip_blanks() {
+            return Ok(true);
+        }
+        if self.lexer.rest().starts_with('(') {
+            return Ok(false);
         }
         Err(self.fail(format!("expected blank or '(' after '{word}'")))
     }
@@ -260,10 +273,25 @@ impl Parser<'_> {
     }
 
     fn unexpected(&self) -> Failure {
-        let rest = self.lexer.rest();
-        let token: String = rest.chars().take_while(|c| !c.is_whitespace()).take(40).collect();
-        self.fail(format!("unexpected '{token}', expecting 'or', 'and', or the end"))
+        let last = self.lexer.last_token();
+        self.fail(format!("unexpected token after '{}', expecting 'or', 'and'", shortened(last)))
     }
+
+    /// The grammar takes `or(a)` for a whole alternative.
+    fn and_behind_closed(&self) -> Failure {
+        let message = "unexpected token after ')', expecting 'or', 'and': an 'and' cannot follow what stands in \
+            parentheses right behind 'or'; put a blank between 'or' and '('";
+        self.fail(message)
+    }
+}
+
+/// The start of a long token.
+fn shortened(token: &str) -> String {
+    let mut shown: String = token.chars().take(MAX_TOKEN_SHOWN).collect();
+    if shown.len() < token.len() {
+        shown.push('…');
+    }
+    shown
 }
 
 // === impl Frame ===

@@ -9,11 +9,13 @@ use crate::{
 pub(super) struct Lexer<'text> {
     text: &'text str,
     offset: usize,
+    /// Where the token that was consumed last starts and ends.
+    last: (usize, usize),
 }
 
 impl<'text> Lexer<'text> {
     pub(super) fn new(text: &'text str) -> Self {
-        Self { text, offset: 0 }
+        Self { text, offset: 0, last: (0, 0) }
     }
 
     pub(super) fn offset(&self) -> usize {
@@ -24,12 +26,15 @@ impl<'text> Lexer<'text> {
         self.text.get(self.offset..).unwrap_or_default()
     }
 
+    /// The token that was consumed last, without quotes around it.
+    pub(super) fn last_token(&self) -> &'text str {
+        let token = self.text.get(self.last.0..self.last.1).unwrap_or_default();
+        let quote = |quote: char| token.strip_prefix(quote)?.strip_suffix(quote);
+        quote('"').or_else(|| quote('\'')).unwrap_or(token)
+    }
+
     pub(super) fn take(&mut self, token: &str) -> bool {
-        let found = self.rest().starts_with(token);
-        if found {
-            self.offset += token.len();
-        }
-        found
+        self.rest().starts_with(token) && self.advance(token.len()).is_some()
     }
 
     /// Whether there were any.
@@ -43,10 +48,7 @@ impl<'text> Lexer<'text> {
     pub(super) fn take_not(&mut self) -> bool {
         let Some(rest) = self.rest().strip_prefix("not") else { return false };
         let blanks = prefix(rest, is_space);
-        if blanks > 0 {
-            self.offset += "not".len() + blanks;
-        }
-        blanks > 0
+        blanks > 0 && self.advance("not".len() + blanks).is_some()
     }
 
     pub(super) fn operator(&mut self, spellings: &'static [Spelling]) -> Option<&'static Spelling> {
@@ -55,26 +57,24 @@ impl<'text> Lexer<'text> {
             rest.strip_prefix(spelling.text)
                 .is_some_and(|behind| !spelling.blank_follows || behind.starts_with(is_blank_char))
         })?;
-        self.offset += found.text.len();
+        self.advance(found.text.len());
         Some(found)
     }
 
     /// A modifier, if what follows it can be its list; else `oneof` is a string like any other.
     pub(super) fn modifier(&mut self) -> Option<Modifier> {
         let rest = self.rest();
-        Modifier::ALL.into_iter().find(|modifier| {
+        let found = Modifier::ALL.into_iter().find(|modifier| {
             let Some(behind) = rest.strip_prefix(modifier.as_str()) else { return false };
             let list = behind.get(prefix(behind, is_blank)..).unwrap_or_default();
-            let is_modifier = list.starts_with('(')
+            list.starts_with('(')
                 || list.len() < behind.len()
                     && identifier_length(list)
                         .and_then(|length| list.get(..length))
-                        .is_some_and(|word| !matches!(word, "and" | "or" | "not"));
-            if is_modifier {
-                self.offset += modifier.as_str().len();
-            }
-            is_modifier
-        })
+                        .is_some_and(|word| !matches!(word, "and" | "or" | "not"))
+        })?;
+        self.advance(found.as_str().len());
+        Some(found)
     }
 
     pub(super) fn transformer(&mut self) -> Option<Transformer> {
@@ -82,7 +82,7 @@ impl<'text> Lexer<'text> {
         let found = Transformer::ALL.into_iter().find(|transformer| {
             rest.strip_prefix(transformer.as_str()).is_some_and(|behind| behind.starts_with('('))
         })?;
-        self.offset += found.as_str().len() + "(".len();
+        self.advance(found.as_str().len() + "(".len());
         Some(found)
     }
 
@@ -142,12 +142,13 @@ impl<'text> Lexer<'text> {
         let inside = self.rest().get(1..=length).unwrap_or_default();
         let value = unescape(inside, quote)
             .map_err(|error| Failure { offset: self.offset + 1 + error.offset, message: error.message })?;
-        self.offset += length + 2;
+        self.advance(length + 2);
         Ok(Some(value))
     }
 
     fn advance(&mut self, length: usize) -> Option<&'text str> {
         let token = self.rest().get(..length)?;
+        self.last = (self.offset, self.offset + length);
         self.offset += length;
         Some(token)
     }
