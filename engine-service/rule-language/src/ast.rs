@@ -3,6 +3,8 @@
 //! `Display` gives Falco's canonical rendering (what Falco calls `condition_compiled`); the alternate form, `{:#}`,
 //! quotes a little more, so that [`parse_condition`](crate::parse_condition) reads the same tree from it again.
 
+mod json;
+
 use std::fmt;
 
 use crate::{
