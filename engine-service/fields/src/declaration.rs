@@ -1,6 +1,6 @@
 //! How a field is declared: one line in its family's table.
 
-use rule_language::{ArgumentKind, FieldInfo, FieldType};
+use rule_language::{ArgumentKind, ArgumentNotation, FieldClass, FieldInfo, FieldType};
 
 use crate::{argument::Argument, value::Extracted, view::EventView};
 
@@ -19,6 +19,10 @@ pub enum Scope {
     /// The host.
     Host,
 }
+
+/// Stands for a field's class until its family's table says it.
+static UNCLASSIFIED: FieldClass =
+    FieldClass { name: "", short_description: "", description: "", sources: &["syscall"] };
 
 /// All that there is to know of one field.
 pub(crate) struct Declaration {
@@ -40,13 +44,19 @@ impl Declaration {
     ) -> Self {
         let info = FieldInfo {
             name,
+            class: &UNCLASSIFIED,
             field_type,
             is_list: false,
             argument: None,
             argument_required: false,
+            notation: ArgumentNotation::Brackets,
             allowed_on_rhs: true,
             allowed_in_transformer: true,
+            allowed_in_output: true,
             is_deprecated: false,
+            is_listed: true,
+            is_suggested_output: false,
+            has_data: true,
             description,
         };
         Self { info, scope, extract }
@@ -62,6 +72,15 @@ impl Declaration {
     pub(crate) const fn required(mut self, kind: ArgumentKind) -> Self {
         self.info.argument = Some(kind);
         self.info.argument_required = true;
+        self
+    }
+
+    /// Its argument stands behind a dot.
+    pub(crate) const fn dotted(mut self) -> Self {
+        self.info.notation = match self.info.argument {
+            Some(ArgumentKind::IndexOrKey) => ArgumentNotation::DotOrNumberInBrackets,
+            _ => ArgumentNotation::Dot,
+        };
         self
     }
 

@@ -3,7 +3,7 @@
 use eyrie_proto::event::{Event, Open, event::Kind};
 use rule_language::{
     ArgumentKind::{IndexOrKey, Key},
-    FieldType::{AbsTime, Bool, ByteBuf, CharBuf, Int, Uint},
+    FieldType::{AbsTime, Bool, ByteBuf, CharBuf, Int64, Uint64},
 };
 
 use crate::{
@@ -30,15 +30,15 @@ macro_rules! field {
 /// What events of every source have.
 #[rustfmt::skip]
 pub(crate) const GENERIC: &[Declaration] = &[
-    field!("evt.num", Uint, "the event's place in its origin's stream", |view, _| Value::Uint(view.sequence).into()),
+    field!("evt.num", Uint64, "the event's place in its origin's stream", |view, _| Value::Uint(view.sequence).into()),
     field!("evt.time", CharBuf, "the time of day with nanoseconds, in the engine's time zone", |view, _| time_field(view, time::time_of_day)),
     field!("evt.time.s", CharBuf, "the time of day in seconds, in the engine's time zone", |view, _| time_field(view, time::time_of_day_seconds)),
     field!("evt.time.iso8601", CharBuf, "date and time in ISO 8601 with nanoseconds, in UTC", |view, _| time_field(view, time::iso8601)),
     field!("evt.datetime", CharBuf, "date and time with nanoseconds, in the engine's time zone", |view, _| time_field(view, time::date_time)),
     field!("evt.datetime.s", CharBuf, "date and time in seconds, in the engine's time zone", |view, _| time_field(view, time::date_time_seconds)),
     field!("evt.rawtime", AbsTime, "nanoseconds since the epoch", |view, _| Value::Uint(view.epoch_ns()).into()),
-    field!("evt.rawtime.s", Uint, "whole seconds since the epoch", |view, _| Value::Uint(view.epoch_ns() / SECOND).into()),
-    field!("evt.rawtime.ns", Uint, "the nanoseconds of the event's time that are no whole second", |view, _| Value::Uint(view.epoch_ns() % SECOND).into()),
+    field!("evt.rawtime.s", Uint64, "whole seconds since the epoch", |view, _| Value::Uint(view.epoch_ns() / SECOND).into()),
+    field!("evt.rawtime.ns", Uint64, "the nanoseconds of the event's time that are no whole second", |view, _| Value::Uint(view.epoch_ns() % SECOND).into()),
     field!("evt.source", CharBuf, "where the event comes from: syscall, or what a plugin declares", |view, _| Extracted::bytes(view.source.as_bytes())),
     Declaration::new("evt.hostname", CharBuf, Scope::Host, |view, _| Extracted::bytes(view.hostname.as_bytes()), "the name of the host that the event happened on"),
 ];
@@ -47,15 +47,15 @@ pub(crate) const GENERIC: &[Declaration] = &[
 #[rustfmt::skip]
 pub(crate) const CALL: &[Declaration] = &[
     field!("evt.type", CharBuf, "the event's name, which is the call's for most", |view, _| name(event_type(view.event, view.architecture))),
-    field!("evt.type.is", Uint, "1 if the event has that name", type_is).required(Key),
+    field!("evt.type.is", Uint64, "1 if the event has that name", type_is).required(Key).dotted(),
     field!("syscall.type", CharBuf, "the system call's name", |view, _| name(call_name(view.event, view.architecture))),
     field!("evt.category", CharBuf, "what the event is about: file, net, process, memory, signal, user, ipc, system or other", |view, _| name(category(view.event))),
-    field!("evt.cpu", Int, "the number of the processor that it happened on", |view, _| Value::Int(view.event.cpu.into()).into()),
+    field!("evt.cpu", Int64, "the number of the processor that it happened on", |view, _| Value::Int(view.event.cpu.into()).into()),
     field!("evt.dir", CharBuf, "always <: events are reported when their call ends", |_, _| Value::text("<").into()).deprecated(),
     field!("evt.res", CharBuf, "SUCCESS, or the name of the error", |view, _| result_name(view)),
-    field!("evt.rawres", Int, "what the call returned; below zero if it failed", |view, _| Extracted::from_option(result(view.event).map(Value::Int))),
+    field!("evt.rawres", Int64, "what the call returned; below zero if it failed", |view, _| Extracted::from_option(result(view.event).map(Value::Int))),
     field!("evt.buffer", ByteBuf, "the first bytes that the call moved, as many as the capture plan says", |view, _| buffer(view)),
-    field!("evt.buflen", Uint, "how many bytes of the data that the call moved are known", |view, _| buffer_length(view)),
+    field!("evt.buflen", Uint64, "how many bytes of the data that the call moved are known", |view, _| buffer_length(view)),
     field!("evt.failed", Bool, "whether the call failed", |view, _| Extracted::from_option(result(view.event).map(|result| Value::Bool(result < 0)))),
     field!("evt.is_open_read", Bool, "whether the event opens a file for reading", |view, _| of_open(view, |open| parameter::access(open.flags.into()).0)),
     field!("evt.is_open_write", Bool, "whether the event opens a file for writing", |view, _| of_open(view, |open| parameter::access(open.flags.into()).1)),
@@ -67,8 +67,8 @@ pub(crate) const CALL: &[Declaration] = &[
 #[rustfmt::skip]
 pub(crate) const ARGUMENTS: &[Declaration] = &[
     field!("evt.args", CharBuf, "all parameters as name=value, with names for numbers in parentheses", |view, _| parameter::all_as_text(view).map_or(Extracted::Absent, Extracted::owned)),
-    field!("evt.arg", CharBuf, "the parameter of that name or number, with names in place of numbers where there are any", |view, argument| Extracted::from_option(parameter::parameter(view, argument).map(|parameter| Value::Bytes(parameter.text(view))))).required(IndexOrKey),
-    field!("evt.rawarg", Int, "the parameter of that name or number as it is", |view, argument| Extracted::from_option(parameter::parameter(view, argument).map(|parameter| parameter.raw_value(view)))).required(IndexOrKey).not_on_rhs().not_in_transformer(),
+    field!("evt.arg", CharBuf, "the parameter of that name or number, with names in place of numbers where there are any", |view, argument| Extracted::from_option(parameter::parameter(view, argument).map(|parameter| Value::Bytes(parameter.text(view))))).required(IndexOrKey).dotted(),
+    field!("evt.rawarg", Int64, "the parameter of that name or number as it is", |view, argument| Extracted::from_option(parameter::parameter(view, argument).map(|parameter| parameter.raw_value(view)))).required(IndexOrKey).dotted().not_on_rhs().not_in_transformer(),
 ];
 
 fn name<'a>(name: Option<&'static str>) -> Extracted<'a> {

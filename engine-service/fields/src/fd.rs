@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use rule_language::FieldType::{Bool, CharBuf, FsPath, Int, IpAddr as Ip, IpNet, Port, Uint};
+use rule_language::FieldType::{Bool, CharBuf, FsPath, Int64, IpAddr as Ip, IpNet, Port, Uint64};
 
 use crate::{
     address::Endpoint,
@@ -50,7 +50,7 @@ macro_rules! end_name {
 
 #[rustfmt::skip]
 pub(crate) const FIELDS: &[Declaration] = &[
-    field!("fd.num", Int, "the number of the file descriptor; -1 where the call that makes one failed", |view, _| from(view, |fd| fd.number().map(Value::Int))),
+    field!("fd.num", Int64, "the number of the file descriptor; -1 where the call that makes one failed", |view, _| from(view, |fd| fd.number().map(Value::Int))),
     field!("fd.type", CharBuf, "the kind of the descriptor: file, directory, ipv4, ipv6, unix, pipe, event, signalfd, eventpoll, inotify, timerfd, netlink, bpf…", |view, _| from(view, |fd| fd.type_name().map(|name| Value::bytes(name.as_bytes())))),
     field!("fd.typechar", CharBuf, "the kind of the descriptor as one character; 'f' for opens that failed", |view, _| from(view, |fd| fd.type_character().map(Value::text))),
     field!("fd.name", FsPath, "for opens the path that was asked for, made absolute; for other calls on files the kernel's path; for connections 'client:port->server:port'", |view, _| from(view, |fd| fd.name(view).map(Value::Bytes))),
@@ -58,10 +58,10 @@ pub(crate) const FIELDS: &[Declaration] = &[
     field!("fd.resolved", FsPath, "the kernel's own path of the file, links followed, relative to the root of the process", |view, _| from(view, resolved)),
     field!("fd.directory", CharBuf, "the directory of the file", |view, _| from(view, |fd| directory(fd, view))),
     field!("fd.filename", CharBuf, "the name of the file without its directory; absent where the open failed", |view, _| from(view, |fd| file_name(fd, view))),
-    field!("fd.ino", Uint, "the inode number of the file, pipe or socket", |view, _| from(view, inode)),
-    field!("fd.dev", Uint, "the number of the device that the file lies on", |view, _| from(view, |fd| fd.file().map(|file| Value::Uint(file.device)))),
-    field!("fd.dev.major", Uint, "the major number of the device that the file lies on", |view, _| from(view, |fd| fd.file().map(|file| Value::Uint(file.device >> MINOR_BITS)))),
-    field!("fd.dev.minor", Uint, "the minor number of the device that the file lies on", |view, _| from(view, |fd| fd.file().map(|file| Value::Uint(file.device & ((1 << MINOR_BITS) - 1))))),
+    field!("fd.ino", Uint64, "the inode number of the file, pipe or socket", |view, _| from(view, inode)),
+    field!("fd.dev", Uint64, "the number of the device that the file lies on", |view, _| from(view, |fd| fd.file().map(|file| Value::Uint(file.device)))),
+    field!("fd.dev.major", Uint64, "the major number of the device that the file lies on", |view, _| from(view, |fd| fd.file().map(|file| Value::Uint(file.device >> MINOR_BITS)))),
+    field!("fd.dev.minor", Uint64, "the minor number of the device that the file lies on", |view, _| from(view, |fd| fd.file().map(|file| Value::Uint(file.device & ((1 << MINOR_BITS) - 1))))),
     either!("fd.ip", Ip, "the address of either end", |end| Value::Ip(end.ip)),
     end!("fd.cip", Ip, "the client's address", Ends::client, ip),
     end!("fd.sip", Ip, "the server's address", Ends::server, ip),

@@ -10,7 +10,7 @@ use std::borrow::Cow;
 use host_model::Process;
 use rule_language::{
     ArgumentKind::{Index, Key},
-    FieldType::{AbsTime, CharBuf, Pid, RelTime, Uint},
+    FieldType::{AbsTime, CharBuf, Pid, RelTime, Uint64},
 };
 
 pub(crate) use self::ancestors::FIELDS as ANCESTORS;
@@ -43,8 +43,8 @@ pub(crate) const SELF: &[Declaration] = &[
     field!("proc.args", CharBuf, "the arguments after the first, with blanks between them; or the one of that number, from 0", |view, argument| of_self(view, |process| arguments(process, argument))).optional(Index),
     field!("proc.cmdline", CharBuf, "the process's name and its arguments", |view, _| of_self(view, command_line)),
     field!("proc.exeline", CharBuf, "the first argument and the others", |view, _| of_self(view, exe_line)),
-    field!("proc.cmdnargs", Uint, "how many arguments there are after the first", |view, _| of_self(view, |process| Some(Value::Uint(process.arguments().len() as u64)))),
-    field!("proc.cmdlenargs", Uint, "how many bytes the arguments after the first have together", |view, _| of_self(view, |process| Some(Value::Uint(process.arguments().iter().map(|argument| argument.len() as u64).sum())))),
+    field!("proc.cmdnargs", Uint64, "how many arguments there are after the first", |view, _| of_self(view, |process| Some(Value::Uint(process.arguments().len() as u64)))),
+    field!("proc.cmdlenargs", Uint64, "how many bytes the arguments after the first have together", |view, _| of_self(view, |process| Some(Value::Uint(process.arguments().iter().map(|argument| argument.len() as u64).sum())))),
     field!("proc.cwd", CharBuf, "the working directory, with a slash at its end", |view, _| of_self(view, working_directory)),
     field!("proc.env", CharBuf, "the environment as NAME=value with blanks between; or the value of that name", |view, argument| of_self(view, |process| environment(process, argument))).optional(Key),
     field!("proc.pid.ts", AbsTime, "when the process started, nanoseconds since the epoch", |view, _| of_self(view, |process| started(process, view))),

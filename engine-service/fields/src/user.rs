@@ -2,7 +2,7 @@
 
 use eyrie_proto::event::{Credentials, Group, User};
 use host_model::ContainerId;
-use rule_language::FieldType::{CharBuf, Int, Uint};
+use rule_language::FieldType::{CharBuf, Int64, Uint64};
 
 use crate::{
     declaration::{Declaration, Scope},
@@ -25,13 +25,13 @@ macro_rules! field {
 
 #[rustfmt::skip]
 pub(crate) const FIELDS: &[Declaration] = &[
-    field!("user.uid", Uint, "the effective user id", |view, _| from(view, |who| Value::Uint(who.effective_uid.into()))),
+    field!("user.uid", Uint64, "the effective user id", |view, _| from(view, |who| Value::Uint(who.effective_uid.into()))),
     field!("user.name", CharBuf, "the name of the effective user, <NA> if it cannot be known", |view, _| user_name(view, |who| who.effective_uid)),
     field!("user.homedir", CharBuf, "the home directory of the effective user", |view, _| user_text(view, |user| &user.home)),
     field!("user.shell", CharBuf, "the login shell of the effective user", |view, _| user_text(view, |user| &user.shell)),
-    field!("user.loginuid", Int, "the user id of who logged in, -1 if no one did", |view, _| from(view, |who| Value::Int(login_uid(who)))),
+    field!("user.loginuid", Int64, "the user id of who logged in, -1 if no one did", |view, _| from(view, |who| Value::Int(login_uid(who)))),
     field!("user.loginname", CharBuf, "the name of who logged in, <NA> if no one did", |view, _| user_name(view, |who| who.login_uid)),
-    field!("group.gid", Uint, "the effective group id", |view, _| from(view, |who| Value::Uint(who.effective_gid.into()))),
+    field!("group.gid", Uint64, "the effective group id", |view, _| from(view, |who| Value::Uint(who.effective_gid.into()))),
     field!("group.name", CharBuf, "the name of the effective group, <NA> if it cannot be known", |view, _| group_name(view)),
 ];
 

@@ -1,5 +1,13 @@
 //! What the language has to know about fields and events, whoever provides them.
 
+mod argument;
+mod field_type;
+
+pub use self::{
+    argument::{ArgumentError, ArgumentKind, ArgumentNotation},
+    field_type::{FieldType, TypeClass},
+};
+
 /// A field's place in its [`Catalogue`]; stable for as long as that catalogue lives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct FieldId(pub u32);
@@ -15,11 +23,34 @@ pub trait Catalogue {
     /// Every field, for suggestions and listings.
     fn fields(&self) -> &[FieldInfo];
 
+    /// The field that a name in a rule means, and its argument if that is written behind a dot: `evt.arg.flags` is
+    /// `evt.arg` with the argument `flags`. The longest name that fits wins.
+    fn lookup<'written>(&self, written: &'written str) -> Option<(FieldId, Option<&'written str>)> {
+        if let Some(id) = self.field(written) {
+            return Some((id, None));
+        }
+        let dots = written.rmatch_indices('.').map(|(at, _)| at);
+        dots.filter_map(|at| Some((self.field(written.get(..at)?)?, written.get(at + 1..)?)))
+            .find(|(id, _)| self.info(*id).notation != ArgumentNotation::Brackets)
+            .map(|(id, argument)| (id, Some(argument)))
+    }
+
+    /// The type of the field with this argument, or what is wrong with the argument.
+    fn type_of(&self, id: FieldId, argument: Option<&str>) -> Result<FieldType, ArgumentError> {
+        let info = self.info(id);
+        info.check_argument(argument)?;
+        Ok(info.field_type)
+    }
+
     /// Whether `name` is an event or system call name that `evt.type` may be compared with.
     fn is_event_type(&self, name: &str) -> bool;
 
     /// Every name for which [`Catalogue::is_event_type`] holds, in ascending order.
     fn event_types(&self) -> &[&'static str];
+
+    /// How many of Falco's event codes these names stand for: of most an event at entry and one at exit, of some older
+    /// versions too; the calls that Falco has no parameters of are two codes together.
+    fn count_event_codes(&self, names: &[String]) -> usize;
 
     /// Whether rules of this `source` can be evaluated (`syscall`, or a plugin's).
     fn is_source(&self, source: &str) -> bool;
@@ -30,64 +61,68 @@ pub trait Catalogue {
 pub struct FieldInfo {
     /// The name as rules write it: `proc.name`.
     pub name: &'static str,
+    /// What it is listed with.
+    pub class: &'static FieldClass,
     /// The type of its value, or of its elements if it is a list.
     pub field_type: FieldType,
     /// Whether its value is a list.
     pub is_list: bool,
-    /// What may stand in brackets after its name.
+    /// What its argument may be.
     pub argument: Option<ArgumentKind>,
     /// Whether the argument may be left out.
     pub argument_required: bool,
-    /// Whether the field may stand on the right-hand side in `val(…)`.
+    /// How the argument is written.
+    pub notation: ArgumentNotation,
+    /// Whether the field may stand on the right-hand side in `val(…)`, and be compared with one.
     pub allowed_on_rhs: bool,
     /// Whether the field may be wrapped in a transformer.
     pub allowed_in_transformer: bool,
+    /// Whether the field may stand in an output; some can only be compared.
+    pub allowed_in_output: bool,
     /// Deprecated fields still work and give a warning.
     pub is_deprecated: bool,
-    /// One sentence for people.
+    /// Whether listings show it; Falco has fields for tables of its tools that rules may use all the same.
+    pub is_listed: bool,
+    /// Whether outputs of its sources get it appended (Falco's `append_output: suggested_output`).
+    pub is_suggested_output: bool,
+    /// Whether there is an extraction, so that the field can ever have a value. A field that is deprecated and empty
+    /// in Falco has all the data there will be.
+    pub has_data: bool,
+    /// One or two sentences for people.
     pub description: &'static str,
 }
 
-/// What a field's brackets hold.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ArgumentKind {
-    /// A number, as in `proc.aname[2]`.
-    Index,
-    /// A word, as in `proc.env[PATH]`.
-    Key,
-    /// Either, as in `evt.arg[0]` and `evt.arg[flags]`.
-    IndexOrKey,
+/// What fields are listed by.
+#[derive(Debug, PartialEq, Eq)]
+pub struct FieldClass {
+    /// Falco's name of it: `process`.
+    pub name: &'static str,
+    /// What sets it apart from another class of its name; mostly empty.
+    pub short_description: &'static str,
+    /// One or two sentences for people.
+    pub description: &'static str,
+    /// The sources whose events have these fields; empty for all of them.
+    pub sources: &'static [&'static str],
 }
 
-/// Falco's types of values (`ppm_param_type`), as far as fields have them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum FieldType {
-    /// Text, as bytes.
-    CharBuf,
-    /// A path, as bytes; behaves as [`FieldType::CharBuf`].
-    FsPath,
-    /// Raw bytes.
-    ByteBuf,
-    /// Signed, 64 bits (Falco's narrower types behave alike).
-    Int,
-    /// Unsigned, 64 bits.
-    Uint,
-    /// A bit set, compared as a number.
-    Flags,
-    /// A process id.
-    Pid,
-    /// A port.
-    Port,
-    /// True or false.
-    Bool,
-    /// Floating point.
-    Double,
-    /// A duration in nanoseconds.
-    RelTime,
-    /// A point in time in nanoseconds since the epoch.
-    AbsTime,
-    /// An IPv4 or IPv6 address.
-    IpAddr,
-    /// An IPv4 or IPv6 network.
-    IpNet,
+// === impl FieldInfo ===
+
+impl FieldInfo {
+    /// Says what is wrong with the argument, or with there being none, as far as its form tells.
+    pub fn check_argument(&self, argument: Option<&str>) -> Result<(), ArgumentError> {
+        let field = || self.name.to_owned();
+        match (self.argument, argument) {
+            (None, Some(argument)) => {
+                Err(ArgumentError::NotTaken { field: field(), argument: argument.to_owned() })
+            }
+            (Some(kind), None) if self.argument_required => Err(ArgumentError::Missing {
+                field: field(),
+                example: self.notation.example(self.name, kind),
+            }),
+            (Some(ArgumentKind::Index), Some(argument)) if argument.parse::<u32>().is_err() => {
+                Err(ArgumentError::NoNumber { field: field(), argument: argument.to_owned() })
+            }
+            _ => Ok(()),
+        }
+    }
 }

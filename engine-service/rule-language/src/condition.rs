@@ -8,8 +8,6 @@ pub(crate) mod names;
 
 use crate::catalogue::{FieldId, FieldType};
 
-pub(crate) use self::display::DOTTED_ARGUMENTS;
-
 /// A checked condition.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Expr {
@@ -52,9 +50,11 @@ pub struct FieldRef {
     pub id: FieldId,
     /// Its name, without the argument.
     pub name: String,
-    /// What stood in brackets.
+    /// What stood in brackets or behind a dot.
     pub argument: Option<String>,
-    /// Its declared type.
+    /// Whether the argument stood behind a dot.
+    pub is_dotted: bool,
+    /// Its type, with that argument.
     pub field_type: FieldType,
     /// Whether its value is a list.
     pub is_list: bool,
@@ -228,7 +228,7 @@ impl Transform {
     /// The type of what the transformer gives, or of its elements.
     pub fn field_type(&self) -> FieldType {
         match (self.kind, self.arguments.first()) {
-            (Transformer::Len, _) => FieldType::Uint,
+            (Transformer::Len, _) => FieldType::Uint64,
             // These keep the type of what they change.
             (
                 Transformer::ToLower | Transformer::ToUpper | Transformer::Basename | Transformer::B64,

@@ -41,7 +41,10 @@ mod text_position;
 mod version;
 mod yaml;
 
-pub use catalogue::{ArgumentKind, Catalogue, FieldId, FieldInfo, FieldType};
+pub use catalogue::{
+    ArgumentError, ArgumentKind, ArgumentNotation, Catalogue, FieldClass, FieldId, FieldInfo, FieldType,
+    TypeClass,
+};
 pub use compile::{compile_condition, compile_template};
 pub use diagnostic::{Code, Diagnostic, LoadError, Severity, falco_load_results};
 pub use limits::{MAX_EXPANDED_BYTES, MAX_EXPANDED_NODES};

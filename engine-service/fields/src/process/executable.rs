@@ -2,7 +2,7 @@
 
 use eyrie_proto::event::{Executable, OverlayLayer};
 use host_model::Process;
-use rule_language::FieldType::{AbsTime, Bool, CharBuf, RelTime, Uint};
+use rule_language::FieldType::{AbsTime, Bool, CharBuf, RelTime, Uint64};
 
 use super::{field, of_self};
 use crate::{
@@ -18,7 +18,7 @@ pub(crate) const FIELDS: &[Declaration] = &[
     field!("proc.is_exe_upper_layer", Bool, "whether the executable lies in the upper layer of an overlay: it is not from the image", |view, _| flag(view, |file| file.layer() == OverlayLayer::Upper)),
     field!("proc.is_exe_lower_layer", Bool, "whether the executable lies in a lower layer of an overlay", |view, _| flag(view, |file| file.layer() == OverlayLayer::Lower)),
     field!("proc.is_exe_from_memfd", Bool, "whether the executable is an anonymous memory file", |view, _| flag(view, |file| file.is_memfd)),
-    field!("proc.exe_ino", Uint, "the inode number of the executable", |view, _| number(view, |file| file.inode)),
+    field!("proc.exe_ino", Uint64, "the inode number of the executable", |view, _| number(view, |file| file.inode)),
     field!("proc.exe_ino.ctime", AbsTime, "when the executable's inode last changed, nanoseconds since the epoch", |view, _| number(view, |file| file.change_time_ns)),
     field!("proc.exe_ino.mtime", AbsTime, "when the executable was last written to, nanoseconds since the epoch", |view, _| number(view, |file| file.modify_time_ns)),
     field!("proc.exe_ino.ctime_duration_proc_start", RelTime, "nanoseconds from the last change of the executable's inode to the start of the process", |view, _| age_at(view, |process| process.key().start_boot_ns)),

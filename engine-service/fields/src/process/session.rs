@@ -2,7 +2,7 @@
 
 use eyrie_proto::event::Session;
 use host_model::Process;
-use rule_language::FieldType::{Bool, CharBuf, Int, Pid, Uint};
+use rule_language::FieldType::{Bool, CharBuf, Int64, Pid, Uint64};
 
 use super::{field, known};
 use crate::{
@@ -22,8 +22,8 @@ pub(crate) const FIELDS: &[Declaration] = &[
     field!("proc.is_sid_leader", Bool, "whether the process leads its session", |view, _| is_leader(view, |session| session.namespace_session_id, |process| process.namespace_pid())),
     field!("proc.is_pgid_leader", Bool, "whether the process leads its process group", |view, _| is_leader(view, |session| session.process_group_id, |process| process.key().pid)),
     field!("proc.is_vpgid_leader", Bool, "whether the process leads its process group in its own pid namespace", |view, _| is_leader(view, |session| session.namespace_process_group_id, |process| process.namespace_pid())),
-    field!("proc.tty", Uint, "the device number of the controlling terminal, 0 for none", |view, _| Extracted::from_option(session(view).map(|session| Value::Uint(session.tty.into())))),
-    field!("proc.loginshellid", Int, "the process id of the oldest shell above", |view, _| login_shell(view)),
+    field!("proc.tty", Uint64, "the device number of the controlling terminal, 0 for none", |view, _| Extracted::from_option(session(view).map(|session| Value::Uint(session.tty.into())))),
+    field!("proc.loginshellid", Int64, "the process id of the oldest shell above", |view, _| login_shell(view)),
 ];
 
 /// As the event itself says, or else as the process was last seen.

@@ -281,8 +281,14 @@ fn the_catalogue_is_consistent() {
         let id = fields.field(name).expect("a field");
         let info = fields.info(id);
         let argument = argument.map(str::to_owned);
-        let field =
-            FieldRef { id, name: name.into(), argument, field_type: info.field_type, is_list: info.is_list };
+        let field = FieldRef {
+            id,
+            name: name.into(),
+            argument,
+            is_dotted: false,
+            field_type: info.field_type,
+            is_list: info.is_list,
+        };
         FieldExtractor::new(fields, &field).map(|_| ())
     };
     assert_eq!(resolve("proc.aname", Some("2")), Ok(()));

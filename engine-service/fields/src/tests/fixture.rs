@@ -204,8 +204,14 @@ pub(super) fn extract<'a>(name: &str, view: &EventView<'a>) -> Extracted<'a> {
     };
     let id = catalogue().field(name).unwrap_or_else(|| panic!("no field {name}"));
     let info = catalogue().info(id);
-    let field =
-        FieldRef { id, name: name.to_owned(), argument, field_type: info.field_type, is_list: info.is_list };
+    let field = FieldRef {
+        id,
+        name: name.to_owned(),
+        argument,
+        is_dotted: false,
+        field_type: info.field_type,
+        is_list: info.is_list,
+    };
     FieldExtractor::new(catalogue(), &field).expect("a usable argument").extract(view)
 }
 

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use crate::{
-    catalogue::FieldType,
+    catalogue::{FieldType, TypeClass},
     condition::{LiteralValue, Operand, Operator},
     escape::unhex,
 };
@@ -23,37 +23,38 @@ pub(super) fn convert(text: &[u8], operator: Operator, lhs: &Operand) -> Result<
         _ => {}
     }
     let field_type = lhs.field_type();
-    if matches!(field_type, FieldType::CharBuf | FieldType::FsPath | FieldType::ByteBuf) {
+    if matches!(field_type.class(), TypeClass::Text | TypeClass::Buffer) {
         return Ok(LiteralValue::Text);
     }
     let shown = String::from_utf8_lossy(text);
     let wrong = |expected: &str| format!("'{shown}' cannot be compared with '{lhs}': expected {expected}");
     let text = std::str::from_utf8(text).map_err(|_| wrong("valid UTF-8"))?;
-    match field_type {
-        FieldType::Int | FieldType::Pid => {
-            signed(text).map(LiteralValue::Int).ok_or_else(|| wrong("a whole number"))
-        }
-        FieldType::Uint | FieldType::Flags | FieldType::RelTime | FieldType::AbsTime => {
-            unsigned(text).map(LiteralValue::Uint).ok_or_else(|| wrong("a whole number that is not negative"))
-        }
-        FieldType::Port => unsigned(text)
+    match field_type.class() {
+        TypeClass::Signed => signed(text).map(LiteralValue::Int).ok_or_else(|| wrong("a whole number")),
+        TypeClass::Unsigned if field_type == FieldType::Port => unsigned(text)
             .filter(|&port| port <= u64::from(u16::MAX))
             .map(LiteralValue::Uint)
             .ok_or_else(|| wrong("a port number from 0 to 65535")),
-        FieldType::Double => text
+        TypeClass::Unsigned => {
+            unsigned(text).map(LiteralValue::Uint).ok_or_else(|| wrong("a whole number that is not negative"))
+        }
+        TypeClass::Double => text
             .parse()
             .ok()
             .filter(|number: &f64| number.is_finite())
             .map(LiteralValue::Double)
             .ok_or_else(|| wrong("a number")),
-        FieldType::Bool => match text {
+        TypeClass::Bool => match text {
             "true" => Ok(LiteralValue::Bool(true)),
             "false" => Ok(LiteralValue::Bool(false)),
             _ => Err(wrong("true or false")),
         },
-        FieldType::IpAddr => text.parse().map(LiteralValue::Ip).map_err(|_| wrong("an IPv4 or IPv6 address")),
-        FieldType::IpNet => network(text).ok_or_else(|| wrong("a network, as in 10.0.0.0/8")),
-        FieldType::CharBuf | FieldType::FsPath | FieldType::ByteBuf => Ok(LiteralValue::Text),
+        TypeClass::Address => {
+            text.parse().map(LiteralValue::Ip).map_err(|_| wrong("an IPv4 or IPv6 address"))
+        }
+        TypeClass::Network => network(text).ok_or_else(|| wrong("a network, as in 10.0.0.0/8")),
+        TypeClass::Text | TypeClass::Buffer => Ok(LiteralValue::Text),
+        TypeClass::Opaque => Err(wrong("nothing: it only exists or does not")),
     }
 }
 

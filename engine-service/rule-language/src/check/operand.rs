@@ -3,8 +3,8 @@
 use super::{Checker, Empty, Problem, types::type_name};
 use crate::{
     ast,
-    catalogue::{ArgumentKind, Catalogue, FieldType},
-    condition::{DOTTED_ARGUMENTS, FieldRef, Operand, Transform, TransformArgument, Transformer},
+    catalogue::{Catalogue, FieldType, TypeClass},
+    condition::{FieldRef, Operand, Transform, TransformArgument, Transformer},
     limits::Budget,
     parser::parse_operand_prefix,
     suggest::Allowance,
@@ -40,57 +40,31 @@ impl Checker<'_> {
 
     pub(super) fn field(&mut self, written: &ast::Field) -> Result<FieldRef, Problem> {
         let span = written.offset..written.offset + written.name.len();
-        let (id, name, argument) = match self.catalogue.field(&written.name) {
-            Some(id) => (id, written.name.as_str(), written.argument.as_deref()),
-            None => match self.dotted(written) {
-                Some((id, name, argument)) => (id, name, Some(argument)),
-                None => {
-                    let names = self.catalogue.fields().iter().map(|field| field.name);
-                    let near = self.allowance.closest(&written.name, names);
-                    let help = near.map(|near| format!("did you mean '{near}'?"));
-                    let message = format!("nonexistent field '{}'", written.name);
-                    return Err(Problem::error(span, message).unknown().help(help));
-                }
-            },
+        let Some((id, dotted)) = self.catalogue.lookup(&written.name) else {
+            let names = self.catalogue.fields().iter().map(|field| field.name);
+            let near = self.allowance.closest(&written.name, names);
+            let help = near.map(|near| format!("did you mean '{near}'?"));
+            let message = format!("nonexistent field '{}'", written.name);
+            return Err(Problem::error(span, message).unknown().help(help));
         };
-        let info = self.catalogue.info(id);
-        let wrong = |message: String| Problem::error(span.clone(), message);
-        match (info.argument, argument) {
-            (None, Some(argument)) => {
-                let message = format!("nonexistent field '{name}[{argument}]': '{name}' takes no argument");
-                return Err(wrong(message).unknown());
-            }
-            (Some(kind), None) if info.argument_required => {
-                let example = if kind == ArgumentKind::Index { "0" } else { "key" };
-                return Err(wrong(format!("field '{name}' requires an argument, as in '{name}[{example}]'")));
-            }
-            (Some(ArgumentKind::Index), Some(argument)) if argument.parse::<u32>().is_err() => {
-                return Err(wrong(format!(
-                    "field '{name}' takes a number as its argument, not '{argument}'"
-                )));
-            }
-            _ => {}
+        if let (Some(_), Some(argument)) = (dotted, &written.argument) {
+            let message =
+                format!("nonexistent field '{}[{argument}]': it has an argument already", written.name);
+            return Err(Problem::error(span, message).unknown());
         }
+        let argument = dotted.or(written.argument.as_deref());
+        let field_type = self.catalogue.type_of(id, argument).map_err(|wrong| {
+            let problem = Problem::error(span, wrong.to_string());
+            if wrong.is_unknown_name() { problem.unknown() } else { problem }
+        })?;
+        let info = self.catalogue.info(id);
         Ok(FieldRef {
             id,
-            name: name.to_owned(),
+            name: info.name.to_owned(),
             argument: argument.map(str::to_owned),
-            field_type: info.field_type,
+            is_dotted: dotted.is_some(),
+            field_type,
             is_list: info.is_list,
-        })
-    }
-
-    /// `evt.arg.flags` as the field `evt.arg` with the argument `flags`.
-    fn dotted<'written>(
-        &self,
-        written: &'written ast::Field,
-    ) -> Option<(crate::FieldId, &'static str, &'written str)> {
-        if written.argument.is_some() {
-            return None;
-        }
-        DOTTED_ARGUMENTS.into_iter().find_map(|prefix| {
-            let argument = written.name.strip_prefix(prefix)?.strip_prefix('.')?;
-            Some((self.catalogue.field(prefix)?, prefix, argument))
         })
     }
 
@@ -176,11 +150,10 @@ fn check_arguments(kind: Transformer, arguments: &[TransformArgument]) -> Result
 
 fn check_input(kind: Transformer, operand: &Operand) -> Result<(), String> {
     let field_type = operand.field_type();
-    let fits = match (kind, field_type) {
+    let fits = match (kind, field_type.class()) {
         (Transformer::Len, _) if operand.is_list() => true,
-        (_, FieldType::CharBuf) => true,
-        (Transformer::B64 | Transformer::Len, FieldType::ByteBuf) => true,
-        (_, FieldType::FsPath) => kind != Transformer::B64,
+        (_, TypeClass::Text) => kind != Transformer::B64 || field_type == FieldType::CharBuf,
+        (Transformer::B64 | Transformer::Len, TypeClass::Buffer) => true,
         _ => false,
     };
     if fits {
@@ -199,7 +172,7 @@ fn check_text(kind: Transformer, argument: &TransformArgument) -> Result<(), Str
 }
 
 fn is_text(operand: &Operand) -> bool {
-    matches!(operand.field_type(), FieldType::CharBuf | FieldType::FsPath)
+    operand.field_type().class() == TypeClass::Text
 }
 
 fn signature(kind: Transformer) -> &'static str {

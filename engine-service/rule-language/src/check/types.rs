@@ -1,19 +1,9 @@
 //! Which operators work on which types (`libsinsp/filter_compare.cpp`).
 
 use crate::{
-    catalogue::FieldType,
+    catalogue::{FieldType, TypeClass},
     condition::{Modifier, Operand, Operator},
 };
-
-/// What operators can do with a type.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Class {
-    Text,
-    Buffer,
-    Number,
-    Bool,
-    Address,
-}
 
 /// Says what is wrong if `operator` does not work on `lhs`.
 pub(super) fn check_operator(operator: Operator, lhs: &Operand) -> Result<(), String> {
@@ -45,11 +35,11 @@ pub(super) fn check_rhs(
     if matches!(operator, Operator::BContains | Operator::BStartsWith) {
         return Err(format!("operator '{operator}' supports hex strings only"));
     }
-    if lhs.field_type() == FieldType::IpNet || rhs.field_type() == FieldType::IpNet {
+    if [lhs, rhs].iter().any(|side| side.field_type().class() == TypeClass::Network) {
         return Err("networks cannot be compared with a field on the right-hand side".to_owned());
     }
     let same_type = lhs.field_type() == rhs.field_type()
-        || class(lhs.field_type()) == Class::Text && class(rhs.field_type()) == Class::Text;
+        || lhs.field_type().class() == TypeClass::Text && rhs.field_type().class() == TypeClass::Text;
     if same_type && lhs.is_list() == rhs.is_list() {
         return Ok(());
     }
@@ -66,33 +56,19 @@ pub(super) fn operators(field_type: FieldType, is_list: bool) -> &'static [Opera
     if is_list {
         return &[In, Intersects, Exists];
     }
-    match class(field_type) {
-        Class::Text => &[
+    match field_type.class() {
+        TypeClass::Text => &[
             Eq, Ne, Lt, Le, Gt, Ge, Contains, IContains, StartsWith, EndsWith, Glob, IGlob, Regex, In,
             Intersects, PMatch, Exists,
         ],
-        Class::Buffer => {
+        TypeClass::Buffer => {
             &[Eq, Ne, Contains, In, StartsWith, EndsWith, BContains, BStartsWith, Intersects, Exists]
         }
-        Class::Number => &[Eq, Ne, Lt, Le, Gt, Ge, In, Intersects, Exists],
-        Class::Bool | Class::Address => &[Eq, Ne, In, Intersects, Exists],
-    }
-}
-
-fn class(field_type: FieldType) -> Class {
-    match field_type {
-        FieldType::CharBuf | FieldType::FsPath => Class::Text,
-        FieldType::ByteBuf => Class::Buffer,
-        FieldType::Bool => Class::Bool,
-        FieldType::IpAddr | FieldType::IpNet => Class::Address,
-        FieldType::Int
-        | FieldType::Uint
-        | FieldType::Flags
-        | FieldType::Pid
-        | FieldType::Port
-        | FieldType::Double
-        | FieldType::RelTime
-        | FieldType::AbsTime => Class::Number,
+        TypeClass::Signed | TypeClass::Unsigned | TypeClass::Double => {
+            &[Eq, Ne, Lt, Le, Gt, Ge, In, Intersects, Exists]
+        }
+        TypeClass::Bool | TypeClass::Address | TypeClass::Network => &[Eq, Ne, In, Intersects, Exists],
+        TypeClass::Opaque => &[Exists],
     }
 }
 
@@ -102,18 +78,21 @@ pub(super) fn type_name(field_type: FieldType, is_list: bool) -> &'static str {
         return "a list";
     }
     match field_type {
-        FieldType::CharBuf => "text",
-        FieldType::FsPath => "a path",
-        FieldType::ByteBuf => "a byte buffer",
-        FieldType::Int | FieldType::Uint => "a number",
-        FieldType::Flags => "a set of flags",
+        FieldType::FsPath | FieldType::FsRelPath => "a path",
+        FieldType::Flags8 | FieldType::Flags16 | FieldType::Flags32 => "a set of flags",
         FieldType::Pid => "a process id",
         FieldType::Port => "a port",
-        FieldType::Bool => "true or false",
-        FieldType::Double => "a floating point number",
         FieldType::RelTime => "a duration in nanoseconds",
         FieldType::AbsTime => "a time in nanoseconds",
-        FieldType::IpAddr => "an IP address",
-        FieldType::IpNet => "an IP network",
+        other => match other.class() {
+            TypeClass::Text => "text",
+            TypeClass::Buffer => "a byte buffer",
+            TypeClass::Signed | TypeClass::Unsigned => "a number",
+            TypeClass::Double => "a floating point number",
+            TypeClass::Bool => "true or false",
+            TypeClass::Address => "an IP address",
+            TypeClass::Network => "an IP network",
+            TypeClass::Opaque => "nothing that literals can be compared with",
+        },
     }
 }

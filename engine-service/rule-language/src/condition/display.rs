@@ -5,10 +5,6 @@ use std::fmt::{self, Display};
 use super::{Check, Expr, FieldRef, Literal, Operand, Rhs, Transform, TransformArgument};
 use crate::ast::{write_bracketed, write_joined, write_value};
 
-/// Fields whose argument may follow a dot: `evt.arg.flags` is `evt.arg` with the argument `flags`.
-pub(crate) const DOTTED_ARGUMENTS: [&str; 5] =
-    ["evt.arg", "evt.rawarg", "evt.type.is", "evt.abspath", "thread.cgroup"];
-
 impl fmt::Display for Expr {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (children, operator) = match self {
@@ -73,13 +69,7 @@ impl fmt::Display for FieldRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.name)?;
         match &self.argument {
-            Some(argument)
-                if DOTTED_ARGUMENTS.contains(&self.name.as_str())
-                    && argument.starts_with(|first: char| first.is_ascii_alphabetic())
-                    && argument.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'.') =>
-            {
-                write!(f, ".{argument}")
-            }
+            Some(argument) if self.is_dotted => write!(f, ".{argument}"),
             argument => write_bracketed(f, argument.as_deref()),
         }
     }

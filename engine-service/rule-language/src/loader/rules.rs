@@ -17,8 +17,8 @@ use crate::{
     template,
 };
 
-/// A rule on more event types than this is warned of; Falco's number.
-const MANY_EVENT_TYPES: usize = 100;
+/// A rule on more event codes than this is warned of; Falco's number.
+const MANY_EVENT_CODES: usize = 100;
 
 /// Compiles rules.
 pub(super) struct Rules<'scope> {
@@ -47,7 +47,9 @@ impl Rules<'_> {
         let condition = self.condition(definition, reporter, budget);
         let (output, condition) = (output?, condition?);
         let event_types = event_types(&condition.expr, self.run.catalogue);
-        let many = event_types.as_ref().is_none_or(|types| types.len() > MANY_EVENT_TYPES);
+        let catalogue = self.run.catalogue;
+        let many =
+            event_types.as_ref().is_none_or(|types| catalogue.count_event_codes(types) > MANY_EVENT_CODES);
         if many && definition.warn_event_types && definition.source == "syscall" {
             let message =
                 "Rule matches too many evt.type values. This has a significant performance penalty.";

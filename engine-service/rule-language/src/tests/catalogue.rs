@@ -1,6 +1,13 @@
 //! A catalogue for tests: the fields that Falco's stock rules use, with Falco's types, and a few more.
 
-use crate::{ArgumentKind, Catalogue, FieldId, FieldInfo, FieldType};
+use crate::{ArgumentKind, ArgumentNotation, Catalogue, FieldClass, FieldId, FieldInfo, FieldType};
+
+static CLASS: FieldClass = FieldClass {
+    name: "test",
+    short_description: "",
+    description: "fields for tests",
+    sources: &["syscall"],
+};
 
 /// The test catalogue.
 pub(crate) struct TestCatalogue {
@@ -139,7 +146,7 @@ impl TestCatalogue {
         let mut fields = Vec::new();
         let plain = [
             (TEXT, FieldType::CharBuf),
-            (NUMBERS, FieldType::Int),
+            (NUMBERS, FieldType::Int64),
             (TRUTHS, FieldType::Bool),
             (PORTS, FieldType::Port),
             (ADDRESSES, FieldType::IpAddr),
@@ -147,8 +154,8 @@ impl TestCatalogue {
             (TIMES, FieldType::AbsTime),
             (DURATIONS, FieldType::RelTime),
             (&["evt.buffer"], FieldType::ByteBuf),
-            (&["evt.num"], FieldType::Uint),
-            (&["evt.rawarg"], FieldType::Flags),
+            (&["evt.num"], FieldType::Uint64),
+            (&["evt.rawarg"], FieldType::Flags32),
             (&["thread.cpu"], FieldType::Double),
             (&["fs.path.name"], FieldType::FsPath),
         ];
@@ -165,7 +172,12 @@ impl TestCatalogue {
             ("container.mount.dest", ArgumentKind::IndexOrKey, true),
         ] {
             let declared = field(name, FieldType::CharBuf);
-            fields.push(FieldInfo { argument: Some(argument), argument_required: required, ..declared });
+            let notation = match name {
+                "evt.arg" => ArgumentNotation::DotOrNumberInBrackets,
+                _ => ArgumentNotation::Brackets,
+            };
+            let argument = Some(argument);
+            fields.push(FieldInfo { argument, argument_required: required, notation, ..declared });
         }
         fields.push(FieldInfo { is_list: true, ..field("fd.types", FieldType::CharBuf) });
         for declared in &mut fields {
@@ -180,13 +192,19 @@ impl TestCatalogue {
 fn field(name: &'static str, field_type: FieldType) -> FieldInfo {
     FieldInfo {
         name,
+        class: &CLASS,
         field_type,
         is_list: false,
         argument: None,
         argument_required: false,
+        notation: ArgumentNotation::Brackets,
         allowed_on_rhs: true,
         allowed_in_transformer: true,
+        allowed_in_output: true,
         is_deprecated: false,
+        is_listed: true,
+        is_suggested_output: false,
+        has_data: true,
         description: "",
     }
 }
@@ -211,6 +229,10 @@ impl Catalogue for TestCatalogue {
 
     fn event_types(&self) -> &[&'static str] {
         EVENT_TYPES
+    }
+
+    fn count_event_codes(&self, names: &[String]) -> usize {
+        2 * names.len()
     }
 
     fn is_source(&self, source: &str) -> bool {
