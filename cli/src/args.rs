@@ -42,7 +42,7 @@ impl Arguments {
     }
 
     /// With what the declarations leave out.
-    fn whole_command() -> clap::Command {
+    pub(crate) fn whole_command() -> clap::Command {
         let settled = |up| {
             service_runtime::with_settings::<engine_service::Settings>(up).mut_arg("log_level", |argument| {
                 argument
@@ -80,12 +80,33 @@ pub(crate) enum Command {
     /// Work on rules files.
     #[command(subcommand)]
     Rules(RulesCommand),
+    /// Work on single conditions.
+    #[command(subcommand)]
+    Condition(ConditionCommand),
+    /// Print a script that makes a shell complete eyrie's commands.
+    #[command(after_help = "Examples:\n  \
+        eyrie completions bash > /etc/bash_completion.d/eyrie\n  \
+        eyrie completions zsh > ~/.zfunc/_eyrie\n  \
+        eyrie completions fish > ~/.config/fish/completions/eyrie.fish")]
+    Completions {
+        /// Which shell.
+        shell: clap_complete::Shell,
+    },
 }
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum RulesCommand {
     /// Load rules files as an engine would, and explain errors and warnings.
     Check(RulesCheckArguments),
+    /// Print the JSON schema of rules files.
+    #[command(after_help = "Example:\n  eyrie rules schema > falco-rules.schema.json")]
+    Schema,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConditionCommand {
+    /// Parse conditions from standard input, and print a JSON object for each.
+    Parse(ConditionParseArguments),
 }
 
 #[derive(Args, Debug)]
@@ -167,6 +188,19 @@ pub(crate) struct RulesCheckArguments {
     /// The result in Falco's shape: {"falco_load_results":[...]}.
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:\n  \
+    echo 'proc.name in (bash, zsh) and not user_known' | eyrie condition parse\n  \
+    yq -r '.[].condition | select(.)' rules.yaml | tr '\\n' '\\0' | eyrie condition parse -0\n\n\
+    A line of output is {\"ok\":true,\"canonical\":\"…\",\"ast\":{…}}\n\
+    or {\"ok\":false,\"error\":\"…\",\"line\":1,\"column\":7,\"offset\":6}; lines and columns count from 1, columns in bytes.\n\
+    Ends with 1 if a condition was refused.")]
+pub(crate) struct ConditionParseArguments {
+    /// NUL ends a condition, not a line break.
+    #[arg(short = '0', long)]
+    pub(crate) null: bool,
 }
 
 #[cfg(test)]

@@ -1,13 +1,14 @@
 //! The operator's client, and Eyrie in one process.
 //!
 //! `eyrie up` starts agent and engine in this process and prints alerts; every other command is a client of an engine's
-//! gRPC services or works on files. Tables and colours are for terminals; `--json` gives one JSON object a line.
+//! gRPC services or works on files, fields and conditions. Tables and colours are for terminals; `--json` gives one JSON object a line.
 #![forbid(unsafe_code)]
 
 mod alert_view;
 mod alerts;
 mod args;
 mod client;
+mod condition;
 mod diagnostics;
 mod hosts;
 mod rules;
@@ -15,7 +16,7 @@ mod up;
 
 use std::{process::ExitCode, time::Duration};
 
-use crate::args::{Arguments, Command, RulesCommand};
+use crate::args::{Arguments, Command, ConditionCommand, RulesCommand};
 
 /// What went wrong was the user's or the system's: exit code 1, as Falco has it. (clap exits with 2 on bad usage.)
 const FAILURE: u8 = 1;
@@ -56,5 +57,12 @@ async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Alerts(alerts) => alerts::run(alerts).await,
         Command::Hosts(hosts) => hosts::run(hosts).await,
         Command::Rules(RulesCommand::Check(check)) => rules::check(&check),
+        Command::Rules(RulesCommand::Schema) => rules::schema(),
+        Command::Condition(ConditionCommand::Parse(parse)) => condition::parse(&parse),
+        Command::Completions { shell } => {
+            let mut command = Arguments::whole_command();
+            clap_complete::generate(shell, &mut command, "eyrie", &mut std::io::stdout());
+            Ok(ExitCode::SUCCESS)
+        }
     }
 }

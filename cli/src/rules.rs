@@ -1,6 +1,6 @@
 //! `eyrie rules check`: loads rules files as an engine would.
 
-use std::{io::IsTerminal as _, path::PathBuf, process::ExitCode};
+use std::{io::IsTerminal as _, io::Write as _, path::PathBuf, process::ExitCode};
 
 use owo_colors::OwoColorize as _;
 use rule_language::{Diagnostic, Loaded, Severity, Source, falco_load_results};
@@ -23,6 +23,14 @@ pub(crate) fn check(arguments: &RulesCheckArguments) -> anyhow::Result<ExitCode>
         print(&checked);
     }
     Ok(if checked.loaded.is_some() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Carries out `eyrie rules schema`.
+pub(crate) fn schema() -> anyhow::Result<ExitCode> {
+    let mut output = std::io::stdout().lock();
+    serde_json::to_writer_pretty(&mut output, &rule_language::rules_schema())?;
+    writeln!(output)?;
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Loads the rules of files and folders.

@@ -15,6 +15,7 @@ use crate::{
         Modifier, Operator,
         names::{LIST_OPERATORS, NUMBER_OPERATORS, OPERATOR_NAMES, STRING_OPERATORS, TRANSFORMER_NAMES},
     },
+    limits::{Exhausted, MAX_EXPANDED_NODES},
     text_position::Position,
 };
 
@@ -43,7 +44,7 @@ pub struct ParseError {
 
 /// Parses a condition, without knowing macros or fields.
 pub fn parse_condition(text: &str) -> Result<Node, ParseError> {
-    Parser { lexer: Lexer::new(text) }
+    Parser::new(text)
         .condition()
         .map_err(|Failure { offset, message }| ParseError { position: Position::of(text, offset), message })
 }
@@ -56,6 +57,8 @@ pub(crate) struct Failure {
 
 struct Parser<'text> {
     lexer: Lexer<'text>,
+    /// How many nodes and literals may still come: text of 64 MB can mean a gigabyte of them.
+    nodes_left: usize,
 }
 
 /// An expression with the number of nodes on its longest path.
@@ -79,7 +82,11 @@ struct Frame {
 
 // === impl Parser ===
 
-impl Parser<'_> {
+impl<'text> Parser<'text> {
+    fn new(text: &'text str) -> Self {
+        Self { lexer: Lexer::new(text), nodes_left: MAX_EXPANDED_NODES }
+    }
+
     fn condition(mut self) -> Result<Node, Failure> {
         if self.lexer.rest().is_empty() {
             return Err(self.fail("filter input string is empty"));
@@ -158,6 +165,7 @@ impl Parser<'_> {
 
     /// A comparison, or the name of a macro.
     fn leaf(&mut self) -> Result<Node, Failure> {
+        self.spend_node()?;
         if let Some(lhs) = self.operand(0)? {
             return self.comparison(lhs).map(|check| Node::Check(Box::new(check)));
         }
@@ -249,6 +257,7 @@ impl Parser<'_> {
             return Ok(values);
         }
         loop {
+            self.spend_node()?;
             self.lexer.skip_blanks();
             match self.lexer.string()? {
                 Some(value) => values.push(value),
@@ -262,6 +271,12 @@ impl Parser<'_> {
                 return Err(self.fail("expected a ')' token or a ',' in the list"));
             }
         }
+    }
+
+    fn spend_node(&mut self) -> Result<(), Failure> {
+        let left = self.nodes_left.checked_sub(1);
+        self.nodes_left = left.ok_or_else(|| self.fail(Exhausted::Nodes.message()))?;
+        Ok(())
     }
 
     fn fail(&self, message: impl Into<String>) -> Failure {

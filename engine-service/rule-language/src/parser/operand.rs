@@ -1,13 +1,13 @@
 //! Fields and transformers.
 
-use super::{Failure, MAX_TRANSFORMER_DEPTH, Parser, lexer::Lexer};
+use super::{Failure, MAX_TRANSFORMER_DEPTH, Parser};
 use crate::ast::{Argument, Call, Field, Operand, Rhs};
 
 /// Parses the field or transformer that `text` starts with, and tells how many bytes it takes.
 ///
 /// For outputs, where anything may follow. `None` if `text` starts with neither.
 pub(crate) fn parse_operand_prefix(text: &str) -> Result<Option<(Operand, usize)>, Failure> {
-    let mut parser = Parser { lexer: Lexer::new(text) };
+    let mut parser = Parser::new(text);
     Ok(parser.operand(0)?.map(|operand| (operand, parser.lexer.offset())))
 }
 
@@ -58,6 +58,7 @@ impl Parser<'_> {
     }
 
     fn argument(&mut self, depth: usize) -> Result<Argument, Failure> {
+        self.spend_node()?;
         self.lexer.skip_blanks();
         if let Some(argument) = self.literal()? {
             return Ok(argument);
@@ -81,6 +82,7 @@ impl Parser<'_> {
             return Ok(Argument::List(members));
         }
         loop {
+            self.spend_node()?;
             self.lexer.skip_blanks();
             match self.literal()? {
                 Some(literal) => members.push(literal),

@@ -273,6 +273,25 @@ fn nesting_is_bounded_on_a_small_stack() {
     assert!(parse_condition(&format!("{}a", "not ".repeat(100_000))).is_ok());
 }
 
+/// Conditions with more parts than are allowed end in an error before they fill the memory: as comparisons, as a list,
+/// and as arguments.
+#[test]
+fn the_number_of_nodes_is_bounded() {
+    let count = crate::MAX_EXPANDED_NODES + 1;
+    for (start, part, end) in [("a", " or a", ""), ("a.b in (x", ",x", ")"), ("join(1, (1", ",1", ")) = x")] {
+        let error = error(&format!("{start}{}{end}", part.repeat(count)));
+        assert!(error.message.contains("more than 1000000 nodes"), "{error}");
+    }
+}
+
+/// The deepest condition there can be becomes JSON on a main thread's stack.
+#[test]
+fn the_deepest_condition_becomes_json() {
+    let text = format!("{}a{}", "(a or not(b and ".repeat(MAX_DEPTH / 3), "))".repeat(MAX_DEPTH / 3));
+    let work = move || parse_condition(&text).unwrap().to_json().to_string().len();
+    assert!(std::thread::Builder::new().stack_size(8 << 20).spawn(work).unwrap().join().unwrap() > 10_000);
+}
+
 /// Words that are put into conditions of all kinds.
 fn word() -> impl Strategy<Value = String> {
     prop_oneof!["[a-z]{1,5}", Just("oneof".to_owned()), "[ -~]{0,8}", "[a-zé\\\\\"' \n]{0,6}"]
