@@ -6,12 +6,21 @@ use std::{
 };
 
 use rule_language::{MAX_EXPANDED_BYTES, parse_condition};
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::Value;
 
 use crate::args::ConditionParseArguments;
 
 /// Bytes of one condition; what a whole set of files may expand to.
 const MAX_CONDITION_BYTES: usize = MAX_EXPANDED_BYTES;
+
+/// What is said of one condition.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Answer {
+    Parsed { ok: bool, canonical: String, ast: Value },
+    Refused { ok: bool, error: String, line: usize, column: usize, offset: usize },
+}
 
 /// Carries out `eyrie condition parse`; ends with 1 if a condition was refused.
 pub(crate) fn parse(arguments: &ConditionParseArguments) -> anyhow::Result<ExitCode> {
@@ -26,8 +35,9 @@ fn parse_all(input: &mut BufReader<impl Read>, output: &mut impl Write, separato
     let mut all_parsed = true;
     let mut condition = Vec::new();
     while let Some(length) = read_condition(input, &mut condition, separator)? {
-        let answer = if length > MAX_CONDITION_BYTES { too_long(length) } else { answer(&condition) };
-        all_parsed &= answer["ok"] == true;
+        let is_whole = length <= MAX_CONDITION_BYTES;
+        let answer = if is_whole { Answer::to(&condition) } else { Answer::to_too_long(length) };
+        all_parsed &= answer.is_ok();
         serde_json::to_writer(&mut *output, &answer)?;
         output.write_all(b"\n")?;
         // Whoever holds a conversation waits for the answer; whoever sends a file does not.
@@ -67,39 +77,49 @@ fn read_condition(
     }
 }
 
-fn answer(condition: &[u8]) -> Value {
-    let text = match std::str::from_utf8(condition) {
-        Ok(text) => text,
-        Err(error) => return no_text(condition, error.valid_up_to()),
-    };
-    match parse_condition(text) {
-        Ok(node) => json!({"ok": true, "canonical": node.to_string(), "ast": node.to_json()}),
-        Err(error) => {
-            let place = error.position;
-            refusal(&error.message, place.line, place.column, place.offset)
+// === impl Answer ===
+
+impl Answer {
+    fn to(condition: &[u8]) -> Self {
+        let text = match std::str::from_utf8(condition) {
+            Ok(text) => text,
+            Err(error) => return Self::to_no_text(condition, error.valid_up_to()),
+        };
+        match parse_condition(text) {
+            Ok(node) => Self::Parsed { ok: true, canonical: node.to_string(), ast: node.to_json() },
+            Err(error) => {
+                let place = error.position;
+                Self::refusal(error.message, place.line, place.column, place.offset)
+            }
         }
     }
-}
 
-fn no_text(condition: &[u8], offset: usize) -> Value {
-    let before = condition.get(..offset).unwrap_or_default();
-    let line = 1 + before.iter().filter(|&&byte| byte == b'\n').count();
-    let column = 1 + before.iter().rev().take_while(|&&byte| byte != b'\n').count();
-    let message = "a condition has to be UTF-8 text; write other bytes as \\xHH inside quotes";
-    refusal(message, line, column, offset)
-}
+    fn to_no_text(condition: &[u8], offset: usize) -> Self {
+        let before = condition.get(..offset).unwrap_or_default();
+        let line = 1 + before.iter().filter(|&&byte| byte == b'\n').count();
+        let column = 1 + before.iter().rev().take_while(|&&byte| byte != b'\n').count();
+        let message = "a condition has to be UTF-8 text; write other bytes as \\xHH inside quotes";
+        Self::refusal(message.to_owned(), line, column, offset)
+    }
 
-fn too_long(length: usize) -> Value {
-    let message = format!("the condition has {length} bytes; at most {MAX_CONDITION_BYTES} are read");
-    refusal(&message, 1, 1, 0)
-}
+    fn to_too_long(length: usize) -> Self {
+        let message = format!("the condition has {length} bytes; at most {MAX_CONDITION_BYTES} are read");
+        Self::refusal(message, 1, 1, 0)
+    }
 
-fn refusal(message: &str, line: usize, column: usize, offset: usize) -> Value {
-    json!({"ok": false, "error": message, "line": line, "column": column, "offset": offset})
+    fn refusal(error: String, line: usize, column: usize, offset: usize) -> Self {
+        Self::Refused { ok: false, error, line, column, offset }
+    }
+
+    fn is_ok(&self) -> bool {
+        matches!(self, Self::Parsed { .. })
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     fn answers(input: &[u8], separator: u8) -> Vec<Value> {
@@ -117,7 +137,8 @@ mod tests {
         assert_eq!(answers.len(), 4);
         assert_eq!(answers[0]["canonical"], "(a.b = c and not d)");
         assert_eq!(answers[0]["ast"]["type"], "and");
-        assert_eq!(answers[1], refusal("filter input string is empty", 1, 1, 0));
+        let empty = json!({"ok": false, "error": "filter input string is empty", "line": 1, "column": 1, "offset": 0});
+        assert_eq!(answers[1], empty);
         assert_eq!((&answers[2]["ok"], &answers[2]["column"]), (&json!(false), &json!(7)));
         assert_eq!(answers[3]["canonical"], "proc.name in (x, \"y z\")");
     }
