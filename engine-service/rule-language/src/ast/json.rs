@@ -149,7 +149,10 @@ mod tests {
         let value = |text: &str| json!({"type": "value", "value": text});
         assert_eq!(right("a.b = 'x y'"), json!({"type": "value", "value": "x y", "offset": 6}));
         assert_eq!(right("a.b = '\\xff'"), json!({"type": "value", "value_hex": "ff", "offset": 6}));
-        assert_eq!(right("a.b in (x, '')"), json!({"type": "list", "items": [value("x"), value("")], "offset": 7}));
+        assert_eq!(
+            right("a.b in (x, '')"),
+            json!({"type": "list", "items": [value("x"), value("")], "offset": 7})
+        );
         assert_eq!(right("a.b in shells"), json!({"type": "identifier", "name": "shells", "offset": 7}));
         let field = json!({"type": "field", "name": "c.d", "offset": 10});
         assert_eq!(
