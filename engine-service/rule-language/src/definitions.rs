@@ -3,12 +3,17 @@
 //! A name that is defined again keeps its place in the order (`index`); `visibility` is the number of the last item
 //! that touched it, and a macro sees only macros whose `index` is below its own `visibility`.
 
-use std::collections::{BTreeSet, HashMap};
+use std::{
+    collections::{BTreeSet, HashMap},
+    time::Duration,
+};
 
 use crate::{
+    description::PluginVersion,
     reporter::Item,
     ruleset::Priority,
     text::{Place, Text},
+    version::Version,
 };
 
 #[derive(Debug, Default)]
@@ -16,6 +21,10 @@ pub(crate) struct Definitions {
     pub(crate) lists: Table<List>,
     pub(crate) macros: Table<Macro>,
     pub(crate) rules: Table<Rule>,
+    /// The highest that a file asks for.
+    pub(crate) required_engine_version: Option<Version>,
+    /// Of each requirement the alternatives.
+    pub(crate) required_plugin_versions: Vec<Vec<PluginVersion>>,
     counter: u64,
 }
 
@@ -57,6 +66,8 @@ pub(crate) struct Rule {
     pub(crate) source_is_unknown: bool,
     pub(crate) tags: BTreeSet<String>,
     pub(crate) enabled: bool,
+    pub(crate) capture: bool,
+    pub(crate) capture_duration: Duration,
     pub(crate) warn_event_types: bool,
     pub(crate) skip_if_unknown_filter: bool,
     pub(crate) exceptions: Vec<Exception>,
@@ -71,6 +82,8 @@ pub(crate) struct RuleUpdate {
     pub(crate) priority: Option<Priority>,
     pub(crate) tags: Option<BTreeSet<String>>,
     pub(crate) enabled: Option<bool>,
+    pub(crate) capture: Option<bool>,
+    pub(crate) capture_duration: Option<Duration>,
     pub(crate) warn_event_types: Option<bool>,
     pub(crate) skip_if_unknown_filter: Option<bool>,
     pub(crate) exceptions: Option<Vec<Exception>>,

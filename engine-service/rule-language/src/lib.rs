@@ -18,6 +18,7 @@ mod check;
 mod compile;
 pub mod condition;
 mod definitions;
+mod description;
 pub mod diagnostic;
 mod escape;
 mod event_types;
@@ -47,9 +48,13 @@ pub use catalogue::{
     TypeClass,
 };
 pub use compile::{compile_condition, compile_template};
+pub use description::{
+    ConditionDetails, Described, Description, ExceptionDescription, ListDescription, MacroDescription,
+    PluginVersion, RuleDescription,
+};
 pub use diagnostic::{Code, Diagnostic, LoadError, Severity, falco_load_results};
 pub use limits::{MAX_EXPANDED_BYTES, MAX_EXPANDED_NODES};
-pub use loader::{Loaded, load};
+pub use loader::{Loaded, describe, load};
 pub use parser::{MAX_DEPTH, MAX_TRANSFORMER_DEPTH, ParseError, parse_condition};
 pub use priority::UnknownPriority;
 pub use ruleset::{Priority, Rule, RuleSet, Template, TemplatePart};

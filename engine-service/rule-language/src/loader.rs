@@ -1,10 +1,12 @@
 //! From files to a rule set: read, then put lists, macros and exceptions in, then check.
 
+mod describe;
 mod macros;
 mod rules;
 
 use sha2::{Digest, Sha256};
 
+pub use self::describe::describe;
 use self::{macros::Macros, rules::Rules};
 use crate::{
     ast::Node,
@@ -17,7 +19,7 @@ use crate::{
     parser::parse_condition,
     reader::Reader,
     reporter::{Item, Report, Reporter},
-    ruleset::RuleSet,
+    ruleset::{Rule, RuleSet},
     source::Source,
     suggest::Allowance,
     text::Text,
@@ -37,6 +39,23 @@ pub struct Loaded {
 /// Everything that is wrong is told at once, as far as one error does not hide another: a file that is no YAML keeps
 /// the conditions of all files from being checked, since it may define what they use.
 pub fn load(sources: &[Source], catalogue: &dyn Catalogue) -> Result<Loaded, LoadError> {
+    let Outcome { rule_set, diagnostics, .. } = run(sources, catalogue, |_, _| ())?;
+    Ok(Loaded { rule_set, diagnostics })
+}
+
+/// What a run gave, with what somebody wanted to know of it.
+struct Outcome<T> {
+    rule_set: RuleSet,
+    diagnostics: Vec<Diagnostic>,
+    result: Option<T>,
+}
+
+/// Reads and compiles; `look` sees what was compiled if there were no errors.
+fn run<T>(
+    sources: &[Source],
+    catalogue: &dyn Catalogue,
+    look: impl FnOnce(&Compiled<'_>, &[Rule]) -> T,
+) -> Result<Outcome<T>, LoadError> {
     let mut reporter = Reporter::new(sources);
     let mut definitions = Definitions::default();
     let mut budget = Budget::new();
@@ -46,17 +65,23 @@ pub fn load(sources: &[Source], catalogue: &dyn Catalogue) -> Result<Loaded, Loa
         reader.read(index, &source.text);
     }
     let (left_out, lost_a_file) = (reader.left_out, reader.lost_a_file);
-    let mut rules = Vec::new();
+    let (mut rules, mut result) = (Vec::new(), None);
     if !lost_a_file {
         let run = Run { catalogue, definitions: &definitions, left_out: &left_out, allowance: &allowance };
-        rules = run.compile(&mut reporter, &mut budget);
+        if let Some(compiled) = run.compile(&mut reporter, &mut budget) {
+            rules = Rules { compiled: &compiled }.compile(&mut reporter, &mut budget);
+            if !reporter.has_errors() {
+                compiled.warn_of_unused(&mut reporter);
+                result = Some(look(&compiled, &rules));
+            }
+        }
     }
     let has_errors = reporter.has_errors();
     let diagnostics = reporter.finish();
     if has_errors {
         return Err(LoadError { diagnostics });
     }
-    Ok(Loaded { rule_set: RuleSet { rules, digest: digest(sources) }, diagnostics })
+    Ok(Outcome { rule_set: RuleSet { rules, digest: digest(sources) }, diagnostics, result })
 }
 
 /// What compiling works on.
@@ -66,6 +91,13 @@ struct Run<'run> {
     /// Names that are missing because their items were wrong, which has been told.
     left_out: &'run std::collections::HashSet<String>,
     allowance: &'run Allowance,
+}
+
+/// Lists and macros, ready for rules.
+struct Compiled<'run> {
+    run: &'run Run<'run>,
+    lists: ListTexts<'run>,
+    macros: Macros<'run>,
 }
 
 /// A condition or an output with the way from its bytes to the files.
@@ -79,33 +111,19 @@ struct Unit<'run> {
 
 // === impl Run ===
 
-impl Run<'_> {
-    fn compile(&self, reporter: &mut Reporter, budget: &mut Budget) -> Vec<crate::Rule> {
+impl<'run> Run<'run> {
+    /// Nothing if the lists are too large, which is told.
+    fn compile(&'run self, reporter: &mut Reporter, budget: &mut Budget) -> Option<Compiled<'run>> {
         let lists = match ListTexts::new(&self.definitions.lists, budget) {
             Ok(lists) => lists,
             Err(exhausted) => {
                 self.report_exhausted(exhausted, reporter);
-                return Vec::new();
+                return None;
             }
         };
         let mut macros = Macros::new(self, &lists, reporter, budget);
         macros.check(self, &lists, reporter, budget);
-        let rules = Rules { run: self, lists: &lists, macros: &macros }.compile(reporter, budget);
-        if !reporter.has_errors() {
-            self.warn_of_unused(&lists, &macros, reporter);
-        }
-        rules
-    }
-
-    fn warn_of_unused(&self, lists: &ListTexts<'_>, macros: &Macros<'_>, reporter: &mut Reporter) {
-        let lists = lists.unused().filter_map(|position| {
-            Some((Code::LoadUnusedList, "List", &self.definitions.lists.entries().get(position)?.value.item))
-        });
-        let macros = macros.unused().map(|item| (Code::LoadUnusedMacro, "Macro", item));
-        for (code, kind, item) in lists.chain(macros) {
-            let message = format!("{kind} not referred to by any other rule/macro");
-            reporter.report(code, &item.place, Report::new(message, item));
-        }
+        Some(Compiled { run: self, lists, macros })
     }
 
     /// Tells that the lists are too large, at the largest of them.
@@ -115,6 +133,23 @@ impl Run<'_> {
             let item = &list.value.item;
             let report = Report::new(exhausted.message(), item).help("lists that hold each other multiply");
             reporter.report(Code::LoadErrValidate, &item.place, report);
+        }
+    }
+}
+
+// === impl Compiled ===
+
+impl Compiled<'_> {
+    fn warn_of_unused(&self, reporter: &mut Reporter) {
+        let lists = self.lists.unused().filter_map(|position| {
+            let list = self.run.definitions.lists.entries().get(position)?;
+            Some((Code::LoadUnusedList, "List", &list.value.item))
+        });
+        let macros = self.macros.unused().map(|item| (Code::LoadUnusedMacro, "Macro", item));
+        // Falco's order.
+        for (code, kind, item) in macros.chain(lists) {
+            let message = format!("{kind} not referred to by any other rule/macro");
+            reporter.report(code, &item.place, Report::new(message, item));
         }
     }
 }

@@ -1,5 +1,7 @@
 //! Rules, ready to be evaluated.
 
+use std::time::Duration;
+
 use crate::condition::{Expr, Operand};
 
 /// The rules of one or more files after all of them were read, in load order.
@@ -26,6 +28,10 @@ pub struct Rule {
     pub tags: Vec<String>,
     /// Whether the rule is evaluated.
     pub enabled: bool,
+    /// Whether a match should start a dump of what follows (`capture`).
+    pub capture: bool,
+    /// For how long (`capture_duration`, milliseconds); zero leaves it to the configuration.
+    pub capture_duration: Duration,
     /// When it matches.
     pub condition: Expr,
     /// The event types on which it can match, ascending; `None` means on all of them.

@@ -6,6 +6,7 @@ use super::{Run, Unit};
 use crate::{
     ast::Node,
     check::{Checked, Checker, Found, Problem, Scope},
+    condition::Expr,
     diagnostic::Code,
     limits::Budget,
     lists::ListTexts,
@@ -15,6 +16,8 @@ use crate::{
 /// All macros, in order of first definition.
 pub(super) struct Macros<'run> {
     macros: Vec<Macro<'run>>,
+    /// Their places in the order in which they were checked: each after those that it uses.
+    checked_order: Vec<usize>,
 }
 
 struct Macro<'run> {
@@ -87,7 +90,7 @@ impl<'run> Macros<'run> {
                 is_told: Cell::new(false),
             });
         }
-        Self { macros }
+        Self { macros, checked_order: Vec::new() }
     }
 
     /// Checks all macros, each after those that it uses. What is wrong whatever uses them is told at once.
@@ -158,6 +161,7 @@ impl<'run> Macros<'run> {
             let scope = Visible { run, lists, macros: self, visibility };
             Checker::new(run.catalogue, &scope, budget, run.allowance).run(&node)
         });
+        self.checked_order.push(position);
         if let Some(current) = self.macros.get_mut(position) {
             current.progress = Progress::Done;
             if let Some((checked, problems)) = result {
@@ -194,6 +198,24 @@ impl<'run> Macros<'run> {
         if let Some(definition) = self.macros.get(position) {
             definition.is_used.set(true);
         }
+    }
+
+    pub(super) fn is_used(&self, position: usize) -> bool {
+        self.macros.get(position).is_some_and(|definition| definition.is_used.get())
+    }
+
+    /// Whether the macro can be put into a condition.
+    pub(super) fn is_sound(&self, position: usize) -> bool {
+        self.expr(position).is_some()
+    }
+
+    /// The checked condition, with other macros put in.
+    pub(super) fn expr(&self, position: usize) -> Option<&Expr> {
+        self.macros.get(position)?.checked.as_ref().map(|checked| &checked.expr)
+    }
+
+    pub(super) fn checked_order(&self) -> impl Iterator<Item = usize> {
+        self.checked_order.iter().copied()
     }
 
     pub(super) fn unused(&self) -> impl Iterator<Item = &'run Item> {

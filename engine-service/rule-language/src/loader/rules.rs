@@ -1,9 +1,6 @@
 //! Rules: from their definitions to what evaluators work on.
 
-use super::{
-    Run, Unit,
-    macros::{Macros, Visible},
-};
+use super::{Compiled, Unit, macros::Visible};
 use crate::{
     check::{Checked, Checker, Problem},
     definitions,
@@ -11,7 +8,7 @@ use crate::{
     event_types::event_types,
     exceptions::with_exceptions,
     limits::Budget,
-    lists::{Expanded, ListTexts},
+    lists::Expanded,
     reporter::{Report, Reporter},
     ruleset::{Rule, Template},
     template,
@@ -22,9 +19,7 @@ const MANY_EVENT_CODES: usize = 100;
 
 /// Compiles rules.
 pub(super) struct Rules<'scope> {
-    pub(super) run: &'scope Run<'scope>,
-    pub(super) lists: &'scope ListTexts<'scope>,
-    pub(super) macros: &'scope Macros<'scope>,
+    pub(super) compiled: &'scope Compiled<'scope>,
 }
 
 // === impl Rules ===
@@ -32,7 +27,7 @@ pub(super) struct Rules<'scope> {
 impl Rules<'_> {
     /// All rules that can be used. Those with errors are left out, and so are those that ask to be.
     pub(super) fn compile(&self, reporter: &mut Reporter, budget: &mut Budget) -> Vec<Rule> {
-        let definitions = self.run.definitions.rules.entries().iter().map(|entry| &entry.value);
+        let definitions = self.compiled.run.definitions.rules.entries().iter().map(|entry| &entry.value);
         let known = definitions.filter(|definition| !definition.source_is_unknown);
         known.filter_map(|definition| self.rule(definition, reporter, budget)).collect()
     }
@@ -46,8 +41,8 @@ impl Rules<'_> {
         let output = self.output(definition, reporter);
         let condition = self.condition(definition, reporter, budget);
         let (output, condition) = (output?, condition?);
-        let event_types = event_types(&condition.expr, self.run.catalogue);
-        let catalogue = self.run.catalogue;
+        let event_types = event_types(&condition.expr, self.compiled.run.catalogue);
+        let catalogue = self.compiled.run.catalogue;
         let many =
             event_types.as_ref().is_none_or(|types| catalogue.count_event_codes(types) > MANY_EVENT_CODES);
         if many && definition.warn_event_types && definition.source == "syscall" {
@@ -64,6 +59,8 @@ impl Rules<'_> {
             priority: definition.priority,
             tags: definition.tags.iter().cloned().collect(),
             enabled: definition.enabled,
+            capture: definition.capture,
+            capture_duration: definition.capture_duration,
             condition: condition.expr,
             event_types,
             output,
@@ -72,7 +69,8 @@ impl Rules<'_> {
 
     fn output(&self, definition: &definitions::Rule, reporter: &mut Reporter) -> Option<Template> {
         let text = definition.output.clone();
-        let (template, mut problems) = template::compile(&text.value, self.run.catalogue, self.run.allowance);
+        let (template, mut problems) =
+            template::compile(&text.value, self.compiled.run.catalogue, self.compiled.run.allowance);
         let unit = Unit { item: &definition.item, part: "rule output", text, expanded: Expanded::default() };
         downgrade(definition, &mut problems);
         problems.iter().for_each(|problem| unit.report(problem, reporter));
@@ -94,20 +92,25 @@ impl Rules<'_> {
             }
         };
         let (unit, node) =
-            Unit::parse(&definition.item, "rule condition", text, self.lists, reporter, budget);
+            Unit::parse(&definition.item, "rule condition", text, &self.compiled.lists, reporter, budget);
         let node = node?;
         let mut used = Vec::new();
         node.for_each_identifier(&mut |identifier| {
-            used.extend(self.run.definitions.macros.position(&identifier.name));
+            used.extend(self.compiled.run.definitions.macros.position(&identifier.name));
         });
-        used.iter().for_each(|&position| self.macros.mark_used(position));
+        used.iter().for_each(|&position| self.compiled.macros.mark_used(position));
         let visibility = u64::MAX;
-        let scope = Visible { run: self.run, lists: self.lists, macros: self.macros, visibility };
+        let scope = Visible {
+            run: self.compiled.run,
+            lists: &self.compiled.lists,
+            macros: &self.compiled.macros,
+            visibility,
+        };
         let (checked, mut problems) =
-            Checker::new(self.run.catalogue, &scope, budget, self.run.allowance).run(&node);
+            Checker::new(self.compiled.run.catalogue, &scope, budget, self.compiled.run.allowance).run(&node);
         if definition.skip_if_unknown_filter {
             // What a macro lacks is told at the rule: to other rules it may be an error.
-            self.macros.for_each_problem(used, false, &mut |unit, problem| {
+            self.compiled.macros.for_each_problem(used, false, &mut |unit, problem| {
                 if is_error(problem) {
                     let message = format!("{} (in macro '{}')", problem.message, unit.item.name);
                     problems.push(Problem { message, span: 0..0, ..problem.clone() });
@@ -116,7 +119,7 @@ impl Rules<'_> {
             downgrade(definition, &mut problems);
         } else {
             let tell = &mut |unit: &Unit<'_>, problem: &Problem| unit.report(problem, reporter);
-            self.macros.for_each_problem(used, true, tell);
+            self.compiled.macros.for_each_problem(used, true, tell);
         }
         problems.iter().for_each(|problem| unit.report(problem, reporter));
         checked

@@ -124,6 +124,19 @@ impl Reader<'_> {
         if entry.has(key) { self.required_bool(entry, key).map(Some) } else { Ok(None) }
     }
 
+    /// A number of 32 bits, in C's spellings: Falco's YAML library leaves the base to them.
+    pub(super) fn optional_number(
+        &mut self,
+        entry: &Entry<'_>,
+        key: &'static str,
+    ) -> Result<Option<u32>, Reported> {
+        let Some(text) = self.optional_text(entry, key)? else { return Ok(None) };
+        match number(&text) {
+            Some(number) => Ok(Some(number)),
+            None => Err(self.invalid(entry, key, "Can't decode YAML scalar value")),
+        }
+    }
+
     /// A sequence of words.
     pub(super) fn required_texts(
         &mut self,
@@ -238,4 +251,17 @@ impl Reader<'_> {
             }
         }
     }
+}
+
+/// Decimal, `0x` and hexadecimal, or `0` and octal digits.
+pub(super) fn number(text: &str) -> Option<u32> {
+    let digits = text.strip_prefix('+').unwrap_or(text);
+    let (digits, base) = match digits.strip_prefix("0x").or_else(|| digits.strip_prefix("0X")) {
+        Some(digits) => (digits, 16),
+        None if digits.len() > 1 && digits.starts_with('0') => (digits, 8),
+        None => (digits, 10),
+    };
+    // The parser of numbers takes a sign of its own.
+    let is_digit = digits.starts_with(|first: char| first.is_ascii_hexdigit());
+    is_digit.then(|| u32::from_str_radix(digits, base).ok()).flatten()
 }

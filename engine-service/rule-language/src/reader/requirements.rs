@@ -23,6 +23,8 @@ impl Reader<'_> {
             return Err(self.invalid(entry, KEY, message));
         };
         if ENGINE_VERSION.satisfies(required) {
+            let highest = &mut self.definitions.required_engine_version;
+            *highest = (*highest).max(Some(required));
             return Ok(());
         }
         let message =

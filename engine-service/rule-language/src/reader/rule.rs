@@ -1,5 +1,7 @@
 //! Rules: defining, appending, overriding, enabling.
 
+use std::time::Duration;
+
 use super::{Entry, OVERRIDE_AND_APPEND, Reader, entry::Overrides};
 use crate::{
     definitions::{Exception, Rule, RuleUpdate},
@@ -51,7 +53,6 @@ impl Reader<'_> {
     pub(super) fn rule(&mut self, entry: &Entry<'_>) -> Result<(), Reported> {
         self.check_keys(entry, &KEYS);
         let name = self.required_text(entry, "rule")?;
-        self.capture(entry)?;
         let append = self.append_flag(entry)?;
         let overrides = self.overrides(entry, &APPENDABLE, &REPLACEABLE)?;
         if append && !overrides.is_empty() {
@@ -80,6 +81,8 @@ impl Reader<'_> {
         let priority = self.priority(entry)?;
         let source = self.source(entry)?;
         let source_is_unknown = !self.catalogue.is_source(&source);
+        let capture = self.capture(entry)?.unwrap_or(false);
+        let capture_duration = self.capture_duration(entry)?.unwrap_or_default();
         let enabled = self.optional_bool(entry, "enabled")?.unwrap_or(true);
         let warn_event_types = self.optional_bool(entry, "warn_evttypes")?.unwrap_or(true);
         let skip_if_unknown_filter = self.optional_bool(entry, "skip-if-unknown-filter")?.unwrap_or(false);
@@ -107,6 +110,8 @@ impl Reader<'_> {
             source_is_unknown,
             tags,
             enabled,
+            capture,
+            capture_duration,
             warn_event_types,
             skip_if_unknown_filter,
             exceptions,
@@ -192,7 +197,8 @@ impl Reader<'_> {
                     update.skip_if_unknown_filter =
                         Some(self.required_bool(entry, "skip-if-unknown-filter")?);
                 }
-                // `capture` and its duration have been checked, and have no effect here.
+                "capture" => update.capture = self.capture(entry)?,
+                "capture_duration" => update.capture_duration = self.capture_duration(entry)?,
                 _ => {}
             }
         }
@@ -288,6 +294,8 @@ impl Reader<'_> {
         replace(&mut rule.description, update.description);
         replace(&mut rule.priority, update.priority);
         replace(&mut rule.tags, update.tags);
+        replace(&mut rule.capture, update.capture);
+        replace(&mut rule.capture_duration, update.capture_duration);
         replace(&mut rule.enabled, update.enabled);
         replace(&mut rule.warn_event_types, update.warn_event_types);
         replace(&mut rule.skip_if_unknown_filter, update.skip_if_unknown_filter);
@@ -312,20 +320,20 @@ impl Reader<'_> {
         if empty { Ok("syscall".to_owned()) } else { self.required_text(entry, "source") }
     }
 
-    /// Checks `capture` and `capture_duration`, and says that they have no effect here.
-    fn capture(&mut self, entry: &Entry<'_>) -> Result<(), Reported> {
-        let capture = self.optional_bool(entry, "capture")?.unwrap_or(false);
-        if let Some(duration) = self.optional_text(entry, "capture_duration")?
-            && duration.parse::<u32>().is_err()
-        {
-            let message = "Can't decode YAML scalar value: expected milliseconds";
-            return Err(self.invalid(entry, "capture_duration", message));
-        }
-        if capture {
+    /// `capture`, with a warning that it has no effect here.
+    fn capture(&mut self, entry: &Entry<'_>) -> Result<Option<bool>, Reported> {
+        let capture = self.optional_bool(entry, "capture")?;
+        if capture == Some(true) {
             let message = "'capture' has no effect here: alerts carry their evidence, and no dump is written";
-            self.warn(Code::LoadUnknownKey, entry, "capture", message);
+            self.warn(Code::LoadWarningExtension, entry, "capture", message);
         }
-        Ok(())
+        Ok(capture)
+    }
+
+    /// `capture_duration`, in milliseconds.
+    fn capture_duration(&mut self, entry: &Entry<'_>) -> Result<Option<Duration>, Reported> {
+        let milliseconds = self.optional_number(entry, "capture_duration")?;
+        Ok(milliseconds.map(|milliseconds| Duration::from_millis(milliseconds.into())))
     }
 }
 
