@@ -98,6 +98,8 @@ pub(crate) enum Command {
 pub(crate) enum RulesCommand {
     /// Load rules files as an engine would, and explain errors and warnings.
     Check(RulesCheckArguments),
+    /// Describe rules, macros and lists as JSON: what they use, and what they are compiled to.
+    Describe(RulesDescribeArguments),
     /// Print the JSON schema of rules files.
     #[command(after_help = "Example:\n  eyrie rules schema > falco-rules.schema.json")]
     Schema,
@@ -188,6 +190,20 @@ pub(crate) struct RulesCheckArguments {
     /// The result in Falco's shape: {"falco_load_results":[...]}.
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:\n  \
+    eyrie rules describe falco_rules.yaml | jq -r '.rules[].info.name'\n  \
+    eyrie rules describe falco_rules.yaml --rule 'Terminal shell in container'\n\n\
+    The JSON is what `falco -L` and `falco -l RULE` print with json_output.")]
+pub(crate) struct RulesDescribeArguments {
+    /// Rules files, or folders with rules files, in load order.
+    #[arg(required = true, value_name = "FILE|DIR")]
+    pub(crate) files: Vec<PathBuf>,
+    /// Only this rule.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) rule: Option<String>,
 }
 
 #[derive(Args, Debug)]

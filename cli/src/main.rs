@@ -57,6 +57,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Alerts(alerts) => alerts::run(alerts).await,
         Command::Hosts(hosts) => hosts::run(hosts).await,
         Command::Rules(RulesCommand::Check(check)) => rules::check(&check),
+        Command::Rules(RulesCommand::Describe(describe)) => rules::describe(&describe),
         Command::Rules(RulesCommand::Schema) => rules::schema(),
         Command::Condition(ConditionCommand::Parse(parse)) => condition::parse(&parse),
         Command::Completions { shell } => {

@@ -3,9 +3,12 @@
 use std::{io::IsTerminal as _, io::Write as _, path::PathBuf, process::ExitCode};
 
 use owo_colors::OwoColorize as _;
-use rule_language::{Diagnostic, Loaded, Severity, Source, falco_load_results};
+use rule_language::{Diagnostic, Loaded, Severity, Source, falco_describe_results, falco_load_results};
 
-use crate::{args::RulesCheckArguments, diagnostics};
+use crate::{
+    args::{RulesCheckArguments, RulesDescribeArguments},
+    diagnostics,
+};
 
 /// What loading gave.
 pub(crate) struct Checked {
@@ -23,6 +26,30 @@ pub(crate) fn check(arguments: &RulesCheckArguments) -> anyhow::Result<ExitCode>
         print(&checked);
     }
     Ok(if checked.loaded.is_some() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Carries out `eyrie rules describe`; ends with 1 if the rules cannot be used, or do not have the one that is asked for.
+pub(crate) fn describe(arguments: &RulesDescribeArguments) -> anyhow::Result<ExitCode> {
+    let sources = engine_service::rules::read_sources(&arguments.files)?;
+    let described = match rule_language::describe(&sources, fields::catalogue()) {
+        Ok(described) => described,
+        Err(error) => {
+            let is_coloured = std::io::stderr().is_terminal();
+            error.errors().for_each(|error| eprintln!("{}", diagnostics::render(error, is_coloured)));
+            anyhow::bail!("the rules cannot be used: {}", counted(error.errors().count(), "error"));
+        }
+    };
+    let wanted = arguments.rule.as_deref();
+    let Some(results) = falco_describe_results(&described, fields::catalogue(), wanted) else {
+        let names = described.loaded.rule_set.rules.iter().map(|rule| rule.name.as_str());
+        let near = rule_language::closest(wanted.unwrap_or_default(), names);
+        let hint = near.map_or(String::new(), |near| format!("; did you mean \"{near}\"?"));
+        anyhow::bail!("Rule \"{}\" is not loaded{hint}", wanted.unwrap_or_default());
+    };
+    let mut output = std::io::stdout().lock();
+    serde_json::to_writer_pretty(&mut output, &results)?;
+    writeln!(output)?;
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Carries out `eyrie rules schema`.

@@ -2,12 +2,16 @@
 //!
 //! [`describe`](crate::describe) makes it; loading alone does not, and pays nothing for it.
 
+mod json;
+
+use std::collections::BTreeSet;
+
+pub use self::json::falco_describe_results;
 use crate::{
     ast::{Argument, Check, Field, Node, Operand, Rhs},
     loader::Loaded,
     version::Version,
 };
-use std::collections::BTreeSet;
 
 /// Loaded rules, and what is to be said about them and what they are made of.
 #[derive(Clone, Debug, PartialEq)]

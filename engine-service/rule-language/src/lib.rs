@@ -50,7 +50,7 @@ pub use catalogue::{
 pub use compile::{compile_condition, compile_template};
 pub use description::{
     ConditionDetails, Described, Description, ExceptionDescription, ListDescription, MacroDescription,
-    PluginVersion, RuleDescription,
+    PluginVersion, RuleDescription, falco_describe_results,
 };
 pub use diagnostic::{Code, Diagnostic, LoadError, Severity, falco_load_results};
 pub use limits::{MAX_EXPANDED_BYTES, MAX_EXPANDED_NODES};
@@ -61,5 +61,6 @@ pub use ruleset::{Priority, Rule, RuleSet, Template, TemplatePart};
 pub use schema::rules_schema;
 pub use selection::{RuleSelector, Selection};
 pub use source::Source;
+pub use suggest::closest;
 pub use text_position::Position;
 pub use version::{ENGINE_VERSION, Version};

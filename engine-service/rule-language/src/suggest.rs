@@ -40,10 +40,7 @@ impl Allowance {
 }
 
 /// The candidate that `name` is most likely meant to be, if one is close enough.
-pub(crate) fn closest<'name>(
-    name: &str,
-    candidates: impl IntoIterator<Item = &'name str>,
-) -> Option<&'name str> {
+pub fn closest<'name>(name: &str, candidates: impl IntoIterator<Item = &'name str>) -> Option<&'name str> {
     if name.is_empty() || name.len() > MAX_LENGTH {
         return None;
     }

@@ -1,7 +1,7 @@
 //! Descriptions of what files define.
 
 use super::catalogue::TestCatalogue;
-use crate::{Described, Source, describe};
+use crate::{Described, Source, describe, falco_describe_results};
 
 fn described(text: &str) -> Described {
     let sources = [Source { name: "x.yaml".to_owned(), text: text.to_owned() }];
@@ -83,4 +83,41 @@ fn macros_and_lists_are_described() {
     assert_eq!(all.lists, ["shells"]);
     assert_eq!(all.items_compiled, ["bash", "my shell", "zsh", "later"]);
     assert!(later.is_used);
+}
+
+/// Scenario: the same file as Falco's JSON, whole and for one rule. Guarantees: Falco's keys, its spelling of priorities,
+/// the events with those that Falco adds, and no answer for a rule that is not there.
+#[test]
+fn descriptions_have_falcos_shape() {
+    let described = described(FILE);
+    let catalogue = TestCatalogue::new();
+    let all = falco_describe_results(&described, &catalogue, None).unwrap();
+    assert_eq!(all["required_engine_version"], "0.57.0");
+    let rule = &all["rules"][0];
+    let keys =
+        |value: &serde_json::Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>().join(" ");
+    assert_eq!(
+        keys(&rule["info"]),
+        "capture capture_duration condition description enabled name output priority source tags"
+    );
+    assert_eq!(
+        keys(&rule["details"]),
+        "condition_compiled condition_fields condition_operators events exception_fields exception_names \
+        exception_operators lists macros output_compiled output_fields plugins"
+    );
+    assert_eq!(rule["info"]["priority"], "Informational");
+    assert_eq!(rule["info"]["capture_duration"], 5000);
+    assert_eq!(rule["details"]["events"], serde_json::json!(["asyncevent", "open"]));
+    assert_eq!(rule["details"]["output_fields"], serde_json::json!(["proc.name"]));
+    assert_eq!(rule["details"]["exception_fields"], serde_json::json!(["fd.name", "proc.name"]));
+    assert_eq!(rule["details"]["exception_names"], serde_json::json!(["e", "n"]));
+    assert_eq!(rule["details"]["exception_operators"], serde_json::json!(["=", "in", "startswith"]));
+    assert_eq!(
+        keys(&all["macros"][0]["details"]),
+        "condition_compiled condition_fields condition_operators events lists macros plugins used"
+    );
+    assert_eq!(keys(&all["lists"][0]["details"]), "items_compiled lists plugins used");
+    let one = falco_describe_results(&described, &catalogue, Some("r")).unwrap();
+    assert_eq!((&one["rules"][0], one.get("macros")), (rule, None));
+    assert!(falco_describe_results(&described, &catalogue, Some("s")).is_none());
 }
