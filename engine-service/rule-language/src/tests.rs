@@ -2,6 +2,7 @@
 
 pub(crate) mod catalogue;
 mod conditions;
+mod corpus;
 mod describe;
 mod files;
 mod hostile;
