@@ -2,27 +2,36 @@
 
 use std::{collections::HashMap, sync::LazyLock};
 
-use rule_language::{Catalogue, FieldId, FieldInfo};
+use rule_language::{ArgumentError, Catalogue, FieldId, FieldInfo, FieldType};
 
 use crate::{
-    container, declaration::Declaration, declaration::Scope, event_type, evt, eyrie, fd, process, thread,
-    user,
+    container, declaration::Declaration, declaration::Scope, declared, event_table, event_type, evt, eyrie,
+    fd, json, k8smeta, parameter_types, process, thread, user,
 };
 
-/// The families, in the order in which listings show them.
-const FAMILIES: [&[Declaration]; 13] = [
+/// The families, in the order in which listings show them: those of one class stand together.
+const FAMILIES: [&[Declaration]; 22] = [
     evt::GENERIC,
     evt::CALL,
     evt::ARGUMENTS,
+    evt::DERIVED,
     process::SELF,
     process::EXECUTABLE,
     process::ANCESTORS,
     process::SESSION,
     process::STREAMS,
+    process::RESOURCES,
     thread::FIELDS,
-    user::FIELDS,
+    user::USER,
+    user::GROUP,
     fd::FIELDS,
+    declared::FS_PATH,
+    declared::FDLIST,
+    declared::UTIL,
     container::FIELDS,
+    container::NO_MORE,
+    k8smeta::FIELDS,
+    json::FIELDS,
     eyrie::FIELDS,
 ];
 
@@ -39,6 +48,7 @@ pub struct Fields {
     infos: Vec<FieldInfo>,
     by_name: HashMap<&'static str, FieldId>,
     event_types: Vec<&'static str>,
+    event_codes: HashMap<&'static str, usize>,
 }
 
 // === impl Fields ===
@@ -48,7 +58,8 @@ impl Fields {
         let declarations: Vec<&'static Declaration> = FAMILIES.into_iter().flatten().collect();
         let infos: Vec<FieldInfo> = declarations.iter().map(|declaration| declaration.info.clone()).collect();
         let by_name = infos.iter().zip(0..).map(|(info, place)| (info.name, FieldId(place))).collect();
-        Self { declarations, infos, by_name, event_types: event_type::known_event_types() }
+        let event_codes = event_table::events().collect();
+        Self { declarations, infos, by_name, event_types: event_type::known_event_types(), event_codes }
     }
 
     pub(crate) fn declaration(&self, id: FieldId) -> Option<&'static Declaration> {
@@ -58,6 +69,29 @@ impl Fields {
     /// What the value of the field belongs to; `None` for an id of another catalogue.
     pub fn scope(&self, id: FieldId) -> Option<Scope> {
         self.declaration(id).map(|declaration| declaration.scope)
+    }
+
+    /// What only this field knows of its arguments: names of parameters and events, the few words that there are.
+    fn check_word(&self, info: &FieldInfo, word: &str) -> Result<(), ArgumentError> {
+        let error = |expected: &'static str| {
+            let (field, argument) = (info.name.to_owned(), word.to_owned());
+            Err(ArgumentError::NotAmong { field, argument, expected })
+        };
+        match info.name {
+            "evt.arg" if word.parse::<u32>().is_ok() => Ok(()),
+            "evt.arg" | "evt.rawarg" if parameter_types::type_of(word).is_some() => Ok(()),
+            "evt.arg" | "evt.rawarg" if parameter_types::is_prefixed(word) => error("a parameter's name"),
+            "evt.arg" | "evt.rawarg" => Err(ArgumentError::UnknownParameter {
+                field: info.name.to_owned(),
+                argument: word.to_owned(),
+            }),
+            "evt.type.is" if !self.event_codes.contains_key(word) => error("an event's name"),
+            "evt.abspath" if !matches!(word, "src" | "dst") => error("src or dst"),
+            "thread.cgroup" if !word.bytes().all(|byte| byte.is_ascii_alphabetic() || byte == b'_') => {
+                error("a controller's name")
+            }
+            _ => Ok(()),
+        }
     }
 }
 
@@ -82,6 +116,16 @@ impl Catalogue for Fields {
         &self.infos
     }
 
+    fn type_of(&self, id: FieldId, argument: Option<&str>) -> Result<FieldType, ArgumentError> {
+        let info = self.info(id);
+        info.check_argument(argument)?;
+        if let Some(word) = argument {
+            self.check_word(info, word)?;
+        }
+        let of_parameter = argument.filter(|_| info.field_type == FieldType::Dyn);
+        Ok(of_parameter.and_then(parameter_types::type_of).unwrap_or(info.field_type))
+    }
+
     fn is_event_type(&self, name: &str) -> bool {
         self.event_types.binary_search(&name).is_ok()
     }
@@ -91,7 +135,11 @@ impl Catalogue for Fields {
     }
 
     fn count_event_codes(&self, names: &[String]) -> usize {
-        2 * names.len()
+        event_table::count_codes(names.iter().map(|name| self.event_codes.get(name.as_str()).copied()))
+    }
+
+    fn event_of_call<'call>(&self, call: &'call str) -> Option<&'call str> {
+        event_type::event_of_call(call)
     }
 
     fn is_source(&self, source: &str) -> bool {

@@ -9,16 +9,19 @@
 //! not have is absent; what one that is known in part does not have may still come.
 
 mod mounts;
+mod no_more;
 
 use eyrie_proto::metadata::{Completeness, Container};
 use host_model::ContainerId;
 use rule_language::{
     ArgumentKind::{IndexOrKey, Key},
-    FieldType::{AbsTime, Bool, CharBuf},
+    FieldType::{AbsTime, Bool, CharBuf, RelTime},
 };
 
+pub(crate) use self::no_more::FIELDS as NO_MORE;
 use crate::{
     argument::Argument,
+    classes,
     declaration::{Declaration, Scope},
     value::{Extracted, Value},
     view::{ContainerView, EventView},
@@ -37,24 +40,41 @@ macro_rules! field {
     ($name:literal, $description:literal, $extract:expr) => {
         field!($name, CharBuf, $description, $extract)
     };
+    ($name:literal, $description:literal) => {
+        missing!($name, CharBuf, $description)
+    };
     ($name:literal, $type:expr, $description:literal, $extract:expr) => {
-        Declaration::new($name, $type, Scope::Container, $extract, $description)
+        Declaration::new(classes::CONTAINER, $name, $type, Scope::Container, $extract, $description)
+    };
+}
+
+/// Not extracted yet.
+macro_rules! missing {
+    ($name:literal, $type:expr, $description:literal) => {
+        Declaration::without_data(classes::CONTAINER, $name, $type, Scope::Container, $description)
     };
 }
 
 #[rustfmt::skip]
 pub(crate) const FIELDS: &[Declaration] = &[
-    field!("container.id", "the first 12 characters of the container's id; 'host' for a process of the host", |view, _| id(view, |id| id.get(..SHORT_ID).unwrap_or(id))),
+    field!("container.id", "the first 12 characters of the container's id; 'host' for a process of the host", |view, _| id(view, |id| id.get(..SHORT_ID).unwrap_or(id))).suggested_output(),
     field!("container.full_id", "the container's whole id; 'host' for a process of the host", |view, _| id(view, |id| id)),
     field!("container.type", "the runtime: docker, podman, containerd, cri-o…; 'host' for a process of the host", |view, _| runtime(view)),
-    field!("container.name", "the container's name; 'host' for a process of the host", |view, _| text(view, Value::text(HOST).into(), |container| &container.name)),
+    field!("container.name", "the container's name; 'host' for a process of the host", |view, _| text(view, Value::text(HOST).into(), |container| &container.name)).suggested_output(),
     field!("container.image", "the image with its tag, as the runtime names it", |view, _| known(view, image)),
-    field!("container.image.repository", "the image without its tag", |view, _| known(view, |container| bytes(&container.image.as_ref()?.repository))),
-    field!("container.image.tag", "the tag of the image", |view, _| known(view, |container| bytes(&container.image.as_ref()?.tag))),
+    field!("container.image.repository", "the image without its tag", |view, _| known(view, |container| bytes(&container.image.as_ref()?.repository))).suggested_output(),
+    field!("container.image.tag", "the tag of the image", |view, _| known(view, |container| bytes(&container.image.as_ref()?.tag))).suggested_output(),
     field!("container.image.digest", "the digest of the image", |view, _| known(view, |container| bytes(&container.image.as_ref()?.digest))),
     field!("container.image.id", "the id of the image", |view, _| known(view, |container| bytes(&container.image.as_ref()?.id))),
     field!("container.privileged", Bool, "whether the container runs privileged", |view, _| known(view, |container| container.is_privileged.map(Value::Bool))),
     field!("container.start_ts", AbsTime, "when the container started, nanoseconds since the epoch", |view, _| known(view, |container| (container.started_ns != 0).then_some(Value::Uint(container.started_ns)))),
+    field!("container.duration", RelTime, "for how many nanoseconds the container has been running", |view, _| known(view, |container| (container.started_ns != 0).then(|| Value::Uint(view.epoch_ns().saturating_sub(container.started_ns))))),
+    field!("container.ip", "the container's first IPv4 address"),
+    field!("container.cni.json", "what the network plugin of the pod gave back, a JSON document with the addresses of every interface"),
+    missing!("container.host_pid", Bool, "whether the container shares the host's pid namespace"),
+    missing!("container.host_network", Bool, "whether the container shares the host's network namespace"),
+    missing!("container.host_ipc", Bool, "whether the container shares the host's IPC namespace"),
+    field!("container.labels", "the container's labels as name:value, with commas between"),
     field!("container.label", "the container's label of that name", label).required(Key),
     field!("container.mounts", "the container's mounts", |view, _| known(view, mounts::all)),
     field!("container.mount", "the mount of that number or source", |view, argument| mounts::one(view, argument, |mount| &mount.source, |mount| Some(mounts::text(mount)))).required(IndexOrKey),
@@ -62,10 +82,17 @@ pub(crate) const FIELDS: &[Declaration] = &[
     field!("container.mount.dest", "the destination of the mount of that number or source", |view, argument| mounts::one(view, argument, |mount| &mount.source, |mount| bytes(&mount.destination))).required(IndexOrKey),
     field!("container.mount.mode", "the mode of the mount of that number or source", |view, argument| mounts::one(view, argument, |mount| &mount.source, |mount| bytes(&mount.mode))).required(IndexOrKey),
     field!("container.mount.rdwr", "whether the mount of that number or source can be written to", |view, argument| mounts::one(view, argument, |mount| &mount.source, |mount| Some(Value::text(mounts::is_writable(mount))))).required(IndexOrKey),
-    field!("k8s.pod.name", "the pod's name", |view, _| known(view, |container| of_pod(container, &container.pod_name, POD_NAME_LABEL))),
+    field!("container.mount.propagation", "the propagation of the mount of that number or source").required(IndexOrKey),
+    field!("k8s.pod.name", "the pod's name", |view, _| known(view, |container| of_pod(container, &container.pod_name, POD_NAME_LABEL))).suggested_output(),
     field!("k8s.pod.uid", "the pod's uid", |view, _| known(view, |container| of_pod(container, &container.pod_uid, POD_UID_LABEL))),
-    field!("k8s.pod.label", "the pod's label of that name", |view, _| pod_label(view)).required(Key),
-    field!("k8s.ns.name", "the name of the pod's namespace", |view, _| known(view, |container| of_pod(container, &container.pod_namespace, POD_NAMESPACE_LABEL))),
+    field!("k8s.pod.id", "the same as k8s.pod.uid, by its older name", |view, _| known(view, |container| of_pod(container, &container.pod_uid, POD_UID_LABEL))),
+    field!("k8s.pod.sandbox_id", "the first 12 characters of the id of the pod's sandbox"),
+    field!("k8s.pod.full_sandbox_id", "the whole id of the pod's sandbox"),
+    field!("k8s.pod.ip", "the pod's first IPv4 address"),
+    field!("k8s.pod.cni.json", "the same as container.cni.json"),
+    field!("k8s.pod.label", "the pod's label of that name", |view, _| pod_label(view)).required(Key).not_extracted(),
+    field!("k8s.pod.labels", "the pod's labels as name:value, with commas between"),
+    field!("k8s.ns.name", "the name of the pod's namespace", |view, _| known(view, |container| of_pod(container, &container.pod_namespace, POD_NAMESPACE_LABEL))).suggested_output(),
 ];
 
 fn id<'a>(view: &EventView<'a>, shorten: for<'i> fn(&'i str) -> &'i str) -> Extracted<'a> {

@@ -20,10 +20,6 @@ pub enum Scope {
     Host,
 }
 
-/// Stands for a field's class until its family's table says it.
-static UNCLASSIFIED: FieldClass =
-    FieldClass { name: "", short_description: "", description: "", sources: &["syscall"] };
-
 /// All that there is to know of one field.
 pub(crate) struct Declaration {
     pub(crate) info: FieldInfo,
@@ -34,8 +30,9 @@ pub(crate) struct Declaration {
 // === impl Declaration ===
 
 impl Declaration {
-    /// A field of the event with this name, type and description.
+    /// A field of this class, name and type.
     pub(crate) const fn new(
+        class: &'static FieldClass,
         name: &'static str,
         field_type: FieldType,
         scope: Scope,
@@ -44,7 +41,7 @@ impl Declaration {
     ) -> Self {
         let info = FieldInfo {
             name,
-            class: &UNCLASSIFIED,
+            class,
             field_type,
             is_list: false,
             argument: None,
@@ -62,6 +59,29 @@ impl Declaration {
         Self { info, scope, extract }
     }
 
+    /// A field that is declared and not extracted yet: rules that use it load, and it never has a value.
+    pub(crate) const fn without_data(
+        class: &'static FieldClass,
+        name: &'static str,
+        field_type: FieldType,
+        scope: Scope,
+        description: &'static str,
+    ) -> Self {
+        Self::new(class, name, field_type, scope, |_, _| Extracted::Absent, description).not_extracted()
+    }
+
+    /// It has no value yet, whatever its extraction says meanwhile.
+    pub(crate) const fn not_extracted(mut self) -> Self {
+        self.info.has_data = false;
+        self
+    }
+
+    /// Its value is a list.
+    pub(crate) const fn list(mut self) -> Self {
+        self.info.is_list = true;
+        self
+    }
+
     /// It may have an argument.
     pub(crate) const fn optional(mut self, kind: ArgumentKind) -> Self {
         self.info.argument = Some(kind);
@@ -75,7 +95,7 @@ impl Declaration {
         self
     }
 
-    /// Its argument stands behind a dot.
+    /// Its argument stands behind a dot; numbers in brackets, if it may be one.
     pub(crate) const fn dotted(mut self) -> Self {
         self.info.notation = match self.info.argument {
             Some(ArgumentKind::IndexOrKey) => ArgumentNotation::DotOrNumberInBrackets,
@@ -96,9 +116,27 @@ impl Declaration {
         self
     }
 
+    /// It can be compared and not be shown.
+    pub(crate) const fn not_in_output(mut self) -> Self {
+        self.info.allowed_in_output = false;
+        self
+    }
+
     /// It still works and gives a warning.
     pub(crate) const fn deprecated(mut self) -> Self {
         self.info.is_deprecated = true;
+        self
+    }
+
+    /// Listings leave it out.
+    pub(crate) const fn unlisted(mut self) -> Self {
+        self.info.is_listed = false;
+        self
+    }
+
+    /// Outputs get it appended.
+    pub(crate) const fn suggested_output(mut self) -> Self {
+        self.info.is_suggested_output = true;
         self
     }
 }

@@ -2,31 +2,7 @@
 
 use eyrie_proto::event::{Event, event};
 
-use crate::{syscall_names, view::Architecture};
-
-/// Falco's events that are no system calls, as `evt.type` may be compared with (driver/event_table.c).
-const OTHER_EVENTS: [&str; 20] = [
-    "asyncevent",
-    "container",
-    "cpu_hotplug",
-    "drop",
-    "groupadded",
-    "groupdeleted",
-    "infra",
-    "k8s",
-    "mesos",
-    "notification",
-    "page_fault",
-    "pluginevent",
-    "procexit",
-    "procinfo",
-    "scapevent",
-    "signaldeliver",
-    "switch",
-    "tracer",
-    "useradded",
-    "userdeleted",
-];
+use crate::{event_table, syscall_names, view::Architecture};
 
 /// Calls whose event has another name in Falco than the kernel gives the call.
 const RENAMED_CALLS: [(&str, &str); 3] =
@@ -60,10 +36,18 @@ pub(crate) fn call_name(event: &Event, architecture: Architecture) -> Option<&'s
     syscall_names::native_name(event.call.as_ref()?, architecture)
 }
 
-/// All names of events and calls, ascending.
+/// The `evt.type` of events whose `syscall.type` is `call`; `None` if it says nothing of them.
+///
+/// On 32 bits `socketcall` is the call of all events on sockets.
+pub(crate) fn event_of_call(call: &str) -> Option<&str> {
+    let renamed = RENAMED_CALLS.iter().find(|(kernel, _)| *kernel == call).map(|(_, event)| *event);
+    Some(renamed.unwrap_or(call)).filter(|event| *event != "socketcall")
+}
+
+/// All names of events and calls, ascending: Falco's, and those of calls that are newer than its tables.
 pub(crate) fn known_event_types() -> Vec<&'static str> {
-    let renamed = RENAMED_CALLS.iter().map(|(_, event)| *event);
-    let mut names: Vec<_> = syscall_names::all_native_names().chain(OTHER_EVENTS).chain(renamed).collect();
+    let of_falco = event_table::events().map(|(name, _)| name).chain(event_table::calls());
+    let mut names: Vec<_> = of_falco.chain(syscall_names::all_native_names()).collect();
     names.sort_unstable();
     names.dedup();
     names

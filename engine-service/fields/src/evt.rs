@@ -1,13 +1,17 @@
 //! `evt.*` and `syscall.type`: the event itself.
 
+mod derived;
+
 use eyrie_proto::event::{Event, Open, event::Kind};
 use rule_language::{
     ArgumentKind::{IndexOrKey, Key},
-    FieldType::{AbsTime, Bool, ByteBuf, CharBuf, Int64, Uint64},
+    FieldType::{AbsTime, Bool, ByteBuf, CharBuf, Dyn, Int16, Int64, RelTime, Uint32, Uint64},
 };
 
+pub(crate) use self::derived::FIELDS as DERIVED;
 use crate::{
     argument::Argument,
+    classes,
     declaration::{Declaration, Scope},
     event_type::{call_name, event_type},
     parameter::{self, errno_name},
@@ -23,34 +27,54 @@ const EXECUTABLE_MODE: u32 = 0o111;
 
 macro_rules! field {
     ($name:literal, $type:expr, $description:literal, $extract:expr) => {
-        Declaration::new($name, $type, Scope::Event, $extract, $description)
+        Declaration::new(classes::EVT, $name, $type, Scope::Event, $extract, $description)
+    };
+    ($name:literal, $type:expr, $description:literal) => {
+        Declaration::without_data(classes::EVT, $name, $type, Scope::Event, $description)
+    };
+}
+use field;
+
+macro_rules! of_any_source {
+    ($name:literal, $type:expr, $description:literal, $extract:expr) => {
+        Declaration::new(classes::EVT_OF_ANY_SOURCE, $name, $type, Scope::Event, $extract, $description)
+    };
+    ($name:literal, $type:expr, $description:literal) => {
+        Declaration::without_data(classes::EVT_OF_ANY_SOURCE, $name, $type, Scope::Event, $description)
     };
 }
 
 /// What events of every source have.
 #[rustfmt::skip]
 pub(crate) const GENERIC: &[Declaration] = &[
-    field!("evt.num", Uint64, "the event's place in its origin's stream", |view, _| Value::Uint(view.sequence).into()),
-    field!("evt.time", CharBuf, "the time of day with nanoseconds, in the engine's time zone", |view, _| time_field(view, time::time_of_day)),
-    field!("evt.time.s", CharBuf, "the time of day in seconds, in the engine's time zone", |view, _| time_field(view, time::time_of_day_seconds)),
-    field!("evt.time.iso8601", CharBuf, "date and time in ISO 8601 with nanoseconds, in UTC", |view, _| time_field(view, time::iso8601)),
-    field!("evt.datetime", CharBuf, "date and time with nanoseconds, in the engine's time zone", |view, _| time_field(view, time::date_time)),
-    field!("evt.datetime.s", CharBuf, "date and time in seconds, in the engine's time zone", |view, _| time_field(view, time::date_time_seconds)),
-    field!("evt.rawtime", AbsTime, "nanoseconds since the epoch", |view, _| Value::Uint(view.epoch_ns()).into()),
-    field!("evt.rawtime.s", Uint64, "whole seconds since the epoch", |view, _| Value::Uint(view.epoch_ns() / SECOND).into()),
-    field!("evt.rawtime.ns", Uint64, "the nanoseconds of the event's time that are no whole second", |view, _| Value::Uint(view.epoch_ns() % SECOND).into()),
-    field!("evt.source", CharBuf, "where the event comes from: syscall, or what a plugin declares", |view, _| Extracted::bytes(view.source.as_bytes())),
-    Declaration::new("evt.hostname", CharBuf, Scope::Host, |view, _| Extracted::bytes(view.hostname.as_bytes()), "the name of the host that the event happened on"),
+    of_any_source!("evt.num", Uint64, "the event's place in its origin's stream", |view, _| Value::Uint(view.sequence).into()),
+    of_any_source!("evt.time", CharBuf, "the time of day with nanoseconds, in the engine's time zone", |view, _| time_field(view, time::time_of_day)),
+    of_any_source!("evt.time.s", CharBuf, "the time of day in seconds, in the engine's time zone", |view, _| time_field(view, time::time_of_day_seconds)),
+    of_any_source!("evt.time.iso8601", CharBuf, "date and time in ISO 8601 with nanoseconds, in UTC", |view, _| time_field(view, time::iso8601)),
+    of_any_source!("evt.datetime", CharBuf, "date and time with nanoseconds, in the engine's time zone", |view, _| time_field(view, time::date_time)),
+    of_any_source!("evt.datetime.s", CharBuf, "date and time in seconds, in the engine's time zone", |view, _| time_field(view, time::date_time_seconds)),
+    of_any_source!("evt.rawtime", AbsTime, "nanoseconds since the epoch", |view, _| Value::Uint(view.epoch_ns()).into()),
+    of_any_source!("evt.rawtime.s", AbsTime, "whole seconds since the epoch", |view, _| Value::Uint(view.epoch_ns() / SECOND).into()),
+    of_any_source!("evt.rawtime.ns", AbsTime, "the nanoseconds of the event's time that are no whole second", |view, _| Value::Uint(view.epoch_ns() % SECOND).into()),
+    of_any_source!("evt.reltime", RelTime, "nanoseconds since the capture began"),
+    of_any_source!("evt.reltime.s", RelTime, "whole seconds since the capture began"),
+    of_any_source!("evt.reltime.ns", RelTime, "the nanoseconds of evt.reltime that are no whole second"),
+    of_any_source!("evt.pluginname", CharBuf, "the name of the plugin that the event comes from; missing for system calls"),
+    of_any_source!("evt.plugininfo", CharBuf, "the event in one line, as its plugin writes it; missing for system calls"),
+    of_any_source!("evt.source", CharBuf, "where the event comes from: syscall, or what a plugin declares", |view, _| Extracted::bytes(view.source.as_bytes())),
+    of_any_source!("evt.is_async", Bool, "whether the event was reported beside the stream of its source; no system call is", |_, _| Value::Bool(false).into()),
+    of_any_source!("evt.asynctype", CharBuf, "the name of an event that was reported beside the stream of its source; missing for system calls", |_, _| Extracted::Absent),
+    Declaration::new(classes::EVT_OF_ANY_SOURCE, "evt.hostname", CharBuf, Scope::Host, |view, _| Extracted::bytes(view.hostname.as_bytes()), "the name of the host that the event happened on"),
 ];
 
 /// What system calls have.
 #[rustfmt::skip]
 pub(crate) const CALL: &[Declaration] = &[
     field!("evt.type", CharBuf, "the event's name, which is the call's for most", |view, _| name(event_type(view.event, view.architecture))),
-    field!("evt.type.is", Uint64, "1 if the event has that name", type_is).required(Key).dotted(),
+    field!("evt.type.is", Uint32, "1 if the event has that name", type_is).required(Key).dotted(),
     field!("syscall.type", CharBuf, "the system call's name", |view, _| name(call_name(view.event, view.architecture))),
     field!("evt.category", CharBuf, "what the event is about: file, net, process, memory, signal, user, ipc, system or other", |view, _| name(category(view.event))),
-    field!("evt.cpu", Int64, "the number of the processor that it happened on", |view, _| Value::Int(view.event.cpu.into()).into()),
+    field!("evt.cpu", Int16, "the number of the processor that it happened on", |view, _| Value::Int(view.event.cpu.into()).into()),
     field!("evt.dir", CharBuf, "always <: events are reported when their call ends", |_, _| Value::text("<").into()).deprecated(),
     field!("evt.res", CharBuf, "SUCCESS, or the name of the error", |view, _| result_name(view)),
     field!("evt.rawres", Int64, "what the call returned; below zero if it failed", |view, _| Extracted::from_option(result(view.event).map(Value::Int))),
@@ -67,8 +91,9 @@ pub(crate) const CALL: &[Declaration] = &[
 #[rustfmt::skip]
 pub(crate) const ARGUMENTS: &[Declaration] = &[
     field!("evt.args", CharBuf, "all parameters as name=value, with names for numbers in parentheses", |view, _| parameter::all_as_text(view).map_or(Extracted::Absent, Extracted::owned)),
+    field!("evt.info", CharBuf, "the same as evt.args", |view, _| parameter::all_as_text(view).map_or(Extracted::Absent, Extracted::owned)),
     field!("evt.arg", CharBuf, "the parameter of that name or number, with names in place of numbers where there are any", |view, argument| Extracted::from_option(parameter::parameter(view, argument).map(|parameter| Value::Bytes(parameter.text(view))))).required(IndexOrKey).dotted(),
-    field!("evt.rawarg", Int64, "the parameter of that name or number as it is", |view, argument| Extracted::from_option(parameter::parameter(view, argument).map(|parameter| parameter.raw_value(view)))).required(IndexOrKey).dotted().not_on_rhs().not_in_transformer(),
+    field!("evt.rawarg", Dyn, "the parameter of that name as it is; it compares as what the parameter is: a number, text, an address", |view, argument| Extracted::from_option(parameter::parameter(view, argument).map(|parameter| parameter.raw_value(view)))).required(Key).dotted().not_on_rhs().not_in_transformer(),
 ];
 
 fn name<'a>(name: Option<&'static str>) -> Extracted<'a> {

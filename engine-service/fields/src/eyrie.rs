@@ -5,7 +5,9 @@ use std::time::Duration;
 use rule_language::FieldType::{Bool, CharBuf};
 
 use crate::{
+    classes,
     declaration::{Declaration, Scope},
+    fd,
     value::{Extracted, Value},
     view::EventView,
 };
@@ -15,8 +17,9 @@ pub const LOSS_WINDOW: Duration = Duration::from_secs(10);
 
 #[rustfmt::skip]
 pub(crate) const FIELDS: &[Declaration] = &[
-    Declaration::new("proc.exec_id", CharBuf, Scope::Process, |view, _| exec_id(view), "the execution within its host's boot: pid, start and exec time"),
-    Declaration::new("evt.loss", Bool, Scope::Event, |view, _| Value::Bool(is_evidence_lost(view)).into(), "whether events were lost within ten seconds of this one"),
+    fd::RESOLVED,
+    Declaration::new(classes::EYRIE, "proc.exec_id", CharBuf, Scope::Process, |view, _| exec_id(view), "the execution within its host's boot: pid, start and exec time"),
+    Declaration::new(classes::EYRIE, "evt.loss", Bool, Scope::Event, |view, _| Value::Bool(is_evidence_lost(view)).into(), "whether events were lost within ten seconds of this one"),
 ];
 
 /// `pid-start-exec`: the same for every event of one execution, and for no other one of the host's boot.

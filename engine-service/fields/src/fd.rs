@@ -2,10 +2,14 @@
 
 use std::borrow::Cow;
 
-use rule_language::FieldType::{Bool, CharBuf, FsPath, Int64, IpAddr as Ip, IpNet, Port, Uint64};
+use rule_language::{
+    ArgumentKind::Index,
+    FieldType::{Bool, CharBuf, Int32, Int64, IpAddr as Ip, IpNet, Port},
+};
 
 use crate::{
     address::Endpoint,
+    classes,
     declaration::{Declaration, Scope},
     descriptor::{Ends, Subject, subject},
     named_ip::NamedIp,
@@ -19,7 +23,10 @@ const MINOR_BITS: u32 = 20;
 
 macro_rules! field {
     ($name:literal, $type:expr, $description:literal, $extract:expr) => {
-        Declaration::new($name, $type, Scope::Event, $extract, $description)
+        Declaration::new(classes::FD, $name, $type, Scope::Event, $extract, $description)
+    };
+    ($name:literal, $type:expr, $description:literal) => {
+        Declaration::without_data(classes::FD, $name, $type, Scope::Event, $description)
     };
 }
 
@@ -33,7 +40,17 @@ macro_rules! end {
 /// A property of both ends.
 macro_rules! either {
     ($name:literal, $type:expr, $description:literal, $of:expr) => {
-        field!($name, $type, $description, |view, _| either_end(view, $of)).not_on_rhs().not_in_transformer()
+        field!($name, $type, $description, |view, _| either_end(view, $of))
+            .not_on_rhs()
+            .not_in_transformer()
+            .not_in_output()
+    };
+}
+
+/// The address of one end, for networks.
+macro_rules! end_net {
+    ($name:literal, $description:literal, $end:expr) => {
+        end!($name, IpNet, $description, $end, ip).not_on_rhs().not_in_transformer().not_in_output()
     };
 }
 
@@ -53,15 +70,20 @@ pub(crate) const FIELDS: &[Declaration] = &[
     field!("fd.num", Int64, "the number of the file descriptor; -1 where the call that makes one failed", |view, _| from(view, |fd| fd.number().map(Value::Int))),
     field!("fd.type", CharBuf, "the kind of the descriptor: file, directory, ipv4, ipv6, unix, pipe, event, signalfd, eventpoll, inotify, timerfd, netlink, bpf…", |view, _| from(view, |fd| fd.type_name().map(|name| Value::bytes(name.as_bytes())))),
     field!("fd.typechar", CharBuf, "the kind of the descriptor as one character; 'f' for opens that failed", |view, _| from(view, |fd| fd.type_character().map(Value::text))),
-    field!("fd.name", FsPath, "for opens the path that was asked for, made absolute; for other calls on files the kernel's path; for connections 'client:port->server:port'", |view, _| from(view, |fd| fd.name(view).map(Value::Bytes))),
+    field!("fd.name", CharBuf, "for opens the path that was asked for, made absolute; for other calls on files the kernel's path; for connections 'client:port->server:port'", |view, _| from(view, |fd| fd.name(view).map(Value::Bytes))),
     field!("fd.nameraw", CharBuf, "as fd.name, but the path as the program gave it, with one slash in place of several", |view, _| from(view, |fd| fd.raw_name(view).map(Value::Bytes))),
-    field!("fd.resolved", FsPath, "the kernel's own path of the file, links followed, relative to the root of the process", |view, _| from(view, resolved)),
     field!("fd.directory", CharBuf, "the directory of the file", |view, _| from(view, |fd| directory(fd, view))),
     field!("fd.filename", CharBuf, "the name of the file without its directory; absent where the open failed", |view, _| from(view, |fd| file_name(fd, view))),
-    field!("fd.ino", Uint64, "the inode number of the file, pipe or socket", |view, _| from(view, inode)),
-    field!("fd.dev", Uint64, "the number of the device that the file lies on", |view, _| from(view, |fd| fd.file().map(|file| Value::Uint(file.device)))),
-    field!("fd.dev.major", Uint64, "the major number of the device that the file lies on", |view, _| from(view, |fd| fd.file().map(|file| Value::Uint(file.device >> MINOR_BITS)))),
-    field!("fd.dev.minor", Uint64, "the minor number of the device that the file lies on", |view, _| from(view, |fd| fd.file().map(|file| Value::Uint(file.device & ((1 << MINOR_BITS) - 1))))),
+    field!("fd.ino", Int64, "the inode number of the file, pipe or socket", |view, _| from(view, inode)),
+    field!("fd.dev", Int32, "the number of the device that the file lies on", |view, _| from(view, |fd| fd.file().map(|file| Value::Uint(file.device)))),
+    field!("fd.dev.major", Int32, "the major number of the device that the file lies on", |view, _| from(view, |fd| fd.file().map(|file| Value::Uint(file.device >> MINOR_BITS)))),
+    field!("fd.dev.minor", Int32, "the minor number of the device that the file lies on", |view, _| from(view, |fd| fd.file().map(|file| Value::Uint(file.device & ((1 << MINOR_BITS) - 1))))),
+    field!("fd.uid", CharBuf, "the number of the descriptor and the thread's id, put together"),
+    field!("fd.containername", CharBuf, "the container's id, a colon, and fd.name"),
+    field!("fd.containerdirectory", CharBuf, "the container's id, a colon, and fd.directory"),
+    field!("fd.types", CharBuf, "the kinds of all descriptors that the process has open, each once; or the kind of the descriptor of that number").list().optional(Index).not_on_rhs(),
+    field!("fd.is_upper_layer", Bool, "whether the file lies in the upper layer of an overlay: it is not from the image"),
+    field!("fd.is_lower_layer", Bool, "whether the file lies in a lower layer of an overlay"),
     either!("fd.ip", Ip, "the address of either end", |end| Value::Ip(end.ip)),
     end!("fd.cip", Ip, "the client's address", Ends::client, ip),
     end!("fd.sip", Ip, "the server's address", Ends::server, ip),
@@ -72,16 +94,16 @@ pub(crate) const FIELDS: &[Declaration] = &[
     end!("fd.sport", Port, "the server's port", Ends::server, port),
     end!("fd.lport", Port, "the local port", |ends| ends.local, port),
     end!("fd.rport", Port, "the remote port", |ends| ends.remote, port),
-    either!("fd.proto", CharBuf, "the port of either end as text", protocol),
+    either!("fd.proto", Port, "the port of either end, as fd.port", |end| Value::Uint(end.port.into())),
     end!("fd.cproto", CharBuf, "the client's port as text", Ends::client, protocol),
     end!("fd.sproto", CharBuf, "the server's port as text", Ends::server, protocol),
     end!("fd.lproto", CharBuf, "the local port as text", |ends| ends.local, protocol),
     end!("fd.rproto", CharBuf, "the remote port as text", |ends| ends.remote, protocol),
     either!("fd.net", IpNet, "the address of either end, to be compared with networks", |end| Value::Ip(end.ip)),
-    end!("fd.cnet", IpNet, "the client's address, to be compared with networks", Ends::client, ip).not_on_rhs(),
-    end!("fd.snet", IpNet, "the server's address, to be compared with networks", Ends::server, ip).not_on_rhs(),
-    end!("fd.lnet", IpNet, "the local address, to be compared with networks", |ends| ends.local, ip).not_on_rhs(),
-    end!("fd.rnet", IpNet, "the remote address, to be compared with networks", |ends| ends.remote, ip).not_on_rhs(),
+    end_net!("fd.cnet", "the client's address, to be compared with networks", Ends::client),
+    end_net!("fd.snet", "the server's address, to be compared with networks", Ends::server),
+    end_net!("fd.lnet", "the local address, to be compared with networks", |ends| ends.local),
+    end_net!("fd.rnet", "the remote address, to be compared with networks", |ends| ends.remote),
     end_name!("fd.cip.name", "a name of the client's address, of those that rules name and the host has resolved", Ends::client),
     end_name!("fd.sip.name", "a name of the server's address, of those that rules name and the host has resolved", Ends::server),
     end_name!("fd.lip.name", "a name of the local address, of those that rules name and the host has resolved", |ends: &Ends| ends.local),
@@ -92,6 +114,10 @@ pub(crate) const FIELDS: &[Declaration] = &[
     field!("fd.connected", Bool, "whether the socket is connected", |view, _| from(view, |fd| fd.is_connected().map(Value::Bool))),
     field!("fd.name_changed", Bool, "whether this event changed the peer of the socket", |view, _| from(view, |fd| fd.socket().map(|socket| Value::Bool(socket.name_changed)))),
 ];
+
+/// Of Falco's fields none has this path.
+#[rustfmt::skip]
+pub(crate) const RESOLVED: Declaration = Declaration::new(classes::EYRIE, "fd.resolved", CharBuf, Scope::Event, |view, _| from(view, resolved), "the kernel's own path of the file, links followed, relative to the root of the process");
 
 fn from<'a>(view: &EventView<'a>, get: impl FnOnce(&Subject<'a>) -> Option<Value<'a>>) -> Extracted<'a> {
     Extracted::from_option(subject(view.event).and_then(|subject| get(&subject)))

@@ -2,6 +2,7 @@
 
 mod ancestors;
 mod executable;
+mod resources;
 mod session;
 mod streams;
 
@@ -10,15 +11,17 @@ use std::borrow::Cow;
 use host_model::Process;
 use rule_language::{
     ArgumentKind::{Index, Key},
-    FieldType::{AbsTime, CharBuf, Pid, RelTime, Uint64},
+    FieldType::{CharBuf, Int64, RelTime, Uint64},
 };
 
 pub(crate) use self::ancestors::FIELDS as ANCESTORS;
 pub(crate) use self::executable::FIELDS as EXECUTABLE;
+pub(crate) use self::resources::FIELDS as RESOURCES;
 pub(crate) use self::session::FIELDS as SESSION;
 pub(crate) use self::streams::FIELDS as STREAMS;
 use crate::{
     argument::Argument,
+    classes,
     declaration::{Declaration, Scope},
     value::{Extracted, Value},
     view::EventView,
@@ -26,7 +29,10 @@ use crate::{
 
 macro_rules! field {
     ($name:literal, $type:expr, $description:literal, $extract:expr) => {
-        Declaration::new($name, $type, Scope::Process, $extract, $description)
+        Declaration::new(classes::PROCESS, $name, $type, Scope::Process, $extract, $description)
+    };
+    ($name:literal, $type:expr, $description:literal) => {
+        Declaration::without_data(classes::PROCESS, $name, $type, Scope::Process, $description)
     };
 }
 use field;
@@ -35,10 +41,10 @@ use field;
 #[rustfmt::skip]
 pub(crate) const SELF: &[Declaration] = &[
     field!("proc.name", CharBuf, "the process's name: at most 15 characters of the program's", |view, _| name(view)),
-    field!("proc.pid", Pid, "the process's id", |view, _| Extracted::from_option(view.pid().map(|pid| Value::Int(pid.into())))),
-    field!("proc.vpid", Pid, "the process's id in its own pid namespace", |view, _| Extracted::from_option(view.task().map(|task| Value::Int(task.namespace_pid.into())))),
-    field!("proc.ppid", Pid, "the parent's process id", |view, _| parent_pid(view)),
-    field!("proc.pvpid", Pid, "the parent's process id in its own pid namespace", |view, _| of_parent(view, |parent| Some(Value::Int(parent.namespace_pid().into())))),
+    field!("proc.pid", Int64, "the process's id", |view, _| Extracted::from_option(view.pid().map(|pid| Value::Int(pid.into())))),
+    field!("proc.vpid", Int64, "the process's id in its own pid namespace", |view, _| Extracted::from_option(view.task().map(|task| Value::Int(task.namespace_pid.into())))),
+    field!("proc.ppid", Int64, "the parent's process id", |view, _| parent_pid(view)),
+    field!("proc.pvpid", Int64, "the parent's process id in its own pid namespace", |view, _| of_parent(view, |parent| Some(Value::Int(parent.namespace_pid().into())))),
     field!("proc.exe", CharBuf, "the first argument, as the program was called", |view, _| of_self(view, |process| known(process, process.exe()))),
     field!("proc.args", CharBuf, "the arguments after the first, with blanks between them; or the one of that number, from 0", |view, argument| of_self(view, |process| arguments(process, argument))).optional(Index),
     field!("proc.cmdline", CharBuf, "the process's name and its arguments", |view, _| of_self(view, command_line)),
@@ -47,8 +53,8 @@ pub(crate) const SELF: &[Declaration] = &[
     field!("proc.cmdlenargs", Uint64, "how many bytes the arguments after the first have together", |view, _| of_self(view, |process| Some(Value::Uint(process.arguments().iter().map(|argument| argument.len() as u64).sum())))),
     field!("proc.cwd", CharBuf, "the working directory, with a slash at its end", |view, _| of_self(view, working_directory)),
     field!("proc.env", CharBuf, "the environment as NAME=value with blanks between; or the value of that name", |view, argument| of_self(view, |process| environment(process, argument))).optional(Key),
-    field!("proc.pid.ts", AbsTime, "when the process started, nanoseconds since the epoch", |view, _| of_self(view, |process| started(process, view))),
-    field!("proc.ppid.ts", AbsTime, "when the parent started, nanoseconds since the epoch", |view, _| of_parent(view, |parent| started(parent, view))),
+    field!("proc.pid.ts", RelTime, "when the process started, nanoseconds since the epoch", |view, _| of_self(view, |process| started(process, view))),
+    field!("proc.ppid.ts", RelTime, "when the parent started, nanoseconds since the epoch", |view, _| of_parent(view, |parent| started(parent, view))),
     field!("proc.duration", RelTime, "for how many nanoseconds the process has been running", |view, _| duration(view, view.process())),
     field!("proc.ppid.duration", RelTime, "for how many nanoseconds the parent has been running", |view, _| duration(view, view.parent())),
     field!("proc.pname", CharBuf, "the parent's name", |view, _| of_parent(view, |parent| known(parent, parent.comm()))),

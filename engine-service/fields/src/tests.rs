@@ -1,7 +1,9 @@
 //! Extraction from hand-made events.
 
+mod declarations;
 mod descriptor;
 mod event;
+mod event_names;
 mod fixture;
 mod process;
 mod properties;

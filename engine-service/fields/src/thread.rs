@@ -1,9 +1,10 @@
 //! `thread.*`: the thread that caused the event.
 
 use eyrie_proto::event::Capabilities;
-use rule_language::FieldType::{Bool, CharBuf, Pid};
+use rule_language::FieldType::{Bool, CharBuf, Int64};
 
 use crate::{
+    classes,
     declaration::{Declaration, Scope},
     user::credentials,
     value::{Extracted, Value},
@@ -12,14 +13,14 @@ use crate::{
 
 macro_rules! field {
     ($name:literal, $type:expr, $scope:expr, $description:literal, $extract:expr) => {
-        Declaration::new($name, $type, $scope, $extract, $description)
+        Declaration::new(classes::PROCESS, $name, $type, $scope, $extract, $description)
     };
 }
 
 #[rustfmt::skip]
 pub(crate) const FIELDS: &[Declaration] = &[
-    field!("thread.tid", Pid, Scope::Event, "the thread's id", |view, _| Extracted::from_option(view.task().map(|task| Value::Int(task.tid.into())))),
-    field!("thread.vtid", Pid, Scope::Event, "the thread's id in its own pid namespace", |view, _| Extracted::from_option(view.task().map(|task| Value::Int(task.namespace_tid.into())))),
+    field!("thread.tid", Int64, Scope::Event, "the thread's id", |view, _| Extracted::from_option(view.task().map(|task| Value::Int(task.tid.into())))),
+    field!("thread.vtid", Int64, Scope::Event, "the thread's id in its own pid namespace", |view, _| Extracted::from_option(view.task().map(|task| Value::Int(task.namespace_tid.into())))),
     field!("thread.ismain", Bool, Scope::Event, "whether the thread is the process's main thread", |view, _| is_main(view)),
     field!("thread.cap_permitted", CharBuf, Scope::Event, "the thread's permitted capabilities", |view, _| capabilities(view, |sets| sets.permitted)),
     field!("thread.cap_effective", CharBuf, Scope::Event, "the thread's effective capabilities", |view, _| capabilities(view, |sets| sets.effective)),

@@ -2,9 +2,10 @@
 
 use eyrie_proto::event::{Credentials, Group, User};
 use host_model::ContainerId;
-use rule_language::FieldType::{CharBuf, Int64, Uint64};
+use rule_language::FieldType::{CharBuf, Int64, Uint32};
 
 use crate::{
+    classes,
     declaration::{Declaration, Scope},
     value::{Extracted, Value},
     view::EventView,
@@ -18,21 +19,25 @@ const NO_LOGIN: u32 = u32::MAX;
 const ROOT: &[u8] = b"root";
 
 macro_rules! field {
-    ($name:literal, $type:expr, $description:literal, $extract:expr) => {
-        Declaration::new($name, $type, Scope::Process, $extract, $description)
+    ($class:expr, $name:literal, $type:expr, $description:literal, $extract:expr) => {
+        Declaration::new($class, $name, $type, Scope::Process, $extract, $description)
     };
 }
 
 #[rustfmt::skip]
-pub(crate) const FIELDS: &[Declaration] = &[
-    field!("user.uid", Uint64, "the effective user id", |view, _| from(view, |who| Value::Uint(who.effective_uid.into()))),
-    field!("user.name", CharBuf, "the name of the effective user, <NA> if it cannot be known", |view, _| user_name(view, |who| who.effective_uid)),
-    field!("user.homedir", CharBuf, "the home directory of the effective user", |view, _| user_text(view, |user| &user.home)),
-    field!("user.shell", CharBuf, "the login shell of the effective user", |view, _| user_text(view, |user| &user.shell)),
-    field!("user.loginuid", Int64, "the user id of who logged in, -1 if no one did", |view, _| from(view, |who| Value::Int(login_uid(who)))),
-    field!("user.loginname", CharBuf, "the name of who logged in, <NA> if no one did", |view, _| user_name(view, |who| who.login_uid)),
-    field!("group.gid", Uint64, "the effective group id", |view, _| from(view, |who| Value::Uint(who.effective_gid.into()))),
-    field!("group.name", CharBuf, "the name of the effective group, <NA> if it cannot be known", |view, _| group_name(view)),
+pub(crate) const USER: &[Declaration] = &[
+    field!(classes::USER, "user.uid", Uint32, "the effective user id", |view, _| from(view, |who| Value::Uint(who.effective_uid.into()))),
+    field!(classes::USER, "user.name", CharBuf, "the name of the effective user, <NA> if it cannot be known", |view, _| user_name(view, |who| who.effective_uid)),
+    field!(classes::USER, "user.homedir", CharBuf, "the home directory of the effective user", |view, _| user_text(view, |user| &user.home)),
+    field!(classes::USER, "user.shell", CharBuf, "the login shell of the effective user", |view, _| user_text(view, |user| &user.shell)),
+    field!(classes::USER, "user.loginuid", Int64, "the user id of who logged in, -1 if no one did", |view, _| from(view, |who| Value::Int(login_uid(who)))),
+    field!(classes::USER, "user.loginname", CharBuf, "the name of who logged in, <NA> if no one did", |view, _| user_name(view, |who| who.login_uid)),
+];
+
+#[rustfmt::skip]
+pub(crate) const GROUP: &[Declaration] = &[
+    field!(classes::GROUP, "group.gid", Uint32, "the effective group id", |view, _| from(view, |who| Value::Uint(who.effective_gid.into()))),
+    field!(classes::GROUP, "group.name", CharBuf, "the name of the effective group, <NA> if it cannot be known", |view, _| group_name(view)),
 ];
 
 /// Who acts: as the event itself says, or else as the process was last seen.

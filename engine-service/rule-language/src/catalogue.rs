@@ -52,6 +52,12 @@ pub trait Catalogue {
     /// versions too; the calls that Falco has no parameters of are two codes together.
     fn count_event_codes(&self, names: &[String]) -> usize;
 
+    /// The name that events of a system call have in `evt.type`, given the name that `syscall.type` has; `None` if
+    /// events of several names come of the call.
+    fn event_of_call<'call>(&self, call: &'call str) -> Option<&'call str> {
+        Some(call)
+    }
+
     /// Whether rules of this `source` can be evaluated (`syscall`, or a plugin's).
     fn is_source(&self, source: &str) -> bool;
 }
@@ -119,7 +125,7 @@ impl FieldInfo {
                 field: field(),
                 example: self.notation.example(self.name, kind),
             }),
-            (Some(ArgumentKind::Index), Some(argument)) if argument.parse::<u32>().is_err() => {
+            (Some(ArgumentKind::Index), Some(argument)) if argument.parse::<u64>().is_err() => {
                 Err(ArgumentError::NoNumber { field: field(), argument: argument.to_owned() })
             }
             _ => Ok(()),

@@ -4,13 +4,14 @@
 
 use host_model::Process;
 use rule_language::{
-    ArgumentKind::Index,
-    FieldType::{CharBuf, Pid},
+    ArgumentKind::{Index, IndexOrKey},
+    FieldType::{CharBuf, Int64},
 };
 
 use super::{command_line, executable, joined, known};
 use crate::{
     argument::Argument,
+    classes,
     declaration::{Declaration, Scope},
     value::{Extracted, Value},
     view::EventView,
@@ -19,6 +20,7 @@ use crate::{
 macro_rules! ancestor {
     ($name:literal, $type:expr, $description:literal, $get:expr) => {
         Declaration::new(
+            classes::PROCESS,
             $name,
             $type,
             Scope::Process,
@@ -36,9 +38,10 @@ pub(crate) const FIELDS: &[Declaration] = &[
     ancestor!("proc.aname", CharBuf, "the name of the ancestor of that number, or of any ancestor", |process| known(process, process.comm())),
     ancestor!("proc.aexe", CharBuf, "the first argument of the ancestor of that number, or of any ancestor", |process| known(process, process.exe())),
     ancestor!("proc.aexepath", CharBuf, "the executable's path of the ancestor of that number, or of any ancestor", executable::path),
-    ancestor!("proc.apid", Pid, "the process id of the ancestor of that number, or of any ancestor", |process| Some(Value::Int(process.key().pid.into()))),
+    ancestor!("proc.apid", Int64, "the process id of the ancestor of that number, or of any ancestor", |process| Some(Value::Int(process.key().pid.into()))),
     ancestor!("proc.acmdline", CharBuf, "the name and arguments of the ancestor of that number, or of any ancestor", command_line),
     ancestor!("proc.aargs", CharBuf, "the arguments of the ancestor of that number, or of any ancestor", |process| (!process.is_incomplete()).then(|| Value::Bytes(joined(process.arguments())))),
+    Declaration::without_data(classes::PROCESS, "proc.aenv", CharBuf, Scope::Process, "the environment of the ancestor of that number, or of any ancestor; or the value of that name in the environment of the nearest ancestor that has it").optional(IndexOrKey).not_on_rhs().not_in_transformer(),
 ];
 
 fn above<'a>(

@@ -5,6 +5,7 @@ use rule_language::FieldType::CharBuf;
 
 use super::{field, of_self};
 use crate::{
+    classes,
     declaration::{Declaration, Scope},
     value::{Extracted, Value},
     view::EventView,

@@ -5,7 +5,7 @@ use crate::{
     check::{Checked, Checker, Problem},
     definitions,
     diagnostic::{Code, Severity},
-    event_types::event_types,
+    event_types::{are_warned_of, event_types},
     exceptions::with_exceptions,
     limits::Budget,
     lists::Expanded,
@@ -13,9 +13,6 @@ use crate::{
     ruleset::{Rule, Template},
     template,
 };
-
-/// A rule on more event codes than this is warned of; Falco's number.
-const MANY_EVENT_CODES: usize = 100;
 
 /// Compiles rules.
 pub(super) struct Rules<'scope> {
@@ -41,10 +38,9 @@ impl Rules<'_> {
         let output = self.output(definition, reporter);
         let condition = self.condition(definition, reporter, budget);
         let (output, condition) = (output?, condition?);
-        let event_types = event_types(&condition.expr, self.compiled.run.catalogue);
         let catalogue = self.compiled.run.catalogue;
-        let many =
-            event_types.as_ref().is_none_or(|types| catalogue.count_event_codes(types) > MANY_EVENT_CODES);
+        let event_types = event_types(&condition.expr, catalogue);
+        let many = are_warned_of(event_types.as_deref(), catalogue);
         if many && definition.warn_event_types && definition.source == "syscall" {
             let message =
                 "Rule matches too many evt.type values. This has a significant performance penalty.";

@@ -1,0 +1,76 @@
+//! Counts, latencies and sizes: what Falco derives of an event for its tools' tables, and what it has given up.
+
+use rule_language::{
+    ArgumentKind::{Index, Key},
+    FieldType::{Bool, CharBuf, RelTime, Uint32, Uint64},
+};
+
+use super::{field, result};
+use crate::{
+    classes,
+    declaration::{Declaration, Scope},
+    value::{Extracted, Value},
+    view::EventView,
+};
+
+/// A duration that Falco 0.42 stopped measuring and reports as nothing ever since.
+macro_rules! latency {
+    ($name:literal, $type:expr, $value:expr) => {
+        field!($name, $type, "always 0: events are reported when their call ends", |_, _| $value.into())
+            .deprecated()
+    };
+}
+
+/// The number of bytes that the call moved, of calls of one kind.
+macro_rules! bytes_moved {
+    ($name:literal, $description:literal) => {
+        field!($name, Uint64, $description).unlisted()
+    };
+}
+
+#[rustfmt::skip]
+pub(crate) const FIELDS: &[Declaration] = &[
+    latency!("evt.latency", RelTime, Value::Uint(0)),
+    latency!("evt.latency.s", RelTime, Value::Uint(0)),
+    latency!("evt.latency.ns", RelTime, Value::Uint(0)),
+    latency!("evt.latency.quantized", Uint64, Value::Uint(0)).unlisted(),
+    latency!("evt.latency.human", CharBuf, Value::text("0ns")),
+    latency!("evt.wait_latency", RelTime, Value::Uint(0)),
+    field!("evt.deltatime", RelTime, "nanoseconds since the event before this one"),
+    field!("evt.deltatime.s", RelTime, "whole seconds since the event before this one"),
+    field!("evt.deltatime.ns", RelTime, "the nanoseconds of evt.deltatime that are no whole second"),
+    field!("evt.outputtime", CharBuf, "the time in the form that Falco's command line asks for; evt.time without").unlisted(),
+    field!("evt.is_io", Bool, "whether the call reads or writes data"),
+    field!("evt.is_io_read", Bool, "whether the call reads data"),
+    field!("evt.is_io_write", Bool, "whether the call writes data"),
+    field!("evt.io_dir", CharBuf, "r for a call that reads data, w for one that writes; missing for others"),
+    field!("evt.is_wait", Bool, "whether the call waits for something, as poll and nanosleep do"),
+    field!("evt.is_syslog", Bool, "whether the call writes to /dev/log"),
+    field!("evt.count", Uint32, "always 1", |_, _| Value::Uint(1).into()),
+    field!("evt.count.error", Uint32, "1 if the call failed, 0 if not; missing for what returns nothing", |view, _| failed(view)),
+    field!("evt.count.error.file", Uint32, "1 if the call failed and is about files"),
+    field!("evt.count.error.net", Uint32, "1 if the call failed and is about the network"),
+    field!("evt.count.error.memory", Uint32, "1 if the call failed and is about memory"),
+    field!("evt.count.error.other", Uint32, "1 if the call failed and is about something else"),
+    field!("evt.count.exit", Uint32, "1 if the event is the end of a call"),
+    field!("evt.count.procinfo", Uint32, "1 for procinfo events of main threads").unlisted(),
+    field!("evt.count.threadinfo", Uint32, "1 for procinfo events").unlisted(),
+    field!("evt.around", Uint64, "whether the event lies so close to a time: evt.around[T]=D holds from D milliseconds before T to D after, with T as evt.rawtime shows it").required(Index).not_on_rhs().not_in_transformer().not_in_output(),
+    field!("evt.abspath", CharBuf, "the absolute path of a call that takes one relative to a descriptor, as renameat does; of calls with two paths evt.abspath.src and evt.abspath.dst").optional(Key).dotted(),
+    bytes_moved!("evt.buflen.in", "how many bytes the call read"),
+    bytes_moved!("evt.buflen.out", "how many bytes the call wrote"),
+    bytes_moved!("evt.buflen.file", "how many bytes the call moved from or to a file"),
+    bytes_moved!("evt.buflen.file.in", "how many bytes the call read from a file"),
+    bytes_moved!("evt.buflen.file.out", "how many bytes the call wrote to a file"),
+    bytes_moved!("evt.buflen.net", "how many bytes the call moved over the network"),
+    bytes_moved!("evt.buflen.net.in", "how many bytes the call received from the network"),
+    bytes_moved!("evt.buflen.net.out", "how many bytes the call sent over the network"),
+    field!("evt.infra.docker.name", CharBuf, "the name of an event of docker's").unlisted(),
+    field!("evt.infra.docker.container.id", CharBuf, "the container's id in an event of docker's").unlisted(),
+    field!("evt.infra.docker.container.name", CharBuf, "the container's name in an event of docker's").unlisted(),
+    field!("evt.infra.docker.container.image", CharBuf, "the container's image in an event of docker's").unlisted(),
+];
+
+fn failed<'a>(view: &EventView<'a>) -> Extracted<'a> {
+    Extracted::from_option(result(view.event).map(|result| Value::Uint(u64::from(result < 0))))
+}
