@@ -233,7 +233,11 @@ impl Members {
         match modifier {
             Modifier::AnyOf => matches.next().is_some(),
             Modifier::OneOf => matches.take(2).count() == 1,
-            Modifier::AllOf => self.patterns.iter().all(|pattern| pattern.holds(operator, value)),
+            // Of no members nothing holds, not even for all of them.
+            Modifier::AllOf => {
+                !self.patterns.is_empty()
+                    && self.patterns.iter().all(|pattern| pattern.holds(operator, value))
+            }
         }
     }
 }

@@ -24,9 +24,9 @@ pub enum CompileProblem {
     Regex {
         /// The expression as written.
         pattern: String,
-        /// What the regex engine says.
+        /// What is wrong with it.
         #[source]
-        source: Box<regex::Error>,
+        source: rule_language::RegexError,
     },
     /// An operator was given something that it cannot work on.
     #[error("{what} of '{operator}'")]

@@ -14,10 +14,10 @@ use rule_language::condition::{Transform, TransformArgument, Transformer};
 
 use crate::{error::CompileProblem, operand::CompiledOperand, render};
 
-/// Commands leave the padding away as often as not.
+/// Padding is taken away beforehand.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
     &STANDARD,
-    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::RequireNone),
 );
 
 /// A transformer with its arguments, resolved.
@@ -41,7 +41,7 @@ impl CompiledTransform {
     pub(crate) fn new(fields: &'static Fields, transform: &Transform) -> Result<Self, CompileProblem> {
         let (least, most) = match transform.kind {
             Transformer::Join | Transformer::Getopt => (2, 2),
-            Transformer::Concat => (1, usize::MAX),
+            Transformer::Concat => (2, usize::MAX),
             _ => (1, 1),
         };
         let problem = |what| CompileProblem::Operands {
@@ -84,7 +84,7 @@ impl CompiledTransform {
         match self.kind {
             Transformer::ToLower => each_text(first, |text| Some(text.to_ascii_lowercase())),
             Transformer::ToUpper => each_text(first, |text| Some(text.to_ascii_uppercase())),
-            Transformer::B64 => each_text(first, |text| BASE64.decode(text).ok()),
+            Transformer::B64 => each_text(first, decode_base64),
             Transformer::Basename => each_text(first, |text| Some(basename(text).to_vec())),
             Transformer::Len => Some(Value::Uint(length(&first) as u64)),
             Transformer::Join => {
@@ -99,7 +99,7 @@ impl CompiledTransform {
             }
             Transformer::Getopt => {
                 let options = render::plain_bytes(&values.next()?).into_owned();
-                getopt::apply(&words(first), &options, self.selector.as_deref())
+                getopt::apply(&members(first), &options, self.selector.as_deref())
             }
         }
     }
@@ -152,6 +152,13 @@ fn each_text<'a>(value: Value<'a>, change: impl Fn(&[u8]) -> Option<Vec<u8>> + C
     })
 }
 
+/// As Falco takes it: with one padding character, two, or none, whatever the length; with no blanks and no stray bits.
+fn decode_base64(text: &[u8]) -> Option<Vec<u8>> {
+    let once = text.strip_suffix(b"=").unwrap_or(text);
+    let bare = if once.len() < text.len() { once.strip_suffix(b"=").unwrap_or(once) } else { once };
+    if bare.is_empty() && !text.is_empty() { None } else { BASE64.decode(bare).ok() }
+}
+
 /// What follows the last slash; nothing if that is the last byte.
 fn basename(path: &[u8]) -> &[u8] {
     path.rsplit(|byte| *byte == b'/').next().unwrap_or(path)
@@ -170,17 +177,6 @@ fn members(value: Value<'_>) -> Vec<Vec<u8>> {
             values.iter().map(|value| render::plain_bytes(value).into_owned()).collect()
         }
         other => vec![render::plain_bytes(&other).into_owned()],
-    }
-}
-
-/// The words of a command line: a list's members, or what blanks separate.
-fn words(value: Value<'_>) -> Vec<Vec<u8>> {
-    match &value {
-        Value::Bytes(text) => {
-            let words = text.split(|byte| *byte == b' ').filter(|word| !word.is_empty());
-            words.map(<[u8]>::to_vec).collect()
-        }
-        _ => members(value),
     }
 }
 

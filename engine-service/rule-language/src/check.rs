@@ -4,6 +4,7 @@
 
 mod literal;
 mod operand;
+mod service;
 mod types;
 mod warnings;
 
@@ -242,10 +243,12 @@ impl<'run> Checker<'run> {
 
     fn check(&mut self, written: &ast::Check) -> Result<Check, Problem> {
         let lhs = self.operand(&written.lhs)?;
-        self.warn_of_deprecation(&written.lhs, &lhs);
+        self.warn_of_deprecation(written.lhs.offset()..written.operator_offset, &lhs);
         let operator = written.operator;
         let span = written.operator_offset..written.rhs_offset;
-        types::check_operator(operator, &lhs).map_err(|message| Problem::error(span.clone(), message))?;
+        types::check_operator(operator, &lhs).map_err(|message| {
+            Problem::error(span.clone(), message).help(Some(types::operators_help(&lhs)))
+        })?;
         if operator == Operator::Exists {
             return Ok(Check { lhs, operator, modifier: None, rhs: Rhs::None });
         }
@@ -260,7 +263,7 @@ impl<'run> Checker<'run> {
         let literal = |text: &[u8]| {
             literal::convert(text, written.operator, lhs)
                 .map(|value| Literal { text: text.to_vec(), value })
-                .map_err(|message| Problem::error(span.clone(), message))
+                .map_err(|misfit| Problem::error(span.clone(), misfit.message).help(misfit.help))
         };
         let operand = match &written.rhs {
             ast::Rhs::None => return Ok(Rhs::None),
@@ -270,17 +273,11 @@ impl<'run> Checker<'run> {
                 let literals: Result<_, _> = texts.iter().map(|text| literal(text)).collect();
                 return literals.map(Rhs::List);
             }
-            ast::Rhs::Val(field) => {
-                let field = self.field(field)?;
-                if !self.catalogue.info(field.id).allowed_on_rhs {
-                    let message = format!("field '{field}' cannot stand on a right-hand side");
-                    return Err(Problem::error(span, message));
-                }
-                Operand::Field(field)
-            }
+            ast::Rhs::Val(field) => Operand::Field(self.field(field)?),
             ast::Rhs::Call(call) => self.operand(&ast::Operand::Call(call.clone()))?,
         };
-        let fits = types::check_rhs(written.operator, written.modifier, lhs, &operand);
+        self.warn_of_deprecation(span.clone(), &operand);
+        let fits = types::check_rhs(written.operator, written.modifier, (lhs, &operand), self.catalogue);
         fits.map_err(|message| Problem::error(span, message))?;
         Ok(Rhs::Operand(operand))
     }

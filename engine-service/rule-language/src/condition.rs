@@ -220,6 +220,51 @@ impl Operand {
             Self::Transformed(transform) => transform.is_list(),
         }
     }
+
+    /// The field, or the one that transformers of a single value are applied to.
+    pub fn transformed_field(&self) -> Option<&FieldRef> {
+        match self {
+            Self::Field(field) => Some(field),
+            Self::Transformed(transform) if transform.kind.takes_one_value() => {
+                match transform.arguments.first() {
+                    Some(TransformArgument::Operand(operand)) => operand.transformed_field(),
+                    _ => None,
+                }
+            }
+            Self::Transformed(_) => None,
+        }
+    }
+
+    /// Tells every field in it, from the left.
+    pub fn for_each_field<'operand>(&'operand self, tell: &mut dyn FnMut(&'operand FieldRef)) {
+        match self {
+            Self::Field(field) => tell(field),
+            Self::Transformed(transform) => {
+                transform.arguments.iter().for_each(|argument| argument.for_each_field(tell));
+            }
+        }
+    }
+}
+
+// === impl TransformArgument ===
+
+impl TransformArgument {
+    fn for_each_field<'argument>(&'argument self, tell: &mut dyn FnMut(&'argument FieldRef)) {
+        match self {
+            Self::Operand(operand) => operand.for_each_field(tell),
+            Self::Members(members) => members.iter().for_each(|member| member.for_each_field(tell)),
+            Self::Text(_) | Self::List(_) => {}
+        }
+    }
+}
+
+// === impl Transformer ===
+
+impl Transformer {
+    /// Whether it changes one value and keeps what is declared of its field.
+    pub fn takes_one_value(self) -> bool {
+        !matches!(self, Self::Join | Self::Concat | Self::Getopt)
+    }
 }
 
 // === impl Transform ===

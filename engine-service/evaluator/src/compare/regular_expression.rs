@@ -1,6 +1,7 @@
 //! `regex`: has to fit the whole text.
 
 use regex::bytes::Regex;
+use rule_language::compile_regex;
 
 use crate::error::CompileProblem;
 
@@ -12,10 +13,9 @@ pub(super) struct Anchored(Regex);
 
 impl Anchored {
     pub(super) fn new(pattern: &[u8]) -> Result<Self, CompileProblem> {
-        let pattern = String::from_utf8_lossy(pattern);
-        Regex::new(&format!(r"\A(?:{pattern})\z")).map(Self).map_err(|source| CompileProblem::Regex {
-            pattern: pattern.into_owned(),
-            source: Box::new(source),
+        compile_regex(pattern).map(Self).map_err(|source| CompileProblem::Regex {
+            pattern: String::from_utf8_lossy(pattern).into_owned(),
+            source,
         })
     }
 

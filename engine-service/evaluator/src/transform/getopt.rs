@@ -1,48 +1,67 @@
-//! `getopt(list, options)`: options of a command line, as getopt(3) takes them apart.
+//! `getopt(list, options)`: options of a command line (`sinsp_filtercheck_multivalue_transformer.cpp` of libsinsp).
+//!
+//! It is POSIX's getopt(3) without long options: what begins with two minuses is passed over, `--` and the first word
+//! that is no option end it.
 
 use std::borrow::Cow;
 
 use fields::Value;
 
-/// The options of `words` and their values in order, or the last value of the selected one.
+/// What the list shows for a letter that is no option.
+const UNKNOWN: &[u8] = b"?";
+
+/// One option of a command line. A missing value is an empty one, without the letter.
+struct Found<'w> {
+    letter: u8,
+    name: &'w [u8],
+    value: Option<&'w [u8]>,
+}
+
+/// The letters of `words` and their values in order, or the last value of the selected one; an option without a value
+/// has its letter for one.
 ///
-/// `options` are letters, with a colon after those that take a value. Words without a minus are passed over, as GNU's
-/// getopt does; `--` ends the options; unknown letters are ignored.
+/// `options` are letters, with a colon after those that take a value.
 pub(super) fn apply(words: &[Vec<u8>], options: &[u8], selector: Option<&[u8]>) -> Option<Value<'static>> {
     let found = parse(words, options);
-    let text = |bytes: Vec<u8>| Value::Bytes(Cow::Owned(bytes));
+    let text = |bytes: &[u8]| Value::Bytes(Cow::Owned(bytes.to_vec()));
     match selector {
         Some(&[letter]) => {
-            let last = found.into_iter().rev().find(|(own, _)| *own == letter);
-            last.map(|(_, value)| text(value.unwrap_or_default()))
+            let known = |found: &&Found<'_>| found.letter == letter && found.name != UNKNOWN;
+            found.iter().rev().find(known).map(|found| text(found.value.unwrap_or(found.name)))
         }
         Some(_) => None,
         None => {
-            let list = found.into_iter().flat_map(|(letter, value)| [Some(vec![letter]), value]);
+            let list = found.iter().flat_map(|found| [Some(found.name), found.value]);
             Some(Value::List(list.flatten().map(text).collect()))
         }
     }
 }
 
-fn parse(words: &[Vec<u8>], options: &[u8]) -> Vec<(u8, Option<Vec<u8>>)> {
+fn parse<'w>(words: &'w [Vec<u8>], options: &[u8]) -> Vec<Found<'w>> {
     let mut found = Vec::new();
     let mut words = words.iter();
     while let Some(word) = words.next() {
-        let mut letters = match &**word {
+        let mut letters: &[u8] = match &**word {
             b"--" => break,
+            [b'-', b'-', ..] => continue,
             [b'-', letters @ ..] if !letters.is_empty() => letters,
-            _ => continue,
+            _ => break,
         };
-        while let Some((letter, rest)) = letters.split_first() {
+        while let Some((name, rest)) = letters.split_at_checked(1) {
             letters = rest;
-            match takes_value(options, *letter) {
-                None => {}
-                Some(false) => found.push((*letter, None)),
-                Some(true) if !rest.is_empty() => {
-                    found.push((*letter, Some(rest.to_vec())));
+            let Some(letter) = name.first().copied() else { break };
+            match takes_value(options, letter) {
+                None => found.push(Found { letter, name: UNKNOWN, value: None }),
+                Some(false) => found.push(Found { letter, name, value: None }),
+                Some(true) => {
+                    let value = match rest {
+                        [] => words.next().map(|word| &**word),
+                        attached => Some(attached),
+                    };
+                    let name = if value.is_some() { name } else { b"" };
+                    found.push(Found { letter, name, value });
                     break;
                 }
-                Some(true) => found.extend(words.next().map(|value| (*letter, Some(value.clone())))),
             }
         }
     }
@@ -51,6 +70,18 @@ fn parse(words: &[Vec<u8>], options: &[u8]) -> Vec<(u8, Option<Vec<u8>>)> {
 
 /// Whether the option takes a value; `None` for a letter that is no option.
 fn takes_value(options: &[u8], letter: u8) -> Option<bool> {
-    let place = options.iter().position(|option| *option == letter && letter != b':')?;
-    Some(options.get(place + 1) == Some(&b':'))
+    // Of a letter that is there twice, one colon is enough.
+    let mut takes = None;
+    let mut rest = options;
+    while let Some((option, behind)) = rest.split_first() {
+        rest = behind;
+        if *option == b':' {
+            continue;
+        }
+        let colon = rest.first() == Some(&b':');
+        if *option == letter {
+            takes = Some(colon || takes == Some(true));
+        }
+    }
+    takes
 }

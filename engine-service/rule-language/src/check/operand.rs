@@ -1,6 +1,6 @@
 //! Fields and transformers: what they are called, and what they can be applied to.
 
-use super::{Checker, Empty, Problem, types::type_name};
+use super::{Checker, Empty, Problem};
 use crate::{
     ast,
     catalogue::{Catalogue, FieldType, TypeClass},
@@ -73,16 +73,19 @@ impl Checker<'_> {
         let arguments: Vec<TransformArgument> =
             call.arguments.iter().map(|argument| self.argument(argument)).collect::<Result<_, _>>()?;
         let span = call.offset..call.offset + kind.as_str().len();
-        if let Some(field) =
-            call.arguments.iter().zip(&arguments).find_map(|pair| self.untransformable(pair.1))
-        {
-            let message = format!("field '{field}' cannot be used with transformers");
-            return Err(Problem::error(span, message));
+        let wrong = |message: String| {
+            let help = format!("'{kind}' takes {}", signature(kind));
+            Problem::error(span.clone(), message).help(Some(help))
+        };
+        match (kind.takes_one_value(), arguments.as_slice()) {
+            (true, [TransformArgument::Operand(operand)]) => {
+                self.check_input(kind, operand).map_err(wrong)?
+            }
+            (true, _) => return Err(wrong(format!("'{kind}' takes {}", signature(kind)))),
+            (false, arguments) => check_arguments(kind, arguments).map_err(|text| wrong(text.to_owned()))?,
         }
-        check_arguments(kind, &arguments).map_err(|message| Problem::error(span.clone(), message))?;
-        if call.selector.is_some() && kind != Transformer::Getopt {
-            let message = format!("'{kind}' takes no argument in brackets; only 'getopt' does");
-            return Err(Problem::error(span, message));
+        if let Some(selector) = &call.selector {
+            check_selector(kind, selector).map_err(wrong)?;
         }
         Ok(Transform { kind, arguments, selector: call.selector.clone() })
     }
@@ -110,69 +113,81 @@ impl Checker<'_> {
         })
     }
 
-    fn untransformable(&self, argument: &TransformArgument) -> Option<String> {
-        match argument {
-            TransformArgument::Operand(Operand::Field(field)) => {
-                (!self.catalogue.info(field.id).allowed_in_transformer).then(|| field.to_string())
-            }
-            TransformArgument::Members(members) => {
-                members.iter().find_map(|member| self.untransformable(member))
-            }
-            _ => None,
+    /// Says what is wrong with applying a transformer to a value.
+    fn check_input(&self, kind: Transformer, operand: &Operand) -> Result<(), String> {
+        let field = operand.transformed_field();
+        if let Some(field) = field.filter(|field| !self.catalogue.info(field.id).allowed_in_transformer) {
+            return Err(format!("field '{field}' does not support transformers"));
         }
+        let field_type = operand.field_type();
+        let fits = match (kind, field_type.class()) {
+            (Transformer::Len, _) if operand.is_list() => true,
+            (_, TypeClass::Text) => kind != Transformer::B64 || field_type == FieldType::CharBuf,
+            (Transformer::B64 | Transformer::Len, TypeClass::Buffer) => true,
+            _ => false,
+        };
+        if fits {
+            return Ok(());
+        }
+        let list = if operand.is_list() { "list " } else { "" };
+        let name = field.map_or_else(|| operand.to_string(), ToString::to_string);
+        let type_name = field_type.falco_name();
+        Err(format!(
+            "can't add field transformer: type '{type_name}' is not supported by '{kind}' transformer applied on \
+            {list}field '{name}'"
+        ))
     }
 }
 
-/// Says what is wrong with a transformer's arguments.
-fn check_arguments(kind: Transformer, arguments: &[TransformArgument]) -> Result<(), String> {
-    use TransformArgument::{List, Members, Text};
+/// Says what is wrong with the arguments of a transformer that takes several.
+fn check_arguments(kind: Transformer, arguments: &[TransformArgument]) -> Result<(), &'static str> {
     match (kind, arguments) {
-        (
-            Transformer::ToLower
-            | Transformer::ToUpper
-            | Transformer::Basename
-            | Transformer::B64
-            | Transformer::Len,
-            [TransformArgument::Operand(operand)],
-        ) => check_input(kind, operand),
-        (Transformer::Join, [separator, List(_) | Members(_)]) => check_text(kind, separator),
-        (Transformer::Join, [separator, TransformArgument::Operand(list)]) if list.is_list() => {
-            check_text(kind, separator)
-        }
-        (Transformer::Concat, [first, rest @ ..]) => {
-            std::iter::once(first).chain(rest).try_for_each(|argument| check_text(kind, argument))
-        }
-        (Transformer::Getopt, [List(_) | Members(_), Text(_)]) => Ok(()),
-        (Transformer::Getopt, [TransformArgument::Operand(list), Text(_)]) if is_text(list) => Ok(()),
-        _ => Err(format!("'{kind}' takes {}", signature(kind))),
+        (Transformer::Join, [separator, list]) => match (is_list(separator), is_list(list)) {
+            (true, _) => Err("join() first argument (separator) must be a single value, not a list"),
+            (_, false) => Err("join() second argument must be a list"),
+            // Falco reads the bytes of anything else as if they were text.
+            _ if !is_text(separator) || !is_text(list) => Err("join() arguments must be strings"),
+            _ => Ok(()),
+        },
+        (Transformer::Join, _) => Err("join() requires exactly 2 arguments: separator and list"),
+        (Transformer::Concat, texts) if texts.len() < 2 => Err("concat() requires at least 2 arguments"),
+        (Transformer::Concat, texts) => match texts.iter().all(|text| is_text(text) && !is_list(text)) {
+            true => Ok(()),
+            false => Err("concat() arguments must be strings"),
+        },
+        (_, [words, options]) => match (is_list(words), is_list(options)) {
+            (false, _) => Err("getopt() first argument must be a list"),
+            (_, true) => Err("getopt() second argument (optstring) must be a single value"),
+            _ if !is_text(words) || !is_text(options) => Err("getopt() arguments must be strings"),
+            _ => Ok(()),
+        },
+        _ => Err("getopt() requires exactly 2 arguments: args list and optstring"),
     }
 }
 
-fn check_input(kind: Transformer, operand: &Operand) -> Result<(), String> {
-    let field_type = operand.field_type();
-    let fits = match (kind, field_type.class()) {
-        (Transformer::Len, _) if operand.is_list() => true,
-        (_, TypeClass::Text) => kind != Transformer::B64 || field_type == FieldType::CharBuf,
-        (Transformer::B64 | Transformer::Len, TypeClass::Buffer) => true,
-        _ => false,
-    };
-    if fits {
-        return Ok(());
+fn check_selector(kind: Transformer, selector: &str) -> Result<(), String> {
+    match kind {
+        Transformer::Getopt if selector.len() == 1 => Ok(()),
+        Transformer::Getopt => Err("getopt() field argument must be a single option character".to_owned()),
+        _ => Err(format!("transformer '{kind}' does not support field arguments")),
     }
-    let what = type_name(field_type, operand.is_list());
-    Err(format!("'{kind}' cannot be applied to '{operand}', which is {what}; it takes {}", signature(kind)))
 }
 
-fn check_text(kind: Transformer, argument: &TransformArgument) -> Result<(), String> {
+fn is_list(argument: &TransformArgument) -> bool {
     match argument {
-        TransformArgument::Text(_) => Ok(()),
-        TransformArgument::Operand(operand) if is_text(operand) && !operand.is_list() => Ok(()),
-        _ => Err(format!("'{kind}' takes {}", signature(kind))),
+        TransformArgument::Operand(operand) => operand.is_list(),
+        TransformArgument::Text(_) => false,
+        TransformArgument::List(_) | TransformArgument::Members(_) => true,
     }
 }
 
-fn is_text(operand: &Operand) -> bool {
-    operand.field_type().class() == TypeClass::Text
+/// Whether it is text, or a list of texts.
+fn is_text(argument: &TransformArgument) -> bool {
+    match argument {
+        TransformArgument::Operand(operand) => operand.field_type().class() == TypeClass::Text,
+        TransformArgument::Text(_) | TransformArgument::List(_) => true,
+        TransformArgument::Members(members) => members.iter().all(is_text),
+    }
 }
 
 fn signature(kind: Transformer) -> &'static str {
@@ -183,7 +198,7 @@ fn signature(kind: Transformer) -> &'static str {
         Transformer::B64 => "one field that is text or a byte buffer",
         Transformer::Len => "one field that is text, a path, a byte buffer, or a list",
         Transformer::Join => "a separator and a list",
-        Transformer::Concat => "one or more texts",
+        Transformer::Concat => "two or more texts",
         Transformer::Getopt => "a list of words and a string of options",
     }
 }

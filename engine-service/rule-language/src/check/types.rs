@@ -1,60 +1,92 @@
-//! Which operators work on which types (`libsinsp/filter_compare.cpp`).
+//! Which operators work on which types (`libsinsp/filter_compare.cpp`, `sinsp_filtercheck.cpp`).
 
 use crate::{
-    catalogue::{FieldType, TypeClass},
+    catalogue::{Catalogue, FieldType, TypeClass},
     condition::{Modifier, Operand, Operator},
 };
 
-/// Says what is wrong if `operator` does not work on `lhs`.
+/// Says what is wrong if `operator` does not work on `lhs`, in Falco's words.
 pub(super) fn check_operator(operator: Operator, lhs: &Operand) -> Result<(), String> {
-    let allowed = operators(lhs.field_type(), lhs.is_list());
-    if allowed.contains(&operator) {
+    let (field_type, is_list) = (lhs.field_type(), lhs.is_list());
+    if operator == Operator::Exists || operators(field_type, is_list).contains(&operator) {
         return Ok(());
     }
-    let names: Vec<&str> = allowed.iter().map(|operator| operator.as_str()).collect();
-    Err(format!(
-        "operator '{operator}' does not work on '{lhs}', which is {}; use one of {}",
-        type_name(lhs.field_type(), lhs.is_list()),
-        names.join(", ")
-    ))
+    let name = field_type.falco_name();
+    if is_list {
+        return Err(match can_be_list(field_type) {
+            true => format!("filter error: '{operator}' operator not supported list filters"),
+            false => format!("filter error: list filters are not supported for type '{name}'"),
+        });
+    }
+    let kind = match field_type.class() {
+        TypeClass::Text => "string",
+        TypeClass::Buffer => "buffer",
+        // Falco has one text for both.
+        TypeClass::Signed | TypeClass::Unsigned | TypeClass::Double | TypeClass::Bool => "numeric",
+        TypeClass::Address | TypeClass::Network => "ip address and network",
+        TypeClass::Opaque => {
+            return Err(format!("filter error: '{operator}' operator not supported for type '{name}'"));
+        }
+    };
+    Err(format!("filter error: '{operator}' operator not supported for {kind} filters"))
+}
+
+/// What can be done with `lhs` instead.
+pub(super) fn operators_help(lhs: &Operand) -> String {
+    let names: Vec<&str> =
+        operators(lhs.field_type(), lhs.is_list()).iter().map(|operator| operator.as_str()).collect();
+    let what = type_name(lhs.field_type(), lhs.is_list());
+    format!("'{lhs}' is {what}; use one of {}", names.join(", "))
 }
 
 /// Says what is wrong if `rhs`, which is extracted too, cannot be compared with `lhs`.
 pub(super) fn check_rhs(
     operator: Operator,
     modifier: Option<Modifier>,
-    lhs: &Operand,
-    rhs: &Operand,
+    (lhs, rhs): (&Operand, &Operand),
+    catalogue: &dyn Catalogue,
 ) -> Result<(), String> {
     if let Some(modifier) = modifier {
         return Err(format!("'{modifier}' needs a list of values in parentheses"));
     }
-    if matches!(operator, Operator::PMatch | Operator::Regex) {
-        return Err(format!("operator '{operator}' cannot be used with a field on its right-hand side"));
+    match operator {
+        Operator::PMatch => return Err("operator 'PMATCH' doesn't support right-hand side fields".to_owned()),
+        Operator::Regex => return Err("operator 'REGEX' doesn't support right-hand side fields".to_owned()),
+        _ => {}
     }
-    if matches!(operator, Operator::BContains | Operator::BStartsWith) {
-        return Err(format!("operator '{operator}' supports hex strings only"));
+    if lhs.field_type().class() == TypeClass::Network {
+        return Err("field type 'IPNET' doesn't support right-hand side fields".to_owned());
     }
-    if [lhs, rhs].iter().any(|side| side.field_type().class() == TypeClass::Network) {
-        return Err("networks cannot be compared with a field on the right-hand side".to_owned());
+    if !is_allowed_on_rhs(lhs, catalogue) {
+        return Err(format!("field '{lhs}' doesn't support right-hand side fields"));
     }
-    let same_type = lhs.field_type() == rhs.field_type()
-        || lhs.field_type().class() == TypeClass::Text && rhs.field_type().class() == TypeClass::Text;
-    if same_type && lhs.is_list() == rhs.is_list() {
+    if !is_allowed_on_rhs(rhs, catalogue) {
+        return Err(format!("field '{rhs}' can't be used as a right-hand side field"));
+    }
+    if lhs.field_type() == rhs.field_type() && lhs.is_list() == rhs.is_list() {
         return Ok(());
     }
+    let shown = |side: &Operand| {
+        let list = if side.is_list() { " (list)" } else { "" };
+        format!("'{}'{list}", side.field_type().falco_name())
+    };
     Err(format!(
-        "'{lhs}' is {} and '{rhs}' is {}: both sides have to be of one type",
-        type_name(lhs.field_type(), lhs.is_list()),
-        type_name(rhs.field_type(), rhs.is_list())
+        "field '{lhs}' has type {} while the right-hand side field '{rhs}' has incompatible type {}",
+        shown(lhs),
+        shown(rhs)
     ))
+}
+
+/// What a transformer makes of one field can stand where the field can.
+fn is_allowed_on_rhs(operand: &Operand, catalogue: &dyn Catalogue) -> bool {
+    operand.transformed_field().is_none_or(|field| catalogue.info(field.id).allowed_on_rhs)
 }
 
 /// The operators that work on a type.
 pub(super) fn operators(field_type: FieldType, is_list: bool) -> &'static [Operator] {
     use Operator::*;
     if is_list {
-        return &[In, Intersects, Exists];
+        return if can_be_list(field_type) { &[In, Intersects, Exists] } else { &[Exists] };
     }
     match field_type.class() {
         TypeClass::Text => &[
@@ -72,6 +104,12 @@ pub(super) fn operators(field_type: FieldType, is_list: bool) -> &'static [Opera
     }
 }
 
+/// Whether lists of a type can be compared.
+fn can_be_list(field_type: FieldType) -> bool {
+    use FieldType::{AbsTime, Bool, CharBuf, IpAddr, IpNet, RelTime, Uint64};
+    matches!(field_type, CharBuf | Uint64 | RelTime | AbsTime | Bool | IpAddr | IpNet)
+}
+
 /// A type in words, with its article.
 pub(super) fn type_name(field_type: FieldType, is_list: bool) -> &'static str {
     if is_list {
@@ -81,18 +119,21 @@ pub(super) fn type_name(field_type: FieldType, is_list: bool) -> &'static str {
         FieldType::FsPath | FieldType::FsRelPath => "a path",
         FieldType::Flags8 | FieldType::Flags16 | FieldType::Flags32 => "a set of flags",
         FieldType::Pid => "a process id",
-        FieldType::Port => "a port",
+        FieldType::Port => "a port from 0 to 65535, or a service's name",
         FieldType::RelTime => "a duration in nanoseconds",
         FieldType::AbsTime => "a time in nanoseconds",
-        other => match other.class() {
-            TypeClass::Text => "text",
-            TypeClass::Buffer => "a byte buffer",
-            TypeClass::Signed | TypeClass::Unsigned => "a number",
-            TypeClass::Double => "a floating point number",
-            TypeClass::Bool => "true or false",
-            TypeClass::Address => "an IP address",
-            TypeClass::Network => "an IP network",
-            TypeClass::Opaque => "nothing that literals can be compared with",
+        other => match (other.class(), other.bits()) {
+            (TypeClass::Text, _) => "text",
+            (TypeClass::Buffer, _) => "a byte buffer",
+            (TypeClass::Signed | TypeClass::Unsigned, Some(8)) => "a whole number of 8 bits",
+            (TypeClass::Signed | TypeClass::Unsigned, Some(16)) => "a whole number of 16 bits",
+            (TypeClass::Signed | TypeClass::Unsigned, Some(32)) => "a whole number of 32 bits",
+            (TypeClass::Signed | TypeClass::Unsigned, _) => "a whole number of 64 bits",
+            (TypeClass::Double, _) => "a floating point number",
+            (TypeClass::Bool, _) => "true or false",
+            (TypeClass::Address, _) => "an IPv4 or IPv6 address",
+            (TypeClass::Network, _) => "a network, as in 10.0.0.0/8",
+            (TypeClass::Opaque, _) => "nothing that literals can be compared with",
         },
     }
 }

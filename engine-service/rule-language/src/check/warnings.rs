@@ -1,5 +1,7 @@
 //! What is allowed in a condition and probably not meant (`libsinsp/filter.cpp`, Falco's `filter_warning_resolver.cpp`).
 
+use std::ops::Range;
+
 use super::{Checker, Problem, is_operand};
 use crate::{
     ast,
@@ -11,13 +13,18 @@ use crate::{
 const MIN_LIST_NAME: usize = 8;
 
 impl Checker<'_> {
-    pub(super) fn warn_of_deprecation(&mut self, written: &ast::Operand, operand: &Operand) {
-        let Operand::Field(field) = operand else { return };
-        if self.catalogue.info(field.id).is_deprecated {
-            let span = written.offset()..written.offset() + field.name.len();
+    /// Every deprecated field in an operand, which stands at `span`.
+    pub(super) fn warn_of_deprecation(&mut self, span: Range<usize>, operand: &Operand) {
+        let mut deprecated = Vec::new();
+        operand.for_each_field(&mut |field| {
+            if self.catalogue.info(field.id).is_deprecated {
+                deprecated.push(field.name.clone());
+            }
+        });
+        for name in deprecated {
             let message =
-                format!("usage of deprecated field '{}' has been detected in the rule condition", field.name);
-            self.problem(Problem::new(Code::LoadDeprecatedItem, span, message));
+                format!("usage of deprecated field '{name}' has been detected in the rule condition");
+            self.problem(Problem::new(Code::LoadDeprecatedItem, span.clone(), message));
         }
     }
 
@@ -41,7 +48,7 @@ impl Checker<'_> {
         }
     }
 
-    fn warn_of_value(&mut self, written: &ast::Check, span: &std::ops::Range<usize>, text: &str) {
+    fn warn_of_value(&mut self, written: &ast::Check, span: &Range<usize>, text: &str) {
         // Nearly all values are plain words, and lists can be long.
         if written.operator != Operator::Regex && !text.contains(['.', '(', '_']) {
             return;
@@ -82,13 +89,19 @@ impl Checker<'_> {
         }
     }
 
-    fn warn_of_na(&mut self, operator: Operator, lhs: &Operand, span: &std::ops::Range<usize>, text: &str) {
+    fn warn_of_na(&mut self, operator: Operator, lhs: &Operand, span: &Range<usize>, text: &str) {
         let compares = matches!(
             operator,
             Operator::Eq | Operator::Ne | Operator::In | Operator::Intersects | Operator::PMatch
         );
-        let Operand::Field(field) = lhs else { return };
-        if text == "<NA>" && compares && (field.name.starts_with("ka.") || field.name.starts_with("jevt.")) {
+        if text != "<NA>" || !compares {
+            return;
+        }
+        let mut is_unsafe = false;
+        lhs.for_each_field(&mut |field| {
+            is_unsafe |= field.name.starts_with("ka.") || field.name.starts_with("jevt.");
+        });
+        if is_unsafe {
             let message = "comparing a field value with <NA> is unsafe and can lead to unpredictable behavior of \
                 the rule condition. If you need to check for the existence of a field, consider using the \
                 'exists' operator instead.";

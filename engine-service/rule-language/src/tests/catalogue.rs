@@ -122,8 +122,7 @@ const TEXT: &[&str] = &[
     "k8s.pod.name",
     "ka.user.name",
 ];
-const NUMBERS: &[&str] =
-    &["evt.rawres", "fd.num", "proc.tty", "proc.vpid", "proc.pid", "user.uid", "user.loginuid", "group.gid"];
+const NUMBERS: &[&str] = &["evt.rawres", "fd.num", "proc.tty", "proc.vpid", "proc.pid", "user.loginuid"];
 const TRUTHS: &[&str] = &[
     "evt.is_open_read",
     "evt.is_open_write",
@@ -155,6 +154,7 @@ impl TestCatalogue {
             (DURATIONS, FieldType::RelTime),
             (&["evt.buffer"], FieldType::ByteBuf),
             (&["evt.num"], FieldType::Uint64),
+            (&["user.uid", "group.gid"], FieldType::Uint32),
             (&["evt.rawarg"], FieldType::Flags32),
             (&["thread.cpu"], FieldType::Double),
             (&["fs.path.name"], FieldType::FsPath),
@@ -182,6 +182,7 @@ impl TestCatalogue {
         fields.push(FieldInfo { is_list: true, ..field("fd.types", FieldType::CharBuf) });
         for declared in &mut fields {
             declared.allowed_on_rhs = !matches!(declared.name, "fd.ip" | "fd.net" | "fd.port");
+            declared.allowed_in_output = declared.allowed_on_rhs;
             declared.allowed_in_transformer = declared.name != "evt.rawarg";
             declared.is_deprecated = declared.name == "evt.dir";
         }
