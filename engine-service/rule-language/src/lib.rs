@@ -41,6 +41,7 @@ mod template;
 mod tests;
 mod text;
 mod text_position;
+mod used_fields;
 mod version;
 mod yaml;
 
@@ -65,4 +66,5 @@ pub use selection::{RuleSelector, Selection};
 pub use source::Source;
 pub use suggest::closest;
 pub use text_position::Position;
+pub use used_fields::{fields_without_data, used_fields};
 pub use version::{ENGINE_VERSION, Version};

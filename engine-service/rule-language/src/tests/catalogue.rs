@@ -15,7 +15,7 @@ pub(crate) struct TestCatalogue {
 }
 
 /// Names of events and calls, ascending.
-const EVENT_TYPES: &[&str] = &[
+pub(crate) const EVENT_TYPES: &[&str] = &[
     "accept",
     "accept4",
     "bind",
@@ -65,6 +65,7 @@ const EVENT_TYPES: &[&str] = &[
     "setns",
     "setuid",
     "socket",
+    "socketcall",
     "symlink",
     "symlinkat",
     "unlink",
@@ -185,6 +186,7 @@ impl TestCatalogue {
             declared.allowed_in_output = declared.allowed_on_rhs;
             declared.allowed_in_transformer = declared.name != "evt.rawarg";
             declared.is_deprecated = declared.name == "evt.dir";
+            declared.has_data = !matches!(declared.name, "fs.path.name" | "evt.info");
         }
         Self { fields }
     }
@@ -234,6 +236,10 @@ impl Catalogue for TestCatalogue {
 
     fn count_event_codes(&self, names: &[String]) -> usize {
         2 * names.len()
+    }
+
+    fn event_of_call<'call>(&self, call: &'call str) -> Option<&'call str> {
+        (call != "socketcall").then_some(call)
     }
 
     fn is_source(&self, source: &str) -> bool {

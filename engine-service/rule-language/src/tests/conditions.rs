@@ -1,4 +1,4 @@
-//! Type checking and event types.
+//! Type checking.
 
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -6,7 +6,6 @@ use super::catalogue::TestCatalogue;
 use crate::{
     Diagnostic, compile_condition,
     condition::{Check, Expr, LiteralValue, Operand, Rhs, TransformArgument},
-    event_types::event_types,
 };
 
 fn compiled(text: &str) -> Expr {
@@ -36,10 +35,6 @@ fn error(text: &str) -> Diagnostic {
         Ok(expr) => panic!("{text} was accepted as {expr}"),
         Err(error) => error,
     }
-}
-
-fn types(text: &str) -> Option<String> {
-    event_types(&compiled(text), &TestCatalogue::new()).map(|types| types.join(" "))
 }
 
 /// Literals become values of the type that they are compared with.
@@ -289,32 +284,6 @@ fn event_type_names_are_checked() {
     }
     assert!(error("tolower(evt.type) = open").message.contains("does not support `evt.type` checks"));
     assert!(error("evt.type = val(proc.name)").message.contains("does not support `evt.type` checks"));
-}
-
-/// Event types follow the set algebra: exact leaves, `not` at the leaves, everything else open.
-#[test]
-fn event_types_follow_the_set_algebra() {
-    let some = |text: &str| Some(text.to_owned());
-    assert_eq!(types("evt.type = open"), some("open"));
-    assert_eq!(types("evt.type in (openat, open) and proc.name = x"), some("open openat"));
-    assert_eq!(types("evt.type = open or evt.type = read"), some("open read"));
-    assert_eq!(types("evt.type = open and evt.type = read"), some(""));
-    assert_eq!(types("evt.type = open or proc.name = x"), None);
-    assert_eq!(types("proc.name = x"), None);
-    assert_eq!(types("not proc.name = x"), None);
-    assert_eq!(types("evt.type in (open, read) and not evt.type = read"), some("open"));
-    assert_eq!(types("not (evt.type != open)"), some("open"));
-    assert_eq!(types("not (evt.type != open or evt.type != open)"), some("open"));
-    assert_eq!(types("not (proc.name = x and not evt.type = open)"), None);
-    assert_eq!(types("not (proc.name = x or not evt.type = open)"), some("open"));
-    assert_eq!(types("not not evt.type = open"), some("open"));
-    assert_eq!(types("evt.type exists"), None);
-    assert_eq!(types("evt.type startswith open"), None);
-    assert!(types("evt.type != open").is_some_and(|types| !types.split(' ').any(|t| t == "open")));
-    assert_eq!(types("evt.num = 0"), some(""));
-    assert_eq!(types("not evt.num = 0"), None);
-    assert_eq!(types("evt.type = open and not evt.num = 0"), some("open"));
-    assert_eq!(types("evt.num >= 0 and syscall.type = open"), some("open"));
 }
 
 /// The rendering is Falco's: `==` is `=`, everything joined is in parentheses, strings are quoted only when needed.

@@ -1,0 +1,64 @@
+//! Which fields a rule uses.
+
+use std::collections::BTreeSet;
+
+use crate::{
+    catalogue::Catalogue,
+    condition::{Expr, FieldRef, Operand, Rhs, TransformArgument},
+    ruleset::{Rule, TemplatePart},
+};
+
+/// Every use of a field in the rule's condition and output, in the order in which they stand there.
+pub fn used_fields(rule: &Rule) -> Vec<&FieldRef> {
+    let mut fields = Vec::new();
+    of_condition(&rule.condition, &mut fields);
+    for part in &rule.output.parts {
+        if let TemplatePart::Value { operand, .. } = part {
+            of_operand(operand, &mut fields);
+        }
+    }
+    fields
+}
+
+/// The names of the fields that the rule uses and that can have no value yet, for want of an extraction; in
+/// alphabetical order. A comparison of such a field is false, as of any that is missing, and an output shows `<NA>`.
+pub fn fields_without_data(rule: &Rule, catalogue: &dyn Catalogue) -> Vec<&'static str> {
+    let infos = used_fields(rule).into_iter().map(|field| catalogue.info(field.id));
+    let names: BTreeSet<&'static str> = infos.filter(|info| !info.has_data).map(|info| info.name).collect();
+    names.into_iter().collect()
+}
+
+/// With a stack of its own: conditions may be nested deep.
+fn of_condition<'rule>(condition: &'rule Expr, fields: &mut Vec<&'rule FieldRef>) {
+    let mut pending = vec![condition];
+    while let Some(expr) = pending.pop() {
+        match expr {
+            Expr::And(children) | Expr::Or(children) => pending.extend(children.iter().rev()),
+            Expr::Not(child) => pending.push(child),
+            Expr::Check(check) => {
+                of_operand(&check.lhs, fields);
+                if let Rhs::Operand(operand) = &check.rhs {
+                    of_operand(operand, fields);
+                }
+            }
+        }
+    }
+}
+
+/// Recurses as deep as transformers are nested, which the parser bounds.
+fn of_operand<'rule>(operand: &'rule Operand, fields: &mut Vec<&'rule FieldRef>) {
+    match operand {
+        Operand::Field(field) => fields.push(field),
+        Operand::Transformed(transform) => {
+            transform.arguments.iter().for_each(|argument| of_argument(argument, fields));
+        }
+    }
+}
+
+fn of_argument<'rule>(argument: &'rule TransformArgument, fields: &mut Vec<&'rule FieldRef>) {
+    match argument {
+        TransformArgument::Operand(operand) => of_operand(operand, fields),
+        TransformArgument::Members(members) => members.iter().for_each(|member| of_argument(member, fields)),
+        TransformArgument::Text(_) | TransformArgument::List(_) => {}
+    }
+}
