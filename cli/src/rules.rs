@@ -1,9 +1,17 @@
 //! `eyrie rules check`: loads rules files as an engine would.
 
-use std::{io::IsTerminal as _, io::Write as _, path::PathBuf, process::ExitCode};
+use std::{
+    io::{self, IsTerminal as _, Write},
+    path::PathBuf,
+    process::ExitCode,
+};
 
+use engine_service::rules::RulesError;
 use owo_colors::OwoColorize as _;
-use rule_language::{Diagnostic, Loaded, Severity, Source, falco_describe_results, falco_load_results};
+use rule_language::{
+    Diagnostic, Loaded, Severity, Source, falco_describe_results, falco_load_results, fields_without_data,
+};
+use serde_json::{Value, json};
 
 use crate::{
     args::{RulesCheckArguments, RulesDescribeArguments},
@@ -12,18 +20,19 @@ use crate::{
 
 /// What loading gave.
 pub(crate) struct Checked {
-    pub(crate) sources: Vec<Source>,
+    sources: Vec<Source>,
     pub(crate) diagnostics: Vec<Diagnostic>,
     pub(crate) loaded: Option<Loaded>,
 }
 
 /// Carries out `eyrie rules check`; ends with 1 if there is an error.
 pub(crate) fn check(arguments: &RulesCheckArguments) -> anyhow::Result<ExitCode> {
-    let checked = load(&arguments.files)?;
+    let checked = Checked::of_files(&arguments.files)?;
+    let mut output = anstream::stdout().lock();
     if arguments.json {
-        println!("{}", falco_load_results(&checked.sources, &checked.diagnostics));
+        writeln!(output, "{}", checked.to_json())?;
     } else {
-        print(&checked);
+        checked.write(&mut output)?;
     }
     Ok(if checked.loaded.is_some() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
@@ -34,7 +43,7 @@ pub(crate) fn describe(arguments: &RulesDescribeArguments) -> anyhow::Result<Exi
     let described = match rule_language::describe(&sources, fields::catalogue()) {
         Ok(described) => described,
         Err(error) => {
-            let is_coloured = std::io::stderr().is_terminal();
+            let is_coloured = io::stderr().is_terminal();
             error.errors().for_each(|error| eprintln!("{}", diagnostics::render(error, is_coloured)));
             anyhow::bail!("the rules cannot be used: {}", counted(error.errors().count(), "error"));
         }
@@ -46,54 +55,138 @@ pub(crate) fn describe(arguments: &RulesDescribeArguments) -> anyhow::Result<Exi
         let hint = near.map_or(String::new(), |near| format!("; did you mean \"{near}\"?"));
         anyhow::bail!("Rule \"{}\" is not loaded{hint}", wanted.unwrap_or_default());
     };
-    let mut output = std::io::stdout().lock();
-    serde_json::to_writer_pretty(&mut output, &results)?;
-    writeln!(output)?;
+    writeln!(io::stdout().lock(), "{results:#}")?;
     Ok(ExitCode::SUCCESS)
 }
 
 /// Carries out `eyrie rules schema`.
 pub(crate) fn schema() -> anyhow::Result<ExitCode> {
-    let mut output = std::io::stdout().lock();
-    serde_json::to_writer_pretty(&mut output, &rule_language::rules_schema())?;
-    writeln!(output)?;
+    writeln!(io::stdout().lock(), "{:#}", rule_language::rules_schema())?;
     Ok(ExitCode::SUCCESS)
 }
 
-/// Loads the rules of files and folders.
-pub(crate) fn load(paths: &[PathBuf]) -> anyhow::Result<Checked> {
-    let sources = engine_service::rules::read_sources(paths)?;
-    Ok(match rule_language::load(&sources, fields::catalogue()) {
-        Ok(loaded) => Checked { sources, diagnostics: loaded.diagnostics.clone(), loaded: Some(loaded) },
-        Err(error) => Checked { sources, diagnostics: error.diagnostics, loaded: None },
-    })
-}
+// === impl Checked ===
 
-fn print(checked: &Checked) {
-    let is_coloured = std::io::stdout().is_terminal();
-    for diagnostic in &checked.diagnostics {
-        println!("{}", diagnostics::render(diagnostic, is_coloured));
+impl Checked {
+    /// Loads the rules of files and folders.
+    pub(crate) fn of_files(paths: &[PathBuf]) -> Result<Self, RulesError> {
+        engine_service::rules::read_sources(paths).map(Self::of)
     }
-    for source in &checked.sources {
+
+    fn of(sources: Vec<Source>) -> Self {
+        match rule_language::load(&sources, fields::catalogue()) {
+            Ok(loaded) => Self { sources, diagnostics: loaded.diagnostics.clone(), loaded: Some(loaded) },
+            Err(error) => Self { sources, diagnostics: error.diagnostics, loaded: None },
+        }
+    }
+
+    /// Falco's load results; beside them, if there are any, the rules that use fields without data.
+    fn to_json(&self) -> Value {
+        let mut results = falco_load_results(&self.sources, &self.diagnostics);
+        let rules = self.without_data();
+        if !rules.is_empty() {
+            results["eyrie_fields_without_data"] =
+                rules.iter().map(|(rule, fields)| json!({"rule": rule, "fields": fields})).collect();
+        }
+        results
+    }
+
+    fn write(&self, output: &mut impl Write) -> io::Result<()> {
+        let is_coloured = io::stdout().is_terminal();
+        for diagnostic in &self.diagnostics {
+            writeln!(output, "{}", diagnostics::render(diagnostic, is_coloured))?;
+        }
+        for (rule, fields) in self.without_data() {
+            let fields = fields.join(", ");
+            writeln!(output, "{} rule '{rule}' uses fields that have no data yet: {fields}", "note:".cyan())?;
+        }
+        for source in &self.sources {
+            writeln!(output, "{}: {}", source.name, self.verdict(source))?;
+        }
+        if let Some(loaded) = &self.loaded {
+            let rules = &loaded.rule_set.rules;
+            let enabled = rules.iter().filter(|rule| rule.enabled).count();
+            writeln!(
+                output,
+                "{}, {enabled} enabled; {}",
+                counted(rules.len(), "rule"),
+                loaded.rule_set.digest
+            )?;
+        }
+        Ok(())
+    }
+
+    fn verdict(&self, source: &Source) -> String {
         let of = |severity| {
             let matching = |found: &&Diagnostic| found.severity == severity && found.file() == source.name;
-            checked.diagnostics.iter().filter(matching).count()
+            self.diagnostics.iter().filter(matching).count()
         };
-        let (errors, warnings) = (of(Severity::Error), of(Severity::Warning));
-        let verdict = match (errors, warnings) {
+        match (of(Severity::Error), of(Severity::Warning)) {
             (0, 0) => "Ok".green().to_string(),
-            (0, _) => format!("{}, with {}", "Ok".yellow(), counted(warnings, "warning")),
-            _ => format!("{}, with {}", "Invalid".red(), counted(errors, "error")),
-        };
-        anstream::println!("{}: {verdict}", source.name);
+            (0, warnings) => format!("{}, with {}", "Ok".yellow(), counted(warnings, "warning")),
+            (errors, _) => format!("{}, with {}", "Invalid".red(), counted(errors, "error")),
+        }
     }
-    if let Some(loaded) = &checked.loaded {
-        let rules = &loaded.rule_set.rules;
-        let enabled = rules.iter().filter(|rule| rule.enabled).count();
-        println!("{}, {enabled} enabled; {}", counted(rules.len(), "rule"), loaded.rule_set.digest);
+
+    /// The rules that use fields without data, with these fields. Comparisons with them are false.
+    fn without_data(&self) -> Vec<(&str, Vec<&'static str>)> {
+        let rules = self.loaded.iter().flat_map(|loaded| &loaded.rule_set.rules);
+        rules
+            .map(|rule| (rule.name.as_str(), fields_without_data(rule, fields::catalogue())))
+            .filter(|(_, fields)| !fields.is_empty())
+            .collect()
     }
 }
 
 fn counted(count: usize, noun: &str) -> String {
     format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RULE: &str = "- rule: Watched\n  desc: d\n  condition: evt.type=open and CONDITION\n  output: o\n  priority: INFO\n";
+
+    fn checked(texts: &[&str]) -> Checked {
+        let source = |(number, text): (usize, &&str)| Source {
+            name: format!("{number}.yaml"),
+            text: (*text).to_owned(),
+        };
+        Checked::of(texts.iter().enumerate().map(source).collect())
+    }
+
+    fn text(checked: &Checked) -> String {
+        let mut output = anstream::StripStream::new(Vec::new());
+        checked.write(&mut output).unwrap();
+        String::from_utf8(output.into_inner()).unwrap()
+    }
+
+    /// Scenario: a rule on a field that no event has a value of yet, beside one that is fine. Guarantees: both load, and
+    /// the note says which rule and which field, in text and JSON; a rule without such fields is not mentioned.
+    #[test]
+    fn fields_without_data_are_named() {
+        let unread = RULE.replace("CONDITION", "fd.name=x and fs.path.name=1").replace("Watched", "Unread");
+        let checked = checked(&[&RULE.replace("CONDITION", "fd.name=x"), &unread]);
+        let shown = text(&checked);
+        assert!(
+            shown.contains("note: rule 'Unread' uses fields that have no data yet: fs.path.name\n"),
+            "{shown}"
+        );
+        assert!(shown.contains("0.yaml: Ok\n1.yaml: Ok\n2 rules, 2 enabled; sha256:"), "{shown}");
+        let expected = json!([{"rule": "Unread", "fields": ["fs.path.name"]}]);
+        assert_eq!(checked.to_json()["eyrie_fields_without_data"], expected);
+    }
+
+    /// Scenario: two files, an error in each. Guarantees: both are told, with their files; Falco's results say the same.
+    #[test]
+    fn errors_of_all_files_are_told() {
+        let wrong = RULE.replace("CONDITION", "no_such_macro").replace("Watched", "Other");
+        let checked = checked(&[&RULE.replace("CONDITION", "proc.nmae=x"), &wrong]);
+        let shown = text(&checked);
+        assert!(shown.contains("did you mean 'proc.name'?") && shown.contains("no_such_macro"), "{shown}");
+        assert!(shown.ends_with("0.yaml: Invalid, with 1 error\n1.yaml: Invalid, with 1 error\n"), "{shown}");
+        let results = &checked.to_json()["falco_load_results"];
+        assert_eq!((&results[0]["successful"], &results[1]["successful"]), (&json!(false), &json!(false)));
+    }
 }

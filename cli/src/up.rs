@@ -11,7 +11,7 @@ use owo_colors::OwoColorize as _;
 use service_runtime::{ExitStatus, Settings as _, Shell};
 use telemetry::{Checks, Instruments, ServiceIdentity};
 
-use crate::{args::UpArguments, diagnostics, rules};
+use crate::{args::UpArguments, diagnostics, rules::Checked};
 
 /// What fits into a socket's address (sun_path of unix(7), with its terminating zero).
 const MAX_SOCKET_PATH: usize = 107;
@@ -180,7 +180,7 @@ impl Drop for Progress {
 
 /// How many rules there are; nothing if they cannot be used, which is then explained.
 fn check_rules(config: &engine_service::Config) -> anyhow::Result<Option<usize>> {
-    let checked = rules::load(&config.rules)?;
+    let checked = Checked::of_files(&config.rules)?;
     if let Some(loaded) = &checked.loaded {
         return Ok(Some(loaded.rule_set.rules.iter().filter(|rule| rule.enabled).count()));
     }
