@@ -140,6 +140,8 @@ fn json_value(value: &Value) -> Json {
         Some(Kind::Double(number)) => json!(number),
         Some(Kind::Bool(truth)) => json!(truth),
         Some(Kind::Raw(bytes)) => json!(String::from_utf8_lossy(bytes)),
+        // Falco makes an array of the first value.
+        Some(Kind::List(list)) if list.values.is_empty() => Json::Null,
         Some(Kind::List(list)) => list.values.iter().map(json_value).collect(),
     }
 }

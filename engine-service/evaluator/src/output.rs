@@ -4,7 +4,11 @@ use std::collections::BTreeMap;
 
 use eyrie_proto::alert::{self, ValueList, value::Kind};
 use fields::{EventView, Extracted, Fields, Value};
-use rule_language::ruleset::{Template, TemplatePart};
+use rule_language::{
+    TypeClass,
+    condition::Operand,
+    ruleset::{Template, TemplatePart},
+};
 
 use crate::{
     error::CompileProblem,
@@ -27,7 +31,28 @@ pub(crate) struct CompiledTemplate {
 #[derive(Clone, Debug)]
 pub(crate) enum CompiledPart {
     Text(String),
-    Value { key: String, operand: CompiledOperand, width: usize },
+    Value(CompiledValue),
+}
+
+/// A value in an output.
+#[derive(Clone, Debug)]
+pub(crate) struct CompiledValue {
+    /// What stands behind the `%`.
+    pub(crate) key: String,
+    operand: CompiledOperand,
+    pub(crate) width: usize,
+    /// Whether it is raw bytes, of which text shows what can be printed.
+    is_buffer: bool,
+    told: Told,
+}
+
+/// What an alert's fields get of a value in its message.
+#[derive(Clone, Debug)]
+enum Told {
+    /// The value itself, by the field's name.
+    Itself(String),
+    /// Of a transformer the fields in it, as Falco has it.
+    Fields(Vec<(String, CompiledOperand, bool)>),
 }
 
 // === impl CompiledTemplate ===
@@ -37,11 +62,9 @@ impl CompiledTemplate {
         let parts = template.parts.iter().map(|part| {
             Ok(match part {
                 TemplatePart::Text(text) => CompiledPart::Text(text.clone()),
-                TemplatePart::Value { key, operand, width } => CompiledPart::Value {
-                    key: key.clone(),
-                    operand: CompiledOperand::new(fields, operand)?,
-                    width: width.unwrap_or(0),
-                },
+                TemplatePart::Value { key, operand, width } => {
+                    CompiledPart::Value(CompiledValue::new(fields, key, operand, width.unwrap_or(0))?)
+                }
             })
         });
         Ok(Self { parts: parts.collect::<Result<_, CompileProblem>>()? })
@@ -86,7 +109,7 @@ impl CompiledTemplate {
 // === impl CompiledPart ===
 
 impl CompiledPart {
-    /// Adds the part to a message, and tells the value that was put in by its key.
+    /// Adds the part to a message, and tells the values in it by the names that an alert's fields have.
     pub(crate) fn push(
         &self,
         message: &mut String,
@@ -96,26 +119,96 @@ impl CompiledPart {
     ) {
         match self {
             Self::Text(text) => message.push_str(text),
-            Self::Value { key, operand, width } => {
-                let value = match operand.extract(view, unknown) {
-                    Extracted::Value(value) if value.is_there() => Some(value.into_owned()),
-                    Extracted::Value(_) | Extracted::Absent | Extracted::Unknown => None,
-                };
-                push_value(message, value.as_ref(), *width);
-                tell(key, value);
+            Self::Value(value) => value.push(message, view, unknown, tell),
+        }
+    }
+}
+
+// === impl CompiledValue ===
+
+impl CompiledValue {
+    pub(crate) fn new(
+        fields: &'static Fields,
+        key: &str,
+        operand: &Operand,
+        width: usize,
+    ) -> Result<Self, CompileProblem> {
+        let told = match operand {
+            Operand::Field(field) => Told::Itself(field.to_string()),
+            Operand::Transformed(_) => {
+                let mut inner = Vec::new();
+                operand.for_each_field(&mut |field| inner.push(Operand::Field(field.clone())));
+                let compiled = inner.iter().map(|field| {
+                    Ok((field.to_string(), CompiledOperand::new(fields, field)?, is_buffer(field)))
+                });
+                Told::Fields(compiled.collect::<Result<_, CompileProblem>>()?)
+            }
+        };
+        let (key, is_buffer) = (key.to_owned(), is_buffer(operand));
+        Ok(Self { key, operand: CompiledOperand::new(fields, operand)?, width, is_buffer, told })
+    }
+
+    /// Whether something of it is still to come.
+    pub(crate) fn is_unknown(&self, view: &EventView<'_>) -> bool {
+        let is_unknown =
+            |operand: &CompiledOperand| operand.extract(view, &mut Vec::new()) == Extracted::Unknown;
+        let in_fields = match &self.told {
+            Told::Itself(_) => false,
+            Told::Fields(fields) => fields.iter().any(|(_, operand, _)| is_unknown(operand)),
+        };
+        in_fields || is_unknown(&self.operand)
+    }
+
+    fn push(
+        &self,
+        message: &mut String,
+        view: &EventView<'_>,
+        unknown: &mut Vec<&'static str>,
+        tell: &mut dyn FnMut(&str, Option<Value<'static>>),
+    ) {
+        let value = shown(&self.operand, self.is_buffer, view, unknown);
+        push_value(message, value.as_ref(), self.width);
+        match &self.told {
+            Told::Itself(name) => tell(name, value),
+            Told::Fields(fields) => {
+                for (name, operand, is_buffer) in fields {
+                    tell(name, shown(operand, *is_buffer, view, unknown));
+                }
             }
         }
     }
 }
 
+fn is_buffer(operand: &Operand) -> bool {
+    operand.field_type().class() == TypeClass::Buffer
+}
+
+fn shown(
+    operand: &CompiledOperand,
+    is_buffer: bool,
+    view: &EventView<'_>,
+    unknown: &mut Vec<&'static str>,
+) -> Option<Value<'static>> {
+    match operand.extract(view, unknown) {
+        Extracted::Value(Value::Bytes(bytes)) if is_buffer => Some(Value::bytes(render::printable(&bytes))),
+        Extracted::Value(value) if value.is_there() => Some(value.into_owned()),
+        Extracted::Value(_) | Extracted::Absent | Extracted::Unknown => None,
+    }
+}
+
+/// Adds a value, filled or cut to its width in bytes (0 for none). A letter that would be cut is left out.
 fn push_value(message: &mut String, value: Option<&Value<'_>>, width: usize) {
     let start = message.len();
     match value {
         Some(value) => render::push_sanitised(message, value),
         None => message.push_str(NO_VALUE),
     }
-    let length = message.get(start..).map_or(0, |text| text.chars().count());
-    message.extend(std::iter::repeat_n(' ', width.saturating_sub(length)));
+    if width == 0 {
+        return;
+    }
+    let end = message.floor_char_boundary(start + width);
+    message.truncate(end);
+    message.extend(std::iter::repeat_n(' ', start + width - end));
 }
 
 /// A value as alerts carry it; one without a kind stands for no value.
@@ -144,3 +237,6 @@ pub fn to_alert_value(value: Option<&Value<'_>>) -> alert::Value {
 fn time(epoch_ns: u64) -> Value<'static> {
     Value::Time { epoch_ns, text: epoch_ns.to_string() }
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,7 +9,7 @@ mod reduce;
 #[cfg(test)]
 mod tests;
 
-use fields::{EventView, Extracted};
+use fields::EventView;
 
 pub use self::record::ResidualRecord;
 use self::record::{NodeRecord, PartRecord, node_record, part_record};
@@ -17,8 +17,7 @@ pub(crate) use self::reduce::reduce;
 use crate::{
     condition::{CompiledCheck, Node},
     error::CompileProblem,
-    operand::CompiledOperand,
-    output::{CompiledPart, CompiledTemplate, OutputFields},
+    output::{CompiledPart, CompiledTemplate, CompiledValue, OutputFields},
     truth::Truth,
 };
 
@@ -126,15 +125,10 @@ fn part(record: &PartRecord) -> Result<CompiledPart, ResidualError> {
         rule_language::compile_template(&text, fields).map_err(|diagnostic| problem(diagnostic.message))?;
     match template.parts.as_slice() {
         [rule_language::TemplatePart::Value { key, operand, .. }] if *key == gap.key => {
-            let operand =
-                CompiledOperand::new(fields, operand).map_err(|error| problem(error.to_string()))?;
-            Ok(CompiledPart::Value { key: key.clone(), operand, width: gap.width as usize })
+            let value = CompiledValue::new(fields, key, operand, gap.width as usize)
+                .map_err(|error| problem(error.to_string()))?;
+            Ok(CompiledPart::Value(value))
         }
         _ => Err(problem("it is no single field".to_owned())),
     }
-}
-
-/// Whether a value is unknown now.
-fn is_unknown(operand: &CompiledOperand, view: &EventView<'_>) -> bool {
-    operand.extract(view, &mut Vec::new()) == Extracted::Unknown
 }

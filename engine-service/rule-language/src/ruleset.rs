@@ -56,11 +56,11 @@ pub enum TemplatePart {
     Text(String),
     /// A value to be put in.
     Value {
-        /// How the alert's `output_fields` call it: the text between `%` and the end of the field.
+        /// The text between `%` and the end of the field.
         key: String,
         /// What to put in.
         operand: Operand,
-        /// The least number of characters to fill, from `%20proc.name`.
+        /// How many bytes it takes, filled or cut, from `%20proc.name`.
         width: Option<usize>,
     },
 }

@@ -1,18 +1,28 @@
 //! Outputs: text with `%fields` in it (`libsinsp/eventformatter.cpp`).
 
+use std::ops::Range;
+
 use crate::{
-    ast,
     catalogue::Catalogue,
     check::{Problem, resolve_operand},
-    condition::{Operand, TransformArgument},
+    condition::Operand,
     diagnostic::Code,
     parser::parse_operand_prefix,
     ruleset::{Template, TemplatePart},
     suggest::Allowance,
 };
 
-/// The widest that a value may be asked to be filled to.
+/// The widest that a value may be asked to be.
 const MAX_WIDTH: usize = 4096;
+
+/// How long a name is looked for in what follows a `%`; each letter costs a look-up.
+const MAX_NAME: usize = 256;
+
+/// How many closing parentheses are tried as a transformer's end.
+const MAX_CALLS: usize = 64;
+
+/// How many problems of one output are told.
+const MAX_PROBLEMS: usize = 50;
 
 /// Once a field, now nothing; rules may still name it.
 const CONTAINER_INFO: &str = "%container.info";
@@ -41,28 +51,25 @@ struct Compiler<'run> {
 
 impl Compiler<'_> {
     fn run(&mut self, text: &str) {
-        // A leading star meant that values may be missing; Falco adds one always, so it says nothing.
-        let mut at = usize::from(text.starts_with('*'));
-        if text.len() == at {
-            self.problems.push(Problem::new(
-                Code::LoadErrCompileOutput,
-                0..text.len(),
-                "empty formatting token",
-            ));
+        if text.is_empty() {
+            self.problems.push(Problem::new(Code::LoadErrCompileOutput, 0..0, "empty formatting token"));
             return;
         }
+        // A leading star meant that values may be missing; Falco adds one always, so it says nothing.
+        let mut at = usize::from(text.starts_with('*'));
         while let Some(rest) = text.get(at..).filter(|rest| !rest.is_empty()) {
+            if self.problems.len() >= MAX_PROBLEMS {
+                return;
+            }
             let literal = rest.find('%').unwrap_or(rest.len());
             if literal > 0 {
                 self.push_text(rest.get(..literal).unwrap_or_default());
                 at += literal;
                 continue;
             }
-            if rest.starts_with(CONTAINER_INFO) && !continues_name(rest, CONTAINER_INFO.len()) {
-                let message = "%container.info is deprecated and no more useful, and will be dropped by Falco \
-                    1.0.0. The container plugin will automatically add required fields to the output message.";
-                let span = at..at + CONTAINER_INFO.len();
-                self.problems.push(Problem::new(Code::LoadDeprecatedItem, span, message));
+            // Wherever it stands: Falco looks for nothing but these letters.
+            if rest.starts_with(CONTAINER_INFO) {
+                self.warn_of_container_info(at..at + CONTAINER_INFO.len());
                 at += CONTAINER_INFO.len();
                 continue;
             }
@@ -93,57 +100,91 @@ impl Compiler<'_> {
                 Ok(0) => None,
                 Ok(width) if width <= MAX_WIDTH => Some(width),
                 _ => {
-                    let message = format!("a value can be filled to {MAX_WIDTH} characters at most");
+                    let message = format!("a value can be {MAX_WIDTH} characters wide at most");
                     return Err(Problem::error(at..at + start, message));
                 }
             },
         };
-        let token: String = behind.chars().take_while(|letter| !letter.is_whitespace()).take(60).collect();
-        let invalid = |reason: String| {
-            let message = format!("invalid formatting token {token}{reason}");
-            Problem::error(at..at + start + token.len(), message).unknown()
-        };
-        let (written, length) = match parse_operand_prefix(behind) {
-            Ok(Some(found)) => found,
-            Ok(None) => {
-                let help = "a field or a transformer has to follow '%'; there is no way to write a % alone";
-                return Err(invalid(String::new()).help(Some(help.to_owned())));
-            }
-            Err(failure) => return Err(invalid(format!(": {}", failure.message))),
-        };
-        let key = behind.get(..length).unwrap_or_default().to_owned();
-        let operand = resolve_operand(&written, self.catalogue, self.allowance).map_err(|problem| {
-            let is_unknown_name = problem.is_unknown_name;
-            let span = at + start + problem.span.start..at + start + problem.span.end.min(length);
-            let message = format!("invalid formatting token {key}: {}", problem.message);
-            Problem { span, message, is_unknown_name, ..problem }
+        let (operand, length) = self.longest_operand(behind).map_err(|problem| {
+            let span = at + start + problem.span.start..at + start + problem.span.end;
+            Problem { span, ..problem }
         })?;
-        self.warn_of_deprecation(&written, &operand, at + start);
+        let key = behind.get(..length).unwrap_or_default().to_owned();
+        self.warn_of_deprecation(&operand, at + start..at + start + length);
         self.parts.push(TemplatePart::Value { key, operand, width });
         Ok(start + length)
     }
 
-    fn warn_of_deprecation(&mut self, written: &ast::Operand, operand: &Operand, at: usize) {
-        let mut pending = vec![operand];
-        while let Some(operand) = pending.pop() {
-            match operand {
-                Operand::Field(field) if self.catalogue.info(field.id).is_deprecated => {
-                    let message = format!(
-                        "usage of deprecated field '{}' has been detected in the rule output",
-                        field.name
-                    );
-                    let span = at + written.offset()..at + written.offset() + field.name.len();
-                    self.problems.push(Problem::new(Code::LoadDeprecatedItem, span, message));
-                }
-                Operand::Field(_) => {}
-                Operand::Transformed(transform) => {
-                    pending.extend(transform.arguments.iter().filter_map(|argument| match argument {
-                        TransformArgument::Operand(operand) => Some(operand),
-                        _ => None,
-                    }));
-                }
+    /// The longest beginning of `text` that is a field or a transformer, and its length: what follows is text again, so
+    /// that a name may touch it.
+    fn longest_operand(&self, text: &str) -> Result<(Operand, usize), Problem> {
+        let failure = match self.operand(text, self.allowance) {
+            Ok(found) => return Ok(found),
+            Err(failure) => failure,
+        };
+        let name = text
+            .bytes()
+            .take(MAX_NAME)
+            .take_while(|byte| byte.is_ascii_alphanumeric() || b"._".contains(byte));
+        let calls = text.match_indices(')').map(|(end, _)| end + 1).take(MAX_CALLS);
+        let ends: Vec<usize> = (1..=name.count()).chain(calls).collect();
+        let nothing = Allowance::none();
+        let mut shorter = ends.iter().rev().filter_map(|end| text.get(..*end));
+        shorter.find_map(|shorter| self.operand(shorter, &nothing).ok()).ok_or(failure)
+    }
+
+    /// The field or transformer that `text` begins with, and its length.
+    fn operand(&self, text: &str, allowance: &Allowance) -> Result<(Operand, usize), Problem> {
+        let token: String = text.chars().take_while(|letter| !letter.is_whitespace()).take(60).collect();
+        let invalid =
+            |reason: &str| Problem::error(0..token.len(), format!("unknown filter: {reason}")).unknown();
+        let (written, length) = match parse_operand_prefix(text) {
+            Ok(Some(found)) => found,
+            Ok(None) => {
+                let help = "a field or a transformer has to follow '%'; there is no way to write a % alone";
+                return Err(invalid(&format!("'{token}' is no field")).help(Some(help.to_owned())));
             }
+            Err(failure) => return Err(invalid(&failure.message)),
+        };
+        let operand = resolve_operand(&written, self.catalogue, allowance).map_err(|problem| {
+            let message = format!("unknown filter: {}", problem.message);
+            let span = problem.span.start..problem.span.end.min(length);
+            Problem { span, message, is_unknown_name: true, ..problem }
+        })?;
+        let mut hidden = None;
+        operand.for_each_field(&mut |field| {
+            if !self.catalogue.info(field.id).allowed_in_output {
+                hidden = Some(field.to_string());
+            }
+        });
+        match hidden {
+            Some(field) => {
+                Err(invalid(&format!("{field} is filter only and cannot be used as a display field")))
+            }
+            None => Ok((operand, length)),
         }
+    }
+
+    /// Once for an output, as Falco does.
+    fn warn_of_container_info(&mut self, span: Range<usize>) {
+        let message = "%container.info is deprecated and no more useful, and will be dropped by Falco 1.0.0. The \
+            container plugin will automatically add required fields to the output message.";
+        if self.problems.iter().all(|problem| problem.message != message) {
+            self.problems.push(Problem::new(Code::LoadDeprecatedItem, span, message));
+        }
+    }
+
+    fn warn_of_deprecation(&mut self, operand: &Operand, span: Range<usize>) {
+        operand.for_each_field(&mut |field| {
+            if !self.catalogue.info(field.id).is_deprecated {
+                return;
+            }
+            let message =
+                format!("usage of deprecated field '{}' has been detected in the rule output", field.name);
+            if self.problems.iter().all(|problem| problem.message != message) {
+                self.problems.push(Problem::new(Code::LoadDeprecatedItem, span.clone(), message));
+            }
+        });
     }
 
     fn push_text(&mut self, text: &str) {
@@ -152,8 +193,4 @@ impl Compiler<'_> {
             _ => self.parts.push(TemplatePart::Text(text.to_owned())),
         }
     }
-}
-
-fn continues_name(text: &str, at: usize) -> bool {
-    text.as_bytes().get(at).is_some_and(|&byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }

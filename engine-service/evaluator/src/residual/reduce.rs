@@ -7,7 +7,7 @@ use rule_language::{
 };
 
 use super::{
-    Residual, is_unknown,
+    Residual,
     record::{NodeRecord, Nodes, PartRecord, ResidualRecord, node_record::Kind},
 };
 use crate::{
@@ -97,15 +97,14 @@ impl Reducer<'_> {
         let mut text = String::new();
         for (source, part) in template.parts.iter().zip(filled.parts()) {
             match (source, part) {
-                (
-                    TemplatePart::Value { operand, .. },
-                    CompiledPart::Value { key, operand: compiled, width },
-                ) if is_unknown(compiled, self.view) => {
+                (TemplatePart::Value { operand, .. }, CompiledPart::Value(value))
+                    if value.is_unknown(self.view) =>
+                {
                     if !self.is_of_container(operand) {
                         return None;
                     }
                     records.extend((!text.is_empty()).then(|| PartRecord::text(std::mem::take(&mut text))));
-                    records.push(PartRecord::gap(key.clone(), *width));
+                    records.push(PartRecord::gap(value.key.clone(), value.width));
                 }
                 (_, part) => part.push(&mut text, self.view, &mut Vec::new(), &mut |_, _| {}),
             }
