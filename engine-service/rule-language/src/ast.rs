@@ -166,6 +166,10 @@ impl fmt::Display for Node {
                 f.write_str("not ")?;
                 return child.fmt(f);
             }
+            // A macro of this name is possible where no space follows, and read as such only there.
+            Self::Identifier(identifier) if f.alternate() && identifier.name == "not" => {
+                return f.write_str("(not)");
+            }
             Self::Identifier(identifier) => return f.write_str(&identifier.name),
             Self::Check(check) => return check.fmt(f),
         };
