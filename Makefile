@@ -80,6 +80,11 @@ lint-proto: ## Check the protocol files: style, and that nothing released was re
 proto-release: ## Freeze the protocol files as they are: later changes must be compatible with them.
 	cd proto && node_modules/.bin/buf build --exclude-source-info -o released.binpb
 
+.PHONY: fields-doc
+fields-doc: needs ## Write docs/fields.md anew from the declarations of fields.
+	$(CARGO) run --quiet --locked -p eyrie -- fields --format markdown > docs/fields.md.new
+	mv docs/fields.md.new docs/fields.md
+
 .PHONY: kill-test
 kill-test: needs ## Kill and restart the engine under a running agent, 50 times in a row.
 	EYRIE_REQUIRE=kernel EYRIE_KILL_ROUNDS=50 $(CARGO) test --locked -p integration --test engine_killed -- --nocapture

@@ -25,6 +25,7 @@ const STYLES: Styles = Styles::styled()
         eyrie alerts --follow                    what an engine raises, as it comes\n  \
         eyrie alerts --since 10m --json          the last ten minutes, one JSON object a line\n  \
         eyrie rules check my_rules.yaml          explain what is wrong with a rules file\n  \
+        eyrie fields                             what conditions and outputs can be made of\n  \
         eyrie hosts                              who is connected, how fast, with what losses"
 )]
 pub(crate) struct Arguments {
@@ -83,6 +84,8 @@ pub(crate) enum Command {
     /// Work on single conditions.
     #[command(subcommand)]
     Condition(ConditionCommand),
+    /// List the fields that rules can use.
+    Fields(FieldsArguments),
     /// Print a script that makes a shell complete eyrie's commands.
     #[command(after_help = "Examples:\n  \
         eyrie completions bash > /etc/bash_completion.d/eyrie\n  \
@@ -217,6 +220,39 @@ pub(crate) struct ConditionParseArguments {
     /// NUL ends a condition, not a line break.
     #[arg(short = '0', long)]
     pub(crate) null: bool,
+}
+
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:\n  \
+    eyrie fields                                    every field, by class\n  \
+    eyrie fields --names | grep ^proc               only their names\n  \
+    eyrie fields --json | jq '.[].fields[] | select(.has_data | not) | .name'\n  \
+    eyrie fields --format markdown > docs/fields.md\n\n\
+    The JSON has the shape of `falco --list --format json`, with has_data beside: a rule may use a field without\n\
+    data, and finds it missing on every event.")]
+pub(crate) struct FieldsArguments {
+    /// Only the fields that events of this source have.
+    #[arg(long, value_name = "SOURCE")]
+    pub(crate) source: Option<String>,
+    /// For people, for documentation, or for programs.
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t = FieldsFormat::Text)]
+    pub(crate) format: FieldsFormat,
+    /// The same as --format json.
+    #[arg(long, conflicts_with = "format")]
+    pub(crate) json: bool,
+    /// Only names, one a line.
+    #[arg(long, short = 'N', conflicts_with_all = ["format", "json"])]
+    pub(crate) names: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum FieldsFormat {
+    /// Tables that fit the terminal.
+    Text,
+    /// A document.
+    Markdown,
+    /// An array of classes.
+    Json,
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ mod args;
 mod client;
 mod condition;
 mod diagnostics;
+mod fields;
 mod hosts;
 mod rules;
 mod up;
@@ -60,6 +61,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Rules(RulesCommand::Describe(describe)) => rules::describe(&describe),
         Command::Rules(RulesCommand::Schema) => rules::schema(),
         Command::Condition(ConditionCommand::Parse(parse)) => condition::parse(&parse),
+        Command::Fields(arguments) => fields::run(&arguments),
         Command::Completions { shell } => {
             let mut command = Arguments::whole_command();
             clap_complete::generate(shell, &mut command, "eyrie", &mut std::io::stdout());
