@@ -2,6 +2,7 @@
 //!
 //! Macros are put in on the way: [`Scope`] says what a name stands for. What is wrong is collected, not stopped at.
 
+mod event_names;
 mod literal;
 mod operand;
 mod service;
@@ -280,39 +281,6 @@ impl<'run> Checker<'run> {
         let fits = types::check_rhs(written.operator, written.modifier, (lhs, &operand), self.catalogue);
         fits.map_err(|message| Problem::error(span, message))?;
         Ok(Rhs::Operand(operand))
-    }
-
-    /// Names that `evt.type` is compared with have to be names of events.
-    fn check_event_types(&mut self, written: &ast::Check, lhs: &Operand, rhs: &Rhs) -> Result<(), Problem> {
-        let names_events = |operand: &Operand| match operand {
-            Operand::Field(field) => matches!(field.name.as_str(), "evt.type" | "syscall.type"),
-            Operand::Transformed(_) => false,
-        };
-        let span = written.rhs_offset..written.end;
-        let wraps = matches!(lhs, Operand::Transformed(transform) if transform.arguments.iter().any(|argument|
-            matches!(argument, TransformArgument::Operand(operand) if names_events(operand))));
-        if wraps || names_events(lhs) && matches!(rhs, Rhs::Operand(_)) {
-            let message = "event code search does not support `evt.type` checks with transformers";
-            return Err(Problem::error(written.lhs.offset()..written.end, message));
-        }
-        let is_exact = matches!(written.operator, Operator::Eq | Operator::Ne | Operator::In);
-        if !names_events(lhs) || !is_exact {
-            return Ok(());
-        }
-        let literals = match rhs {
-            Rhs::Literal(literal) => std::slice::from_ref(literal),
-            Rhs::List(literals) => literals.as_slice(),
-            Rhs::None | Rhs::Operand(_) => &[],
-        };
-        for literal in literals {
-            let name = String::from_utf8_lossy(&literal.text);
-            if !self.catalogue.is_event_type(&name) {
-                let near = self.allowance.closest(&name, self.catalogue.event_types().iter().copied());
-                let help = near.map(|near| format!("did you mean '{near}'?"));
-                return Err(Problem::error(span, format!("unknown event type {name}")).unknown().help(help));
-            }
-        }
-        Ok(())
     }
 
     pub(crate) fn problem(&mut self, problem: Problem) {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::{
     catalogue::Catalogue,
-    condition::{Expr, FieldRef, Operand, Rhs, TransformArgument},
+    condition::{Expr, FieldRef, Rhs},
     ruleset::{Rule, TemplatePart},
 };
 
@@ -14,7 +14,7 @@ pub fn used_fields(rule: &Rule) -> Vec<&FieldRef> {
     of_condition(&rule.condition, &mut fields);
     for part in &rule.output.parts {
         if let TemplatePart::Value { operand, .. } = part {
-            of_operand(operand, &mut fields);
+            operand.for_each_field(&mut |field| fields.push(field));
         }
     }
     fields
@@ -36,29 +36,11 @@ fn of_condition<'rule>(condition: &'rule Expr, fields: &mut Vec<&'rule FieldRef>
             Expr::And(children) | Expr::Or(children) => pending.extend(children.iter().rev()),
             Expr::Not(child) => pending.push(child),
             Expr::Check(check) => {
-                of_operand(&check.lhs, fields);
+                check.lhs.for_each_field(&mut |field| fields.push(field));
                 if let Rhs::Operand(operand) = &check.rhs {
-                    of_operand(operand, fields);
+                    operand.for_each_field(&mut |field| fields.push(field));
                 }
             }
         }
-    }
-}
-
-/// Recurses as deep as transformers are nested, which the parser bounds.
-fn of_operand<'rule>(operand: &'rule Operand, fields: &mut Vec<&'rule FieldRef>) {
-    match operand {
-        Operand::Field(field) => fields.push(field),
-        Operand::Transformed(transform) => {
-            transform.arguments.iter().for_each(|argument| of_argument(argument, fields));
-        }
-    }
-}
-
-fn of_argument<'rule>(argument: &'rule TransformArgument, fields: &mut Vec<&'rule FieldRef>) {
-    match argument {
-        TransformArgument::Operand(operand) => of_operand(operand, fields),
-        TransformArgument::Members(members) => members.iter().for_each(|member| of_argument(member, fields)),
-        TransformArgument::Text(_) | TransformArgument::List(_) => {}
     }
 }
