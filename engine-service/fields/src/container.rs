@@ -82,7 +82,7 @@ pub(crate) const FIELDS: &[Declaration] = &[
     field!("container.mount.dest", "the destination of the mount of that number or source", |view, argument| mounts::one(view, argument, |mount| &mount.source, |mount| bytes(&mount.destination))).required(IndexOrKey),
     field!("container.mount.mode", "the mode of the mount of that number or source", |view, argument| mounts::one(view, argument, |mount| &mount.source, |mount| bytes(&mount.mode))).required(IndexOrKey),
     field!("container.mount.rdwr", "whether the mount of that number or source can be written to", |view, argument| mounts::one(view, argument, |mount| &mount.source, |mount| Some(Value::text(mounts::is_writable(mount))))).required(IndexOrKey),
-    field!("container.mount.propagation", "the propagation of the mount of that number or source").required(IndexOrKey),
+    field!("container.mount.propagation", "the propagation of the mount of that number or source", |view, argument| mounts::one(view, argument, |mount| &mount.source, |mount| bytes(&mount.propagation))).required(IndexOrKey),
     field!("k8s.pod.name", "the pod's name", |view, _| known(view, |container| of_pod(container, &container.pod_name, POD_NAME_LABEL))).suggested_output(),
     field!("k8s.pod.uid", "the pod's uid", |view, _| known(view, |container| of_pod(container, &container.pod_uid, POD_UID_LABEL))),
     field!("k8s.pod.id", "the same as k8s.pod.uid, by its older name", |view, _| known(view, |container| of_pod(container, &container.pod_uid, POD_UID_LABEL))),

@@ -110,6 +110,7 @@ fn a_connection_has_a_client_and_a_server() {
             ("fd.rport", "443"),
             ("fd.sport", "443"),
             ("fd.port", "5555|443"),
+            ("fd.proto", "5555|443"),
             ("fd.ip", "10.0.0.1|1.2.3.4"),
             ("fd.snet", "1.2.3.4"),
             ("fd.l4proto", "tcp"),

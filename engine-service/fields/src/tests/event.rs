@@ -6,7 +6,7 @@ use eyrie_proto::event::{
 };
 use rule_language::{Catalogue as _, condition::FieldRef};
 
-use super::fixture::{NOW, OFFSET, call, check, event, extract, file, host, open, path, view};
+use super::fixture::{NOW, OFFSET, call, check, event, extract, file, host, open, path, show, view};
 use crate::{Extracted, FieldError, FieldExtractor, Value, catalogue};
 
 /// Scenario: an open as it comes from the kernel. Guarantees: Falco's names, numbers and order in evt.args.
@@ -44,6 +44,31 @@ fn an_open_has_falcos_parameters() {
     );
     let relative = open("a", "/root/work/a");
     check(&relative, &host(), &[("evt.arg[name]", "/root/work/a"), ("evt.rawarg[name]", "a")]);
+}
+
+/// Scenario: an open that succeeds and one that fails, looked at by the fields that Falco derives of any event or has
+/// given up. Guarantees: their values are Falco's; what is declared without an extraction is absent.
+#[test]
+fn derived_fields_have_falcos_values() {
+    let failed = call(2, -2, Kind::Open(Open { path: Some(path("/x")), ..Default::default() }));
+    for (event, errors) in [(open("/x", "/x"), "0"), (failed, "1")] {
+        let expected = [
+            ("evt.latency", "0"),
+            ("evt.latency.s", "0"),
+            ("evt.latency.ns", "0"),
+            ("evt.latency.quantized", "0"),
+            ("evt.latency.human", "0ns"),
+            ("evt.wait_latency", "0"),
+            ("evt.count", "1"),
+            ("evt.count.error", errors),
+            ("evt.is_async", "false"),
+            ("evt.asynctype", "<absent>"),
+            ("evt.abspath", "<absent>"),
+            ("fs.path.name", "<absent>"),
+        ];
+        check(&event, &host(), &expected);
+        assert_eq!(show("evt.info", &event, &host()), show("evt.args", &event, &host()));
+    }
 }
 
 /// Scenario: opens to read, to write, both, and that make an executable. Guarantees: what evt.is_open_* says of each, and
