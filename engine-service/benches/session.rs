@@ -59,7 +59,7 @@ fn rules() -> String {
 async fn start(directory: &std::path::Path) -> Running {
     let source = rule_language::Source { name: "bench.yaml".into(), text: rules() };
     let evaluator =
-        RuleEvaluator::compile(&[source], Matching::First).expect("the rules are right").evaluator;
+        RuleEvaluator::compile(&[source], Matching::First, &[]).expect("the rules are right").evaluator;
     let log = SqliteLog::open(directory, SqliteOptions::default()).expect("an empty log");
     let listener = Listener::bind("127.0.0.1:0".parse().expect("an address"), ListenSecurity::LOCAL)
         .await

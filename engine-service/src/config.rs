@@ -10,6 +10,7 @@ use std::{
 };
 
 use evaluator::Matching;
+use rule_language::OutputAddition;
 use telemetry::{Instruments, TelemetryConfig};
 
 pub use self::settings::Settings;
@@ -20,6 +21,7 @@ use crate::{
     listener::{ClientSecurity, ListenAddress, ListenSecurity, Listener, ServiceAddress, ServiceEndpoint},
     outputs::{LineFormat, LineOutput},
     rule_evaluator::{LoadedRules, RuleEvaluator},
+    rules::RulesError,
 };
 
 /// Where the admin pages are unless set.
@@ -36,6 +38,8 @@ pub struct Config {
     pub rules: Vec<PathBuf>,
     /// How many rules an event may match.
     pub matching: Matching,
+    /// What is added to the outputs of rules, in this order.
+    pub output_additions: Vec<OutputAddition>,
     /// The metadata service.
     pub metadata: Option<ServiceAddress>,
     /// How it is spoken to.
@@ -72,6 +76,7 @@ impl Default for Config {
             security: ListenSecurity::LOCAL,
             rules: vec!["/etc/eyrie/rules".into()],
             matching: Matching::First,
+            output_additions: vec![OutputAddition::suggested()],
             metadata: None,
             metadata_security: ClientSecurity::default(),
             data_dir: "/var/lib/eyrie/engine".into(),
@@ -101,8 +106,12 @@ impl Config {
         Engine { evaluator, log, listener, output, options, instruments }.start().await
     }
 
+    fn load(&self) -> Result<LoadedRules, RulesError> {
+        RuleEvaluator::load(&self.rules, self.matching, &self.output_additions)
+    }
+
     fn open(&self) -> Result<(RuleEvaluator, SqliteLog), EngineError> {
-        let LoadedRules { evaluator, warnings } = RuleEvaluator::load(&self.rules, self.matching)?;
+        let LoadedRules { evaluator, warnings } = self.load()?;
         for warning in warnings {
             tracing::warn!("{warning}");
         }

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, path::PathBuf};
 use evaluator::{CompiledRuleSet, Matching, Truth, event_types_needed, to_alert_value};
 use eyrie_proto::{alert::Priority, event::event::Kind};
 use fields::{Architecture, EventView};
-use rule_language::{Diagnostic, Source};
+use rule_language::{Diagnostic, OutputAddition, Source, append_outputs};
 
 use crate::{
     evaluate::{Evaluate, Occurrence, RuleMatch},
@@ -65,14 +65,24 @@ pub struct LoadedRules {
 // === impl RuleEvaluator ===
 
 impl RuleEvaluator {
-    /// Reads, checks and compiles rules files; see [`read_sources`] for which.
-    pub fn load(paths: &[PathBuf], matching: Matching) -> Result<LoadedRules, RulesError> {
-        Self::compile(&read_sources(paths)?, matching)
+    /// Reads, checks and compiles rules files (see [`read_sources`] for which), with `additions` to their outputs.
+    pub fn load(
+        paths: &[PathBuf],
+        matching: Matching,
+        additions: &[OutputAddition],
+    ) -> Result<LoadedRules, RulesError> {
+        Self::compile(&read_sources(paths)?, matching, additions)
     }
 
     /// Checks and compiles rules that were read already.
-    pub fn compile(sources: &[Source], matching: Matching) -> Result<LoadedRules, RulesError> {
-        let loaded = rule_language::load(sources, fields::catalogue())?;
+    pub fn compile(
+        sources: &[Source],
+        matching: Matching,
+        additions: &[OutputAddition],
+    ) -> Result<LoadedRules, RulesError> {
+        let mut loaded = rule_language::load(sources, fields::catalogue())?;
+        let warnings = append_outputs(&mut loaded.rule_set, additions, fields::catalogue())?;
+        loaded.diagnostics.extend(warnings);
         let event_types = event_types_needed(&loaded.rule_set)
             .into_iter()
             .chain(STATE_EVENT_TYPES.iter().map(|name| (*name).to_owned()))

@@ -236,4 +236,6 @@ fn literal(value: &Value<'_>) -> Literal {
 }
 
 #[cfg(test)]
+mod conformance;
+#[cfg(test)]
 mod tests;

@@ -7,7 +7,7 @@ use fields::{EventView, Extracted, Fields, Value};
 use rule_language::{
     TypeClass,
     condition::Operand,
-    ruleset::{Template, TemplatePart},
+    ruleset::{ExtraField, Template, TemplatePart},
 };
 
 use crate::{
@@ -26,6 +26,16 @@ const TIME: &str = "evt.time";
 #[derive(Clone, Debug)]
 pub(crate) struct CompiledTemplate {
     parts: Vec<CompiledPart>,
+    extra: Vec<CompiledField>,
+}
+
+/// A field beside the message.
+#[derive(Clone, Debug)]
+pub(crate) struct CompiledField {
+    pub(crate) name: String,
+    pub(crate) parts: Vec<CompiledPart>,
+    /// Whether it is the value of its only part, of its own type.
+    pub(crate) is_raw: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -58,20 +68,26 @@ enum Told {
 // === impl CompiledTemplate ===
 
 impl CompiledTemplate {
-    pub(crate) fn new(fields: &'static Fields, template: &Template) -> Result<Self, CompileProblem> {
-        let parts = template.parts.iter().map(|part| {
-            Ok(match part {
-                TemplatePart::Text(text) => CompiledPart::Text(text.clone()),
-                TemplatePart::Value { key, operand, width } => {
-                    CompiledPart::Value(CompiledValue::new(fields, key, operand, width.unwrap_or(0))?)
-                }
-            })
+    /// An output with the fields that configuration puts beside it.
+    pub(crate) fn new(
+        fields: &'static Fields,
+        template: &Template,
+        extra: &[ExtraField],
+    ) -> Result<Self, CompileProblem> {
+        let extra = extra.iter().map(|field| {
+            let parts = compiled_parts(fields, &field.template)?;
+            Ok(CompiledField { name: field.name.clone(), parts, is_raw: field.is_raw })
         });
-        Ok(Self { parts: parts.collect::<Result<_, CompileProblem>>()? })
+        let extra = extra.collect::<Result<_, CompileProblem>>()?;
+        Ok(Self { parts: compiled_parts(fields, template)?, extra })
     }
 
-    pub(crate) fn from_parts(parts: Vec<CompiledPart>) -> Self {
-        Self { parts }
+    pub(crate) fn from_parts(parts: Vec<CompiledPart>, extra: Vec<CompiledField>) -> Self {
+        Self { parts, extra }
+    }
+
+    pub(crate) fn extra(&self) -> &[CompiledField] {
+        &self.extra
     }
 
     pub(crate) fn parts(&self) -> &[CompiledPart] {
@@ -102,7 +118,37 @@ impl CompiledTemplate {
                 fields.insert(key.to_owned(), value);
             });
         }
+        for field in &self.extra {
+            fields.insert(field.name.clone(), field.value(view, unknown));
+        }
         (message, fields)
+    }
+}
+
+fn compiled_parts(fields: &'static Fields, template: &Template) -> Result<Vec<CompiledPart>, CompileProblem> {
+    let parts = template.parts.iter().map(|part| {
+        Ok(match part {
+            TemplatePart::Text(text) => CompiledPart::Text(text.clone()),
+            TemplatePart::Value { key, operand, width } => {
+                CompiledPart::Value(CompiledValue::new(fields, key, operand, width.unwrap_or(0))?)
+            }
+        })
+    });
+    parts.collect()
+}
+
+// === impl CompiledField ===
+
+impl CompiledField {
+    fn value(&self, view: &EventView<'_>, unknown: &mut Vec<&'static str>) -> Option<Value<'static>> {
+        if let (true, [CompiledPart::Value(value)]) = (self.is_raw, self.parts.as_slice()) {
+            return shown(&value.operand, value.is_buffer, view, unknown);
+        }
+        let mut text = String::new();
+        for part in &self.parts {
+            part.push(&mut text, view, unknown, &mut |_, _| {});
+        }
+        Some(Value::bytes(text.into_bytes()))
     }
 }
 

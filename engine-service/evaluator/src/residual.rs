@@ -12,12 +12,12 @@ mod tests;
 use fields::EventView;
 
 pub use self::record::ResidualRecord;
-use self::record::{NodeRecord, PartRecord, node_record, part_record};
+use self::record::{FieldRecord, NodeRecord, PartRecord, node_record, part_record};
 pub(crate) use self::reduce::reduce;
 use crate::{
     condition::{CompiledCheck, Node},
     error::CompileProblem,
-    output::{CompiledPart, CompiledTemplate, CompiledValue, OutputFields},
+    output::{CompiledField, CompiledPart, CompiledTemplate, CompiledValue, OutputFields},
     truth::Truth,
 };
 
@@ -51,11 +51,12 @@ pub enum ResidualError {
 impl Residual {
     /// A match that is decided, with a message that is whole: only the alert's own container is still to come.
     pub fn decided(message: String) -> Self {
-        let record = ResidualRecord { condition: None, parts: vec![PartRecord::text(message.clone())] };
+        let parts = vec![PartRecord::text(message.clone())];
+        let record = ResidualRecord { condition: None, parts, extra: Vec::new() };
         Self {
             record,
             condition: None,
-            output: CompiledTemplate::from_parts(vec![CompiledPart::Text(message)]),
+            output: CompiledTemplate::from_parts(vec![CompiledPart::Text(message)], Vec::new()),
         }
     }
 
@@ -63,7 +64,8 @@ impl Residual {
     pub fn restore(record: ResidualRecord) -> Result<Self, ResidualError> {
         let condition = record.condition.as_ref().map(node).transpose()?;
         let parts = record.parts.iter().map(part).collect::<Result<_, _>>()?;
-        Ok(Self { record, condition, output: CompiledTemplate::from_parts(parts) })
+        let extra = record.extra.iter().map(field).collect::<Result<_, _>>()?;
+        Ok(Self { record, condition, output: CompiledTemplate::from_parts(parts, extra) })
     }
 
     /// What is to be stored.
@@ -110,6 +112,11 @@ fn check(text: &str) -> Result<CompiledCheck, ResidualError> {
         Ok(_) => Err(problem("it is no single comparison".to_owned())),
         Err(diagnostic) => Err(problem(diagnostic.message)),
     }
+}
+
+fn field(record: &FieldRecord) -> Result<CompiledField, ResidualError> {
+    let parts = record.parts.iter().map(part).collect::<Result<_, _>>()?;
+    Ok(CompiledField { name: record.name.clone(), parts, is_raw: record.is_raw })
 }
 
 fn part(record: &PartRecord) -> Result<CompiledPart, ResidualError> {

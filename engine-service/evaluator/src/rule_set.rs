@@ -83,7 +83,7 @@ impl CompiledRuleSet {
             rules.push(CompiledRule {
                 place,
                 condition: CompiledCondition::new(fields, &rule.condition).map_err(error)?,
-                output: CompiledTemplate::new(fields, &rule.output).map_err(error)?,
+                output: CompiledTemplate::new(fields, &rule.output, &rule.extra_fields).map_err(error)?,
             });
         }
         let mut compiled = Self { source, rules, by_event_type: HashMap::new(), on_any_type: Vec::new() };
@@ -166,8 +166,7 @@ impl CompiledRuleSet {
 
     fn residual(&self, rule: &CompiledRule, view: &EventView<'_>) -> Option<Residual> {
         let source = self.source.rules.get(rule.place)?;
-        let (condition, output) = ((&source.condition, &rule.condition), (&source.output, &rule.output));
-        reduce(fields::catalogue(), condition, output, view)
+        reduce(fields::catalogue(), source, (&rule.condition, &rule.output), view)
     }
 }
 

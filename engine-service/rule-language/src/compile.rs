@@ -32,6 +32,16 @@ pub fn compile_template(text: &str, catalogue: &dyn Catalogue) -> Result<Templat
     first_error("<output>", text, problems, template)
 }
 
+/// Compiles an output of which everything is to be told; `name` is where it comes from.
+pub(crate) fn compile_output(
+    name: &str,
+    text: &str,
+    catalogue: &dyn Catalogue,
+) -> (Option<Template>, Vec<Diagnostic>) {
+    let (template, problems) = template::compile(text, catalogue, &Allowance::new());
+    (template, problems.into_iter().map(|problem| diagnostic(name, text, problem)).collect())
+}
+
 fn first_error<T>(
     name: &str,
     text: &str,

@@ -12,6 +12,7 @@
 //! The language is Falco 0.44's; `docs/falco-compatibility.md` lists where we differ.
 #![forbid(unsafe_code)]
 
+mod append_output;
 pub mod ast;
 pub mod catalogue;
 mod check;
@@ -45,6 +46,7 @@ mod used_fields;
 mod version;
 mod yaml;
 
+pub use append_output::{FieldAddition, OutputAddition, RuleMatcher, append_outputs};
 pub use catalogue::{
     ArgumentError, ArgumentKind, ArgumentNotation, Catalogue, FieldClass, FieldId, FieldInfo, FieldType,
     TypeClass,
@@ -60,7 +62,7 @@ pub use loader::{Loaded, describe, load};
 pub use parser::{MAX_DEPTH, MAX_TRANSFORMER_DEPTH, ParseError, parse_condition};
 pub use posix_regex::{RegexError, compile_regex};
 pub use priority::UnknownPriority;
-pub use ruleset::{Priority, Rule, RuleSet, Template, TemplatePart};
+pub use ruleset::{ExtraField, Priority, Rule, RuleSet, Template, TemplatePart};
 pub use schema::rules_schema;
 pub use selection::{RuleSelector, Selection};
 pub use source::Source;

@@ -38,6 +38,19 @@ pub struct Rule {
     pub event_types: Option<Vec<String>>,
     /// What a match says.
     pub output: Template,
+    /// What configuration puts beside that.
+    pub extra_fields: Vec<ExtraField>,
+}
+
+/// A field of alerts that is not in their message.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ExtraField {
+    /// What the alert's `output_fields` call it.
+    pub name: String,
+    /// Its text; of a raw one a single field.
+    pub template: Template,
+    /// Whether it is the value of that field, of its own type, and not text.
+    pub is_raw: bool,
 }
 
 /// An output with its fields resolved.
@@ -84,4 +97,19 @@ pub enum Priority {
     Informational,
     /// 7
     Debug,
+}
+
+// === impl Template ===
+
+impl Template {
+    /// Puts another output behind this one.
+    pub(crate) fn append(&mut self, other: &Self) {
+        self.text.push_str(&other.text);
+        for part in &other.parts {
+            match (self.parts.last_mut(), part) {
+                (Some(TemplatePart::Text(last)), TemplatePart::Text(text)) => last.push_str(text),
+                _ => self.parts.push(part.clone()),
+            }
+        }
+    }
 }

@@ -11,3 +11,4 @@ mod properties;
 mod stock;
 mod templates;
 mod used_fields;
+mod warnings;

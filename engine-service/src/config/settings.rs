@@ -4,6 +4,7 @@ use std::{path::PathBuf, time::Duration};
 
 use clap::Args;
 use evaluator::Matching;
+use rule_language::OutputAddition;
 use serde::{Deserialize, Serialize};
 use service_runtime::{
     ConfigError,
@@ -53,6 +54,15 @@ pub struct Settings {
     /// Report every rule that an event matches, instead of the first in load order
     #[arg(long)]
     pub match_all: Option<bool>,
+
+    /// Add the fields that are suggested for a rule's source, which are container and pod, to its output, as Falco does;
+    /// true unless set
+    #[arg(long)]
+    pub suggested_output: Option<bool>,
+
+    /// What else is added to the outputs of rules: an entry of Falco's append_output, here as JSON
+    #[arg(long, value_name = "JSON", value_parser = output_addition)]
+    pub append_output: Option<Vec<OutputAddition>>,
 
     /// The metadata service: https://HOST:PORT, http://HOST:PORT or unix:/PATH
     ///
@@ -157,6 +167,7 @@ impl service_runtime::Settings for Settings {
             security: self.tls.security(is_insecure_allowed).map_err(incomplete)?,
             rules: self.rules.unwrap_or(default.rules),
             matching: if self.match_all.unwrap_or(false) { Matching::All } else { Matching::First },
+            output_additions: output_additions(self.suggested_output, self.append_output),
             metadata: self.metadata,
             metadata_security,
             data_dir: self.data_dir.unwrap_or(default.data_dir),
@@ -181,6 +192,8 @@ impl service_runtime::Settings for Settings {
             tls: ServerTlsSettings::of(&config.security),
             rules: Some(config.rules.clone()),
             match_all: Some(config.matching == Matching::All),
+            suggested_output: Some(config.output_additions.contains(&OutputAddition::suggested())),
+            append_output: Some(appended(&config.output_additions)),
             metadata: config.metadata.clone(),
             metadata_tls: MetadataTlsSettings::of(&config.metadata_security),
             metadata_wait_ms: u64::try_from(parking.wait.as_millis()).ok(),
@@ -257,6 +270,22 @@ impl Settings {
             ..default
         })
     }
+}
+
+fn output_addition(json: &str) -> Result<OutputAddition, serde_json::Error> {
+    serde_json::from_str(json)
+}
+
+/// The suggested fields come first.
+fn output_additions(suggested: Option<bool>, appended: Option<Vec<OutputAddition>>) -> Vec<OutputAddition> {
+    let suggested = suggested.unwrap_or(true).then(OutputAddition::suggested);
+    suggested.into_iter().chain(appended.into_iter().flatten()).collect()
+}
+
+/// The additions beyond the suggested fields.
+fn appended(additions: &[OutputAddition]) -> Vec<OutputAddition> {
+    let suggested = OutputAddition::suggested();
+    additions.iter().filter(|addition| **addition != suggested).cloned().collect()
 }
 
 fn check(address: &ServiceAddress, security: &ClientSecurity) -> Result<(), ConfigError> {

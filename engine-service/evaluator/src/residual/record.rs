@@ -13,6 +13,21 @@ pub struct ResidualRecord {
     /// The message in pieces.
     #[prost(message, repeated, tag = "2")]
     pub(super) parts: Vec<PartRecord>,
+    /// Fields beside the message that have gaps.
+    #[prost(message, repeated, tag = "3")]
+    pub(super) extra: Vec<FieldRecord>,
+}
+
+/// A field beside the message.
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct FieldRecord {
+    #[prost(string, tag = "1")]
+    pub(super) name: String,
+    #[prost(message, repeated, tag = "2")]
+    pub(super) parts: Vec<PartRecord>,
+    /// Whether it is the value of its only part, and not text.
+    #[prost(bool, tag = "3")]
+    pub(super) is_raw: bool,
 }
 
 #[derive(Clone, PartialEq, Message)]

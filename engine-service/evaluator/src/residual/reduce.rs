@@ -2,17 +2,17 @@
 
 use fields::{EventView, Fields, Scope};
 use rule_language::{
-    Template, TemplatePart,
+    ExtraField, Rule, Template, TemplatePart,
     condition::{Check, Expr, Operand, Rhs, TransformArgument},
 };
 
 use super::{
     Residual,
-    record::{NodeRecord, Nodes, PartRecord, ResidualRecord, node_record::Kind},
+    record::{FieldRecord, NodeRecord, Nodes, PartRecord, ResidualRecord, node_record::Kind},
 };
 use crate::{
     condition::{CompiledCondition, Node},
-    output::{CompiledPart, CompiledTemplate},
+    output::{CompiledField, CompiledPart, CompiledTemplate},
     truth::Truth,
 };
 
@@ -26,18 +26,19 @@ enum Reduced {
 /// event knows (`concat(container.name, proc.name)`), or the condition has turned out false.
 pub(crate) fn reduce(
     fields: &'static Fields,
-    (condition, compiled): (&Expr, &CompiledCondition),
-    (template, filled): (&Template, &CompiledTemplate),
+    rule: &Rule,
+    (compiled, filled): (&CompiledCondition, &CompiledTemplate),
     view: &EventView<'_>,
 ) -> Option<Residual> {
     let reducer = Reducer { fields, view };
-    let condition = match reducer.node(condition, compiled.node())? {
+    let condition = match reducer.node(&rule.condition, compiled.node())? {
         Reduced::Decided(true) => None,
         Reduced::Decided(false) => return None,
         Reduced::Open(node) => Some(node),
     };
-    let parts = reducer.parts(template, filled)?;
-    Residual::restore(ResidualRecord { condition, parts }).ok()
+    let parts = reducer.parts(&rule.output, filled.parts())?;
+    let extra = reducer.extra(&rule.extra_fields, filled.extra())?;
+    Residual::restore(ResidualRecord { condition, parts, extra }).ok()
 }
 
 struct Reducer<'a> {
@@ -92,10 +93,26 @@ impl Reducer<'_> {
         open.map(Some)
     }
 
-    fn parts(&self, template: &Template, filled: &CompiledTemplate) -> Option<Vec<PartRecord>> {
+    /// The fields beside the message that have gaps, and those whose text might be given up for a gap's value that has the
+    /// same name; the others are told already.
+    fn extra(&self, fields: &[ExtraField], filled: &[CompiledField]) -> Option<Vec<FieldRecord>> {
+        let with_gaps = fields.iter().zip(filled).filter(|(_, compiled)| {
+            let mut parts = compiled.parts.iter();
+            let is_gap =
+                |part| matches!(part, &CompiledPart::Value(ref value) if value.is_unknown(self.view));
+            !compiled.is_raw || parts.any(is_gap)
+        });
+        let records = with_gaps.map(|(field, compiled)| {
+            let parts = self.parts(&field.template, &compiled.parts)?;
+            Some(FieldRecord { name: field.name.clone(), parts, is_raw: field.is_raw })
+        });
+        records.collect()
+    }
+
+    fn parts(&self, template: &Template, filled: &[CompiledPart]) -> Option<Vec<PartRecord>> {
         let mut records = Vec::new();
         let mut text = String::new();
-        for (source, part) in template.parts.iter().zip(filled.parts()) {
+        for (source, part) in template.parts.iter().zip(filled) {
             match (source, part) {
                 (TemplatePart::Value { operand, .. }, CompiledPart::Value(value))
                     if value.is_unknown(self.view) =>

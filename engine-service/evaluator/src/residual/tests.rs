@@ -4,7 +4,7 @@ use eyrie_proto::metadata::{Completeness, Container, Image};
 use fields::{ContainerView, EventView};
 use proptest::prelude::*;
 use prost::Message as _;
-use rule_language::Source;
+use rule_language::{FieldAddition, OutputAddition, Source, append_outputs};
 
 use super::{Residual, ResidualError, ResidualRecord, record::PartRecord};
 use crate::{
@@ -28,8 +28,20 @@ fn rules(condition: &str, output: &str) -> CompiledRuleSet {
     let text =
         format!("- rule: r\n  desc: d\n  condition: '{condition}'\n  output: '{output}'\n  priority: INFO\n");
     let source = Source { name: "test.yaml".to_owned(), text };
-    let loaded = rule_language::load(&[source], fields::catalogue())
+    let mut loaded = rule_language::load(&[source], fields::catalogue())
         .unwrap_or_else(|error| panic!("{condition}: {:?}", error.diagnostics));
+    let formatted = |name: &str, text: &str| {
+        FieldAddition::Formatted([(name.to_owned(), text.to_owned())].into_iter().collect())
+    };
+    let extra_fields = vec![
+        FieldAddition::Raw("container.privileged".to_owned()),
+        FieldAddition::Raw("proc.pname".to_owned()),
+        formatted("who", "%proc.name in %6container.name"),
+        // By the name of a field that is in the message.
+        formatted("container.image.repository", "text"),
+    ];
+    let addition = OutputAddition { extra_fields, ..OutputAddition::default() };
+    append_outputs(&mut loaded.rule_set, &[addition], fields::catalogue()).unwrap();
     CompiledRuleSet::new(loaded.rule_set, fields::catalogue()).unwrap()
 }
 

@@ -60,6 +60,7 @@ impl Rules<'_> {
             condition: condition.expr,
             event_types,
             output,
+            extra_fields: Vec::new(),
         })
     }
 

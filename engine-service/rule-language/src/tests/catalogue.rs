@@ -185,6 +185,7 @@ impl TestCatalogue {
             declared.allowed_on_rhs = !matches!(declared.name, "fd.ip" | "fd.net" | "fd.port");
             declared.allowed_in_output = declared.allowed_on_rhs;
             declared.allowed_in_transformer = declared.name != "evt.rawarg";
+            declared.is_suggested_output = matches!(declared.name, "container.id" | "container.name");
             declared.is_deprecated = declared.name == "evt.dir";
             declared.has_data = !matches!(declared.name, "fs.path.name" | "evt.info");
         }

@@ -33,6 +33,22 @@ fn flags_go_over_the_file() {
     assert!(config.security.is_insecure_allowed && config.metadata_security.is_insecure_allowed);
 }
 
+/// Scenario: additions to outputs by default, in the file, and as flags. Guarantees: the suggested fields are added unless that
+/// is switched off, and come first; entries have Falco's keys and keep their order.
+#[test]
+fn outputs_get_what_is_added() {
+    let additions = |flags: &[&str], file: &str| configure(flags, file).unwrap().output_additions;
+    let text = |text: &str| OutputAddition { extra_output: text.to_owned(), ..OutputAddition::default() };
+    assert_eq!(additions(&[], ""), [OutputAddition::suggested()]);
+    assert_eq!(additions(&["--suggested-output=false"], ""), []);
+    let file = "suggested-output = false\n[[append-output]]\nextra_output = 'a'\n[[append-output]]\nextra_output = 'b'";
+    assert_eq!(additions(&[], file), [text("a"), text("b")]);
+    let flags = ["--suggested-output", r#"--append-output={"extra_output": "c"}"#];
+    assert_eq!(additions(&flags, file), [OutputAddition::suggested(), text("c")]);
+    let misspelt = configure(&[], "[[append-output]]\nextra-output = 'a'").unwrap_err().to_string();
+    assert!(misspelt.contains("extra_output"), "{misspelt}");
+}
+
 /// Scenario: the defaults, and a configuration in which everything is another, are printed and read again. Guarantees: they
 /// are the same.
 #[test]
@@ -42,6 +58,9 @@ fn what_is_printed_can_be_read() {
         "--insecure",
         "--rules=/a,/b",
         "--match-all",
+        "--suggested-output=false",
+        r#"--append-output={"match": {"tags": ["t"]}, "extra_output": "%user.name", "extra_fields": ["f", {"k": "%g"}]}"#,
+        r#"--append-output={"suggested_output": true, "match": {"rule": "r", "source": "s"}}"#,
         "--metadata=https://metadata:1",
         "--metadata-tls-ca=/ca",
         "--metadata-tls-cert=/m.crt",
