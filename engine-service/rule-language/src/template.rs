@@ -62,7 +62,8 @@ impl Compiler<'_> {
                 let message = "%container.info is deprecated and no more useful, and will be dropped by Falco \
                     1.0.0. The container plugin will automatically add required fields to the output message.";
                 let span = at..at + CONTAINER_INFO.len();
-                self.problems.push(Problem::new(Code::LoadDeprecatedItem, span, message));
+                let problem = Problem::new(Code::LoadDeprecatedItem, span, message);
+                self.problems.push(Problem { is_of_item: true, ..problem });
                 at += CONTAINER_INFO.len();
                 continue;
             }
