@@ -37,6 +37,8 @@ pub(crate) struct Problem {
     pub(crate) help: Option<String>,
     /// Whether `skip-if-unknown-filter` makes it a warning.
     pub(crate) is_unknown_name: bool,
+    /// Whether Falco tells it of the whole item, not of the part.
+    pub(crate) is_of_item: bool,
 }
 
 /// A condition with its cost, so that putting it in somewhere can be counted before it is copied.
@@ -95,7 +97,7 @@ struct Costed {
 
 impl Problem {
     pub(crate) fn new(code: Code, span: Range<usize>, message: impl Into<String>) -> Self {
-        Self { code, span, message: message.into(), help: None, is_unknown_name: false }
+        Self { code, span, message: message.into(), help: None, is_unknown_name: false, is_of_item: false }
     }
 
     pub(crate) fn error(span: Range<usize>, message: impl Into<String>) -> Self {

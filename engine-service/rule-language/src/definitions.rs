@@ -8,13 +8,7 @@ use std::{
     time::Duration,
 };
 
-use crate::{
-    description::PluginVersion,
-    reporter::Item,
-    ruleset::Priority,
-    text::{Place, Text},
-    version::Version,
-};
+use crate::{context::Context, description::PluginVersion, ruleset::Priority, text::Text, version::Version};
 
 #[derive(Debug, Default)]
 pub(crate) struct Definitions {
@@ -44,19 +38,22 @@ pub(crate) struct Entry<T> {
 
 #[derive(Debug)]
 pub(crate) struct List {
-    pub(crate) item: Item,
+    pub(crate) context: Context,
     pub(crate) items: Vec<String>,
 }
 
 #[derive(Debug)]
 pub(crate) struct Macro {
-    pub(crate) item: Item,
+    pub(crate) context: Context,
+    pub(crate) condition_context: Context,
     pub(crate) condition: Text,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Rule {
-    pub(crate) item: Item,
+    pub(crate) context: Context,
+    pub(crate) condition_context: Context,
+    pub(crate) output_context: Context,
     pub(crate) condition: Text,
     pub(crate) output: Text,
     pub(crate) description: String,
@@ -92,7 +89,7 @@ pub(crate) struct RuleUpdate {
 #[derive(Clone, Debug)]
 pub(crate) struct Exception {
     pub(crate) name: String,
-    pub(crate) place: Place,
+    pub(crate) context: Context,
     pub(crate) fields: Option<Words>,
     pub(crate) comps: Option<Words>,
     pub(crate) values: Vec<Words>,

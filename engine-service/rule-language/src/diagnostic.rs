@@ -5,20 +5,17 @@
 
 mod code;
 mod json;
+mod snippet;
 
 use std::{fmt, ops::Range, sync::Arc};
 
+pub(crate) use self::snippet::falco_snippet;
+use self::snippet::snippet;
 pub use self::{
     code::{Code, Severity},
     json::falco_load_results,
 };
-use crate::{
-    source::Source,
-    text_position::{LineIndex, Position},
-};
-
-/// The longest part of a line that a snippet shows, in bytes.
-const SNIPPET_WIDTH: usize = 160;
+use crate::{context::item_type, source::Source, text_position::Position};
 
 /// Something to say about a source.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,6 +38,8 @@ pub struct Diagnostic {
     pub help: Option<String>,
     /// From the file down to the place: Falco's `locations`.
     pub context: Vec<ContextItem>,
+    /// How many were told before. Falco tells the first error of a file, and nothing after it.
+    pub(crate) sequence: u32,
 }
 
 /// A step from the file to the place of a diagnostic.
@@ -50,8 +49,12 @@ pub struct ContextItem {
     pub item_type: &'static str,
     /// Its own name, if it has one.
     pub item_name: String,
-    /// Where it stands in the source.
+    /// What the place is in: the source's name, or the start of a condition.
+    pub name: String,
+    /// Where it stands there; for a condition, where Falco says that it does.
     pub position: Position,
+    /// Falco's excerpt, where it is one of a condition and not of the source.
+    pub(crate) excerpt: Option<String>,
 }
 
 /// Rules that cannot be used: everything that is to say about them, at least one error among it.
@@ -72,17 +75,24 @@ impl Diagnostic {
     ) -> Self {
         let span = on_boundaries(&source.text, span);
         let position = Position::of(&source.text, span.start);
-        Self::at(code, message, source, span, position)
+        Self::located(code, message, source, span, position)
     }
 
-    /// With the position of the span's start, which is at the boundary of a character.
-    fn at(
+    /// As [`Diagnostic::new`], for a span that begins and ends at boundaries of characters, at `position`.
+    pub(crate) fn located(
         code: Code,
         message: impl Into<String>,
         source: Arc<Source>,
         span: Range<usize>,
         position: Position,
     ) -> Self {
+        let whole_file = ContextItem {
+            item_type: item_type::RULES_CONTENT,
+            item_name: String::new(),
+            name: source.name.clone(),
+            position: Position { offset: 0, line: 1, column: 1 },
+            excerpt: None,
+        };
         Self {
             severity: code.severity(),
             code,
@@ -91,22 +101,10 @@ impl Diagnostic {
             column: position.column,
             span,
             help: None,
-            context: Vec::new(),
+            context: vec![whole_file],
+            sequence: 0,
             source,
         }
-    }
-
-    /// As [`Diagnostic::new`], for sources whose lines are known.
-    pub(crate) fn indexed(
-        code: Code,
-        message: String,
-        source: Arc<Source>,
-        lines: &LineIndex,
-        span: Range<usize>,
-    ) -> Self {
-        let span = on_boundaries(&source.text, span);
-        let position = lines.position(span.start);
-        Self::at(code, message, source, span, position)
     }
 
     pub(crate) fn with_help(mut self, help: impl Into<String>) -> Self {
@@ -161,7 +159,7 @@ impl fmt::Display for LoadError {
 }
 
 /// `span` inside `text`, widened to whole characters.
-fn on_boundaries(text: &str, span: Range<usize>) -> Range<usize> {
+pub(crate) fn on_boundaries(text: &str, span: Range<usize>) -> Range<usize> {
     let mut start = span.start.min(text.len());
     let mut end = span.end.clamp(start, text.len());
     while !text.is_char_boundary(start) {
@@ -171,21 +169,6 @@ fn on_boundaries(text: &str, span: Range<usize>) -> Range<usize> {
         end += 1;
     }
     start..end
-}
-
-fn snippet(text: &str, position: Position, span: &Range<usize>) -> String {
-    let line_start = position.offset - (position.column - 1);
-    let line_end = text
-        .as_bytes()
-        .get(position.offset..)
-        .and_then(|rest| rest.iter().position(|&byte| byte == b'\n'))
-        .map_or(text.len(), |length| position.offset + length);
-    let from = line_start.max(position.offset.saturating_sub(SNIPPET_WIDTH / 2));
-    let shown = on_boundaries(text, from..line_end.min(from + SNIPPET_WIDTH));
-    let line = text.get(shown.clone()).unwrap_or_default().trim_end();
-    let before = text.get(shown.start..position.offset).unwrap_or_default().chars().count();
-    let marked = text.get(span.start..span.end.min(shown.end).max(span.start)).unwrap_or_default();
-    format!("{line}\n{}{}\n", " ".repeat(before), "^".repeat(marked.chars().count().max(1)))
 }
 
 #[cfg(test)]

@@ -14,22 +14,22 @@ use crate::{
 pub(crate) fn with_exceptions(
     condition: &Text,
     exceptions: &[Exception],
-) -> Result<Text, (Problem, crate::text::Place)> {
+) -> Result<Text, (Problem, crate::context::Context)> {
     if exceptions.is_empty() {
         return Ok(condition.clone());
     }
     let mut text = Text::default();
     let Some(first) = exceptions.first() else { return Ok(condition.clone()) };
-    text.push_made("(", &first.place);
+    text.push_made("(", first.context.place());
     text.push_text(condition);
-    text.push_made(")", &first.place);
+    text.push_made(")", first.context.place());
     for exception in exceptions {
         let clause = clause(exception).map_err(|message| {
-            (Problem::new(Code::LoadErrValidate, 0..0, message), exception.place.clone())
+            (Problem::new(Code::LoadErrValidate, 0..0, message), exception.context.clone())
         })?;
         if let Some(clause) = clause {
-            text.push_made(" and not ", &exception.place);
-            text.push_made(&clause, &exception.place);
+            text.push_made(" and not ", exception.context.place());
+            text.push_made(&clause, exception.context.place());
         }
     }
     Ok(text)

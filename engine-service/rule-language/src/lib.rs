@@ -17,6 +17,7 @@ pub mod catalogue;
 mod check;
 mod compile;
 pub mod condition;
+mod context;
 mod definitions;
 mod description;
 pub mod diagnostic;

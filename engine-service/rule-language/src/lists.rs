@@ -14,6 +14,9 @@ use crate::{
 /// What putting in a list counts beside its bytes, in bytes: empty lists cost time too.
 const SUBSTITUTION_COST: usize = 64;
 
+/// How many lists a message names.
+const MAX_CHAIN: usize = 8;
+
 /// The texts that lists' names are replaced by.
 pub(crate) struct ListTexts<'definitions> {
     by_name: HashMap<&'definitions str, usize>,
@@ -34,6 +37,13 @@ pub(crate) struct Expanded {
     pieces: Vec<Piece>,
 }
 
+/// A bound is reached, by way of these lists: each holds the one behind it.
+#[derive(Debug)]
+pub(crate) struct TooLarge {
+    exhausted: Exhausted,
+    pub(crate) chain: Vec<String>,
+}
+
 #[derive(Debug)]
 struct Piece {
     start: usize,
@@ -43,6 +53,8 @@ struct Piece {
 }
 
 struct Frame<'text> {
+    /// The list; empty for the condition.
+    name: &'text str,
     text: &'text str,
     at: usize,
     /// Lists before this one in the order stay as they are.
@@ -63,24 +75,27 @@ struct Pending {
 // === impl ListTexts ===
 
 impl<'definitions> ListTexts<'definitions> {
-    pub(crate) fn new(lists: &'definitions Table<List>, budget: &mut Budget) -> Result<Self, Exhausted> {
+    pub(crate) fn new(lists: &'definitions Table<List>, budget: &mut Budget) -> Result<Self, TooLarge> {
         let mut used_by_lists = Vec::new();
         let mut texts = Vec::with_capacity(lists.entries().len());
         for list in lists.entries() {
             let mut text = String::new();
+            let name = list.value.context.name();
             for item in &list.value.items {
                 // The items of a list that was there before stand for its name, one level deep.
                 match lists.get(item).filter(|other| other.index < list.visibility) {
                     Some(other) => {
                         used_by_lists.extend(lists.position(item));
-                        for item in &other.value.items {
-                            push_item(&mut text, item, budget)?;
+                        for inner in &other.value.items {
+                            let pushed = push_item(&mut text, inner, budget);
+                            pushed.map_err(|exhausted| TooLarge::new(exhausted, [name, item.as_str()]))?;
                         }
                     }
-                    None => push_item(&mut text, item, budget)?,
+                    None => push_item(&mut text, item, budget)
+                        .map_err(|exhausted| TooLarge::new(exhausted, [name]))?,
                 }
             }
-            texts.push(ListText { name: &list.value.item.name, text, used: Cell::new(false) });
+            texts.push(ListText { name, text, used: Cell::new(false) });
         }
         for position in used_by_lists {
             if let Some(list) = texts.get(position) {
@@ -102,10 +117,14 @@ impl<'definitions> ListTexts<'definitions> {
 
     /// Replaces lists' names in `text`. A name is one if blanks, parentheses, commas, `=` or the ends are around it,
     /// within quotes too.
-    pub(crate) fn expand(&self, text: &str, budget: &mut Budget) -> Result<Expanded, Exhausted> {
+    pub(crate) fn expand(&self, text: &str, budget: &mut Budget) -> Result<Expanded, TooLarge> {
         let mut expanded = Expanded::default();
+        budget.spend_bytes(text.len()).map_err(|exhausted| TooLarge::new(exhausted, []))?;
         let mut pending = Pending { new_piece: true, ..Pending::default() };
-        let mut frames = vec![Frame { text, at: 0, first: 0 }];
+        let mut frames = vec![Frame { name: "", text, at: 0, first: 0 }];
+        let too_large = |exhausted, frames: &[Frame<'_>]| {
+            TooLarge::new(exhausted, frames.iter().skip(1).map(|frame| frame.name))
+        };
         while let Some(frame) = frames.last_mut() {
             let rest = frame.text.get(frame.at..).unwrap_or_default();
             let start = frame.at;
@@ -120,7 +139,6 @@ impl<'definitions> ListTexts<'definitions> {
             }
             let delimiters = rest.find(|letter| !is_delimiter(letter)).unwrap_or(rest.len());
             if delimiters > 0 {
-                budget.spend_bytes(delimiters)?;
                 frame.at += delimiters;
                 let is_outer = frames.len() == 1;
                 let run = rest.get(..delimiters).unwrap_or_default();
@@ -129,7 +147,6 @@ impl<'definitions> ListTexts<'definitions> {
             }
             let length = rest.find(is_delimiter).unwrap_or(rest.len());
             let word = rest.get(..length).unwrap_or_default();
-            budget.spend_bytes(length)?;
             frame.at += length;
             let first = frame.first;
             let list = self.by_name.get(word).filter(|&&position| position >= first);
@@ -142,17 +159,39 @@ impl<'definitions> ListTexts<'definitions> {
                 }
                 Some((position, list)) => {
                     list.used.set(true);
-                    budget.spend_bytes(SUBSTITUTION_COST)?;
+                    // Its text is spent here, whole.
+                    let cost = list.text.len() + SUBSTITUTION_COST;
+                    if let Err(exhausted) = budget.spend_bytes(cost) {
+                        return Err(too_large(exhausted, &frames));
+                    }
                     pending.drop_comma = expanded.open_list(list.text.is_empty());
                     if is_outer {
                         let origin = start..start + length;
                         expanded.pieces.push(Piece { start: expanded.text.len(), origin, is_list: true });
                     }
-                    frames.push(Frame { text: &list.text, at: 0, first: position + 1 });
+                    frames.push(Frame { name: list.name, text: &list.text, at: 0, first: position + 1 });
                 }
             }
         }
         Ok(expanded)
+    }
+}
+
+// === impl TooLarge ===
+
+impl TooLarge {
+    fn new<'name>(exhausted: Exhausted, chain: impl IntoIterator<Item = &'name str>) -> Self {
+        Self { exhausted, chain: chain.into_iter().map(str::to_owned).collect() }
+    }
+
+    pub(crate) fn message(&self) -> String {
+        let mut message = self.exhausted.message();
+        if !self.chain.is_empty() {
+            let shown: Vec<&str> = self.chain.iter().take(MAX_CHAIN).map(String::as_str).collect();
+            let more = if self.chain.len() > MAX_CHAIN { " → …" } else { "" };
+            message.push_str(&format!(", by way of the lists {}{more}", shown.join(" → ")));
+        }
+        message
     }
 }
 

@@ -12,13 +12,14 @@ use crate::{
     ast::Node,
     catalogue::Catalogue,
     check::Problem,
+    context::Context,
     definitions::Definitions,
     diagnostic::{Code, Diagnostic, LoadError},
-    limits::{Budget, Exhausted},
-    lists::{Expanded, ListTexts},
+    limits::Budget,
+    lists::{Expanded, ListTexts, TooLarge},
     parser::parse_condition,
     reader::Reader,
-    reporter::{Item, Report, Reporter},
+    reporter::{Expression, Report, Reporter},
     ruleset::{Rule, RuleSet},
     source::Source,
     suggest::Allowance,
@@ -102,9 +103,11 @@ struct Compiled<'run> {
 
 /// A condition or an output with the way from its bytes to the files.
 struct Unit<'run> {
-    item: &'run Item,
-    /// Falco's name for the part of the item.
-    part: &'static str,
+    /// The rule or macro.
+    context: &'run Context,
+    /// The condition or output of it.
+    part: &'run Context,
+    is_condition: bool,
     text: Text,
     expanded: Expanded,
 }
@@ -116,8 +119,8 @@ impl<'run> Run<'run> {
     fn compile(&'run self, reporter: &mut Reporter, budget: &mut Budget) -> Option<Compiled<'run>> {
         let lists = match ListTexts::new(&self.definitions.lists, budget) {
             Ok(lists) => lists,
-            Err(exhausted) => {
-                self.report_exhausted(exhausted, reporter);
+            Err(too_large) => {
+                self.report_too_large(&too_large, reporter);
                 return None;
             }
         };
@@ -126,13 +129,13 @@ impl<'run> Run<'run> {
         Some(Compiled { run: self, lists, macros })
     }
 
-    /// Tells that the lists are too large, at the largest of them.
-    fn report_exhausted(&self, exhausted: Exhausted, reporter: &mut Reporter) {
-        let largest = self.definitions.lists.entries().iter().max_by_key(|list| list.value.items.len());
-        if let Some(list) = largest {
-            let item = &list.value.item;
-            let report = Report::new(exhausted.message(), item).help("lists that hold each other multiply");
-            reporter.report(Code::LoadErrValidate, &item.place, report);
+    /// Tells that the lists are too large, at the one that is.
+    fn report_too_large(&self, too_large: &TooLarge, reporter: &mut Reporter) {
+        let name = too_large.chain.first().map(String::as_str).unwrap_or_default();
+        if let Some(list) = self.definitions.lists.get(name) {
+            let report = Report::new(too_large.message(), &list.value.context)
+                .help("lists that hold each other more than once multiply");
+            reporter.report(Code::LoadErrValidate, report);
         }
     }
 }
@@ -143,13 +146,13 @@ impl Compiled<'_> {
     fn warn_of_unused(&self, reporter: &mut Reporter) {
         let lists = self.lists.unused().filter_map(|position| {
             let list = self.run.definitions.lists.entries().get(position)?;
-            Some((Code::LoadUnusedList, "List", &list.value.item))
+            Some((Code::LoadUnusedList, "List", &list.value.context))
         });
-        let macros = self.macros.unused().map(|item| (Code::LoadUnusedMacro, "Macro", item));
+        let macros = self.macros.unused().map(|context| (Code::LoadUnusedMacro, "Macro", context));
         // Falco's order.
-        for (code, kind, item) in macros.chain(lists) {
+        for (code, kind, context) in macros.chain(lists) {
             let message = format!("{kind} not referred to by any other rule/macro");
-            reporter.report(code, &item.place, Report::new(message, item));
+            reporter.report(code, Report::new(message, context));
         }
     }
 }
@@ -157,22 +160,27 @@ impl Compiled<'_> {
 // === impl Unit ===
 
 impl<'run> Unit<'run> {
+    /// An output, in which lists mean nothing.
+    fn of_output(context: &'run Context, part: &'run Context, text: Text) -> Self {
+        Self { context, part, is_condition: false, text, expanded: Expanded::default() }
+    }
+
     /// Replaces the lists in `text` and parses it; `None` after an error, which is told.
     fn parse(
-        item: &'run Item,
-        part: &'static str,
+        context: &'run Context,
+        part: &'run Context,
         text: Text,
         lists: &ListTexts<'_>,
         reporter: &mut Reporter,
         budget: &mut Budget,
     ) -> (Self, Option<Node>) {
-        let mut unit = Self { item, part, text, expanded: Expanded::default() };
+        let mut unit = Self { context, part, is_condition: true, text, expanded: Expanded::default() };
         match lists.expand(&unit.text.value, budget) {
             Ok(expanded) => unit.expanded = expanded,
-            Err(exhausted) => {
-                let message = format!("{} in the lists of this condition", exhausted.message());
-                let help = Some("lists that hold each other more than once multiply".to_owned());
-                unit.report(&Problem::new(Code::LoadErrValidate, 0..0, message).help(help), reporter);
+            Err(too_large) => {
+                let report = Report::new(too_large.message(), part)
+                    .help("lists that hold each other more than once multiply");
+                reporter.report(Code::LoadErrValidate, report);
                 return (unit, None);
             }
         }
@@ -180,13 +188,19 @@ impl<'run> Unit<'run> {
             Ok(node) => (unit, Some(node)),
             Err(error) => {
                 let offset = error.position.offset;
-                unit.report(&Problem::error(offset..offset + 1, error.message), reporter);
+                let problem = Problem::error(offset..offset + 1, error.message);
+                unit.report_as(&unit.expanded.text, &problem, reporter);
                 (unit, None)
             }
         }
     }
 
     fn report(&self, problem: &Problem, reporter: &mut Reporter) {
+        self.report_as(&self.text.value, problem, reporter);
+    }
+
+    /// `name` is what Falco calls the condition by the start of.
+    fn report_as(&self, name: &str, problem: &Problem, reporter: &mut Reporter) {
         if reporter.is_only_counted(problem.code) {
             return;
         }
@@ -194,9 +208,21 @@ impl<'run> Unit<'run> {
             let span = self.expanded.origin(problem.span.clone());
             self.text.place(span, &reporter.texts())
         };
-        let mut report = Report::new(problem.message.clone(), self.item).part(self.part);
-        report.help.clone_from(&problem.help);
-        reporter.report(problem.code, &place, report);
+        // To Falco undefined macros are a matter of the whole item, and so is a deprecated part of an output.
+        let is_of_item = match problem.code {
+            Code::LoadErrValidate => self.is_condition,
+            Code::LoadDeprecatedItem => problem.is_of_item,
+            _ => false,
+        };
+        let context = if is_of_item { self.context } else { self.part };
+        let mut report =
+            Report::new(problem.message.clone(), context).at(place).maybe_help(problem.help.clone());
+        let has_position = !matches!(problem.code, Code::LoadDeprecatedItem | Code::LoadUnsafeNaCheck);
+        if self.is_condition && has_position {
+            let (text, offset) = (self.expanded.text.as_str(), problem.span.start);
+            report = report.in_condition(Expression { name, text, offset });
+        }
+        reporter.report(problem.code, report);
     }
 }
 

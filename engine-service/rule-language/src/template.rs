@@ -170,7 +170,8 @@ impl Compiler<'_> {
         let message = "%container.info is deprecated and no more useful, and will be dropped by Falco 1.0.0. The \
             container plugin will automatically add required fields to the output message.";
         if self.problems.iter().all(|problem| problem.message != message) {
-            self.problems.push(Problem::new(Code::LoadDeprecatedItem, span, message));
+            let problem = Problem::new(Code::LoadDeprecatedItem, span, message);
+            self.problems.push(Problem { is_of_item: true, ..problem });
         }
     }
 

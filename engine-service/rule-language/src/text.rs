@@ -46,10 +46,11 @@ impl Text {
         text
     }
 
-    /// Cuts blanks at both ends.
+    /// Cuts what C calls spaces at both ends.
     pub(crate) fn trimmed(mut self) -> Self {
-        let before = self.value.len() - self.value.trim_start().len();
-        self.value = self.value.trim().to_owned();
+        let is_space = |letter: char| letter.is_ascii_whitespace() || letter == '\u{b}';
+        let before = self.value.len() - self.value.trim_start_matches(is_space).len();
+        self.value = self.value.trim_matches(is_space).to_owned();
         if let Some(Piece { origin: Origin::Scalar { skipped, .. }, .. }) = self.pieces.first_mut() {
             *skipped += before;
         }
@@ -102,7 +103,7 @@ impl Text {
                 let span = match (at(span.start), at(last.min(next_piece - 1))) {
                     (Some(first), Some(last)) => first..(last + 1).max(first),
                     (Some(first), None) => first..first + 1,
-                    _ => scalar.span.clone(),
+                    _ => scalar.span(),
                 };
                 Place { source: *source, span }
             }
@@ -116,9 +117,9 @@ impl Text {
 /// does not come out even, `None` says so.
 fn source_offset(text: &str, scalar: &Node, offset: usize) -> Option<usize> {
     let Content::Scalar(content) = &scalar.content else { return None };
-    let source = text.as_bytes().get(..scalar.span.end.min(text.len()))?;
+    let source = text.as_bytes().get(..scalar.span().end.min(text.len()))?;
     let byte = |at: usize| source.get(at).copied();
-    let mut at = scalar.span.start;
+    let mut at = scalar.span().start;
     match content.style {
         ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted => at += 1,
         ScalarStyle::Literal | ScalarStyle::Folded if matches!(byte(at), Some(b'|' | b'>')) => {

@@ -22,28 +22,57 @@ impl Position {
     }
 }
 
-/// Where the lines of a text start, for those who ask for many places in it.
-#[derive(Debug)]
+/// Bytes between two marks of a [`LineIndex`]: what has to be looked through for a position.
+const MARK_EVERY: usize = 64 << 10;
+
+/// Marks in a text, for those who ask for many places in it; made when the first one is asked for.
+#[derive(Debug, Default)]
 pub(crate) struct LineIndex {
-    starts: Vec<usize>,
-    length: usize,
+    marks: Vec<Mark>,
+}
+
+/// What is known where a stretch of the text begins.
+#[derive(Clone, Copy, Debug)]
+struct Mark {
+    line: usize,
+    line_start: usize,
 }
 
 // === impl LineIndex ===
 
 impl LineIndex {
-    pub(crate) fn new(text: &str) -> Self {
-        let behind_breaks = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(at, _)| at + 1);
-        Self { starts: std::iter::once(0).chain(behind_breaks).collect(), length: text.len() }
+    /// The same as [`Position::of`], if `text` is always the same.
+    pub(crate) fn position(&mut self, text: &str, offset: usize) -> Position {
+        if self.marks.is_empty() {
+            self.marks = marks(text.as_bytes());
+        }
+        let offset = offset.min(text.len());
+        let stretch = offset / MARK_EVERY;
+        let Some(&Mark { mut line, mut line_start }) = self.marks.get(stretch) else {
+            return Position::of(text, offset);
+        };
+        let start = stretch * MARK_EVERY;
+        for (at, _) in breaks(text.as_bytes().get(start..offset).unwrap_or_default()) {
+            (line, line_start) = (line + 1, start + at + 1);
+        }
+        Position { offset, line, column: 1 + offset - line_start }
     }
+}
 
-    /// The same as [`Position::of`].
-    pub(crate) fn position(&self, offset: usize) -> Position {
-        let offset = offset.min(self.length);
-        let line = self.starts.partition_point(|&start| start <= offset);
-        let start = line.checked_sub(1).and_then(|index| self.starts.get(index)).copied().unwrap_or(0);
-        Position { offset, line, column: 1 + offset - start }
+fn marks(text: &[u8]) -> Vec<Mark> {
+    let mut mark = Mark { line: 1, line_start: 0 };
+    let mut marks = vec![mark];
+    for (index, stretch) in text.chunks(MARK_EVERY).enumerate() {
+        for (at, _) in breaks(stretch) {
+            mark = Mark { line: mark.line + 1, line_start: index * MARK_EVERY + at + 1 };
+        }
+        marks.push(mark);
     }
+    marks
+}
+
+fn breaks(text: &[u8]) -> impl Iterator<Item = (usize, &u8)> {
+    text.iter().enumerate().filter(|(_, byte)| **byte == b'\n')
 }
 
 #[cfg(test)]
@@ -59,13 +88,16 @@ mod tests {
         assert_eq!(Position::of("", 0), Position { offset: 0, line: 1, column: 1 });
     }
 
-    /// The index gives the same places as counting does.
+    /// Scenario: texts shorter and longer than the distance of marks, with lines that cross marks. Guarantees: the index
+    /// gives the same places as counting does.
     #[test]
     fn the_index_agrees_with_counting() {
-        for text in ["", "\n", "ab\ncd", "a\n\n\nb\n"] {
-            let index = LineIndex::new(text);
-            for offset in 0..text.len() + 2 {
-                assert_eq!(index.position(offset), Position::of(text, offset), "{text:?} {offset}");
+        let long = "x".repeat(MARK_EVERY - 1) + "\n" + &"y\n".repeat(MARK_EVERY) + &"z".repeat(MARK_EVERY);
+        for text in ["", "\n", "ab\ncd", "a\n\n\nb\n", &long] {
+            let mut index = LineIndex::default();
+            let near_marks = (1..4).flat_map(|mark| (mark * MARK_EVERY - 2)..(mark * MARK_EVERY + 2));
+            for offset in (0..text.len().min(20) + 2).chain(near_marks) {
+                assert_eq!(index.position(text, offset), Position::of(text, offset), "{offset}");
             }
         }
     }

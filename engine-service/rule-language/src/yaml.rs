@@ -4,20 +4,28 @@
 //! names they are names. Aliases share their target, so a bomb of them costs nothing to hold; whoever walks the tree
 //! has to count its steps.
 
-use std::{collections::HashMap, ops::Range, rc::Rc};
+use std::{
+    collections::{HashMap, HashSet},
+    ops::Range,
+    rc::Rc,
+};
 
 use granit_parser::{Event, Parser, ScalarStyle};
 
 /// How deep a tree may be, aliases followed. Rules need six levels.
-const MAX_DEPTH: usize = 64;
+const MAX_DEPTH: u8 = 64;
 
-/// A part of a document.
+/// How many nodes a file may hold, and how many pairs merge keys may bring in. At some 100 bytes each that is 400 MB at
+/// worst; the stock rules have 5,000.
+const MAX_NODES: usize = 4_000_000;
+
+/// A part of a document. There may be millions, so it is kept small.
 #[derive(Debug)]
 pub(crate) struct Node {
-    /// In bytes of the source.
-    pub(crate) span: Range<usize>,
+    start: u32,
+    end: u32,
+    depth: u8,
     pub(crate) content: Content,
-    depth: usize,
 }
 
 #[derive(Debug)]
@@ -25,12 +33,12 @@ pub(crate) enum Content {
     Null,
     Scalar(Scalar),
     Sequence(Vec<Rc<Node>>),
-    Mapping(Vec<(Rc<Node>, Rc<Node>)>),
+    Mapping(Pairs),
 }
 
 #[derive(Debug)]
 pub(crate) struct Scalar {
-    pub(crate) value: String,
+    pub(crate) value: Box<str>,
     pub(crate) style: ScalarStyle,
 }
 
@@ -61,7 +69,12 @@ struct Builder {
     documents: Vec<Rc<Node>>,
     open: Vec<Open>,
     anchors: HashMap<usize, Rc<Node>>,
+    /// Nodes, and pairs that were merged.
+    nodes: usize,
 }
+
+/// Keys with their values.
+type Pairs = Vec<(Rc<Node>, Rc<Node>)>;
 
 /// A collection whose end has not come.
 struct Open {
@@ -70,14 +83,41 @@ struct Open {
     is_mapping: bool,
     /// Keys and values in turn for a mapping.
     children: Vec<Rc<Node>>,
-    depth: usize,
+    depth: u8,
+    /// Where the last child ends.
+    last_end: usize,
 }
 
 // === impl Node ===
 
 impl Node {
+    fn new(span: Range<usize>, content: Content, depth: u8) -> Self {
+        // Files are far smaller than what 32 bits count.
+        let small = |offset| u32::try_from(offset).unwrap_or(u32::MAX);
+        Self { start: small(span.start), end: small(span.end), depth, content }
+    }
+
+    /// In bytes of the source.
+    pub(crate) fn span(&self) -> Range<usize> {
+        self.start as usize..self.end as usize
+    }
+
     pub(crate) fn is_null(&self) -> bool {
         matches!(self.content, Content::Null)
+    }
+
+    fn is_merge_key(&self) -> bool {
+        let Content::Scalar(scalar) = &self.content else { return false };
+        scalar.style == ScalarStyle::Plain && &*scalar.value == "<<"
+    }
+
+    /// Whether it is a mapping, or a sequence of them.
+    fn is_mergeable(&self) -> bool {
+        let is_mapping = |node: &Node| matches!(node.content, Content::Mapping(_));
+        match &self.content {
+            Content::Sequence(sources) => sources.iter().all(|source| is_mapping(source)),
+            _ => is_mapping(self),
+        }
     }
 
     pub(crate) fn scalar(&self) -> Option<&str> {
@@ -100,9 +140,9 @@ impl Builder {
                 let content = if is_null {
                     Content::Null
                 } else {
-                    Content::Scalar(Scalar { value: value.into_owned(), style })
+                    Content::Scalar(Scalar { value: value.into_owned().into_boxed_str(), style })
                 };
-                self.close(Node { span, content, depth: 1 }, anchor)
+                self.close(Node::new(span, content, 1), anchor)
             }
             Event::SequenceStart(_, anchor, _) => {
                 self.open.push(Open::new(&span, anchor, false));
@@ -113,9 +153,11 @@ impl Builder {
                 Ok(())
             }
             Event::SequenceEnd | Event::MappingEnd => match self.open.pop() {
-                Some(open) => {
+                Some(mut open) => {
                     let anchor = open.anchor;
-                    self.close(open.into_node(span.end), anchor)
+                    let pairs = open.take_pairs();
+                    let pairs = if open.is_mapping { self.merged(pairs, span.start)? } else { pairs };
+                    self.close(open.into_node(pairs, span.end), anchor)
                 }
                 None => Ok(()),
             },
@@ -131,7 +173,8 @@ impl Builder {
     }
 
     fn close(&mut self, node: Node, anchor: usize) -> Result<(), YamlError> {
-        let (offset, node) = (node.span.start, Rc::new(node));
+        let (offset, node) = (node.span().start, Rc::new(node));
+        self.count(1, offset)?;
         if anchor > 0 {
             self.anchors.insert(anchor, Rc::clone(&node));
         }
@@ -147,8 +190,48 @@ impl Builder {
                     let message = format!("nested deeper than {MAX_DEPTH} levels");
                     return Err(YamlError { offset, message });
                 }
+                open.last_end = node.span().end;
                 open.children.push(node);
             }
+        }
+        Ok(())
+    }
+}
+
+impl Builder {
+    /// Puts in place of merge keys (`<<`) what they bring: pairs whose keys are not there already.
+    fn merged(&mut self, pairs: Pairs, offset: usize) -> Result<Pairs, YamlError> {
+        if !pairs.iter().any(|(key, value)| key.is_merge_key() && value.is_mergeable()) {
+            return Ok(pairs);
+        }
+        let (merges, mut pairs): (Pairs, Pairs) =
+            pairs.into_iter().partition(|(key, value)| key.is_merge_key() && value.is_mergeable());
+        let mut known: HashSet<String> =
+            pairs.iter().filter_map(|(key, _)| key.scalar().map(str::to_owned)).collect();
+        for (_, value) in &merges {
+            let sources = match &value.content {
+                Content::Sequence(sources) => sources.as_slice(),
+                _ => std::slice::from_ref(value),
+            };
+            for source in sources {
+                let Content::Mapping(brought) = &source.content else { continue };
+                // Counted whether they are taken or not: looking at them takes time, too.
+                self.count(brought.len(), offset)?;
+                for (key, value) in brought {
+                    if key.scalar().is_none_or(|key| known.insert(key.to_owned())) {
+                        pairs.push((Rc::clone(key), Rc::clone(value)));
+                    }
+                }
+            }
+        }
+        Ok(pairs)
+    }
+
+    fn count(&mut self, nodes: usize, offset: usize) -> Result<(), YamlError> {
+        self.nodes += nodes;
+        if self.nodes > MAX_NODES {
+            let message = format!("a rules file can hold {MAX_NODES} values at most: split it");
+            return Err(YamlError { offset, message });
         }
         Ok(())
     }
@@ -158,24 +241,26 @@ impl Builder {
 
 impl Open {
     fn new(span: &Range<usize>, anchor: usize, is_mapping: bool) -> Self {
-        Self { start: span.start, anchor, is_mapping, children: Vec::new(), depth: 1 }
+        Self { start: span.start, anchor, is_mapping, children: Vec::new(), depth: 1, last_end: span.start }
     }
 
-    fn into_node(self, end: usize) -> Node {
-        let Self { start, is_mapping, children, depth, .. } = self;
-        // A block collection's end event stands where the next token starts.
-        let last = children.last().map_or(start, |child| child.span.end);
-        let content = if is_mapping {
-            let mut children = children.into_iter();
-            let mut pairs = Vec::new();
+    /// Of a mapping; the children of a sequence stay.
+    fn take_pairs(&mut self) -> Pairs {
+        let mut pairs = Vec::new();
+        if self.is_mapping {
+            let mut children = std::mem::take(&mut self.children).into_iter();
             while let (Some(key), Some(value)) = (children.next(), children.next()) {
                 pairs.push((key, value));
             }
-            Content::Mapping(pairs)
-        } else {
-            Content::Sequence(children)
-        };
-        Node { span: start..end.min(last.max(start) + 1).max(start), content, depth }
+        }
+        pairs
+    }
+
+    fn into_node(self, pairs: Pairs, end: usize) -> Node {
+        let Self { start, is_mapping, children, depth, last_end, .. } = self;
+        let content = if is_mapping { Content::Mapping(pairs) } else { Content::Sequence(children) };
+        // A block collection's end event stands where the next token starts.
+        Node::new(start..end.min(last_end.max(start) + 1).max(start), content, depth)
     }
 }
 
@@ -221,7 +306,7 @@ mod tests {
         let documents = parse(text).unwrap();
         assert_eq!(documents.len(), 2);
         let Content::Sequence(items) = &documents[1].content else { panic!("no sequence") };
-        assert_eq!(&text[items[1].span.clone()], "b");
+        assert_eq!(&text[items[1].span()], "b");
     }
 
     /// Doubling aliases are shared, not copied.

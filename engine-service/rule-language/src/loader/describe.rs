@@ -76,7 +76,7 @@ impl<'run> Describer<'run> {
         let text = with_exceptions(&definition.condition, &definition.exceptions).ok()?;
         let compiled = self.with_macros(self.parse(&text.value)?, u64::MAX);
         Some(RuleDescription {
-            name: definition.item.name.clone(),
+            name: definition.context.name().to_owned(),
             condition: definition.condition.value.clone(),
             output: definition.output.value.clone(),
             exceptions: definition.exceptions.iter().map(exception).collect(),
@@ -89,7 +89,7 @@ impl<'run> Describer<'run> {
         let node = self.macros.get(position)?.as_deref()?;
         let expr = self.compiled.macros.expr(position);
         Some(MacroDescription {
-            name: definition.item.name.clone(),
+            name: definition.context.name().to_owned(),
             condition: definition.condition.value.clone(),
             is_used: self.compiled.macros.is_used(position),
             event_types: expr.and_then(|expr| event_types(expr, self.compiled.run.catalogue)),
@@ -117,7 +117,7 @@ impl<'run> Describer<'run> {
             lists.sort();
             lists.dedup();
             let is_used = unused.binary_search(&position).is_err();
-            let name = entry.value.item.name.clone();
+            let name = entry.value.context.name().to_owned();
             ListDescription { name, items, lists, items_compiled: compiled, is_used }
         });
         described.collect()

@@ -7,10 +7,12 @@ use crate::{
     ast::Node,
     check::{Checked, Checker, Found, Problem, Scope},
     condition::Expr,
+    context::Context,
+    definitions,
     diagnostic::Code,
     limits::Budget,
     lists::ListTexts,
-    reporter::{Item, Reporter},
+    reporter::Reporter,
 };
 
 /// All macros, in order of first definition.
@@ -68,8 +70,8 @@ impl<'run> Macros<'run> {
         let mut macros = Vec::with_capacity(table.entries().len());
         for entry in table.entries() {
             let text = entry.value.condition.clone();
-            let (unit, node) =
-                Unit::parse(&entry.value.item, "macro condition", text, lists, reporter, budget);
+            let definitions::Macro { context, condition_context, .. } = &entry.value;
+            let (unit, node) = Unit::parse(context, condition_context, text, lists, reporter, budget);
             let mut uses = Vec::new();
             if let Some(node) = &node {
                 node.for_each_identifier(&mut |identifier| {
@@ -143,7 +145,7 @@ impl<'run> Macros<'run> {
             Progress::Waiting => path.push((used, 0)),
             Progress::Done => {}
             Progress::Begun => {
-                let message = format!("reference loop in macro '{}'", target.unit.item.name);
+                let message = format!("reference loop in macro '{}'", target.unit.context.name());
                 let help = "a macro that is defined again, or appended to, sees what was defined in between";
                 let problem = Problem::new(Code::LoadErrValidate, span, message).help(Some(help.to_owned()));
                 if let Some(current) = self.macros.get_mut(position) {
@@ -218,11 +220,11 @@ impl<'run> Macros<'run> {
         self.checked_order.iter().copied()
     }
 
-    pub(super) fn unused(&self) -> impl Iterator<Item = &'run Item> {
+    pub(super) fn unused(&self) -> impl Iterator<Item = &'run Context> {
         self.macros
             .iter()
             .filter(|definition| !definition.is_used.get())
-            .map(|definition| definition.unit.item)
+            .map(|definition| definition.unit.context)
     }
 }
 

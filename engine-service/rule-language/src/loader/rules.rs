@@ -8,7 +8,6 @@ use crate::{
     event_types::{are_warned_of, event_types},
     exceptions::with_exceptions,
     limits::Budget,
-    lists::Expanded,
     reporter::{Report, Reporter},
     ruleset::{Rule, Template},
     template,
@@ -35,7 +34,10 @@ impl Rules<'_> {
         reporter: &mut Reporter,
         budget: &mut Budget,
     ) -> Option<Rule> {
-        let output = self.output(definition, reporter);
+        let (output, is_skipped) = self.output(definition, reporter);
+        if is_skipped {
+            return None;
+        }
         let condition = self.condition(definition, reporter, budget);
         let (output, condition) = (output?, condition?);
         let catalogue = self.compiled.run.catalogue;
@@ -44,12 +46,12 @@ impl Rules<'_> {
         if many && definition.warn_event_types && definition.source == "syscall" {
             let message =
                 "Rule matches too many evt.type values. This has a significant performance penalty.";
-            let report = Report::new(message, &definition.item)
+            let report = Report::new(message, &definition.context)
                 .help("name the calls that matter: evt.type in (…); or say 'warn_evttypes: false'");
-            reporter.report(Code::LoadNoEvttype, &definition.item.place, report);
+            reporter.report(Code::LoadNoEvttype, report);
         }
         Some(Rule {
-            name: definition.item.name.clone(),
+            name: definition.context.name().to_owned(),
             source: definition.source.clone(),
             description: definition.description.clone(),
             priority: definition.priority,
@@ -63,14 +65,15 @@ impl Rules<'_> {
         })
     }
 
-    fn output(&self, definition: &definitions::Rule, reporter: &mut Reporter) -> Option<Template> {
+    /// The output, or whether the rule is skipped for it.
+    fn output(&self, definition: &definitions::Rule, reporter: &mut Reporter) -> (Option<Template>, bool) {
         let text = definition.output.clone();
         let (template, mut problems) =
             template::compile(&text.value, self.compiled.run.catalogue, self.compiled.run.allowance);
-        let unit = Unit { item: &definition.item, part: "rule output", text, expanded: Expanded::default() };
-        downgrade(definition, &mut problems);
+        let unit = Unit::of_output(&definition.context, &definition.output_context, text);
+        let is_skipped = downgrade(definition, &mut problems);
         problems.iter().for_each(|problem| unit.report(problem, reporter));
-        template
+        (template, is_skipped)
     }
 
     fn condition(
@@ -81,14 +84,13 @@ impl Rules<'_> {
     ) -> Option<Checked> {
         let text = match with_exceptions(&definition.condition, &definition.exceptions) {
             Ok(text) => text,
-            Err((problem, place)) => {
-                let report = Report::new(problem.message, &definition.item).part("exception values");
-                reporter.report(problem.code, &place, report);
+            Err((problem, context)) => {
+                reporter.report(problem.code, Report::new(problem.message, &context));
                 return None;
             }
         };
-        let (unit, node) =
-            Unit::parse(&definition.item, "rule condition", text, &self.compiled.lists, reporter, budget);
+        let (context, part) = (&definition.context, &definition.condition_context);
+        let (unit, node) = Unit::parse(context, part, text, &self.compiled.lists, reporter, budget);
         let node = node?;
         let mut used = Vec::new();
         node.for_each_identifier(&mut |identifier| {
@@ -108,7 +110,7 @@ impl Rules<'_> {
             // What a macro lacks is told at the rule: to other rules it may be an error.
             self.compiled.macros.for_each_problem(used, false, &mut |unit, problem| {
                 if is_error(problem) {
-                    let message = format!("{} (in macro '{}')", problem.message, unit.item.name);
+                    let message = format!("{} (in macro '{}')", problem.message, unit.context.name());
                     problems.push(Problem { message, span: 0..0, ..problem.clone() });
                 }
             });
@@ -117,6 +119,8 @@ impl Rules<'_> {
             let tell = &mut |unit: &Unit<'_>, problem: &Problem| unit.report(problem, reporter);
             self.compiled.macros.for_each_problem(used, true, tell);
         }
+        // Falco puts macros in before it looks at fields.
+        problems.sort_by_key(|problem| problem.code != Code::LoadErrValidate);
         problems.iter().for_each(|problem| unit.report(problem, reporter));
         checked
     }
@@ -126,13 +130,17 @@ fn is_error(problem: &Problem) -> bool {
     problem.code.severity() == Severity::Error
 }
 
-/// Makes errors about unknown names warnings if the rule asks to be skipped for them and nothing else is wrong.
-fn downgrade(definition: &definitions::Rule, problems: &mut [Problem]) {
+/// Makes errors about unknown names warnings if the rule asks to be skipped for them and nothing else is wrong; says
+/// whether there were any.
+fn downgrade(definition: &definitions::Rule, problems: &mut [Problem]) -> bool {
     let only_unknown = problems.iter().filter(|problem| is_error(problem)).all(|p| p.is_unknown_name);
     if !definition.skip_if_unknown_filter || !only_unknown {
-        return;
+        return false;
     }
+    let mut errors = 0;
     for problem in problems.iter_mut().filter(|problem| is_error(problem)) {
         problem.code = Code::LoadUnknownFilter;
+        errors += 1;
     }
+    errors > 0
 }

@@ -4,22 +4,17 @@ use std::{collections::BTreeSet, rc::Rc};
 
 use super::Reader;
 use crate::{
+    context::{Context, item_type},
     diagnostic::Code,
-    reporter::{Item, Report, Reported},
+    reporter::{Report, Reported},
+    suggest::closest,
     yaml::{Content, Node},
 };
 
-/// A mapping, and the item that it is or belongs to.
+/// A mapping, and what it is.
 pub(super) struct Entry<'node> {
     pub(super) pairs: &'node [(Rc<Node>, Rc<Node>)],
-    pub(super) item: Item,
-}
-
-/// Which keys an item's `override` appends and which it replaces.
-#[derive(Debug, Default)]
-pub(super) struct Overrides {
-    pub(super) append: BTreeSet<&'static str>,
-    pub(super) replace: BTreeSet<&'static str>,
+    pub(super) context: Context,
 }
 
 // === impl Entry ===
@@ -35,14 +30,6 @@ impl<'node> Entry<'node> {
     }
 }
 
-// === impl Overrides ===
-
-impl Overrides {
-    pub(super) fn is_empty(&self) -> bool {
-        self.append.is_empty() && self.replace.is_empty()
-    }
-}
-
 // === impl Reader ===
 
 impl Reader<'_> {
@@ -50,42 +37,40 @@ impl Reader<'_> {
     pub(super) fn check_keys(&mut self, entry: &Entry<'_>, known: &[&'static str]) {
         let mut seen = BTreeSet::new();
         for (key, _) in entry.pairs {
-            let name = key.scalar().unwrap_or("<not a word>");
-            let place = self.place(key.span.clone());
-            let mut report = if !known.contains(&name) {
-                let mut report =
-                    Report::new(format!("Unknown key '{name}'. The key will be ignored."), &entry.item);
-                let near = crate::suggest::closest(name, known.iter().copied());
-                report.help = near.map(|near| format!("did you mean '{near}'?"));
-                report
+            let name = key.scalar().unwrap_or_default();
+            let (message, help) = if !known.contains(&name) {
+                let near = closest(name, known.iter().copied());
+                let help = near.map(|near| format!("did you mean '{near}'?"));
+                (format!("Unknown key '{name}'. The key will be ignored."), help)
             } else if !seen.insert(name) {
-                Report::new(format!("Key '{name}' is given twice; the first one counts."), &entry.item)
+                (format!("Key '{name}' is given twice; the first one counts."), None)
             } else {
                 continue;
             };
-            report.part = Some("value for");
-            self.reporter.report(Code::LoadUnknownKey, &place, report);
+            let context = entry.context.child(item_type::VALUE_FOR, name, self.place(key.span()));
+            self.reporter.report(Code::LoadUnknownKey, Report::new(message, &context).maybe_help(help));
         }
     }
 
+    /// A scalar that has to be there and to be something.
     pub(super) fn required_scalar<'node>(
         &mut self,
         entry: &Entry<'node>,
         key: &'static str,
     ) -> Result<&'node Rc<Node>, Reported> {
-        let Some(node) = entry.get(key) else {
-            let message = format!("Item has no mapping for key '{key}'");
-            let report = Report::new(message, &entry.item).help(format!("add '{key}: …' to the item"));
-            return Err(self.reporter.report(Code::LoadErrYamlValidate, &entry.item.place.clone(), report));
-        };
+        let Some(node) = entry.get(key) else { return Err(self.missing(entry, key)) };
         match &node.content {
-            Content::Null => Err(self.invalid(entry, key, format!("Mapping for key '{key}' is empty"))),
+            Content::Null => {
+                let report = Report::new(format!("Mapping for key '{key}' is empty"), &entry.context)
+                    .at(self.place(node.span()));
+                Err(self.reporter.report(Code::LoadErrYamlValidate, report))
+            }
             Content::Scalar(scalar) if scalar.value.is_empty() => {
                 Err(self.invalid(entry, key, "Value must be non-empty"))
             }
             Content::Scalar(scalar) => {
                 let bytes = scalar.value.len();
-                self.spend(entry, |budget| budget.spend_bytes(bytes))?;
+                self.spend(&entry.context, |budget| budget.spend_bytes(bytes))?;
                 Ok(node)
             }
             _ => Err(self.invalid(entry, key, "Value is not a scalar value")),
@@ -105,14 +90,24 @@ impl Reader<'_> {
         if entry.has(key) { self.required_text(entry, key).map(Some) } else { Ok(None) }
     }
 
-    /// A truth value in any of YAML's older spellings, as Falco's YAML library reads them.
+    /// A truth value in any of YAML's older spellings, as Falco's YAML library reads them: in lower case, in upper case,
+    /// or with a capital.
     pub(super) fn required_bool(&mut self, entry: &Entry<'_>, key: &'static str) -> Result<bool, Reported> {
         let text = self.required_text(entry, key)?;
-        let regular = text.chars().skip(1).all(char::is_lowercase) || text.chars().all(char::is_uppercase);
+        let rest = text.get(1..).unwrap_or_default();
+        let is_regular = text.bytes().all(|byte| byte.is_ascii_lowercase())
+            || text.starts_with(|first: char| first.is_ascii_uppercase())
+                && (rest.bytes().all(|byte| byte.is_ascii_lowercase())
+                    || rest.bytes().all(|byte| byte.is_ascii_uppercase()));
         match text.to_ascii_lowercase().as_str() {
-            "true" | "yes" | "on" | "y" if regular => Ok(true),
-            "false" | "no" | "off" | "n" if regular => Ok(false),
-            _ => Err(self.invalid(entry, key, "Can't decode YAML scalar value: expected true or false")),
+            "true" | "yes" | "on" | "y" if is_regular => Ok(true),
+            "false" | "no" | "off" | "n" if is_regular => Ok(false),
+            _ => {
+                let context = self.value_context(entry, key);
+                let report = Report::new("Can't decode YAML scalar value", &context)
+                    .help(format!("'{key}' is true or false"));
+                Err(self.reporter.report(Code::LoadErrYamlValidate, report))
+            }
         }
     }
 
@@ -143,113 +138,55 @@ impl Reader<'_> {
         entry: &Entry<'_>,
         key: &'static str,
     ) -> Result<Vec<String>, Reported> {
-        let Some(node) = entry.get(key) else {
-            return self.required_scalar(entry, key).map(|_| Vec::new());
-        };
+        let Some(node) = entry.get(key) else { return Err(self.missing(entry, key)) };
         let Content::Sequence(nodes) = &node.content else {
             return Err(self.invalid(entry, key, "Value is not a sequence"));
         };
         let mut texts = Vec::with_capacity(nodes.len());
         for node in nodes {
-            self.count_scalar(entry)?;
+            self.count_scalar(&entry.context)?;
             match node.scalar() {
                 Some(text) => texts.push(text.to_owned()),
                 None => {
-                    let place = self.place(node.span.clone());
-                    let report = Report::new("sequence value is not scalar", &entry.item).part("list item");
-                    return Err(self.reporter.report(Code::LoadErrYamlValidate, &place, report));
+                    let context = self.value_context(entry, key);
+                    let context = context.child(item_type::LIST_ITEM, "", self.place(node.span()));
+                    let report = Report::new("sequence value is not scalar", &context);
+                    return Err(self.reporter.report(Code::LoadErrYamlValidate, report));
                 }
             }
         }
         Ok(texts)
     }
 
-    pub(super) fn optional_texts(
-        &mut self,
-        entry: &Entry<'_>,
-        key: &'static str,
-    ) -> Result<Option<Vec<String>>, Reported> {
-        if entry.has(key) { self.required_texts(entry, key).map(Some) } else { Ok(None) }
-    }
-
-    pub(super) fn overrides(
-        &mut self,
-        entry: &Entry<'_>,
-        appendable: &[&'static str],
-        replaceable: &[&'static str],
-    ) -> Result<Overrides, Reported> {
-        let mut overrides = Overrides::default();
-        let Some(node) = entry.get("override").filter(|node| !node.is_null()) else { return Ok(overrides) };
-        let Content::Mapping(pairs) = &node.content else {
-            return Err(self.invalid(entry, "override", "Value of 'override' is not a mapping"));
-        };
-        for (key, operation) in pairs {
-            let name = key.scalar().unwrap_or_default();
-            let append = appendable.iter().copied().find(|known| *known == name);
-            let replace = replaceable.iter().copied().find(|known| *known == name);
-            let message = match (operation.scalar().unwrap_or_default(), append, replace) {
-                ("append", Some(key), _) => {
-                    overrides.append.insert(key);
-                    continue;
-                }
-                ("replace", _, Some(key)) => {
-                    overrides.replace.insert(key);
-                    continue;
-                }
-                ("append", None, _) => format!("Key '{name}' cannot be appended to, use 'replace' instead"),
-                ("replace", _, None) => format!("Key '{name}' cannot be replaced"),
-                (other, append, replace) => {
-                    let mut message = format!(
-                        "Invalid override operation for key '{name}': '{other}'. Allowed values are: "
-                    );
-                    message.push_str(if append.is_some() { "append " } else { "" });
-                    message.push_str(if replace.is_some() { "replace " } else { "" });
-                    message
-                }
-            };
-            let place = self.place(key.span.start..operation.span.end.max(key.span.end));
-            let report = Report::new(message, &entry.item).part("overrides");
-            return Err(self.reporter.report(Code::LoadErrYamlValidate, &place, report));
-        }
-        Ok(overrides)
+    pub(super) fn missing(&mut self, entry: &Entry<'_>, key: &str) -> Reported {
+        let report = Report::new(format!("Item has no mapping for key '{key}'"), &entry.context)
+            .help(format!("add '{key}: …' to the item"));
+        self.reporter.report(Code::LoadErrYamlValidate, report)
     }
 
     /// Reports that the value of `key` is not what it should be.
     pub(super) fn invalid(&mut self, entry: &Entry<'_>, key: &str, message: impl Into<String>) -> Reported {
-        self.report_at_key(Code::LoadErrYamlValidate, entry, key, message.into())
+        let context = self.value_context(entry, key);
+        self.reporter.report(Code::LoadErrYamlValidate, Report::new(message, &context))
     }
 
-    pub(super) fn warn(&mut self, code: Code, entry: &Entry<'_>, key: &str, message: &str) {
-        self.report_at_key(code, entry, key, message.to_owned());
+    pub(super) fn value_context(&self, entry: &Entry<'_>, key: &str) -> Context {
+        let node = entry.get(key);
+        let place = node.map_or_else(|| entry.context.place().clone(), |node| self.place(node.span()));
+        entry.context.child(item_type::VALUE_FOR, key, place)
     }
 
-    pub(super) fn report_at_key(
+    /// Reports something about the item as a whole, which people can see at a key.
+    pub(super) fn report_of_item(
         &mut self,
         code: Code,
         entry: &Entry<'_>,
         key: &str,
-        message: String,
+        message: &str,
     ) -> Reported {
-        let node = entry.get(key);
-        let place = node.map_or_else(|| entry.item.place.clone(), |node| self.place(node.span.clone()));
-        let mut report = Report::new(message, &entry.item);
-        report.part = node.map(|_| "value for");
-        self.reporter.report(code, &place, report)
-    }
-
-    /// Counts a scalar that is read from a sequence; aliases can make few bytes many scalars.
-    pub(super) fn count_scalar(&mut self, entry: &Entry<'_>) -> Result<(), Reported> {
-        match self.scalars.checked_sub(1) {
-            Some(left) => {
-                self.scalars = left;
-                Ok(())
-            }
-            None => {
-                let report = Report::new("the rules files hold more words than are read", &entry.item)
-                    .help(format!("at most {} are read", crate::limits::MAX_SCALARS));
-                Err(self.reporter.report(Code::LoadErrYamlValidate, &entry.item.place, report))
-            }
-        }
+        let place = entry.get(key).map(|node| self.place(node.span()));
+        let place = place.unwrap_or_else(|| entry.context.place().clone());
+        self.reporter.report(code, Report::new(message, &entry.context).at(place))
     }
 }
 

@@ -1,12 +1,15 @@
 //! Reading exceptions, and checking them as soon as the rule is known.
 
+use std::collections::HashSet;
+
 use super::{Entry, Reader};
 use crate::{
     check,
     condition::{Modifier, Operator},
+    context::{Context, item_type},
     definitions::{Exception, Words},
     diagnostic::Code,
-    reporter::{Item, Report, Reported},
+    reporter::{Report, Reported},
     yaml::{Content, Node},
 };
 
@@ -18,111 +21,118 @@ impl Reader<'_> {
     pub(super) fn exceptions(
         &mut self,
         entry: &Entry<'_>,
-        fields_optional: bool,
+        are_appended: bool,
     ) -> Result<Vec<Exception>, Reported> {
         let Some(node) = entry.get("exceptions").filter(|node| !node.is_null()) else {
             return Ok(Vec::new());
         };
+        let context = entry.context.child(item_type::EXCEPTIONS, "", self.place(node.span()));
         let Content::Sequence(nodes) = &node.content else {
-            return Err(self.invalid(entry, "exceptions", "Rule exceptions must be a sequence"));
+            let report = Report::new("Rule exceptions must be a sequence", &context);
+            return Err(self.reporter.report(Code::LoadErrYamlValidate, report));
         };
         let mut exceptions: Vec<Exception> = Vec::new();
-        let mut names = std::collections::HashSet::new();
+        let mut names = HashSet::new();
         for node in nodes {
-            self.count_scalar(entry)?;
-            let exception = self.exception(entry, node, fields_optional)?;
-            if !names.insert(exception.name.clone()) {
-                let message = format!("Multiple definitions of exception '{}'", exception.name);
-                let report = Report::new(message, &entry.item).part("exception");
-                self.reporter.report(Code::LoadExceptionNameNotUnique, &exception.place, report);
+            self.count_scalar(&context)?;
+            let inner = self.exception_entry(entry, &context, node)?;
+            if !names.insert(inner.context.name().to_owned()) {
+                let message =
+                    format!("Multiple definitions of exception '{}' in the same rule", inner.context.name());
+                let report = Report::new(message, &inner.context);
+                self.reporter.report(Code::LoadExceptionNameNotUnique, report);
             }
-            exceptions.push(exception);
+            exceptions.push(self.exception(inner, are_appended)?);
         }
         Ok(exceptions)
     }
 
-    fn exception(
+    /// The mapping that an exception is, by its name.
+    fn exception_entry<'node>(
         &mut self,
         entry: &Entry<'_>,
-        node: &Node,
-        fields_optional: bool,
-    ) -> Result<Exception, Reported> {
-        let place = self.place(node.span.clone());
+        exceptions: &Context,
+        node: &'node Node,
+    ) -> Result<Entry<'node>, Reported> {
+        let place = self.place(node.span());
+        let context = exceptions.child(item_type::EXCEPTION, "", place.clone());
         let Content::Mapping(pairs) = &node.content else {
-            let report = Report::new("Rule exception must be a mapping", &entry.item).part("exception");
-            return Err(self.reporter.report(Code::LoadErrYamlValidate, &place, report));
+            let report = Report::new("Rule exception must be a mapping", &context);
+            return Err(self.reporter.report(Code::LoadErrYamlValidate, report));
         };
-        let item = Item { kind: "exception", name: String::new(), place: place.clone() };
-        let mut inner = Entry { pairs, item };
+        let mut inner = Entry { pairs, context };
         let name = self.required_text(&inner, "name")?;
-        inner.item.name.clone_from(&name);
+        inner.context = entry.context.child(item_type::EXCEPTION, name, place);
         self.check_keys(&inner, &["name", "fields", "comps", "values"]);
-        let fields = self.words_of(&inner, "fields")?;
-        if fields.is_none() && !fields_optional {
-            let message = "Rule exception item must have fields property with a list of fields";
-            let report = Report::new(message, &inner.item);
-            return Err(self.reporter.report(Code::LoadErrValidate, &place, report));
+        Ok(inner)
+    }
+
+    fn exception(&mut self, inner: Entry<'_>, is_appended: bool) -> Result<Exception, Reported> {
+        if !is_appended && !inner.has("fields") {
+            return Err(self.missing(&inner, "fields"));
         }
+        let fields = self.words_of(&inner, "fields")?;
         let comps = self.words_of(&inner, "comps")?;
         let mut values = Vec::new();
-        match inner.get("values").map(|values| &values.content) {
-            None if fields_optional => {
-                let message = "Overriding/appending exception with no values";
-                let report = Report::new(message, &inner.item);
-                self.reporter.report(Code::LoadAppendNoValues, &place, report);
+        if let Some(node) = inner.get("values") {
+            let context = inner.context.child(item_type::EXCEPTION_VALUES, "", self.place(node.span()));
+            let Content::Sequence(nodes) = &node.content else {
+                let report = Report::new("Rule exception values must be a sequence", &context);
+                return Err(self.reporter.report(Code::LoadErrYamlValidate, report));
+            };
+            for value in nodes {
+                let context = context.child(item_type::EXCEPTION_VALUE, "", self.place(value.span()));
+                values.push(self.words(&context, "", value, 0)?);
             }
-            None => {}
-            Some(Content::Sequence(nodes)) => {
-                for value in nodes {
-                    values.push(self.words(&inner, value, 0)?);
-                }
-            }
-            Some(_) => {
-                return Err(self.invalid(&inner, "values", "Rule exception values must be a sequence"));
-            }
+        } else if is_appended {
+            let report = Report::new("Overriding/appending exception with no values", &inner.context);
+            self.reporter.report(Code::LoadAppendNoValues, report);
         }
-        Ok(Exception { name, place, fields, comps, values })
+        let name = inner.context.name().to_owned();
+        Ok(Exception { name, context: inner.context, fields, comps, values })
     }
 
+    /// The value of a key; nothing if there is none or it is empty.
     fn words_of(&mut self, entry: &Entry<'_>, key: &str) -> Result<Option<Words>, Reported> {
-        match entry.get(key) {
-            Some(node) => self.words(entry, node, 0).map(Some),
-            None => Ok(None),
-        }
+        let Some(node) = entry.get(key) else { return Ok(None) };
+        let words = self.words(&entry.context, key, node, 0)?;
+        Ok(Some(words).filter(|words| !words.is_empty()))
     }
 
-    fn words(&mut self, entry: &Entry<'_>, node: &Node, depth: usize) -> Result<Words, Reported> {
-        self.count_scalar(entry)?;
+    /// A word, or a list of words. What is neither is an empty word, as in Falco.
+    fn words(&mut self, parent: &Context, key: &str, node: &Node, depth: usize) -> Result<Words, Reported> {
+        let context = parent.child(item_type::VALUE_FOR, key, self.place(node.span()));
+        self.count_scalar(&context)?;
         let message = match &node.content {
             Content::Scalar(scalar) if !scalar.value.is_empty() => {
                 let bytes = scalar.value.len();
-                self.spend(entry, |budget| budget.spend_bytes(bytes))?;
-                return Ok(Words::One(scalar.value.clone()));
+                self.spend(&context, |budget| budget.spend_bytes(bytes))?;
+                return Ok(Words::One(scalar.value.to_string()));
             }
             Content::Sequence(nodes) if depth < MAX_WORDS_DEPTH => {
-                let words: Result<_, _> =
-                    nodes.iter().map(|node| self.words(entry, node, depth + 1)).collect();
-                return words.map(Words::Many);
+                let mut words = Vec::with_capacity(nodes.len());
+                for node in nodes {
+                    let context = context.child(item_type::EXCEPTION, "", self.place(node.span()));
+                    words.push(self.words(&context, "", node, depth + 1)?);
+                }
+                return Ok(Words::Many(words));
             }
             Content::Sequence(_) => "lists in exceptions are nested too deep",
-            Content::Scalar(_) | Content::Null => "Value must be non-empty",
-            Content::Mapping(_) => "Could not decode scalar value",
+            Content::Scalar(_) => "Value must be non-empty",
+            Content::Mapping(_) | Content::Null => return Ok(Words::One(String::new())),
         };
-        let place = self.place(node.span.clone());
-        let report = Report::new(message, &entry.item).part("exception value");
-        Err(self.reporter.report(Code::LoadErrYamlValidate, &place, report))
+        Err(self.reporter.report(Code::LoadErrYamlValidate, Report::new(message, &context)))
     }
 
     /// Fills in the default operators, and checks that operators and fields are known and fit each other.
     pub(super) fn check_exception(
         &mut self,
-        entry: &Entry<'_>,
         exception: &mut Exception,
         check_fields: bool,
     ) -> Result<(), Reported> {
         let Some(fields) = exception.fields.clone() else {
             let message = "Rule exception item must have fields property with a list of fields";
-            return Err(self.exception_error(entry, exception, message));
+            return Err(self.exception_error(exception, message));
         };
         let comps = match (&fields, exception.comps.take()) {
             (Words::One(_), None) => Words::One("in".to_owned()),
@@ -133,50 +143,41 @@ impl Reader<'_> {
         let field_names = match (&fields, &comps) {
             (Words::One(field), Words::One(comp)) => {
                 if !matches!(comp.as_str(), "in" | "pmatch" | "intersects") && !has_modifier(comp) {
-                    let message = "When fields is a single value, comps must be one of (in, pmatch, intersects), \
-                        or a string operator with a modifier";
-                    return Err(self.exception_error(entry, exception, message));
+                    let message = "When fields is a single value, comps must be one of (in, pmatch, intersects) \
+                        or a modifier operator (e.g. startswith oneof)";
+                    return Err(self.exception_error(exception, message));
                 }
                 vec![field.as_str()]
             }
-            (Words::Many(fields), Words::Many(comps)) => {
-                if fields.len() != comps.len() {
-                    let message = "Fields and comps lists must have equal length";
-                    return Err(self.exception_error(entry, exception, message));
-                }
+            (Words::Many(fields), Words::Many(comps)) if fields.len() == comps.len() => {
                 for comp in comps {
-                    let comp = comp.one().unwrap_or("<list>");
+                    let comp = comp.one().unwrap_or_default();
                     if Operator::from_name(comp).is_none() && !has_modifier(comp) {
                         let message = format!("'{comp}' is not a supported comparison operator");
-                        return Err(self.exception_error(entry, exception, &message));
+                        return Err(self.exception_error(exception, &message));
                     }
                 }
-                fields.iter().map(|field| field.one().unwrap_or("<list>")).collect()
+                fields.iter().map(|field| field.one().unwrap_or_default()).collect()
             }
             (Words::One(_), Words::Many(_)) => {
-                return Err(self.exception_error(entry, exception, "Fields and comps must both be strings"));
+                return Err(self.exception_error(exception, "Fields and comps must both be strings"));
             }
-            (Words::Many(_), Words::One(_)) => {
-                return Err(self.exception_error(entry, exception, "Fields and comps must both be lists"));
+            (Words::Many(_), _) => {
+                let message = "Fields and comps lists must have equal length";
+                return Err(self.exception_error(exception, message));
             }
         };
         for field in field_names.into_iter().filter(|_| check_fields) {
             if !check::is_operand(field, self.catalogue) {
                 let message = format!("'{field}' is not a supported filter field");
-                return Err(self.exception_error(entry, exception, &message));
+                return Err(self.exception_error(exception, &message));
             }
         }
         Ok(())
     }
 
-    pub(super) fn exception_error(
-        &mut self,
-        entry: &Entry<'_>,
-        exception: &Exception,
-        message: &str,
-    ) -> Reported {
-        let report = Report::new(message, &entry.item).part("exception");
-        self.reporter.report(Code::LoadErrValidate, &exception.place, report)
+    pub(super) fn exception_error(&mut self, exception: &Exception, message: &str) -> Reported {
+        self.reporter.report(Code::LoadErrValidate, Report::new(message, &exception.context))
     }
 }
 
@@ -204,10 +205,17 @@ pub(crate) fn has_modifier(comp: &str) -> bool {
 // === impl Words ===
 
 impl Words {
+    fn is_empty(&self) -> bool {
+        match self {
+            Self::One(word) => word.is_empty(),
+            Self::Many(words) => words.is_empty(),
+        }
+    }
+
     /// The same without blanks around words.
     fn trimmed(self) -> Self {
         match self {
-            Self::One(word) => Self::One(word.trim().to_owned()),
+            Self::One(word) => Self::One(word.trim_matches([' ', '\t', '\r', '\n']).to_owned()),
             Self::Many(words) => Self::Many(words.into_iter().map(Self::trimmed).collect()),
         }
     }

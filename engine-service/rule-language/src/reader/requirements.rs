@@ -2,25 +2,28 @@
 
 use std::collections::BTreeSet;
 
-use super::{Entry, Reader};
+use super::{Entry, PLUGIN_VERSIONS, Reader, entry::number};
 use crate::{
+    context::{Context, item_type},
+    description::PluginVersion,
     diagnostic::Code,
-    reporter::{Item, Report, Reported},
+    reporter::{Report, Reported},
     version::{BUILT_IN_PLUGINS, ENGINE_VERSION, Version},
     yaml::{Content, Node},
 };
 
 impl Reader<'_> {
     pub(super) fn engine_version(&mut self, entry: &Entry<'_>) -> Result<(), Reported> {
-        const KEY: &str = "required_engine_version";
+        const KEY: &str = item_type::REQUIRED_ENGINE_VERSION;
         self.check_keys(entry, &[KEY]);
         let text = self.required_text(entry, KEY)?;
-        let number = text.parse().ok().map(|minor| Version { major: 0, minor, patch: 0 });
-        let Some(required) = number.or_else(|| Version::parse(&text)) else {
+        // A number alone is a minor version: so they were counted once.
+        let minor = number(&text).map(|minor| Version { major: 0, minor, patch: 0 });
+        let Some(required) = minor.or_else(|| Version::parse(&text)) else {
             let message = format!(
                 "Unable to parse engine version '{text}' as a semver string. Expected \"x.y.z\" semver format."
             );
-            return Err(self.invalid(entry, KEY, message));
+            return Err(self.report_of_item(Code::LoadErrYamlValidate, entry, KEY, &message));
         };
         if ENGINE_VERSION.satisfies(required) {
             let highest = &mut self.definitions.required_engine_version;
@@ -29,78 +32,103 @@ impl Reader<'_> {
         }
         let message =
             format!("Rules require engine version {required}, but engine version is {ENGINE_VERSION}");
-        Err(self.report_at_key(Code::LoadErrValidate, entry, KEY, message))
+        Err(self.report_of_item(Code::LoadErrValidate, entry, KEY, &message))
     }
 
-    pub(super) fn plugin_versions(&mut self, entry: &Entry<'_>) -> Result<(), Reported> {
-        const KEY: &str = "required_plugin_versions";
-        self.check_keys(entry, &[KEY]);
-        let Some(Content::Sequence(plugins)) = entry.get(KEY).map(|node| &node.content) else {
-            return Err(self.invalid(entry, KEY, "Value of required_plugin_versions must be a sequence"));
+    pub(super) fn plugin_versions(&mut self, file: &Context, entry: &Entry<'_>) -> Result<(), Reported> {
+        self.check_keys(entry, &[PLUGIN_VERSIONS]);
+        let Some(node) = entry.get(PLUGIN_VERSIONS) else { return Err(self.missing(entry, PLUGIN_VERSIONS)) };
+        let context = file.child(item_type::REQUIRED_PLUGIN_VERSIONS, "", self.place(node.span()));
+        let Content::Sequence(plugins) = &node.content else {
+            let report = Report::new("Value of required_plugin_versions must be a sequence", &context);
+            return Err(self.reporter.report(Code::LoadErrYamlValidate, report));
         };
         for plugin in plugins {
-            self.count_scalar(entry)?;
-            self.plugin_requirement(entry, plugin)?;
+            self.count_scalar(&context)?;
+            self.requirement(&context, plugin)?;
         }
         Ok(())
     }
 
-    fn plugin_requirement(&mut self, entry: &Entry<'_>, plugin: &Node) -> Result<(), Reported> {
-        let mut names = BTreeSet::new();
-        let mut satisfied = self.plugin_alternative(entry, plugin, "Plugin version", &mut names)?;
-        let Content::Mapping(pairs) = &plugin.content else { return Ok(()) };
-        let alternatives = pairs.iter().find(|(key, _)| key.scalar() == Some("alternatives"));
-        if let Some((_, alternatives)) = alternatives {
-            let Content::Sequence(alternatives) = &alternatives.content else {
+    fn requirement(&mut self, parent: &Context, plugin: &Node) -> Result<(), Reported> {
+        let kind = item_type::REQUIRED_PLUGIN_VERSIONS_ENTRY;
+        let (entry, first) = self.alternative(parent, plugin, kind, "Plugin version must be a mapping")?;
+        let mut alternatives = vec![first];
+        if let Some(node) = entry.get("alternatives") {
+            let Content::Sequence(nodes) = &node.content else {
                 let message = "Value of plugin version alternatives must be a sequence";
-                return Err(self.plugin_error(entry, plugin, Code::LoadErrYamlValidate, message));
+                return Err(self.report_of_item(Code::LoadErrYamlValidate, &entry, "alternatives", message));
             };
-            for alternative in alternatives {
-                self.count_scalar(entry)?;
-                satisfied |=
-                    self.plugin_alternative(entry, alternative, "Plugin version alternative", &mut names)?;
+            let kind = item_type::REQUIRED_PLUGIN_VERSIONS_ALTERNATIVE;
+            for node in nodes {
+                self.count_scalar(&entry.context)?;
+                let message = "Plugin version alternative must be a mapping";
+                alternatives.push(self.alternative(&entry.context, node, kind, message)?.1);
             }
         }
-        if satisfied {
-            return Ok(());
-        }
-        let names = names.into_iter().collect::<Vec<_>>().join(", ");
-        let message = format!("Plugin requirement not satisfied, must load one of: {names}");
-        Err(self.plugin_error(entry, plugin, Code::LoadErrValidate, &message))
+        self.check_requirement(&entry.context, &alternatives)?;
+        self.definitions.required_plugin_versions.push(alternatives);
+        Ok(())
     }
 
-    /// Whether one of the alternatives of a requirement is met.
-    fn plugin_alternative(
+    /// One plugin with its version, and the mapping that it stands in.
+    fn alternative<'node>(
         &mut self,
-        entry: &Entry<'_>,
-        node: &Node,
-        what: &str,
-        names: &mut BTreeSet<String>,
-    ) -> Result<bool, Reported> {
+        parent: &Context,
+        node: &'node Node,
+        kind: &'static str,
+        message: &str,
+    ) -> Result<(Entry<'node>, PluginVersion), Reported> {
+        let context = parent.child(kind, "", self.place(node.span()));
         let Content::Mapping(pairs) = &node.content else {
-            let message = format!("{what} must be a mapping");
-            return Err(self.plugin_error(entry, node, Code::LoadErrYamlValidate, &message));
+            return Err(self.reporter.report(Code::LoadErrYamlValidate, Report::new(message, &context)));
         };
-        let kind = "required plugin versions entry";
-        let place = self.place(node.span.clone());
-        let inner = Entry { pairs, item: Item { kind, name: String::new(), place } };
-        let name = self.required_text(&inner, "name")?;
-        let version = self.required_text(&inner, "version")?;
-        let message = if Version::parse(&version).is_none() {
-            format!("Invalid required version '{version}' for plugin '{name}'")
-        } else if !names.insert(name.clone()) {
-            format!("Defined multiple alternative version requirements for plugin '{name}'")
-        } else {
-            return Ok(BUILT_IN_PLUGINS.contains(&name.as_str()));
-        };
-        Err(self.plugin_error(entry, node, Code::LoadErrValidate, &message))
+        let mut entry = Entry { pairs, context };
+        let name = self.required_text(&entry, "name")?;
+        entry.context = parent.child(kind, name.as_str(), self.place(node.span()));
+        self.check_keys(&entry, &["name", "version", "alternatives"]);
+        let version = self.required_text(&entry, "version")?;
+        Ok((entry, PluginVersion { name, version }))
     }
 
-    fn plugin_error(&mut self, entry: &Entry<'_>, node: &Node, code: Code, message: &str) -> Reported {
-        let place = self.place(node.span.clone());
-        let report = Report::new(message, &entry.item)
-            .part("required plugin versions entry")
-            .help(format!("built in are: {}", BUILT_IN_PLUGINS.join(", ")));
-        self.reporter.report(code, &place, report)
+    /// The first alternative whose plugin is there decides, as in Falco.
+    fn check_requirement(
+        &mut self,
+        context: &Context,
+        alternatives: &[PluginVersion],
+    ) -> Result<(), Reported> {
+        let mut names = BTreeSet::new();
+        let mut decided = None;
+        for PluginVersion { name, version } in alternatives {
+            let Some(required) = Version::parse(version) else {
+                let message = format!("Invalid required version '{version}' for plugin '{name}'");
+                return Err(self.reporter.report(Code::LoadErrValidate, Report::new(message, context)));
+            };
+            if !names.insert(name) {
+                let message =
+                    format!("Defined multiple alternative version requirements for plugin '{name}'");
+                return Err(self.reporter.report(Code::LoadErrValidate, Report::new(message, context)));
+            }
+            let built_in = BUILT_IN_PLUGINS.iter().find(|(plugin, _)| plugin == name);
+            decided =
+                decided.or(built_in.map(|(_, found)| (name, version, *found, found.satisfies(required))));
+        }
+        let message = match decided {
+            Some((.., true)) => return Ok(()),
+            Some((name, version, found, false)) => format!(
+                "Plugin '{name}' version '{found}' is not compatible with required plugin version '{version}'"
+            ),
+            None => {
+                let wanted = alternatives
+                    .iter()
+                    .map(|PluginVersion { name, version }| format!("{name} (>= {version})"));
+                let wanted: Vec<String> = wanted.collect();
+                format!("Plugin requirement not satisfied, must load one of: {}", wanted.join(", "))
+            }
+        };
+        let built_in: Vec<String> =
+            BUILT_IN_PLUGINS.iter().map(|(name, version)| format!("{name} {version}")).collect();
+        let report = Report::new(message, context).help(format!("built in are: {}", built_in.join(", ")));
+        Err(self.reporter.report(Code::LoadErrValidate, report))
     }
 }
