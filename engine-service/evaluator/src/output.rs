@@ -22,6 +22,10 @@ pub type OutputFields = BTreeMap<String, Option<Value<'static>>>;
 /// Falco adds this to the fields of every alert.
 const TIME: &str = "evt.time";
 
+/// Fields that text shows with nine digits at least (`PF_10_PADDED_DEC` in libsinsp's declarations).
+const PADDED: [&str; 5] =
+    ["evt.rawtime.ns", "evt.reltime", "evt.reltime.ns", "evt.latency.ns", "evt.deltatime.ns"];
+
 /// An output, resolved.
 #[derive(Clone, Debug)]
 pub(crate) struct CompiledTemplate {
@@ -53,6 +57,8 @@ pub(crate) struct CompiledValue {
     pub(crate) width: usize,
     /// Whether it is raw bytes, of which text shows what can be printed.
     is_buffer: bool,
+    /// Whether text shows it with zeros in front.
+    is_padded: bool,
     told: Told,
 }
 
@@ -190,8 +196,14 @@ impl CompiledValue {
                 Told::Fields(compiled.collect::<Result<_, CompileProblem>>()?)
             }
         };
-        let (key, is_buffer) = (key.to_owned(), is_buffer(operand));
-        Ok(Self { key, operand: CompiledOperand::new(fields, operand)?, width, is_buffer, told })
+        Ok(Self {
+            key: key.to_owned(),
+            operand: CompiledOperand::new(fields, operand)?,
+            width,
+            is_buffer: is_buffer(operand),
+            is_padded: matches!(operand, Operand::Field(field) if PADDED.contains(&field.name.as_str())),
+            told,
+        })
     }
 
     /// Whether something of it is still to come.
@@ -213,7 +225,13 @@ impl CompiledValue {
         tell: &mut dyn FnMut(&str, Option<Value<'static>>),
     ) {
         let value = shown(&self.operand, self.is_buffer, view, unknown);
-        push_value(message, value.as_ref(), self.width);
+        match &value {
+            Some(Value::Uint(number)) if self.is_padded => {
+                let padded = Value::bytes(format!("{number:09}").into_bytes());
+                push_value(message, Some(&padded), self.width);
+            }
+            value => push_value(message, value.as_ref(), self.width),
+        }
         match &self.told {
             Told::Itself(name) => tell(name, value),
             Told::Fields(fields) => {

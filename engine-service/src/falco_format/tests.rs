@@ -53,6 +53,15 @@ fn a_json_line_is_falcos() {
     assert_eq!(utc_format().json(&alert()), expected);
 }
 
+/// Scenario: a list with nothing in it. Guarantees: null, as in Falco, which makes an array of the first value.
+#[test]
+fn an_empty_list_is_null() {
+    let mut alert = alert();
+    alert.output_fields.insert("fd.types".to_owned(), value(Kind::List(ValueList { values: Vec::new() })));
+    let line: serde_json::Value = serde_json::from_str(&utc_format().json(&alert)).unwrap();
+    assert!(line["output_fields"]["fd.types"].is_null(), "{line}");
+}
+
 /// Scenario: the settings that add to the line. Guarantees: each adds exactly its own, in its alphabetical place.
 #[test]
 fn settings_add_their_own_fields() {

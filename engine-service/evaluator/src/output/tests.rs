@@ -32,6 +32,14 @@ fn widths_fill_and_cut() {
     assert_eq!(message("<%6toupper(proc.name)>"), "<CAT   >");
 }
 
+/// Scenario: a fraction of a second that is short, in text and beside it. Guarantees: nine digits in text, a number beside it.
+#[test]
+fn fractions_have_nine_digits() {
+    let (message, fields) = filled("%evt.rawtime.s.%evt.rawtime.ns|%3evt.rawtime.ns", &open(b"/x"));
+    assert_eq!(message, "1700000000.000000005|000");
+    assert_eq!(fields["evt.rawtime.ns"], Some(Value::Uint(5)));
+}
+
 /// Scenario: outputs that touch fields with text, that begin with a star, and that name nothing. Guarantees: Falco's text.
 #[test]
 fn texts_stay_as_they_are() {

@@ -99,7 +99,7 @@ impl Reducer<'_> {
         let with_gaps = fields.iter().zip(filled).filter(|(_, compiled)| {
             let mut parts = compiled.parts.iter();
             let is_gap =
-                |part| matches!(part, &CompiledPart::Value(ref value) if value.is_unknown(self.view));
+                |part: &CompiledPart| matches!(part, CompiledPart::Value(value) if value.is_unknown(self.view));
             !compiled.is_raw || parts.any(is_gap)
         });
         let records = with_gaps.map(|(field, compiled)| {

@@ -181,10 +181,10 @@ fn is_list(argument: &TransformArgument) -> bool {
     }
 }
 
-/// Whether it is text, or a list of texts.
+/// Whether it is text, or a list of texts. Paths of a type of their own are not, to these.
 fn is_text(argument: &TransformArgument) -> bool {
     match argument {
-        TransformArgument::Operand(operand) => operand.field_type().class() == TypeClass::Text,
+        TransformArgument::Operand(operand) => operand.field_type() == FieldType::CharBuf,
         TransformArgument::Text(_) | TransformArgument::List(_) => true,
         TransformArgument::Members(members) => members.iter().all(is_text),
     }

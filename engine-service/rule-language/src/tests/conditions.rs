@@ -256,6 +256,7 @@ fn transformers_are_checked() {
         ("concat(proc.name) = x", "concat() requires at least 2 arguments"),
         ("concat(proc.name, fd.num) = x", "concat() arguments must be strings"),
         ("concat(proc.name, fd.types) = x", "concat() arguments must be strings"),
+        ("concat(proc.name, fs.path.name) = x", "concat() arguments must be strings"),
         ("getopt(fd.types) in (x)", "getopt() requires exactly 2 arguments: args list and optstring"),
         ("getopt(proc.args, 't:') in (x)", "getopt() first argument must be a list"),
         ("getopt(fd.types, ('t:')) in (x)", "getopt() second argument (optstring) must be a single value"),

@@ -29,6 +29,9 @@ enum Member {
     Equivalent(u8),
 }
 
+/// A part of a set, and what follows it.
+type Split<'p> = (&'p [u8], &'p [u8]);
+
 /// Why reading a set ends early.
 enum Broken {
     /// It fits nothing.
@@ -107,9 +110,9 @@ fn range_end(end: &[u8]) -> Result<(u8, &[u8]), Broken> {
     }
 }
 
-/// The name that ends in `:]`, and what follows; `None` if it is no name.
-fn class_name(text: &[u8]) -> Result<Option<(&[u8], &[u8])>, Broken> {
-    let length = text.iter().take_while(|byte| (b'a'..b'z').contains(byte)).count();
+/// The name that ends in `:]`, and what follows; `None` if it is no name. To glibc no name has a z.
+fn class_name(text: &[u8]) -> Result<Option<Split<'_>>, Broken> {
+    let length = text.iter().take_while(|byte| (b'a'..=b'y').contains(byte)).count();
     if length >= MAX_CLASS_NAME {
         return Err(Broken::IllFormed);
     }
