@@ -2,6 +2,8 @@
 //!
 //! `cargo run --release -p rule-language --example hostile_files -- KIND [MEGABYTES]`, one kind a run, as memory once taken
 //! stays taken. Without a kind it lists them.
+#![forbid(unsafe_code)]
+#![allow(clippy::indexing_slicing, reason = "it works on what it made itself")]
 
 use std::{process::ExitCode, time::Instant};
 

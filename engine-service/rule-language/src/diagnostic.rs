@@ -39,9 +39,7 @@ pub struct Diagnostic {
     /// From the file down to the place: Falco's `locations`.
     pub context: Vec<ContextItem>,
     /// How many were told before. Falco tells the first error of a file, and nothing after it.
-    pub(crate) sequence: usize,
-    /// Falco's excerpt, where that is one of a condition.
-    pub(crate) expression_snippet: Option<String>,
+    pub(crate) sequence: u32,
 }
 
 /// A step from the file to the place of a diagnostic.
@@ -55,6 +53,8 @@ pub struct ContextItem {
     pub name: String,
     /// Where it stands there; for a condition, where Falco says that it does.
     pub position: Position,
+    /// Falco's excerpt, where it is one of a condition and not of the source.
+    pub(crate) excerpt: Option<String>,
 }
 
 /// Rules that cannot be used: everything that is to say about them, at least one error among it.
@@ -91,6 +91,7 @@ impl Diagnostic {
             item_name: String::new(),
             name: source.name.clone(),
             position: Position { offset: 0, line: 1, column: 1 },
+            excerpt: None,
         };
         Self {
             severity: code.severity(),
@@ -102,7 +103,6 @@ impl Diagnostic {
             help: None,
             context: vec![whole_file],
             sequence: 0,
-            expression_snippet: None,
             source,
         }
     }

@@ -115,8 +115,7 @@ impl Reporter {
     /// Books a diagnostic, once; what comes back stops the caller if it was an error.
     pub(crate) fn report(&mut self, code: Code, report: Report<'_>) -> Reported {
         let place = report.place.clone().unwrap_or_else(|| report.context.place().clone());
-        let is_new = self.seen.insert((code, place.clone(), report.message.clone()));
-        if !is_new || self.is_only_counted(code) {
+        if self.is_only_counted(code) || !self.seen.insert((code, place.clone(), report.message.clone())) {
             return Reported;
         }
         match code.severity() {
@@ -127,14 +126,12 @@ impl Reporter {
         let span = on_boundaries(&source.text, place.span);
         let position = self.position(place.source, span.start);
         let mut diagnostic = Diagnostic::located(code, report.message, source, span, position);
-        diagnostic.sequence = self.diagnostics.len();
+        diagnostic.sequence = u32::try_from(self.diagnostics.len()).unwrap_or(u32::MAX);
         diagnostic.help = report.help;
         diagnostic.context = self.context(report.context);
         if let Some(expression) = report.expression {
             let last = diagnostic.context.last().map_or(Position::default(), |item| item.position);
             diagnostic.context.push(expression.context_item(last));
-            let at = Position::of(expression.text, expression.offset);
-            diagnostic.expression_snippet = Some(falco_snippet(expression.text, at.offset));
         }
         self.diagnostics.push((place.source, diagnostic));
         Reported
@@ -169,6 +166,7 @@ impl Reporter {
             item_name: step.name.clone(),
             name: self.sources.get(step.place.source).map_or_else(String::new, |source| source.name.clone()),
             position: self.position(step.place.source, step.place.span.start),
+            excerpt: None,
         });
         items.collect()
     }
@@ -199,6 +197,7 @@ impl Expression<'_> {
                 line: last.line + within.line,
                 column: last.column + within.column,
             },
+            excerpt: Some(falco_snippet(self.text, within.offset)),
         }
     }
 }

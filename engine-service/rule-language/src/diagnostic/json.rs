@@ -52,11 +52,10 @@ fn result(diagnostic: &Diagnostic) -> Value {
             })
         })
         .collect();
-    let snippet = match (&diagnostic.expression_snippet, diagnostic.context.last()) {
-        (Some(snippet), _) => snippet.clone(),
-        (None, Some(last)) => falco_snippet(&diagnostic.source.text, last.position.offset),
-        (None, None) => falco_snippet(&diagnostic.source.text, diagnostic.span.start),
-    };
+    let last = diagnostic.context.last();
+    let offset = last.map_or(diagnostic.span.start, |last| last.position.offset);
+    let excerpt = last.and_then(|last| last.excerpt.clone());
+    let snippet = excerpt.unwrap_or_else(|| falco_snippet(&diagnostic.source.text, offset));
     json!({
         "code": diagnostic.code.as_str(),
         "codedesc": diagnostic.code.description(),
