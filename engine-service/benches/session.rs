@@ -6,7 +6,7 @@ use std::{fmt::Write as _, sync::Arc, time::Duration};
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use engine_service::{
-    Engine, EngineOptions, Matching, RuleEvaluator, Running,
+    Engine, EngineOptions, RuleEvaluator, RuleOptions, Running,
     alert_log::sqlite::{SqliteLog, SqliteOptions},
     listener::{ListenSecurity, Listener},
 };
@@ -59,7 +59,7 @@ fn rules() -> String {
 async fn start(directory: &std::path::Path) -> Running {
     let source = rule_language::Source { name: "bench.yaml".into(), text: rules() };
     let evaluator =
-        RuleEvaluator::compile(&[source], Matching::First, &[]).expect("the rules are right").evaluator;
+        RuleEvaluator::compile(&[source], &RuleOptions::default()).expect("the rules are right").evaluator;
     let log = SqliteLog::open(directory, SqliteOptions::default()).expect("an empty log");
     let listener = Listener::bind("127.0.0.1:0".parse().expect("an address"), ListenSecurity::LOCAL)
         .await

@@ -9,7 +9,6 @@ use std::{
     sync::Arc,
 };
 
-use evaluator::Matching;
 use rule_language::OutputAddition;
 use telemetry::{Instruments, TelemetryConfig};
 
@@ -20,7 +19,7 @@ use crate::{
     falco_format::FalcoFormat,
     listener::{ClientSecurity, ListenAddress, ListenSecurity, Listener, ServiceAddress, ServiceEndpoint},
     outputs::{LineFormat, LineOutput},
-    rule_evaluator::{LoadedRules, RuleEvaluator},
+    rule_evaluator::{LoadedRules, RuleEvaluator, RuleOptions},
     rules::RulesError,
 };
 
@@ -36,10 +35,8 @@ pub struct Config {
     pub security: ListenSecurity,
     /// Rules files and directories, in load order.
     pub rules: Vec<PathBuf>,
-    /// How many rules an event may match.
-    pub matching: Matching,
-    /// What is added to the outputs of rules, in this order.
-    pub output_additions: Vec<OutputAddition>,
+    /// Which of their rules are evaluated, and how.
+    pub rule_options: RuleOptions,
     /// The metadata service.
     pub metadata: Option<ServiceAddress>,
     /// How it is spoken to.
@@ -75,8 +72,10 @@ impl Default for Config {
             listen: ListenAddress::Tcp(SocketAddr::from(([127, 0, 0, 1], 7443))),
             security: ListenSecurity::LOCAL,
             rules: vec!["/etc/eyrie/rules".into()],
-            matching: Matching::First,
-            output_additions: vec![OutputAddition::suggested()],
+            rule_options: RuleOptions {
+                output_additions: vec![OutputAddition::suggested()],
+                ..RuleOptions::default()
+            },
             metadata: None,
             metadata_security: ClientSecurity::default(),
             data_dir: "/var/lib/eyrie/engine".into(),
@@ -107,7 +106,7 @@ impl Config {
     }
 
     fn load(&self) -> Result<LoadedRules, RulesError> {
-        RuleEvaluator::load(&self.rules, self.matching, &self.output_additions)
+        RuleEvaluator::load(&self.rules, &self.rule_options)
     }
 
     fn open(&self) -> Result<(RuleEvaluator, SqliteLog), EngineError> {

@@ -42,5 +42,5 @@ pub use self::{
     intake::SessionLimits,
     metadata::{CacheLimits, MetadataCounters, MetadataOptions},
     parking::ParkingLimits,
-    rule_evaluator::{LoadedRules, RuleEvaluator},
+    rule_evaluator::{LoadedRules, RuleEvaluator, RuleOptions},
 };

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, path::PathBuf};
 use evaluator::{CompiledRuleSet, Matching, Truth, event_types_needed, to_alert_value};
 use eyrie_proto::{alert::Priority, event::event::Kind};
 use fields::{Architecture, EventView};
-use rule_language::{Diagnostic, OutputAddition, Source, append_outputs};
+use rule_language::{Diagnostic, OutputAddition, Selection, Source, append_outputs};
 
 use crate::{
     evaluate::{Evaluate, Occurrence, RuleMatch},
@@ -45,6 +45,19 @@ const STATE_EVENT_TYPES: &[&str] = &[
 /// What the events of a host are called as a source.
 const SYSCALL_SOURCE: &str = "syscall";
 
+/// Which rules are evaluated, and how.
+#[derive(Clone, Debug)]
+pub struct RuleOptions {
+    /// How many rules an event may match.
+    pub matching: Matching,
+    /// Which rules are switched on and off after loading, one step after the other.
+    pub selections: Vec<Selection>,
+    /// Rules that are less severe are not evaluated.
+    pub min_priority: rule_language::Priority,
+    /// What is added to the outputs of rules, in this order.
+    pub output_additions: Vec<OutputAddition>,
+}
+
 /// A compiled rule set.
 #[derive(Debug)]
 pub struct RuleEvaluator {
@@ -62,25 +75,33 @@ pub struct LoadedRules {
     pub warnings: Vec<Diagnostic>,
 }
 
+// === impl RuleOptions ===
+
+impl Default for RuleOptions {
+    /// The first rule that matches of all rules that their files have on, with the outputs that they have.
+    fn default() -> Self {
+        Self {
+            matching: Matching::First,
+            selections: Vec::new(),
+            min_priority: rule_language::Priority::Debug,
+            output_additions: Vec::new(),
+        }
+    }
+}
+
 // === impl RuleEvaluator ===
 
 impl RuleEvaluator {
-    /// Reads, checks and compiles rules files (see [`read_sources`] for which), with `additions` to their outputs.
-    pub fn load(
-        paths: &[PathBuf],
-        matching: Matching,
-        additions: &[OutputAddition],
-    ) -> Result<LoadedRules, RulesError> {
-        Self::compile(&read_sources(paths)?, matching, additions)
+    /// Reads, checks and compiles rules files; see [`read_sources`] for which.
+    pub fn load(paths: &[PathBuf], options: &RuleOptions) -> Result<LoadedRules, RulesError> {
+        Self::compile(&read_sources(paths)?, options)
     }
 
     /// Checks and compiles rules that were read already.
-    pub fn compile(
-        sources: &[Source],
-        matching: Matching,
-        additions: &[OutputAddition],
-    ) -> Result<LoadedRules, RulesError> {
+    pub fn compile(sources: &[Source], options: &RuleOptions) -> Result<LoadedRules, RulesError> {
         let mut loaded = rule_language::load(sources, fields::catalogue())?;
+        loaded.rule_set.select(&options.selections, options.min_priority);
+        let additions = &options.output_additions;
         let warnings = append_outputs(&mut loaded.rule_set, additions, fields::catalogue())?;
         loaded.diagnostics.extend(warnings);
         let event_types = event_types_needed(&loaded.rule_set)
@@ -88,7 +109,8 @@ impl RuleEvaluator {
             .chain(STATE_EVENT_TYPES.iter().map(|name| (*name).to_owned()))
             .collect();
         let rules = CompiledRuleSet::new(loaded.rule_set, fields::catalogue())?;
-        Ok(LoadedRules { evaluator: Self { rules, matching, event_types }, warnings: loaded.diagnostics })
+        let evaluator = Self { rules, matching: options.matching, event_types };
+        Ok(LoadedRules { evaluator, warnings: loaded.diagnostics })
     }
 
     /// How many rules are evaluated.
@@ -164,5 +186,41 @@ fn priority(priority: rule_language::Priority) -> Priority {
         Rule::Notice => Priority::Notice,
         Rule::Informational => Priority::Informational,
         Rule::Debug => Priority::Debug,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rule_language::{Priority as Severity, RuleSelector};
+
+    use super::*;
+
+    /// Scenario: a rule that its file has off, one that is on, and one that is less severe than what is asked for. Guarantees:
+    /// only what configuration switches on is evaluated, and what nobody evaluates asks for no events.
+    #[test]
+    fn configuration_chooses_the_rules() {
+        let rule = |name: &str, event: &str, rest: &str| {
+            format!("- {{rule: {name}, desc: d, condition: evt.type={event}, output: o, {rest}}}\n")
+        };
+        let text = rule("a", "bind", "priority: ERROR, enabled: false")
+            + &rule("b", "listen", "priority: ERROR")
+            + &rule("c", "socket", "priority: DEBUG, tags: [t]");
+        let sources = [Source { name: "r.yaml".to_owned(), text }];
+        let step = |enable, rules| Selection { enable, rules };
+        let options = RuleOptions {
+            selections: vec![
+                step(false, RuleSelector::Name("*".to_owned())),
+                step(true, RuleSelector::Name("a".to_owned())),
+                step(true, RuleSelector::Tag("t".to_owned())),
+            ],
+            min_priority: Severity::Notice,
+            ..RuleOptions::default()
+        };
+        let evaluator = RuleEvaluator::compile(&sources, &options).unwrap().evaluator;
+        let wanted = |event: &str| evaluator.event_types_needed().contains(event);
+        assert_eq!(evaluator.enabled_rules(), 1);
+        assert_eq!(["bind", "listen", "socket"].map(wanted), [true, false, false]);
+        let all = RuleEvaluator::compile(&sources, &RuleOptions::default()).unwrap().evaluator;
+        assert_eq!(all.enabled_rules(), 2);
     }
 }

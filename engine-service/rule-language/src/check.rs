@@ -17,7 +17,7 @@ use crate::{
     catalogue::Catalogue,
     condition::{Check, Expr, Literal, Operand, Operator, Rhs, TransformArgument},
     diagnostic::Code,
-    limits::{Budget, Exhausted},
+    limits::Budget,
     parser::MAX_DEPTH,
     suggest::Allowance,
 };
@@ -296,12 +296,11 @@ impl<'run> Checker<'run> {
         if self.is_exhausted {
             return None;
         }
-        let spent = self.budget.spend_nodes(nodes).and_then(|()| self.budget.spend_bytes(bytes));
-        let exhausted: Exhausted = match spent {
-            Ok(()) => return Some(()),
-            Err(exhausted) => exhausted,
-        };
+        let Err(exhausted) = self.budget.spend_nodes(nodes, bytes) else { return Some(()) };
         self.is_exhausted = true;
+        if !self.budget.tell() {
+            return None;
+        }
         let message = format!("{}{}", exhausted.message(), self.via());
         let help = Some("macros that use each other more than once multiply".to_owned());
         self.problem(Problem::new(Code::LoadErrValidate, 0..0, message).help(help));

@@ -119,7 +119,7 @@ impl<'definitions> ListTexts<'definitions> {
     /// within quotes too.
     pub(crate) fn expand(&self, text: &str, budget: &mut Budget) -> Result<Expanded, TooLarge> {
         let mut expanded = Expanded::default();
-        budget.spend_bytes(text.len()).map_err(|exhausted| TooLarge::new(exhausted, []))?;
+        budget.spend_text(text.len()).map_err(|exhausted| TooLarge::new(exhausted, []))?;
         let mut pending = Pending { new_piece: true, ..Pending::default() };
         let mut frames = vec![Frame { name: "", text, at: 0, first: 0 }];
         let too_large = |exhausted, frames: &[Frame<'_>]| {
@@ -161,7 +161,7 @@ impl<'definitions> ListTexts<'definitions> {
                     list.used.set(true);
                     // Its text is spent here, whole.
                     let cost = list.text.len() + SUBSTITUTION_COST;
-                    if let Err(exhausted) = budget.spend_bytes(cost) {
+                    if let Err(exhausted) = budget.spend_text(cost) {
                         return Err(too_large(exhausted, &frames));
                     }
                     pending.drop_comma = expanded.open_list(list.text.is_empty());
@@ -265,7 +265,7 @@ pub(crate) fn quote_item(item: &str) -> Cow<'_, str> {
 }
 
 fn push_item(text: &mut String, item: &str, budget: &mut Budget) -> Result<(), Exhausted> {
-    budget.spend_bytes(item.len() + 2)?;
+    budget.spend_text(item.len() + 2)?;
     if !text.is_empty() {
         text.push_str(", ");
     }

@@ -17,7 +17,7 @@ use crate::{
     diagnostic::{Code, Diagnostic, LoadError},
     limits::Budget,
     lists::{Expanded, ListTexts, TooLarge},
-    parser::parse_condition,
+    parser::parse_within,
     reader::Reader,
     reporter::{Expression, Report, Reporter},
     ruleset::{Rule, RuleSet},
@@ -175,18 +175,26 @@ impl<'run> Unit<'run> {
         budget: &mut Budget,
     ) -> (Self, Option<Node>) {
         let mut unit = Self { context, part, is_condition: true, text, expanded: Expanded::default() };
+        if budget.is_told() {
+            return (unit, None);
+        }
         match lists.expand(&unit.text.value, budget) {
             Ok(expanded) => unit.expanded = expanded,
             Err(too_large) => {
-                let report = Report::new(too_large.message(), part)
-                    .help("lists that hold each other more than once multiply");
-                reporter.report(Code::LoadErrValidate, report);
+                if budget.tell() {
+                    let report = Report::new(too_large.message(), part)
+                        .help("lists that hold each other more than once multiply");
+                    reporter.report(Code::LoadErrValidate, report);
+                }
                 return (unit, None);
             }
         }
-        match parse_condition(&unit.expanded.text) {
+        match parse_within(&unit.expanded.text, budget.parsed()) {
             Ok(node) => (unit, Some(node)),
             Err(error) => {
+                if *budget.parsed() == 0 && !budget.tell() {
+                    return (unit, None);
+                }
                 let offset = error.position.offset;
                 let problem = Problem::error(offset..offset + 1, error.message);
                 unit.report_as(&unit.expanded.text, &problem, reporter);

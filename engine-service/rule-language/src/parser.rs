@@ -44,9 +44,16 @@ pub struct ParseError {
 
 /// Parses a condition, without knowing macros or fields.
 pub fn parse_condition(text: &str) -> Result<Node, ParseError> {
-    Parser::new(text)
-        .condition()
-        .map_err(|Failure { offset, message }| ParseError { position: Position::of(text, offset), message })
+    parse_within(text, &mut { MAX_EXPANDED_NODES })
+}
+
+/// The same, of as many nodes and literals as are left; takes away what there are. None are left after a failure for want
+/// of them.
+pub(crate) fn parse_within(text: &str, nodes_left: &mut usize) -> Result<Node, ParseError> {
+    let mut parser = Parser { nodes_left: *nodes_left, ..Parser::new(text) };
+    let result = parser.condition();
+    *nodes_left = parser.nodes_left;
+    result.map_err(|Failure { offset, message }| ParseError { position: Position::of(text, offset), message })
 }
 
 /// An error inside the parser, which does not yet count lines.
@@ -87,7 +94,7 @@ impl<'text> Parser<'text> {
         Self { lexer: Lexer::new(text), nodes_left: MAX_EXPANDED_NODES }
     }
 
-    fn condition(mut self) -> Result<Node, Failure> {
+    fn condition(&mut self) -> Result<Node, Failure> {
         if self.lexer.rest().is_empty() {
             return Err(self.fail("filter input string is empty"));
         }
@@ -113,7 +120,7 @@ impl<'text> Parser<'text> {
             let mut operand = Deep { node, depth };
             // Behind an operand stands an operator, the end, or what closes this and perhaps outer parentheses.
             loop {
-                frame.push(operand, &self)?;
+                frame.push(operand, self)?;
                 self.lexer.skip_blanks();
                 let is_closed = std::mem::take(&mut frame.is_closed);
                 if is_closed && self.lexer.rest().starts_with("and") {
@@ -124,11 +131,11 @@ impl<'text> Parser<'text> {
                     break;
                 }
                 if self.lexer.take("or") {
-                    frame.close_conjuncts(&self)?;
+                    frame.close_conjuncts(self)?;
                     frame.is_closed = !self.blank_or_open("or")?;
                     break;
                 }
-                operand = frame.close(&self)?;
+                operand = frame.close(self)?;
                 match open.pop() {
                     None if self.lexer.rest().is_empty() => return Ok(operand.node),
                     None => return Err(self.unexpected()),
@@ -274,8 +281,10 @@ impl<'text> Parser<'text> {
     }
 
     fn spend_node(&mut self) -> Result<(), Failure> {
-        let left = self.nodes_left.checked_sub(1);
-        self.nodes_left = left.ok_or_else(|| self.fail(Exhausted::Nodes.message()))?;
+        self.nodes_left = self.nodes_left.saturating_sub(1);
+        if self.nodes_left == 0 {
+            return Err(self.fail(Exhausted::Nodes.message()));
+        }
         Ok(())
     }
 

@@ -21,7 +21,7 @@ use crate::{
     context::{Context, item_type},
     definitions::Definitions,
     diagnostic::Code,
-    limits::{Budget, Exhausted, MAX_SCALARS},
+    limits::{Budget, MAX_SCALARS},
     reporter::{Report, Reported, Reporter},
     suggest::{Allowance, closest},
     text::Place,
@@ -154,14 +154,13 @@ impl<'run> Reader<'run> {
         self.reporter.report(Code::LoadErrValidate, report)
     }
 
-    /// Spends of the budget, or tells that it is used up.
-    fn spend(
-        &mut self,
-        context: &Context,
-        spend: impl FnOnce(&mut Budget) -> Result<(), Exhausted>,
-    ) -> Result<(), Reported> {
-        spend(self.budget).map_err(|exhausted| {
-            self.reporter.report(Code::LoadErrValidate, Report::new(exhausted.message(), context))
+    /// Makes room for bytes that are copied from the file, or tells that there is none.
+    fn spend(&mut self, context: &Context, bytes: usize) -> Result<(), Reported> {
+        self.budget.spend_read(bytes).map_err(|exhausted| {
+            if self.budget.tell() {
+                self.reporter.report(Code::LoadErrValidate, Report::new(exhausted.message(), context));
+            }
+            Reported
         })
     }
 
@@ -173,9 +172,12 @@ impl<'run> Reader<'run> {
                 Ok(())
             }
             None => {
-                let report = Report::new("the rules files hold more words than are read", context)
-                    .help(format!("at most {MAX_SCALARS} are read"));
-                Err(self.reporter.report(Code::LoadErrYamlValidate, report))
+                if self.budget.tell() {
+                    let report = Report::new("the rules files hold more words than are read", context)
+                        .help(format!("at most {MAX_SCALARS} are read"));
+                    self.reporter.report(Code::LoadErrYamlValidate, report);
+                }
+                Err(Reported)
             }
         }
     }

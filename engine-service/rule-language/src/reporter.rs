@@ -115,8 +115,7 @@ impl Reporter {
     /// Books a diagnostic, once; what comes back stops the caller if it was an error.
     pub(crate) fn report(&mut self, code: Code, report: Report<'_>) -> Reported {
         let place = report.place.clone().unwrap_or_else(|| report.context.place().clone());
-        let is_new = self.seen.insert((code, place.clone(), report.message.clone()));
-        if !is_new || self.is_only_counted(code) {
+        if self.is_only_counted(code) || !self.seen.insert((code, place.clone(), report.message.clone())) {
             return Reported;
         }
         match code.severity() {

@@ -4,11 +4,11 @@
 //! names they are names. Aliases share their target, so a bomb of them costs nothing to hold; whoever walks the tree
 //! has to count its steps.
 
-use std::{
-    collections::{HashMap, HashSet},
-    ops::Range,
-    rc::Rc,
-};
+mod merge;
+#[cfg(test)]
+mod tests;
+
+use std::{collections::HashMap, ops::Range, rc::Rc};
 
 use granit_parser::{Event, Parser, ScalarStyle};
 
@@ -106,20 +106,6 @@ impl Node {
         matches!(self.content, Content::Null)
     }
 
-    fn is_merge_key(&self) -> bool {
-        let Content::Scalar(scalar) = &self.content else { return false };
-        scalar.style == ScalarStyle::Plain && &*scalar.value == "<<"
-    }
-
-    /// Whether it is a mapping, or a sequence of them.
-    fn is_mergeable(&self) -> bool {
-        let is_mapping = |node: &Node| matches!(node.content, Content::Mapping(_));
-        match &self.content {
-            Content::Sequence(sources) => sources.iter().all(|source| is_mapping(source)),
-            _ => is_mapping(self),
-        }
-    }
-
     pub(crate) fn scalar(&self) -> Option<&str> {
         match &self.content {
             Content::Scalar(scalar) => Some(&scalar.value),
@@ -157,6 +143,10 @@ impl Builder {
                     let anchor = open.anchor;
                     let pairs = open.take_pairs();
                     let pairs = if open.is_mapping { self.merged(pairs, span.start)? } else { pairs };
+                    if let Some(deepest) = pairs.iter().map(|(key, value)| key.depth.max(value.depth)).max() {
+                        // What was merged is no level any more.
+                        open.depth = deepest + 1;
+                    }
                     self.close(open.into_node(pairs, span.end), anchor)
                 }
                 None => Ok(()),
@@ -195,36 +185,6 @@ impl Builder {
             }
         }
         Ok(())
-    }
-}
-
-impl Builder {
-    /// Puts in place of merge keys (`<<`) what they bring: pairs whose keys are not there already.
-    fn merged(&mut self, pairs: Pairs, offset: usize) -> Result<Pairs, YamlError> {
-        if !pairs.iter().any(|(key, value)| key.is_merge_key() && value.is_mergeable()) {
-            return Ok(pairs);
-        }
-        let (merges, mut pairs): (Pairs, Pairs) =
-            pairs.into_iter().partition(|(key, value)| key.is_merge_key() && value.is_mergeable());
-        let mut known: HashSet<String> =
-            pairs.iter().filter_map(|(key, _)| key.scalar().map(str::to_owned)).collect();
-        for (_, value) in &merges {
-            let sources = match &value.content {
-                Content::Sequence(sources) => sources.as_slice(),
-                _ => std::slice::from_ref(value),
-            };
-            for source in sources {
-                let Content::Mapping(brought) = &source.content else { continue };
-                // Counted whether they are taken or not: looking at them takes time, too.
-                self.count(brought.len(), offset)?;
-                for (key, value) in brought {
-                    if key.scalar().is_none_or(|key| known.insert(key.to_owned())) {
-                        pairs.push((Rc::clone(key), Rc::clone(value)));
-                    }
-                }
-            }
-        }
-        Ok(pairs)
     }
 
     fn count(&mut self, nodes: usize, offset: usize) -> Result<(), YamlError> {
@@ -266,69 +226,4 @@ impl Open {
 
 fn byte_of(text: &str, character: usize) -> usize {
     text.char_indices().nth(character).map_or(text.len(), |(offset, _)| offset)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn only(text: &str) -> Rc<Node> {
-        let documents = parse(text).unwrap();
-        assert_eq!(documents.len(), 1);
-        Rc::clone(&documents[0])
-    }
-
-    fn items(node: &Node) -> Vec<&str> {
-        match &node.content {
-            Content::Sequence(items) => items.iter().map(|item| item.scalar().unwrap_or("<none>")).collect(),
-            _ => panic!("no sequence"),
-        }
-    }
-
-    /// Scalars stay what is written: nothing becomes a number or a truth value.
-    #[test]
-    fn scalars_stay_text() {
-        let node = only("[yes, 0777, 1.0, 'a b', \"c\\td\", ~, null, 'null']");
-        assert_eq!(items(&node), ["yes", "0777", "1.0", "a b", "c\td", "<none>", "<none>", "null"]);
-    }
-
-    /// A closing bracket at a lesser indent is taken, as the stock sandbox rules need it.
-    #[test]
-    fn a_closing_bracket_may_stand_further_left() {
-        let node = only("- list: a\n  items: [\n    b\n]\n");
-        assert!(matches!(&node.content, Content::Sequence(items) if items.len() == 1));
-    }
-
-    /// Several documents come in order; spans are in bytes, even behind characters of several bytes.
-    #[test]
-    fn documents_and_spans() {
-        let text = "# ä\n- a\n---\n- ö\n- b\n";
-        let documents = parse(text).unwrap();
-        assert_eq!(documents.len(), 2);
-        let Content::Sequence(items) = &documents[1].content else { panic!("no sequence") };
-        assert_eq!(&text[items[1].span()], "b");
-    }
-
-    /// Doubling aliases are shared, not copied.
-    #[test]
-    fn aliases_are_shared() {
-        let mut text = "- &a0 [x]\n".to_owned();
-        for level in 1..50 {
-            text += &format!("- &a{level} [*a{p}, *a{p}]\n", p = level - 1);
-        }
-        assert!(parse(&text).is_ok());
-    }
-
-    /// Nesting by aliases is bounded like nesting by brackets; a loop is an error.
-    #[test]
-    fn nesting_is_bounded() {
-        let mut text = "- &a0 [x]\n".to_owned();
-        for level in 1..100_000 {
-            text += &format!("- &a{level} [*a{}]\n", level - 1);
-        }
-        assert!(parse(&text).unwrap_err().message.contains("nested"));
-        assert!(parse(&"[".repeat(100_000)).is_err());
-        assert!(parse("&a [*a]").is_err());
-        assert!(parse("[*missing]").is_err());
-    }
 }

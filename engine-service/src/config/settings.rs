@@ -1,10 +1,12 @@
 //! The one schema of flags, environment and file.
 
+mod rule_switch;
+
 use std::{path::PathBuf, time::Duration};
 
 use clap::Args;
 use evaluator::Matching;
-use rule_language::OutputAddition;
+use rule_language::{OutputAddition, Priority};
 use serde::{Deserialize, Serialize};
 use service_runtime::{
     ConfigError,
@@ -12,6 +14,7 @@ use service_runtime::{
 };
 use telemetry::{TelemetryConfig, TelemetrySettings};
 
+use self::rule_switch::RuleSwitch;
 use super::{ADMIN_LISTEN, Config, Printing};
 use crate::{
     engine::EngineOptions,
@@ -22,6 +25,7 @@ use crate::{
     },
     metadata::MetadataOptions,
     parking::ParkingLimits,
+    rule_evaluator::RuleOptions,
 };
 
 /// More threads than any machine that we know of has processors.
@@ -54,6 +58,17 @@ pub struct Settings {
     /// Report every rule that an event matches, instead of the first in load order
     #[arg(long)]
     pub match_all: Option<bool>,
+
+    /// Switch rules on or off, one step after the other: enable:rule=NAME, enable:tag=TAG, disable:rule=NAME or
+    /// disable:tag=TAG, where * stands for any characters of a name; may be repeated
+    #[arg(long, value_name = "STEP")]
+    pub select_rules: Option<Vec<RuleSwitch>>,
+
+    /// Evaluate no rules that are less severe than this: emergency, alert, critical, error, warning, notice,
+    /// informational or debug
+    #[arg(long, value_name = "PRIORITY")]
+    #[serde(with = "service_runtime::as_text")]
+    pub min_priority: Option<Priority>,
 
     /// Add the fields that are suggested for a rule's source, which are container and pod, to its output, as Falco does;
     /// true unless set
@@ -166,8 +181,12 @@ impl service_runtime::Settings for Settings {
             listen: self.listen.unwrap_or(default.listen),
             security: self.tls.security(is_insecure_allowed).map_err(incomplete)?,
             rules: self.rules.unwrap_or(default.rules),
-            matching: if self.match_all.unwrap_or(false) { Matching::All } else { Matching::First },
-            output_additions: output_additions(self.suggested_output, self.append_output),
+            rule_options: RuleOptions {
+                matching: if self.match_all.unwrap_or(false) { Matching::All } else { Matching::First },
+                selections: self.select_rules.into_iter().flatten().map(|RuleSwitch(step)| step).collect(),
+                min_priority: self.min_priority.unwrap_or(default.rule_options.min_priority),
+                output_additions: output_additions(self.suggested_output, self.append_output),
+            },
             metadata: self.metadata,
             metadata_security,
             data_dir: self.data_dir.unwrap_or(default.data_dir),
@@ -191,9 +210,13 @@ impl service_runtime::Settings for Settings {
             insecure: Some(config.security.is_insecure_allowed),
             tls: ServerTlsSettings::of(&config.security),
             rules: Some(config.rules.clone()),
-            match_all: Some(config.matching == Matching::All),
-            suggested_output: Some(config.output_additions.contains(&OutputAddition::suggested())),
-            append_output: Some(appended(&config.output_additions)),
+            match_all: Some(config.rule_options.matching == Matching::All),
+            select_rules: Some(config.rule_options.selections.iter().cloned().map(RuleSwitch).collect()),
+            min_priority: Some(config.rule_options.min_priority),
+            suggested_output: Some(
+                config.rule_options.output_additions.contains(&OutputAddition::suggested()),
+            ),
+            append_output: Some(appended(&config.rule_options.output_additions)),
             metadata: config.metadata.clone(),
             metadata_tls: MetadataTlsSettings::of(&config.metadata_security),
             metadata_wait_ms: u64::try_from(parking.wait.as_millis()).ok(),

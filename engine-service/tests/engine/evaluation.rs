@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path, sync::Arc};
 
-use engine_service::{Config, EngineError, Matching, RuleEvaluator};
+use engine_service::{Config, EngineError, RuleEvaluator, RuleOptions};
 use eyrie_proto::{
     alert::{SubscribeRequest, subscribe_request::Start, subscribe_response::Kind as Message, value},
     event::{Event, Open, PathArgument, ProcessState, Task, event::Kind},
@@ -109,7 +109,7 @@ async fn wrong_rules_keep_the_engine_from_starting() {
 #[test]
 fn the_plan_has_the_rules_event_types_and_the_states() {
     let source = rule_language::Source { name: "r.yaml".into(), text: RULES.into() };
-    let loaded = RuleEvaluator::compile(&[source], Matching::First, &[]).unwrap();
+    let loaded = RuleEvaluator::compile(&[source], &RuleOptions::default()).unwrap();
     let evaluator: Arc<dyn engine_service::evaluate::Evaluate> = Arc::new(loaded.evaluator);
     let needed = evaluator.event_types_needed();
     for name in ["open", "openat", "execve", "clone", "setuid", "chdir"] {

@@ -3,7 +3,7 @@
 use std::{path::Path, sync::Arc, time::Duration};
 
 use engine_service::{
-    Engine, EngineOptions, Matching, MetadataCounters, RuleEvaluator, Running,
+    Engine, EngineOptions, MetadataCounters, RuleEvaluator, RuleOptions, Running,
     alert_log::AlertLog,
     listener::{ListenSecurity, Listener},
 };
@@ -40,7 +40,7 @@ const CGROUP: u64 = 30;
 
 async fn start_rules(log: Arc<dyn AlertLog>, options: EngineOptions) -> Running {
     let source = rule_language::Source { name: "r.yaml".into(), text: RULES.into() };
-    let evaluator = Arc::new(RuleEvaluator::compile(&[source], Matching::First, &[]).unwrap().evaluator);
+    let evaluator = Arc::new(RuleEvaluator::compile(&[source], &RuleOptions::default()).unwrap().evaluator);
     let listener = Listener::bind("127.0.0.1:0".parse().unwrap(), ListenSecurity::LOCAL).await.unwrap();
     Engine { evaluator, log, listener, output: None, options, instruments: Default::default() }
         .start()

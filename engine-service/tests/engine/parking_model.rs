@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, path::Path, sync::Arc, time::Duration};
 
 use engine_service::{
-    Engine, Matching, RuleEvaluator, Running,
+    Engine, Matching, RuleEvaluator, RuleOptions, Running,
     alert_log::AlertLog,
     listener::{ListenSecurity, Listener},
 };
@@ -107,7 +107,14 @@ fn expected(matching: Matching, container: usize, path: &str) -> Vec<String> {
 impl World {
     async fn engine(&mut self, log: Arc<dyn AlertLog>) -> Running {
         let source = rule_language::Source { name: "r.yaml".into(), text: RULES.into() };
-        let evaluator = Arc::new(RuleEvaluator::compile(&[source], self.matching, &[]).unwrap().evaluator);
+        let evaluator = Arc::new(
+            RuleEvaluator::compile(
+                &[source],
+                &RuleOptions { matching: self.matching, ..RuleOptions::default() },
+            )
+            .unwrap()
+            .evaluator,
+        );
         let listener = Listener::bind("127.0.0.1:0".parse().unwrap(), ListenSecurity::LOCAL).await.unwrap();
         let mut options = options();
         options.metadata.service = with_service(&self.service).metadata.service;

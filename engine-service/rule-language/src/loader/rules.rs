@@ -34,7 +34,7 @@ impl Rules<'_> {
         reporter: &mut Reporter,
         budget: &mut Budget,
     ) -> Option<Rule> {
-        let (output, is_skipped) = self.output(definition, reporter);
+        let (output, is_skipped) = self.output(definition, reporter, budget);
         if is_skipped {
             return None;
         }
@@ -67,8 +67,21 @@ impl Rules<'_> {
     }
 
     /// The output, or whether the rule is skipped for it.
-    fn output(&self, definition: &definitions::Rule, reporter: &mut Reporter) -> (Option<Template>, bool) {
+    fn output(
+        &self,
+        definition: &definitions::Rule,
+        reporter: &mut Reporter,
+        budget: &mut Budget,
+    ) -> (Option<Template>, bool) {
         let text = definition.output.clone();
+        if let Err(exhausted) = budget.spend_nodes(text.value.matches('%').count(), 0) {
+            if budget.tell() {
+                let message = format!("{}, those of outputs included", exhausted.message());
+                let report = Report::new(message, &definition.output_context);
+                reporter.report(Code::LoadErrValidate, report);
+            }
+            return (None, false);
+        }
         let (template, mut problems) =
             template::compile(&text.value, self.compiled.run.catalogue, self.compiled.run.allowance);
         let unit = Unit::of_output(&definition.context, &definition.output_context, text);

@@ -70,7 +70,7 @@ impl Reader<'_> {
             }
             Content::Scalar(scalar) => {
                 let bytes = scalar.value.len();
-                self.spend(&entry.context, |budget| budget.spend_bytes(bytes))?;
+                self.spend(&entry.context, bytes)?;
                 Ok(node)
             }
             _ => Err(self.invalid(entry, key, "Value is not a scalar value")),

@@ -106,7 +106,7 @@ impl Reader<'_> {
         let message = match &node.content {
             Content::Scalar(scalar) if !scalar.value.is_empty() => {
                 let bytes = scalar.value.len();
-                self.spend(&context, |budget| budget.spend_bytes(bytes))?;
+                self.spend(&context, bytes)?;
                 return Ok(Words::One(scalar.value.to_string()));
             }
             Content::Sequence(nodes) if depth < MAX_WORDS_DEPTH => {

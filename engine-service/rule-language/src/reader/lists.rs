@@ -24,7 +24,7 @@ impl Reader<'_> {
         }
         let items = self.required_texts(&entry, "items")?;
         let bytes = items.iter().map(String::len).sum();
-        self.spend(&entry.context, |budget| budget.spend_bytes(bytes))?;
+        self.spend(&entry.context, bytes)?;
         let append = self.appends(&entry, "items")?;
         let number = self.definitions.next_number();
         if !append {

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::catalogue::TestCatalogue;
-use crate::{Diagnostic, LoadError, Loaded, MAX_DEPTH, Source, load};
+use crate::{Diagnostic, LoadError, Loaded, MAX_DEPTH, MAX_EXPANDED_NODES, Source, load};
 
 /// No case takes a tenth of this where nothing else runs; the bound is for an unoptimised build on a busy machine.
 const SOON: Duration = Duration::from_secs(30);
@@ -49,7 +49,7 @@ fn doubling_lists() {
             file += &format!("- list: l{n}\n  items: [l{s}, l{s}]\n", s = n + 1);
         }
         let error = first_error(format!("{file}- list: l30\n  items: [{items}]\n"));
-        assert!(error.message.contains("67108864 bytes"), "{error}");
+        assert!(error.message.contains("67108864 bytes, by way of the lists l0 → l1 → l2"), "{error}");
     }
 }
 
@@ -116,6 +116,35 @@ fn alias_bombs() {
     let mut file = format!("- list: l\n  items: &i [{items}]\n");
     file.extend((0..3000).map(|n| format!("- list: l{n}\n  items: *i\n")));
     assert!(first_error(file).message.contains("more words than are read"));
+}
+
+/// Scenario: merge keys that multiply, and a mapping that many items merge. Guarantees: both are read only so far.
+#[test]
+fn merge_bombs() {
+    let pairs: String = (0..2000).map(|n| format!("k{n}: x, ")).collect();
+    let mut file = format!("- &a0 {{{pairs}}}\n");
+    file.extend((1..3000).map(|n| format!("- &a{n} {{<<: [*a0, *a{}]}}\n", n - 1)));
+    assert!(first_error(file).message.contains("values at most"));
+    let doubling = (1..60).map(|n| format!("- &a{n} {{<<: [*a{p}, *a{p}], k{n}: x}}\n", p = n - 1));
+    let file = format!("- &a0 {{list: l, items: []}}\n{}", doubling.collect::<String>());
+    assert_eq!(try_load(file).expect("keys that are there already are not merged").rule_set.rules.len(), 0);
+}
+
+/// Scenario: an output of very many fields, and many rules after a bound is reached. Guarantees: the bound holds for outputs,
+/// and it is told once.
+#[test]
+fn bounds_are_told_once() {
+    let output = "%proc.name ".repeat(MAX_EXPANDED_NODES + 1);
+    let large = rule("evt.type=open").replace("output: o", &format!("output: '{output}'"));
+    let others: String =
+        (0..50).map(|n| rule("evt.type=open").replace("rule: r", &format!("rule: r{n}"))).collect();
+    let errors = try_load(large + &others).unwrap_err();
+    let messages: Vec<_> = errors.errors().map(|error| error.message.as_str()).collect();
+    assert_eq!(messages, ["the conditions expand to more than 1000000 nodes, those of outputs included"]);
+    let mut file = "- macro: m0\n  condition: evt.type=open\n".to_owned();
+    file.extend((1..=40).map(|n| format!("- macro: m{n}\n  condition: m{p} and m{p}\n", p = n - 1)));
+    file.extend((0..=40).map(|n| rule(&format!("m{n}")).replace("rule: r", &format!("rule: r{n}"))));
+    assert_eq!(try_load(file).unwrap_err().errors().count(), 1);
 }
 
 /// Many errors are counted, not kept; many suggestions are not looked for.

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::catalogue::TestCatalogue;
-use crate::{Severity, Source, load, parse_condition};
+use crate::{Described, Severity, Source, describe, load, parse_condition};
 
 /// Lines that rules files are made of, and some that they are not.
 fn line() -> impl Strategy<Value = String> {
@@ -36,14 +36,23 @@ fn line() -> impl Strategy<Value = String> {
         (key, value.clone()).prop_map(|(key, value)| format!("  {key}: {value}")),
         value.prop_map(|value| format!("  override: {value}")),
         Just("  items: [a, 'b c', c]".to_owned()),
+        Just("- &x {desc: d, output: o, priority: INFO, condition: evt.type=open}".to_owned()),
+        Just("  <<: *x".to_owned()),
+        "- required_(engine|plugin)_versions?: (\\[\\{name: json, version: )?[0-9.]{1,5}(\\}\\])?",
         "---|#|- |[ -~]{0,10}",
     ]
 }
 
 fn is_consistent(text: String) -> Result<(), TestCaseError> {
     let sources = [Source { name: "x".to_owned(), text }];
+    let described = describe(&sources, &TestCatalogue::new());
     let diagnostics = match load(&sources, &TestCatalogue::new()) {
         Ok(loaded) => {
+            let Ok(Described { loaded: again, description }) = described else {
+                return Err(TestCaseError::fail("is loaded and not described"));
+            };
+            prop_assert_eq!(&again, &loaded);
+            prop_assert_eq!(description.rules.len(), loaded.rule_set.rules.len());
             for rule in &loaded.rule_set.rules {
                 let written = format!("{:#}", rule.condition);
                 let again =
@@ -57,12 +66,14 @@ fn is_consistent(text: String) -> Result<(), TestCaseError> {
         }
         Err(error) => {
             prop_assert!(error.errors().next().is_some());
+            prop_assert_eq!(described.err().map(|again| again.diagnostics), Some(error.diagnostics.clone()));
             error.diagnostics
         }
     };
     for diagnostic in diagnostics {
         prop_assert!(diagnostic.source.text.get(diagnostic.span.clone()).is_some());
         prop_assert!(diagnostic.line >= 1 && diagnostic.column >= 1);
+        prop_assert_eq!(diagnostic.context.first().map(|first| first.item_type), Some("rules content"));
     }
     Ok(())
 }

@@ -23,7 +23,7 @@ fn flags_go_over_the_file() {
     let config = configure(&["--rules", "/c,/d", "--rules", "/e", "--max-alerts=7"], file).unwrap();
     assert_eq!(config.rules, ["/c", "/d", "/e"].map(PathBuf::from));
     assert_eq!(config.max_alerts, 7);
-    assert_eq!(config.matching, Matching::All);
+    assert_eq!(config.rule_options.matching, Matching::All);
     assert_eq!(config.options.hold_state_for, Duration::from_secs(9));
     assert_eq!(config.options.max_subscriptions, EngineOptions::default().max_subscriptions);
     assert!(config.printing.unwrap().is_json);
@@ -37,7 +37,8 @@ fn flags_go_over_the_file() {
 /// is switched off, and come first; entries have Falco's keys and keep their order.
 #[test]
 fn outputs_get_what_is_added() {
-    let additions = |flags: &[&str], file: &str| configure(flags, file).unwrap().output_additions;
+    let additions =
+        |flags: &[&str], file: &str| configure(flags, file).unwrap().rule_options.output_additions;
     let text = |text: &str| OutputAddition { extra_output: text.to_owned(), ..OutputAddition::default() };
     assert_eq!(additions(&[], ""), [OutputAddition::suggested()]);
     assert_eq!(additions(&["--suggested-output=false"], ""), []);
@@ -47,6 +48,30 @@ fn outputs_get_what_is_added() {
     assert_eq!(additions(&flags, file), [OutputAddition::suggested(), text("c")]);
     let misspelt = configure(&[], "[[append-output]]\nextra-output = 'a'").unwrap_err().to_string();
     assert!(misspelt.contains("extra_output"), "{misspelt}");
+}
+
+/// Scenario: rules switched by flags and in a file, and steps that are none. Guarantees: steps come in their order, flags
+/// replace a file's, and a mistake is told with what can be written.
+#[test]
+fn rules_are_switched_in_order() {
+    let steps = |flags: &[&str], file: &str| {
+        let options = configure(flags, file).unwrap().rule_options;
+        options.selections.into_iter().map(|step| RuleSwitch(step).to_string()).collect::<Vec<_>>()
+    };
+    let file = "select-rules = ['disable:rule=*', 'enable:tag=network', 'enable:rule=Write, below etc']";
+    assert_eq!(steps(&[], file), ["disable:rule=*", "enable:tag=network", "enable:rule=Write, below etc"]);
+    let flags = ["--select-rules=enable:rule=a, b", "--select-rules", "disable:tag=t"];
+    assert_eq!(steps(&flags, file), ["enable:rule=a, b", "disable:tag=t"]);
+    assert_eq!(
+        configure(&[], "min-priority = 'info'").unwrap().rule_options.min_priority,
+        Priority::Informational
+    );
+    for (file, part) in
+        [("select-rules = ['enable:a']", "disable:tag=TAG"), ("min-priority = 'loud'", "not a priority")]
+    {
+        let error = configure(&[], file).unwrap_err().to_string();
+        assert!(error.contains(part), "{error}");
+    }
 }
 
 /// Scenario: the defaults, and a configuration in which everything is another, are printed and read again. Guarantees: they
