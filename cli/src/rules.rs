@@ -84,9 +84,9 @@ impl Checked {
     fn to_json(&self) -> Value {
         let mut results = falco_load_results(&self.sources, &self.diagnostics);
         let rules = self.without_data();
-        if !rules.is_empty() {
-            results["eyrie_fields_without_data"] =
-                rules.iter().map(|(rule, fields)| json!({"rule": rule, "fields": fields})).collect();
+        if let (false, Some(results)) = (rules.is_empty(), results.as_object_mut()) {
+            let rules = rules.iter().map(|(rule, fields)| json!({"rule": rule, "fields": fields}));
+            results.insert("eyrie_fields_without_data".to_owned(), rules.collect());
         }
         results
     }
