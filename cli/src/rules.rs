@@ -70,7 +70,15 @@ pub(crate) fn schema() -> anyhow::Result<ExitCode> {
 impl Checked {
     /// Loads the rules of files and folders.
     pub(crate) fn of_files(paths: &[PathBuf]) -> Result<Self, RulesError> {
-        engine_service::rules::read_sources(paths).map(Self::of)
+        match engine_service::rules::read_sources(paths) {
+            Ok(sources) => Ok(Self::of(sources)),
+            // As much a result as any: it has its place in Falco's JSON, too.
+            Err(RulesError::Invalid { diagnostics }) => {
+                let sources = diagnostics.iter().map(|found| (*found.source).clone()).collect();
+                Ok(Self { sources, diagnostics, loaded: None })
+            }
+            Err(error) => Err(error),
+        }
     }
 
     fn of(sources: Vec<Source>) -> Self {

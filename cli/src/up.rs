@@ -180,8 +180,10 @@ impl Drop for Progress {
 
 /// How many rules there are; nothing if they cannot be used, which is then explained.
 fn check_rules(config: &engine_service::Config) -> anyhow::Result<Option<usize>> {
-    let checked = Checked::of_files(&config.rules)?;
-    if let Some(loaded) = &checked.loaded {
+    let mut checked = Checked::of_files(&config.rules)?;
+    if let Some(loaded) = &mut checked.loaded {
+        let options = &config.rule_options;
+        loaded.rule_set.select(&options.selections, options.min_priority);
         return Ok(Some(loaded.rule_set.rules.iter().filter(|rule| rule.enabled).count()));
     }
     for diagnostic in &checked.diagnostics {

@@ -15,20 +15,6 @@ const MAX_FILE_BYTES: u64 = 64 * 1024 * 1024;
 /// Why there are no rules.
 #[derive(Debug, thiserror::Error)]
 pub enum RulesError {
-    /// A file or directory that cannot be read.
-    #[error("cannot read rules from {}: {source}; name files or directories with --rules", path.display())]
-    Read {
-        /// Which.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
-    /// A file that no rules file can be.
-    #[error("the rules file {} has more than {MAX_FILE_BYTES} bytes, which is the limit: split it", path.display())]
-    TooLarge {
-        /// Which.
-        path: PathBuf,
-    },
     /// No path was given, or the directories are empty.
     #[error("there are no rules to load: name files, or directories with .yaml or .yml files, with --rules")]
     None,
@@ -49,16 +35,22 @@ impl From<LoadError> for RulesError {
     }
 }
 
-/// Reads files as they are named, and of directories the `.yaml` and `.yml` files in alphabetical order.
+/// Reads files as they are named, and of directories the `.yaml` and `.yml` files in alphabetical order. Everything that
+/// cannot be read is told at once.
 pub fn read_sources(paths: &[PathBuf]) -> Result<Vec<Source>, RulesError> {
     let mut sources = Vec::new();
     let mut diagnostics = Vec::new();
     for path in paths {
-        for file in files(path)? {
-            match Source::from_bytes(file.display().to_string(), read(&file)?) {
-                Ok(source) => sources.push(source),
-                Err(diagnostic) => diagnostics.push(diagnostic),
+        match files(path) {
+            Ok(files) => {
+                for file in files {
+                    match read(&file) {
+                        Ok(source) => sources.push(source),
+                        Err(diagnostic) => diagnostics.push(*diagnostic),
+                    }
+                }
             }
+            Err(error) => diagnostics.push(unreadable(path, &error.to_string())),
         }
     }
     if !diagnostics.is_empty() {
@@ -70,14 +62,13 @@ pub fn read_sources(paths: &[PathBuf]) -> Result<Vec<Source>, RulesError> {
     Ok(sources)
 }
 
-fn files(path: &Path) -> Result<Vec<PathBuf>, RulesError> {
-    let failed = |source| RulesError::Read { path: path.to_owned(), source };
-    if !fs::metadata(path).map_err(failed)?.is_dir() {
+fn files(path: &Path) -> io::Result<Vec<PathBuf>> {
+    if !fs::metadata(path)?.is_dir() {
         return Ok(vec![path.to_owned()]);
     }
     let mut files = Vec::new();
-    for entry in fs::read_dir(path).map_err(failed)? {
-        let file = entry.map_err(failed)?.path();
+    for entry in fs::read_dir(path)? {
+        let file = entry?.path();
         let is_rules = file.extension().is_some_and(|extension| extension == "yaml" || extension == "yml");
         if is_rules && file.is_file() {
             files.push(file);
@@ -87,17 +78,21 @@ fn files(path: &Path) -> Result<Vec<PathBuf>, RulesError> {
     Ok(files)
 }
 
-fn read(path: &Path) -> Result<Vec<u8>, RulesError> {
-    let failed = |source| RulesError::Read { path: path.to_owned(), source };
+fn read(path: &Path) -> Result<Source, Box<Diagnostic>> {
     let mut bytes = Vec::new();
     // The size that the file system tells is 0 for devices and pipes, and a file may grow while it is read.
     fs::File::open(path)
         .and_then(|file| file.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes))
-        .map_err(failed)?;
+        .map_err(|error| unreadable(path, &error.to_string()))?;
     if bytes.len() as u64 > MAX_FILE_BYTES {
-        return Err(RulesError::TooLarge { path: path.to_owned() });
+        let reason = format!("it has more than {MAX_FILE_BYTES} bytes, which is the limit: split it");
+        return Err(Box::new(unreadable(path, &reason)));
     }
-    Ok(bytes)
+    Ok(Source::from_bytes(path.display().to_string(), bytes)?)
+}
+
+fn unreadable(path: &Path, reason: &str) -> Diagnostic {
+    Source::unreadable(path.display().to_string(), reason)
 }
 
 /// All diagnostics, a line each with its excerpt below.
@@ -134,11 +129,11 @@ mod tests {
     fn what_cannot_be_read_is_told() {
         let directory = tempfile::tempdir().unwrap();
         let missing = directory.path().join("none.yaml");
-        let error = read_sources(&[missing]).unwrap_err().to_string();
-        assert!(error.contains("none.yaml"), "{error}");
         let binary = directory.path().join("binary.yaml");
         fs::write(&binary, [0xff, 0xfe]).unwrap();
-        let error = read_sources(&[binary]).unwrap_err().to_string();
+        let error = read_sources(&[missing.clone(), binary]).unwrap_err().to_string();
+        assert!(error.contains(&format!("Could not open {} for reading", missing.display())), "{error}");
+        assert!(error.contains("No such file"), "{error}");
         assert!(error.contains("binary.yaml:1:1") && error.contains("UTF-8"), "{error}");
         assert!(matches!(read_sources(&[]), Err(RulesError::None)));
     }
@@ -147,8 +142,8 @@ mod tests {
     /// its size is said to be 0.
     #[test]
     fn a_file_without_an_end_is_refused() {
-        let error = read_sources(&["/dev/zero".into()]).unwrap_err();
-        assert!(matches!(error, RulesError::TooLarge { .. }), "{error}");
+        let error = read_sources(&["/dev/zero".into()]).unwrap_err().to_string();
+        assert!(error.contains("more than 67108864 bytes"), "{error}");
     }
 
     /// Scenario: Falco's three stock files, read as a folder and compiled with the fields that events have. Guarantees: all

@@ -14,6 +14,14 @@ pub struct Source {
 }
 
 impl Source {
+    /// What is to be said of a file that cannot be read, in Falco's words, with what the system says of it.
+    pub fn unreadable(name: impl Into<String>, reason: impl Into<String>) -> Diagnostic {
+        let name = name.into();
+        let message = format!("Could not open {name} for reading");
+        let source = Arc::new(Self { name, text: String::new() });
+        Diagnostic::new(Code::LoadErrFileRead, message, source, 0..0).with_help(reason)
+    }
+
     /// A source from a file's bytes; a diagnostic if they are not UTF-8.
     pub fn from_bytes(name: impl Into<String>, bytes: Vec<u8>) -> Result<Self, Diagnostic> {
         let name = name.into();
@@ -32,6 +40,18 @@ impl Source {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Scenario: a file that is not there. Guarantees: Falco's text and code, and the reason.
+    #[test]
+    fn unreadable_files_are_a_diagnostic() {
+        let error = Source::unreadable("/none.yaml", "no such file");
+        assert_eq!(
+            (error.code, error.message.as_str()),
+            (Code::LoadErrFileRead, "Could not open /none.yaml for reading")
+        );
+        assert_eq!(error.help.as_deref(), Some("no such file"));
+        assert_eq!(error.context.len(), 1);
+    }
 
     /// Bytes that are no UTF-8 give a diagnostic that points at the first of them.
     #[test]
