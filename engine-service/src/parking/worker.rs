@@ -2,11 +2,11 @@
 
 use std::{
     sync::{Arc, PoisonError},
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 use eyrie_proto::alert::{Alert, MetadataState};
-use telemetry::{KeyValue, PipelineTracer, SpanKind};
+use telemetry::{KeyValue, PipelineSpan, PipelineTracer, SpanKind};
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -98,6 +98,8 @@ impl Worker {
         if round.is_empty() {
             return;
         }
+        // The wait is over: writing, and delivery right behind it, have spans of their own.
+        let decided = SystemTime::now();
         let Round { batch, alerts_of, .. } = &round;
         let batch = Arc::new(batch.clone());
         loop {
@@ -119,13 +121,20 @@ impl Worker {
             status.lock().unwrap_or_else(PoisonError::into_inner).alerts += count;
         }
         self.count(&round);
-        self.trace(&round.waits);
+        self.trace(&round.waits, decided);
     }
 
-    fn trace(&self, waits: &[Wait]) {
+    fn trace(&self, waits: &[Wait], decided: SystemTime) {
         let span = |wait: &Wait| {
             let outcome = [KeyValue::new("eyrie.outcome", wait.outcome)];
-            batch_trace::child(Some(&wait.trace), "metadata.wait", wait.since, SpanKind::Internal, outcome)
+            let span = batch_trace::child(
+                Some(&wait.trace),
+                "metadata.wait",
+                wait.since,
+                SpanKind::Internal,
+                outcome,
+            )?;
+            Some(PipelineSpan { end: decided.max(wait.since), ..span })
         };
         if self.tracer.is_exporting() {
             self.tracer.export_spans(waits.iter().filter_map(span).collect());
