@@ -75,19 +75,28 @@ impl Reader<'_> {
         }
     }
 
+    /// A wrong value of another key is told, and does not keep condition and output from being looked at.
     fn define_rule(&mut self, entry: &Entry<'_>, name: &str) -> Result<(), Reported> {
         let condition = self.required_scalar(entry, "condition")?;
         let output = self.required_scalar(entry, "output")?;
         let description = self.required_text(entry, "desc")?;
-        let priority = self.priority(entry)?;
+        let priority = match self.priority(entry) {
+            Err(reported) if !entry.has("priority") => return Err(reported),
+            priority => priority.unwrap_or(Priority::Debug),
+        };
         let source = self.source(entry)?.unwrap_or_else(|| "syscall".to_owned());
-        let capture = self.capture(entry)?.unwrap_or(false);
-        let capture_duration = self.capture_duration(entry)?.unwrap_or_default();
-        let enabled = self.optional_bool(entry, "enabled")?.unwrap_or(true);
-        let warn_event_types = self.optional_bool(entry, "warn_evttypes")?.unwrap_or(true);
-        let skip_if_unknown_filter = self.optional_bool(entry, "skip-if-unknown-filter")?.unwrap_or(false);
-        let tags = if entry.has("tags") { self.required_texts(entry, "tags")? } else { Vec::new() };
-        let mut exceptions = self.exceptions(entry, false)?;
+        let capture = self.capture(entry).ok().flatten().unwrap_or(false);
+        let capture_duration = self.capture_duration(entry).ok().flatten().unwrap_or_default();
+        let mut flag = |key, default| self.optional_bool(entry, key).ok().flatten().unwrap_or(default);
+        let enabled = flag("enabled", true);
+        let warn_event_types = flag("warn_evttypes", true);
+        let skip_if_unknown_filter = flag("skip-if-unknown-filter", false);
+        let tags = if entry.has("tags") {
+            self.required_texts(entry, "tags").unwrap_or_default()
+        } else {
+            Vec::new()
+        };
+        let mut exceptions = self.exceptions(entry, false).unwrap_or_default();
 
         self.check_source(entry, name, Some(&source))?;
         let source_is_unknown = !self.catalogue.is_source(&source);
@@ -95,9 +104,7 @@ impl Reader<'_> {
             let message = format!("Unknown source {source}, skipping");
             self.report_of_item(Code::LoadUnknownSource, entry, "source", &message);
         }
-        for exception in &mut exceptions {
-            self.check_exception(exception, !source_is_unknown)?;
-        }
+        exceptions.retain_mut(|exception| self.check_exception(exception, !source_is_unknown).is_ok());
         let part = |kind, node: &crate::yaml::Node| entry.context.child(kind, "", self.place(node.span()));
         let rule = Rule {
             context: entry.context.clone(),

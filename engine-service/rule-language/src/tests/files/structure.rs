@@ -216,3 +216,20 @@ fn scalars_stay_what_they_are() {
         assert_eq!(super::condition("", style), "(evt.type = open and fd.num = 1)", "{style}");
     }
 }
+
+/// Scenario: a rule with a priority that is none, a flag that is none, and mistakes in condition and output. Guarantees: all of
+/// them are told in one run; the first in JSON is the one that Falco stops at, which reads keys before it compiles.
+#[test]
+fn a_wrong_key_hides_no_mistakes_of_the_rule() {
+    let text = "- rule: r\n  desc: d\n  condition: evt.type=open and no_macro\n  output: o %no.field\n  \
+        priority: WARN\n  enabled: perhaps\n";
+    let sources = [crate::Source { name: "x.yaml".to_owned(), text: text.to_owned() }];
+    let error = crate::load(&sources, &crate::tests::catalogue::TestCatalogue::new()).unwrap_err();
+    for part in ["Undefined macro 'no_macro'", "nonexistent field 'no.field'", "Invalid priority", "enabled"]
+    {
+        let about = error.errors().filter(|found| format!("{found} {}", found.snippet()).contains(part));
+        assert!(about.count() >= 1, "{part}: {:?}", error.diagnostics);
+    }
+    let results = crate::falco_load_results(&sources, &error.diagnostics);
+    assert_eq!(results["falco_load_results"][0]["errors"][0]["message"], "Invalid priority");
+}
