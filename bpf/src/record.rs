@@ -1,11 +1,13 @@
 //! Decoded records.
 
 mod cgroup;
+mod detailed;
 mod file;
 mod process;
 mod socket;
 
 pub use cgroup::Cgroup;
+pub use detailed::DetailedCall;
 pub use file::{ChangeDirectory, Open};
 pub use process::{Call, Exec, Exit, FailedExec, Fork, Task};
 pub use socket::Connect;
@@ -32,6 +34,8 @@ pub enum Record<'a> {
     ChangeDirectory(ChangeDirectory<'a>),
     /// Any other system call.
     Call(Call),
+    /// A system call with the parts that its shape names.
+    DetailedCall(DetailedCall<'a>),
     /// A thread as the snapshot found it.
     Task(Task<'a>),
     /// A control group was made or removed.
@@ -52,6 +56,7 @@ impl Record<'_> {
             Self::Connect(record) => &record.header,
             Self::ChangeDirectory(record) => &record.header,
             Self::Call(record) => &record.header,
+            Self::DetailedCall(record) => &record.header,
             Self::Task(record) => &record.header,
             Self::Cgroup(record) => &record.header,
         }
