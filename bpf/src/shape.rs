@@ -120,6 +120,11 @@ impl Shape {
         (number < CallSet::NUMBERS).then_some(number + if is_compat { CallSet::NUMBERS } else { 0 })
     }
 
+    /// Whether nothing is read but the registers.
+    pub fn is_empty(&self) -> bool {
+        self.0.iter().all(|[kind, ..]| *kind == step::NONE)
+    }
+
     /// The value as the programs read it.
     pub fn encode(&self) -> [u8; Self::BYTES] {
         let mut bytes = [0; Self::BYTES];
@@ -195,6 +200,7 @@ mod tests {
         let bytes = shape.unwrap().encode();
         assert_eq!(&bytes[..8], [step::PATH, 1, 3, 2, step::DESCRIPTOR, 0, argument::RESULT, argument::NONE]);
         assert!(bytes[8..].iter().all(|byte| *byte == step::NONE));
+        assert!(Shape::default().is_empty() && !shape.unwrap().is_empty());
         assert!(Shape::new(&[Step::Text(0); STEPS_MAX]).is_some());
         assert_eq!(Shape::new(&[Step::Text(0); STEPS_MAX + 1]), None);
         assert_eq!(Shape::index(5, true), Some(CallSet::NUMBERS + 5));
