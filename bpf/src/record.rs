@@ -16,6 +16,10 @@ use crate::layout::Header;
 
 /// A decoded record, borrowing its variable parts. Those that are absent are empty.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "one is decoded at a time, on the stack; a box would cost an allocation each"
+)]
 #[non_exhaustive]
 pub enum Record<'a> {
     /// A new process or thread.
