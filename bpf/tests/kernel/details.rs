@@ -237,9 +237,9 @@ fn sockets_have_ends_and_addresses() {
 #[test]
 fn data_are_what_was_moved() {
     if is_acting() {
-        let mut file = fs::File::options().read(true).write(true).create(true).open("data").unwrap();
+        let mut file = fs::File::options().read(true).write(true).create_new(true).open("data").unwrap();
         file.write_all(b"0123456789").unwrap();
-        file.write_vectored(&[IoSlice::new(b"abc"), IoSlice::new(b"def")]).unwrap();
+        assert_eq!(file.write_vectored(&[IoSlice::new(b"abc"), IoSlice::new(b"def")]).unwrap(), 6);
         let mut reader = fs::File::open("data").unwrap();
         let mut buffer = *b"stale stale stale stale stale sta";
         assert_eq!(reader.read(&mut buffer[..4]).unwrap(), 4);
