@@ -108,6 +108,12 @@ impl Loaded {
         self.ebpf.programs().map(|(_, program)| program.info().unwrap().id()).collect()
     }
 
+    /// How many instructions of a program the verifier looked at, those of other branches counted anew.
+    pub(crate) fn verified_instructions(&self, name: &str) -> u32 {
+        let program = self.ebpf.program(name).unwrap();
+        program.info().unwrap().verified_instruction_count().unwrap()
+    }
+
     /// Empties the ring, and keeps the records of `process` and of those that it or they made.
     pub(crate) fn drain(&mut self, process: u32) -> Recorded {
         let mut family = HashSet::from([process]);
