@@ -5,6 +5,7 @@
 
 #include "change_directory.h"
 #include "connect.h"
+#include "detail.h"
 #include "exec.h"
 #include "open.h"
 
@@ -23,7 +24,17 @@ __noinline int on_any_call(u32 extra_flags)
 	return submit(composer);
 }
 
-static __always_inline int on_native_call(u32 number, bool is_restarted, u32 state)
+/* A call without a program of its own: with the parts that its shape names, or with its registers alone. */
+static __always_inline int on_other_call(struct composer *composer, u32 state)
+{
+	struct call_shape *shape = shape_of(composer);
+
+	if (shape && shape->steps[0].kind != STEP_NONE)
+		return on_detailed_call(state);
+	return on_any_call(state);
+}
+
+static __always_inline int on_native_call(struct composer *composer, u32 number, bool is_restarted, u32 state)
 {
 	switch (number) {
 	case NATIVE_OPEN:
@@ -45,21 +56,24 @@ static __always_inline int on_native_call(u32 number, bool is_restarted, u32 sta
 	case NATIVE_EXECVEAT:
 		return on_failed_exec(true);
 	}
-	return on_any_call(state);
+	return on_other_call(composer, state);
 }
 
-/* connect by way of socketcall, which has its arguments in memory. */
-static __always_inline int on_socketcall(struct composer *composer, bool is_restarted, u32 state)
+/* Calls by way of socketcall, which has their arguments in memory, are told as what they are. */
+static __always_inline void see_through_socketcall(struct composer *composer)
 {
-	u32 words[3] = {};
+	u32 words[6] = {}, count, number = meaning_of_socketcall(composer->call.arguments[0], &count);
 
-	if ((u32)composer->call.arguments[0] != SYS_CONNECT)
-		return on_any_call(state);
-	bpf_probe_read_user(words, sizeof(words), (void *)(u64)(u32)composer->call.arguments[1]);
-	composer->call.arguments[0] = words[0];
-	composer->call.arguments[1] = words[1];
-	composer->call.arguments[2] = words[2];
-	return on_connect(is_restarted ? FLAG_STARTED_ONLY : 0);
+	if (number == COMPAT_SOCKETCALL)
+		return;
+	/* Not more than there are: behind them may be the end of a page. */
+	forget(count);
+	if (count > 6)
+		count = 6;
+	bpf_probe_read_user(words, count * sizeof(u32), (void *)composer->call.arguments[1]);
+	for (int index = 0; index < 6; index++)
+		composer->call.arguments[index] = words[index];
+	composer->call.number = number;
 }
 
 static __always_inline int on_compat_call(struct composer *composer, u32 number, bool is_restarted, u32 state)
@@ -75,8 +89,6 @@ static __always_inline int on_compat_call(struct composer *composer, u32 number,
 		return on_open(CALL_OPENAT2);
 	case COMPAT_CONNECT:
 		return on_connect(is_restarted ? FLAG_STARTED_ONLY : 0);
-	case COMPAT_SOCKETCALL:
-		return on_socketcall(composer, is_restarted, state);
 	case COMPAT_CHDIR:
 		return on_change_directory(false);
 	case COMPAT_FCHDIR:
@@ -86,7 +98,7 @@ static __always_inline int on_compat_call(struct composer *composer, u32 number,
 	case COMPAT_EXECVEAT:
 		return on_failed_exec(true);
 	}
-	return on_any_call(state);
+	return on_other_call(composer, state);
 }
 
 static __always_inline bool is_exec(u32 number, bool compat)
@@ -147,12 +159,19 @@ int system_call(u64 *context)
 	composer->call.result = result;
 	composer->call.flags = flags | (compat ? FLAG_COMPAT32 : 0);
 	call_arguments(regs, compat, composer->call.arguments);
+	if (compat && number == COMPAT_SOCKETCALL) {
+		see_through_socketcall(composer);
+		number = composer->call.number;
+		if (!has_bit(configured->compat_calls, number) ||
+		    (is_restarted && !is_connect(number, compat)))
+			return 0;
+	}
 	state = has_bit(compat ? configured->compat_state_calls : configured->state_calls, number)
 			? FLAG_STATE_BEARING
 			: 0;
 	if (compat)
 		return on_compat_call(composer, number, is_restarted, state);
-	return on_native_call(number, is_restarted, state);
+	return on_native_call(composer, number, is_restarted, state);
 }
 
 #endif

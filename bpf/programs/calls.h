@@ -67,8 +67,87 @@ enum compat_call {
 #error "no register layout for this architecture: add it here"
 #endif
 
-/* First argument of socketcall. */
-enum { SYS_CONNECT = 3 };
+/* The calls of their own that i386 has had since 4.3 for what socketcall does, in the order of its first argument, from 1.
+ * accept, send and recv are special cases of accept4, sendto and recvfrom. */
+enum {
+	COMPAT_RECVMMSG = 337,
+	COMPAT_SENDMMSG = 345,
+	COMPAT_SOCKET = 359,
+	COMPAT_SOCKETPAIR = 360,
+	COMPAT_BIND = 361,
+	COMPAT_LISTEN = 363,
+	COMPAT_ACCEPT4 = 364,
+	COMPAT_GETSOCKOPT = 365,
+	COMPAT_SETSOCKOPT = 366,
+	COMPAT_GETSOCKNAME = 367,
+	COMPAT_GETPEERNAME = 368,
+	COMPAT_SENDTO = 369,
+	COMPAT_SENDMSG = 370,
+	COMPAT_RECVFROM = 371,
+	COMPAT_RECVMSG = 372,
+	COMPAT_SHUTDOWN = 373,
+};
+
+/* The call that a use of socketcall stands for, and how many arguments it has. */
+static __always_inline u32 meaning_of_socketcall(u32 use, u32 *words)
+{
+	*words = 3;
+	switch (use) {
+	case 1:
+		return COMPAT_SOCKET;
+	case 2:
+		return COMPAT_BIND;
+	case 3:
+		return COMPAT_CONNECT;
+	case 4:
+		*words = 2;
+		return COMPAT_LISTEN;
+	case 5:
+		return COMPAT_ACCEPT4;
+	case 6:
+		return COMPAT_GETSOCKNAME;
+	case 7:
+		return COMPAT_GETPEERNAME;
+	case 8:
+		*words = 4;
+		return COMPAT_SOCKETPAIR;
+	case 9:
+		*words = 4;
+		return COMPAT_SENDTO;
+	case 10:
+		*words = 4;
+		return COMPAT_RECVFROM;
+	case 11:
+		*words = 6;
+		return COMPAT_SENDTO;
+	case 12:
+		*words = 6;
+		return COMPAT_RECVFROM;
+	case 13:
+		*words = 2;
+		return COMPAT_SHUTDOWN;
+	case 14:
+		*words = 5;
+		return COMPAT_SETSOCKOPT;
+	case 15:
+		*words = 5;
+		return COMPAT_GETSOCKOPT;
+	case 16:
+		return COMPAT_SENDMSG;
+	case 17:
+		return COMPAT_RECVMSG;
+	case 18:
+		*words = 4;
+		return COMPAT_ACCEPT4;
+	case 19:
+		*words = 5;
+		return COMPAT_RECVMMSG;
+	case 20:
+		*words = 4;
+		return COMPAT_SENDMMSG;
+	}
+	return COMPAT_SOCKETCALL;
+}
 
 /* x32 calls are those of x86-64 with this bit set. */
 enum { X32_BIT = 0x40000000 };

@@ -9,7 +9,7 @@
 #include "helpers.h"
 
 /* 1 to 15: lives of processes. 16 to 63: files. 64 to 95: sockets. 96 to 127: attributes of processes. 128 to 143:
- * snapshots. 144: any other call. 160 to 175: control groups. Up to 0x7fff: to come. Above: experiments, never released. */
+ * snapshots. 144 to 159: any other call. 160 to 175: control groups. Up to 0x7fff: to come. Above: experiments, never released. */
 enum record_kind {
 	RECORD_FORK = 1,
 	RECORD_EXEC = 2,
@@ -20,6 +20,7 @@ enum record_kind {
 	RECORD_CHANGE_DIRECTORY = 96,
 	RECORD_TASK = 128,
 	RECORD_CALL = 144,
+	RECORD_DETAILED_CALL = 145,
 	RECORD_CGROUP = 160,
 };
 
@@ -232,6 +233,88 @@ struct call_record {
 	u64 arguments[6];
 };
 
+/* What lies behind a descriptor: a file with its path, or a socket with its ends. */
+struct descriptor_info {
+	struct file_info file;
+	u64 file_system; /* the magic number of its file system; 0: nothing is open */
+	s32 fd;		 /* the number as the call has it; below zero where the call was to make it and failed */
+	u16 family;	 /* AF_* of a socket; 0: no socket */
+	u16 type;
+	u16 protocol;
+	u16 state; /* TCP_* */
+	u32 reserved;
+	struct endpoint local;
+	struct endpoint remote;
+	struct span path; /* of what has no directory entry its name: /[eventfd] */
+	struct span local_name;
+	struct span remote_name;
+};
+
+/* A path that a call was given, and where it starts. */
+struct path_info {
+	s32 directory_fd;
+	u32 reserved;
+	struct span requested;
+	struct span base;
+};
+
+/* A call with those parts that the table `call_shapes` names. */
+struct detailed_call_record {
+	struct record_header header;
+	u64 arguments[6];
+	struct descriptor_info first;
+	struct descriptor_info second;
+	struct path_info path;
+	struct path_info second_path;
+	struct span address; /* struct sockaddr */
+	struct span text;
+	struct span data;
+	struct span control; /* ancillary data of a message */
+};
+
+/* What to read besides the registers, and where it goes. */
+enum step_kind {
+	STEP_NONE = 0,
+	/* A path; `other` is the argument with the descriptor of its directory. */
+	STEP_PATH = 1,
+	/* A descriptor. */
+	STEP_DESCRIPTOR = 2,
+	/* The address of two descriptors that the call wrote: both places. */
+	STEP_DESCRIPTOR_PAIR = 3,
+	/* struct sockaddr; `other` is the argument with its size. */
+	STEP_ADDRESS = 4,
+	/* struct sockaddr that the call wrote; `other` is the argument with the address of its size. */
+	STEP_ADDRESS_BACK = 5,
+	/* struct msghdr: address, data and control. `into` is 1 if the call wrote them. */
+	STEP_MESSAGE = 6,
+	/* Data; `other` is the argument with its size. `into` is 1 if the call wrote them. */
+	STEP_DATA = 7,
+	/* struct iovec, of which the first counts. `into` is 1 if the call wrote the data. */
+	STEP_VECTOR = 8,
+	/* A string. */
+	STEP_TEXT = 9,
+	/* A structure; `other` is its size. `into` is 1 if the call wrote it. */
+	STEP_BYTES = 10,
+};
+
+enum step_argument {
+	/* What the call returned. */
+	ARGUMENT_RESULT = 0xfe,
+	ARGUMENT_NONE = 0xff,
+};
+
+struct step {
+	u8 kind;
+	u8 into; /* 0: the first place, 1: the second */
+	u8 argument;
+	u8 other;
+};
+
+/* An entry of the map `call_shapes`: native calls by number, 32-bit ones behind them. */
+struct call_shape {
+	struct step steps[6];
+};
+
 enum task_flag {
 	TASK_CHILD_SUBREAPER = 1 << 0,
 	/* The main thread has ended; others may still run. */
@@ -287,8 +370,9 @@ enum limit {
 	/* Longest variable part. A path of the kernel is at most PATH_MAX, which is this. */
 	PART_BYTES = 4096,
 	PARTS_MAX = 7,
-	FIXED_BYTES_MAX = 512,
-	RECORD_BYTES_MAX = 512 + 7 * 4096,
+	FIXED_BYTES_MAX = 640,
+	RECORD_BYTES_MAX = 640 + 7 * 4096,
+	STEPS_MAX = 6,
 	SOCKET_ADDRESS_BYTES_MAX = 128,
 };
 
@@ -304,7 +388,8 @@ struct config {
 	/* The hierarchy whose control groups are told, by its number and by a controller that is bound to it. */
 	u32 cgroup_hierarchy;
 	u32 cgroup_controller;
-	u32 reserved;
+	/* How much of the data that calls move is read. */
+	u32 max_data_bytes;
 	/* A bit for each call number: what is recorded, and what of it bears state. */
 	u64 calls[CALL_BITMAP_WORDS];
 	u64 compat_calls[CALL_BITMAP_WORDS];

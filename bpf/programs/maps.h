@@ -52,6 +52,7 @@ struct composer {
 		struct connect_record connect;
 		struct change_directory_record change_directory;
 		struct call_record any_call;
+		struct detailed_call_record detailed;
 		struct task_record task;
 		struct cgroup_record cgroup;
 		u8 bytes[RECORD_BYTES_MAX];
@@ -68,6 +69,8 @@ struct composer {
 			enum limit limit;
 			enum native_call native;
 			enum compat_call compat;
+			enum step_kind step;
+			enum step_argument argument;
 		} constants;
 	};
 };
@@ -75,6 +78,7 @@ struct composer {
 static_assert(sizeof(struct composer) <= 32768, "a per-CPU map's value may have 32 KiB");
 static_assert(sizeof(struct exec_record) <= FIXED_BYTES_MAX, "fixed parts fit before the variable ones");
 static_assert(sizeof(struct task_record) <= FIXED_BYTES_MAX, "fixed parts fit before the variable ones");
+static_assert(sizeof(struct detailed_call_record) <= FIXED_BYTES_MAX, "fixed parts fit before the variable ones");
 
 /* A path is written from its end towards the start; the tail takes the longest name written at the highest offset. */
 enum { PATH_BYTES = 4096, NAME_BYTES = 255, PATH_BUFFER_BYTES = PATH_BYTES + NAME_BYTES + 1 };
@@ -95,6 +99,16 @@ struct {
 	map_type(key, u32);
 	map_type(value, struct config);
 } config SEC(".maps");
+
+/* What is read of each call that has no program of its own: native calls, and 32-bit calls from CALL_NUMBERS on. */
+enum { CALL_NUMBERS = CALL_BITMAP_WORDS * 64 };
+
+struct {
+	map_int(type, BPF_MAP_TYPE_ARRAY);
+	map_int(max_entries, 2 * CALL_NUMBERS);
+	map_type(key, u32);
+	map_type(value, struct call_shape);
+} call_shapes SEC(".maps");
 
 struct {
 	map_int(type, BPF_MAP_TYPE_PERCPU_ARRAY);

@@ -18,6 +18,8 @@ pub struct Config {
     pub max_argument_bytes: u32,
     /// How much of the environment is read at exec; at most [`PART_BYTES`](crate::PART_BYTES).
     pub max_environment_bytes: u32,
+    /// How much is read of the data that calls move; at most [`PART_BYTES`](crate::PART_BYTES).
+    pub max_data_bytes: u32,
     /// The hierarchy whose control groups are told: its number in `/proc/cgroups`, 0 for the default (v2) one.
     pub cgroup_hierarchy: u32,
     /// A controller that is bound to that hierarchy; `None` for the default one.
@@ -32,6 +34,9 @@ pub struct Config {
     /// The same for 32-bit calls.
     pub compat_state_calls: CallSet,
 }
+
+/// Falco's `snaplen`.
+pub const DEFAULT_DATA_BYTES: u32 = 80;
 
 /// A controller whose v1 hierarchy can be told of. Container runtimes make a control group for each container in all of
 /// them.
@@ -78,7 +83,7 @@ impl Config {
         put(&mut rest, &self.cgroup_hierarchy.to_ne_bytes());
         let controller = self.cgroup_controller.map_or(controller::NONE, |controller| controller as u32);
         put(&mut rest, &controller.to_ne_bytes());
-        put(&mut rest, &[0; 4]);
+        put(&mut rest, &self.max_data_bytes.to_ne_bytes());
         for calls in [&self.calls, &self.compat_calls, &self.state_calls, &self.compat_state_calls] {
             for word in calls.0 {
                 put(&mut rest, &word.to_ne_bytes());
@@ -97,6 +102,7 @@ impl Default for Config {
             own_tgid: 0,
             max_argument_bytes: crate::PART_BYTES,
             max_environment_bytes: crate::PART_BYTES,
+            max_data_bytes: DEFAULT_DATA_BYTES,
             cgroup_hierarchy: 0,
             cgroup_controller: None,
             calls: crate::calls::NATIVE.iter().map(|call| call.number).collect(),

@@ -62,6 +62,7 @@ pub fn decode(bytes: &[u8]) -> Result<Record<'_>, DecodeError> {
         kind::CHANGE_DIRECTORY => Record::ChangeDirectory(read(bytes)?),
         kind::TASK => Record::Task(read(bytes)?),
         kind::CALL => Record::Call(read(bytes)?),
+        kind::DETAILED_CALL => Record::DetailedCall(read(bytes)?),
         kind::CGROUP => Record::Cgroup(read(bytes)?),
         kind => return Err(DecodeError::UnknownKind { kind }),
     })

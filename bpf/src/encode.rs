@@ -17,6 +17,7 @@ pub fn encode(record: &Record<'_>) -> Vec<u8> {
         Record::Connect(record) => write(record),
         Record::ChangeDirectory(record) => write(record),
         Record::Call(record) => write(record),
+        Record::DetailedCall(record) => write(record),
         Record::Task(record) => write(record),
         Record::Cgroup(record) => write(record),
     }

@@ -14,11 +14,13 @@ mod btf;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use constants::{CALL_BITMAP_WORDS, COUNTERS_PER_CLASS, controller, counter};
+pub(crate) use constants::{
+    CALL_BITMAP_WORDS, COUNTERS_PER_CLASS, STEPS_MAX, argument, controller, counter, step,
+};
 pub use constants::{PART_BYTES, RECORD_BYTES_MAX, cgroup_flag, exit_flag, file_flag, flag, kind, task_flag};
 pub use header::Header;
 pub(crate) use header::until_nul;
-pub use parts::{Endpoint, FileInfo};
+pub use parts::{DescriptorInfo, Endpoint, FileInfo, PathInfo};
 pub use reader::Reserved;
 pub(crate) use reader::{Field, Reader};
 pub(crate) use writer::Writer;

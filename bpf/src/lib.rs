@@ -7,8 +7,10 @@
 //! # How data passes
 //!
 //! - **Into the kernel**: one value, [`Config`], in the array map [`CONFIG_MAP`]: which calls are recorded, limits, the
-//!   plan's generation. It may be written again at any time; the programs read it on every event. There are no other
-//!   settings, and no global variables.
+//!   plan's generation. It may be written again at any time; the programs read it on every event. There are no
+//!   global variables.
+//! - **What is read of a call**: [`CALL_SHAPES_MAP`], an array with a [`Shape`] for each call. The calls of [`calls`] have
+//!   programs of their own and need none; a call without a shape is told with its registers alone.
 //! - **Out of it, live**: records in the ring [`EVENTS_MAP`], each of which [`decode`] turns into a [`Record`] that
 //!   borrows from it. The ring must be polled: its reader is woken only once it is a quarter full. Above three quarters
 //!   the programs refuse records that do not bear state.
@@ -33,19 +35,23 @@ mod encode;
 mod layout;
 mod object;
 mod record;
+mod shape;
 
 pub mod calls;
 
-pub use config::{CallSet, CgroupController, Config};
+pub use config::{CallSet, CgroupController, Config, DEFAULT_DATA_BYTES};
 pub use counters::{Counter, Counts, EventClass};
 pub use decode::{DecodeError, Split, decode, split_first};
 pub use encode::encode;
 pub use layout::{
-    Endpoint, FileInfo, Header, PART_BYTES, RECORD_BYTES_MAX, Reserved, cgroup_flag, exit_flag, file_flag,
-    flag, kind, task_flag,
+    DescriptorInfo, Endpoint, FileInfo, Header, PART_BYTES, PathInfo, RECORD_BYTES_MAX, Reserved,
+    cgroup_flag, exit_flag, file_flag, flag, kind, task_flag,
 };
 pub use object::{
-    Attach, CGROUP_PROGRAMS, CONFIG_MAP, COUNTERS_MAP, EVENTS_MAP, OBJECT, PROGRAMS, Program,
-    SNAPSHOT_PROGRAM,
+    Attach, CALL_SHAPES_MAP, CGROUP_PROGRAMS, CONFIG_MAP, COUNTERS_MAP, EVENTS_MAP, OBJECT, PROGRAMS,
+    Program, SNAPSHOT_PROGRAM,
 };
-pub use record::{Call, Cgroup, ChangeDirectory, Connect, Exec, Exit, FailedExec, Fork, Open, Record, Task};
+pub use record::{
+    Call, Cgroup, ChangeDirectory, Connect, DetailedCall, Exec, Exit, FailedExec, Fork, Open, Record, Task,
+};
+pub use shape::{Argument, Place, Shape, Step};

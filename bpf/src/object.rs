@@ -13,6 +13,8 @@ pub static OBJECT: &[u8] = &ALIGNED.0;
 pub const EVENTS_MAP: &str = "events";
 /// Array of one entry: the bytes of [`Config::encode`](crate::Config::encode).
 pub const CONFIG_MAP: &str = "config";
+/// Array of [`Shape::encode`](crate::Shape::encode), at [`Shape::index`](crate::Shape::index).
+pub const CALL_SHAPES_MAP: &str = "call_shapes";
 /// Per-CPU array of `u64`, indexed by [`Counter::index`](crate::Counter::index).
 pub const COUNTERS_MAP: &str = "counters";
 

@@ -1,11 +1,13 @@
 //! Decoded records.
 
 mod cgroup;
+mod detailed;
 mod file;
 mod process;
 mod socket;
 
 pub use cgroup::Cgroup;
+pub use detailed::DetailedCall;
 pub use file::{ChangeDirectory, Open};
 pub use process::{Call, Exec, Exit, FailedExec, Fork, Task};
 pub use socket::Connect;
@@ -14,6 +16,10 @@ use crate::layout::Header;
 
 /// A decoded record, borrowing its variable parts. Those that are absent are empty.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "one is decoded at a time, on the stack; a box would cost an allocation each"
+)]
 #[non_exhaustive]
 pub enum Record<'a> {
     /// A new process or thread.
@@ -32,6 +38,8 @@ pub enum Record<'a> {
     ChangeDirectory(ChangeDirectory<'a>),
     /// Any other system call.
     Call(Call),
+    /// A system call with the parts that its shape names.
+    DetailedCall(DetailedCall<'a>),
     /// A thread as the snapshot found it.
     Task(Task<'a>),
     /// A control group was made or removed.
@@ -52,6 +60,7 @@ impl Record<'_> {
             Self::Connect(record) => &record.header,
             Self::ChangeDirectory(record) => &record.header,
             Self::Call(record) => &record.header,
+            Self::DetailedCall(record) => &record.header,
             Self::Task(record) => &record.header,
             Self::Cgroup(record) => &record.header,
         }

@@ -12,6 +12,7 @@ mod kernel {
     mod calls;
     mod cgroups;
     mod connects;
+    mod details;
     mod execs;
     mod lives;
     mod loaded;

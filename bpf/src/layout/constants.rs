@@ -27,11 +27,13 @@ pub(crate) const COUNTERS_PER_CLASS: u32 = 8;
 /// Longest variable part of a record. Paths of the kernel are never longer; arguments and environment are cut.
 pub const PART_BYTES: u32 = 4096;
 /// Longest record.
-pub const RECORD_BYTES_MAX: usize = 512 + 7 * 4096;
+pub const RECORD_BYTES_MAX: usize = 640 + 7 * 4096;
+/// Steps of one call's shape.
+pub(crate) const STEPS_MAX: usize = 6;
 
 constants! {
     /// Kinds of records. 1 to 15 are for lives of processes, 16 to 63 files, 64 to 95 sockets, 96 to 127 attributes of
-    /// processes, 128 to 143 snapshots, 144 any other call, 160 to 175 control groups; up to `0x7fff` is to come, and
+    /// processes, 128 to 143 snapshots, 144 to 159 any other call, 160 to 175 control groups; up to `0x7fff` is to come, and
     /// what is above is for experiments and never released.
     pub mod kind: u16 = "RECORD_" {
         /// [`Fork`](crate::Fork).
@@ -52,6 +54,8 @@ constants! {
         TASK = 128,
         /// [`Call`](crate::Call).
         CALL = 144,
+        /// [`DetailedCall`](crate::DetailedCall).
+        DETAILED_CALL = 145,
         /// [`Cgroup`](crate::Cgroup).
         CGROUP = 160,
     }
@@ -160,6 +164,29 @@ constants! {
         FREEZER = 6,
         IO = 7,
         CPUSET = 8,
+    }
+}
+
+constants! {
+    pub(crate) mod step: u8 = "STEP_" {
+        NONE = 0,
+        PATH = 1,
+        DESCRIPTOR = 2,
+        DESCRIPTOR_PAIR = 3,
+        ADDRESS = 4,
+        ADDRESS_BACK = 5,
+        MESSAGE = 6,
+        DATA = 7,
+        VECTOR = 8,
+        TEXT = 9,
+        BYTES = 10,
+    }
+}
+
+constants! {
+    pub(crate) mod argument: u8 = "ARGUMENT_" {
+        RESULT = 0xfe,
+        NONE = 0xff,
     }
 }
 

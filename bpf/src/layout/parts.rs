@@ -38,6 +38,55 @@ layout! {
     }
 }
 
+layout! {
+    /// What lay behind a descriptor when the call returned: a file with its path, or a socket with its ends.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub struct DescriptorInfo<'a> = "descriptor_info" {
+        /// The file; of a socket or a pipe its inode.
+        file: FileInfo,
+        /// The magic number of its file system, as in `linux/magic.h`; 0 where nothing is open.
+        file_system: u64,
+        /// The number as the call has it; below zero where the call was to make the descriptor and failed.
+        fd: i32,
+        /// `AF_*` of a socket; 0 for everything else.
+        family: u16,
+        /// `SOCK_*` of a socket.
+        r#type: u16,
+        /// `IPPROTO_*` of a socket.
+        protocol: u16,
+        /// `TCP_*` of a socket.
+        state: u16,
+        #[doc(hidden)]
+        reserved: Reserved<4>,
+        /// The socket's own end, for IPv4 and IPv6.
+        local: Endpoint,
+        /// The other end as the kernel has it.
+        remote: Endpoint,
+        /// The kernel's path, relative to the process's root. What has no directory entry has a name behind a slash:
+        /// `/[eventfd]`.
+        path: &'a [u8],
+        /// `sun_path` that a Unix socket is bound to, as in [`Connect`](crate::Connect).
+        local_name: &'a [u8],
+        /// The same of its peer.
+        remote_name: &'a [u8],
+    }
+}
+
+layout! {
+    /// A path that a call was given.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub struct PathInfo<'a> = "path_info" {
+        /// The descriptor of the directory; `AT_FDCWD` (-100) where the call has none. Zero where the call has no such path.
+        directory_fd: i32,
+        #[doc(hidden)]
+        reserved: Reserved<4>,
+        /// As the program gave it.
+        requested: &'a [u8],
+        /// The directory that it starts from, relative to the process's root; only where it is relative.
+        base: &'a [u8],
+    }
+}
+
 // === impl FileInfo ===
 
 impl FileInfo {

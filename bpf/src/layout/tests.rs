@@ -1,10 +1,10 @@
 use super::{
-    CALL_BITMAP_WORDS, COUNTERS_PER_CLASS, Described, Endpoint, Field, FieldPlace, FileInfo, Header,
-    PART_BYTES, RECORD_BYTES_MAX, btf::Btf, constants,
+    CALL_BITMAP_WORDS, COUNTERS_PER_CLASS, Described, DescriptorInfo, Endpoint, Field, FieldPlace, FileInfo,
+    Header, PART_BYTES, PathInfo, RECORD_BYTES_MAX, STEPS_MAX, btf::Btf, constants,
 };
 use crate::{
-    Call, CallSet, Cgroup, CgroupController, ChangeDirectory, Config, Connect, Exec, Exit, FailedExec, Fork,
-    OBJECT, Open, Task, calls,
+    Call, CallSet, Cgroup, CgroupController, ChangeDirectory, Config, Connect, DetailedCall, Exec, Exit,
+    FailedExec, Fork, OBJECT, Open, Task, calls,
 };
 
 /// What Rust calls otherwise than C.
@@ -41,7 +41,15 @@ fn structures_are_those_of_the_object() {
         };
     }
     same!(Header, FileInfo, Endpoint, Fork, Exec<'_>, FailedExec<'_>, Exit, Open<'_>, Connect<'_>);
-    same!(ChangeDirectory<'_>, Call, Task<'_>, Cgroup<'_>);
+    same!(
+        ChangeDirectory<'_>,
+        Call,
+        Task<'_>,
+        Cgroup<'_>,
+        DescriptorInfo<'_>,
+        PathInfo<'_>,
+        DetailedCall<'_>
+    );
 }
 
 /// Scenario: the constants in the object's BTF. Guarantees: all values are the same, and neither side has one that the
@@ -58,6 +66,8 @@ fn constants_are_those_of_the_object() {
         ("CGROUP_", constants::cgroup_flag::TABLE),
         ("CONTROLLER_", constants::controller::TABLE),
         ("COUNTER_", constants::counter::TABLE),
+        ("STEP_", constants::step::TABLE),
+        ("ARGUMENT_", constants::argument::TABLE),
     ] {
         let mut ours: Vec<_> = table.iter().map(|(name, value)| ((*name).to_owned(), *value)).collect();
         let mut theirs: Vec<_> = btf
@@ -71,6 +81,7 @@ fn constants_are_those_of_the_object() {
         assert_eq!(ours, theirs);
     }
     assert_eq!(btf.values["RECORD_BYTES_MAX"], RECORD_BYTES_MAX as u64);
+    assert_eq!(btf.values["STEPS_MAX"], STEPS_MAX as u64);
     assert_eq!(btf.values["PART_BYTES"], u64::from(PART_BYTES));
     assert_eq!(btf.values["CALL_BITMAP_WORDS"], CALL_BITMAP_WORDS as u64);
     assert_eq!(btf.values["COUNTERS_PER_CLASS"], u64::from(COUNTERS_PER_CLASS));
@@ -108,6 +119,7 @@ fn the_encoder_writes_the_objects_structure() {
         own_tgid: 0x3333,
         max_argument_bytes: 0x4444,
         max_environment_bytes: 0x5555,
+        max_data_bytes: 0x7777,
         cgroup_hierarchy: 0x6666,
         cgroup_controller: Some(CgroupController::Cpuset),
         calls: CallSet::from_iter([0, 511]),
@@ -125,7 +137,10 @@ fn the_encoder_writes_the_objects_structure() {
         (half("own_tgid"), half("max_argument_bytes"), half("max_environment_bytes")),
         (0x3333, 0x4444, 0x5555)
     );
-    assert_eq!((half("cgroup_hierarchy"), half("cgroup_controller")), (0x6666, 8));
+    assert_eq!(
+        (half("cgroup_hierarchy"), half("cgroup_controller"), half("max_data_bytes")),
+        (0x6666, 8, 0x7777)
+    );
     assert_eq!((word("calls", 0), word("calls", 7), word("compat_calls", 0)), (1, 1 << 63, 2));
     assert_eq!((word("state_calls", 1), word("compat_state_calls", 2)), (1, 4));
 }

@@ -11,8 +11,8 @@ use aya::{
     programs::{BtfTracePoint, Iter, Program, ProgramError, iter::IterLink},
 };
 use eyrie_bpf::{
-    Attach, CONFIG_MAP, COUNTERS_MAP, Config, Counts, EVENTS_MAP, EventClass, OBJECT, PROGRAMS, Record,
-    SNAPSHOT_PROGRAM, decode, split_first,
+    Attach, CALL_SHAPES_MAP, CONFIG_MAP, COUNTERS_MAP, Config, Counts, EVENTS_MAP, EventClass, OBJECT,
+    PROGRAMS, Record, SNAPSHOT_PROGRAM, Shape, Step, decode, split_first,
 };
 
 /// Room for what the whole machine does while a test acts: the ring is read when the test is over.
@@ -89,6 +89,14 @@ impl Loaded {
         map.set(0, config.encode(), 0).unwrap();
     }
 
+    /// Says what is read of a call.
+    pub(crate) fn describe(&mut self, number: u32, is_compat: bool, steps: &[Step]) {
+        let map = self.ebpf.map_mut(CALL_SHAPES_MAP).unwrap();
+        let mut map = Array::<_, [u8; Shape::BYTES]>::try_from(map).unwrap();
+        let index = Shape::index(number, is_compat).unwrap();
+        map.set(index, Shape::new(steps).unwrap().encode(), 0).unwrap();
+    }
+
     /// The counters of a class.
     pub(crate) fn counts(&self, class: EventClass, epoch: u64) -> Counts {
         let map = PerCpuArray::<_, u64>::try_from(self.ebpf.map(COUNTERS_MAP).unwrap()).unwrap();
@@ -98,6 +106,12 @@ impl Loaded {
     /// The kernel's ids of the programs.
     pub(crate) fn program_ids(&self) -> Vec<u32> {
         self.ebpf.programs().map(|(_, program)| program.info().unwrap().id()).collect()
+    }
+
+    /// How many instructions of a program the verifier looked at, those of other branches counted anew.
+    pub(crate) fn verified_instructions(&self, name: &str) -> u32 {
+        let program = self.ebpf.program(name).unwrap();
+        program.info().unwrap().verified_instruction_count().unwrap()
     }
 
     /// Empties the ring, and keeps the records of `process` and of those that it or they made.
@@ -175,6 +189,14 @@ impl Recorded {
             lines.push(match &record {
                 Record::Open(open) => format!("open {} {:?}", text(open.requested), open.header.call()),
                 Record::Exec(exec) => format!("exec {}", text(exec.requested)),
+                Record::DetailedCall(call) => format!(
+                    "call {:?} fd {} {} path {} data {}",
+                    call.header.call(),
+                    call.first.fd,
+                    text(call.first.path),
+                    text(call.path.requested),
+                    text(call.data)
+                ),
                 record => format!("kind {} {:?}", record.header().kind, record.header().call()),
             });
         }

@@ -1,15 +1,19 @@
 use std::{
     fs,
-    process::Command,
+    process::{Command, Stdio},
     thread,
     time::{Duration, Instant},
 };
 
 use aya::programs::{loaded_links, loaded_programs};
-use eyrie_bpf::{Config, EventClass};
+use eyrie_bpf::{Config, EventClass, Record};
 use test_requirements::{Requirement, requires};
 
-use super::{actor::run, loaded::Loaded};
+use super::{
+    actor::{actor, is_acting, run},
+    loaded::Loaded,
+    opens::folder,
+};
 
 fn boot_ns() -> u64 {
     let time = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
@@ -70,6 +74,81 @@ fn what_is_produced_comes_out() {
         seen >= 200 && seen == counts[0].produced + counts[1].produced
     });
     assert!(agreed, "{seen} records seen");
+}
+
+/// How often a process calls in one round of the flood.
+const FLOOD: u64 = 200_000;
+
+/// Scenario: ten times over, a process calls as fast as it can, 200,000 times, a call that nothing else makes and that is
+/// recorded, while a small ring is drained at leisure. Guarantees: calls made are records read and records lost, to the last
+/// one, each time.
+#[cfg(target_arch = "x86_64")]
+#[test]
+fn a_floods_books_balance() {
+    const GETPGID: u32 = 121;
+    if is_acting() {
+        for _ in 0..FLOOD {
+            rustix::process::getpgid(None).unwrap();
+        }
+        return;
+    }
+    requires!(Requirement::Kernel);
+    let (_keep, folder) = folder();
+    let calls = [GETPGID].into_iter().collect();
+    let mut loaded = Loaded::with(1 << 20, &Config { calls, ..Config::default() });
+    for round in 1..=10 {
+        let before = loaded.counts(EventClass::Plain, 0);
+        let mut flood = actor("kernel::policy::a_floods_books_balance", &folder);
+        let mut child = flood.stdout(Stdio::null()).spawn().unwrap();
+        let mut read = 0;
+        let mut count = |loaded: &mut Loaded, pid: u32| {
+            let calls = loaded.drain(pid);
+            read += calls.iter().filter(|record| matches!(record, Record::Call(_))).count() as u64;
+        };
+        while child.try_wait().unwrap().is_none() {
+            count(&mut loaded, child.id());
+            thread::sleep(Duration::from_millis(5));
+        }
+        count(&mut loaded, child.id());
+        let after = loaded.counts(EventClass::Plain, 0);
+        let lost = after.lost() - before.lost();
+        assert_eq!(after.produced - before.produced + lost, FLOOD, "round {round}: {before:?} {after:?}");
+        assert_eq!(read + lost, FLOOD, "round {round}");
+    }
+    let counts = loaded.counts(EventClass::Plain, 0);
+    assert!(counts.lost_bug == 0 && counts.lost() > 0 && counts.produced > 0, "{counts:?}");
+}
+
+/// What the verifier looked at when these programs were last changed, on Linux 6.18 and x86-64. A program that grows beyond
+/// twice that is looked at before the table is.
+const VERIFIED: [(&str, u32); 7] = [
+    ("cgroup_made", 1_215),
+    ("cgroup_removed", 1_215),
+    ("process_fork", 1_720),
+    ("process_exec", 77_440),
+    ("process_exit", 2_938),
+    ("system_call", 91_587),
+    ("task_snapshot", 76_680),
+];
+
+/// Scenario: all programs are loaded. Guarantees: how much of them the verifier had to look at is printed, and on the kernel
+/// that the table is from it has not jumped.
+#[test]
+fn the_verifiers_work_is_known() {
+    requires!(Requirement::Kernel);
+    let loaded = Loaded::new();
+    let release = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap();
+    let is_measured_kernel = cfg!(target_arch = "x86_64") && release.starts_with("6.18.");
+    let verified = VERIFIED.map(|(name, expected)| (name, loaded.verified_instructions(name), expected));
+    for (name, verified, _) in verified {
+        println!("{name}: {verified} instructions verified on {}", release.trim());
+    }
+    for (name, verified, expected) in verified {
+        assert!(
+            !is_measured_kernel || verified <= 2 * expected,
+            "{name}: {verified}, and not some {expected}"
+        );
+    }
 }
 
 /// Scenario: everything is attached and then dropped. Guarantees: neither programs nor links stay in the kernel.
