@@ -11,7 +11,10 @@ use aya::{
     maps::{Array, MapError},
     programs::{BtfTracePoint, Iter, Program, ProgramError},
 };
-use eyrie_bpf::{Attach, CGROUP_PROGRAMS, CONFIG_MAP, EVENTS_MAP, OBJECT, PROGRAMS, SNAPSHOT_PROGRAM};
+use eyrie_bpf::{
+    Attach, CALL_SHAPES_MAP, CGROUP_PROGRAMS, CONFIG_MAP, EVENTS_MAP, OBJECT, PROGRAMS, SNAPSHOT_PROGRAM,
+    Shape,
+};
 use eyrie_proto::{
     capture::{CapturePlan, MissingAbility, PlanAnswer},
     event::{Event, LossRecord, OrderedFact, ProcessState, ordered_fact},
@@ -119,6 +122,7 @@ impl Kernel {
         };
         let mut kernel = Self { ebpf, ring, counters, cgroups, settings, missing: Vec::new() };
         kernel.check_cgroups();
+        kernel.write_shapes()?;
         kernel.write_settings()?;
         kernel.attach_all(&btf)?;
         info!(programs = PROGRAMS.len() - kernel.missing.len(), "capturing");
@@ -182,6 +186,17 @@ impl Kernel {
                 program.load(of, btf)
             }
         }
+    }
+
+    /// What is read of which call, once and for all: which of them are captured is in the settings.
+    fn write_shapes(&mut self) -> Result<(), KernelError> {
+        let map = self.ebpf.map_mut(CALL_SHAPES_MAP).ok_or_else(KernelError::no_map(CALL_SHAPES_MAP))?;
+        let mut map =
+            Array::<_, [u8; Shape::BYTES]>::try_from(map).map_err(KernelError::map(CALL_SHAPES_MAP))?;
+        for (index, shape) in plan::shapes() {
+            map.set(index, shape.encode(), 0).map_err(KernelError::map(CALL_SHAPES_MAP))?;
+        }
+        Ok(())
     }
 
     fn write_settings(&mut self) -> Result<(), KernelError> {

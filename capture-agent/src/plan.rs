@@ -4,17 +4,22 @@
 //! of this type", and the answer says so. Calls that carry state are always captured.
 
 mod calls;
+mod table;
 
-use eyrie_bpf::{CallSet, Config, PART_BYTES};
+use eyrie_bpf::{CallSet, Config, DEFAULT_DATA_BYTES, PART_BYTES};
 use eyrie_proto::capture::{CallPlan, CaptureLimits, CapturePlan, PlanAnswer, UncapturedCall};
 
-pub(crate) use self::calls::{ABI_NATIVE, CallAbi, is_named};
-use self::calls::{Completeness, completeness, is_tracepoint, numbers, state_calls};
+use self::calls::{Completeness, completeness, is_tracepoint, numbers, socket_call_for, state_calls};
+pub(crate) use self::{
+    calls::CallAbi,
+    table::{DescribedCall, Message, Register, Structure, by_number, shapes},
+};
 
 /// Event types that a plan may name: there are about 400 of them, and names of our own make no more.
 const MAX_CALLS: usize = 2_048;
 
 /// What the programs are told before any plan: everything that they have records of their own for, since rules could need it.
+/// What the table describes waits for a plan: reads and writes alone would be most of what a host does.
 pub(crate) fn initial_settings(own_tgid: u32) -> Config {
     let mut settings = Config { own_tgid, ..Config::default() };
     add_state_calls(&mut settings);
@@ -32,8 +37,9 @@ pub(crate) fn carry_out(plan: CapturePlan, settings: &Config) -> (Option<Config>
     let limits = plan.limits.unwrap_or_default();
     let mut next = Config {
         plan_generation: generation,
-        max_argument_bytes: bounded(limits.argument_bytes),
-        max_environment_bytes: bounded(limits.environment_bytes),
+        max_argument_bytes: bounded(limits.argument_bytes, PART_BYTES),
+        max_environment_bytes: bounded(limits.environment_bytes, PART_BYTES),
+        max_data_bytes: bounded(limits.data_bytes, DEFAULT_DATA_BYTES),
         calls: CallSet::default(),
         compat_calls: CallSet::default(),
         ..*settings
@@ -46,6 +52,10 @@ pub(crate) fn carry_out(plan: CapturePlan, settings: &Config) -> (Option<Config>
             Err(reason) => uncaptured.push(UncapturedCall { event_type: call.event_type, reason }),
         }
     }
+    if let Some(number) = socket_call_for(&next.compat_calls) {
+        // It is far below the bound.
+        let _ = next.compat_calls.insert(number);
+    }
     let effective = CapturePlan {
         generation,
         rule_set_digests: plan.rule_set_digests,
@@ -53,7 +63,7 @@ pub(crate) fn carry_out(plan: CapturePlan, settings: &Config) -> (Option<Config>
         limits: Some(CaptureLimits {
             argument_bytes: next.max_argument_bytes,
             environment_bytes: next.max_environment_bytes,
-            data_bytes: 0,
+            data_bytes: next.max_data_bytes,
             path_bytes: PART_BYTES,
         }),
         ..CapturePlan::default()
@@ -66,8 +76,8 @@ fn widened(call: CallPlan) -> CallPlan {
     CallPlan { any_of: Vec::new(), is_entry_needed: false, ..call }
 }
 
-fn bounded(bytes: u32) -> u32 {
-    if bytes == 0 { PART_BYTES } else { bytes.min(PART_BYTES) }
+fn bounded(bytes: u32, default: u32) -> u32 {
+    if bytes == 0 { default } else { bytes.min(PART_BYTES) }
 }
 
 /// Adds the calls of an event type, or says why its events cannot be had whole.
@@ -124,11 +134,13 @@ mod tests {
     /// answer says what cannot be had.
     #[test]
     fn a_plan_becomes_bitmaps() {
-        let (settings, answer) =
-            carry_out(plan(&["openat", "execve", "clone3", "unlink", "nonsense"]), &initial_settings(5));
+        let (settings, answer) = carry_out(
+            plan(&["openat", "execve", "clone3", "unlink", "poll", "nonsense"]),
+            &initial_settings(5),
+        );
         let settings = settings.unwrap();
         assert_eq!((settings.plan_generation, settings.own_tgid), (3, 5));
-        for captured in ["openat", "execve", "unlink", "chdir", "setuid"] {
+        for captured in ["openat", "execve", "unlink", "poll", "chdir", "setuid"] {
             assert!(settings.calls.contains(number(captured)), "{captured}");
         }
         for not in ["connect", "open", "read"] {
@@ -136,10 +148,10 @@ mod tests {
         }
         assert!(settings.state_calls.contains(number("setuid")));
         let uncaptured: Vec<_> = answer.uncaptured.iter().map(|call| call.event_type.as_str()).collect();
-        assert_eq!(uncaptured, ["unlink", "nonsense"]);
+        assert_eq!(uncaptured, ["poll", "nonsense"]);
         let effective: Vec<_> =
             answer.effective.unwrap().calls.into_iter().map(|call| call.event_type).collect();
-        assert_eq!(effective, ["openat", "execve", "clone3"]);
+        assert_eq!(effective, ["openat", "execve", "clone3", "unlink"]);
     }
 
     /// Scenario: an empty plan after everything. Guarantees: only what carries state is left, and limits are bounded.
@@ -151,8 +163,56 @@ mod tests {
             carry_out(CapturePlan { limits: Some(limits), ..plan(&[]) }, &initial_settings(0));
         let settings = settings.unwrap();
         assert_eq!((settings.max_argument_bytes, settings.max_environment_bytes), (PART_BYTES, 7));
+        assert_eq!(settings.max_data_bytes, 80, "Falco's snaplen");
         assert!(settings.calls.contains(number("fchdir")) && settings.calls.contains(number("setsid")));
         assert!(!settings.calls.contains(number("openat")) && !settings.calls.contains(number("execve")));
+    }
+
+    /// Scenario: plans that ask for more data than can be had, and for some. Guarantees: it is bounded, and the answer says what it is.
+    #[test]
+    fn data_are_bounded() {
+        for (asked, given) in [(1 << 20, PART_BYTES), (200, 200), (0, 80)] {
+            let limits = Some(CaptureLimits { data_bytes: asked, ..CaptureLimits::default() });
+            let (settings, answer) =
+                carry_out(CapturePlan { limits, ..plan(&["write"]) }, &initial_settings(0));
+            assert_eq!(settings.unwrap().max_data_bytes, given);
+            assert_eq!(answer.effective.unwrap().limits.unwrap().data_bytes, given);
+        }
+    }
+
+    /// Scenario: plans with and without a call that old 32-bit programs make by socketcall. Guarantees: socketcall is captured with it,
+    /// and only then.
+    #[cfg(target_arch = "x86_64")]
+    #[test]
+    fn socketcall_is_captured_for_its_uses() {
+        const SOCKETCALL: u32 = 102;
+        let is_captured = |name| {
+            carry_out(plan(&[name]), &initial_settings(0)).0.unwrap().compat_calls.contains(SOCKETCALL)
+        };
+        for name in ["socket", "connect", "sendto", "recvmsg", "accept4", "listen", "getsockopt", "sendmmsg"]
+        {
+            assert!(is_captured(name), "{name}");
+        }
+        assert!(!is_captured("unlink") && !is_captured("read"));
+    }
+
+    /// Scenario: the event types that the stock rules name, those with parameters in Falco's schema, and those that change its state.
+    /// Guarantees: all of them can be had whole.
+    #[test]
+    fn what_falco_knows_is_captured_whole() {
+        // Sections C.1 to C.3 of the reference on Falco's behaviour.
+        let names = "accept accept4 bind bpf capset chdir chmod chroot clone clone3 close close_range connect creat \
+            dup dup2 dup3 epoll_create epoll_create1 eventfd eventfd2 execve execveat fchdir fchmod fchmodat fcntl \
+            finit_module fork getcwd getsockopt init_module inotify_init inotify_init1 io_uring_setup link linkat \
+            listen memfd_create mkdir mkdirat mount open open_by_handle_at openat openat2 pidfd_getfd pidfd_open \
+            pipe pipe2 prctl prlimit procexit ptrace recvfrom recvmmsg recvmsg rename renameat renameat2 rmdir \
+            sendmmsg sendmsg sendto setgid setns setpgid setregid setresgid setresuid setreuid setsid setuid \
+            shutdown signalfd signalfd4 socket socketpair symlink symlinkat timerfd_create umount umount2 unlink \
+            unlinkat unshare userfaultfd vfork read write pread pwrite readv writev preadv pwritev send recv \
+            sendfile";
+        for name in names.split_whitespace() {
+            assert!(is_tracepoint(name) || completeness(name) == Completeness::Whole, "{name}");
+        }
     }
 
     /// Scenario: the calls that the programs have records for. Guarantees: this table gives the numbers that the programs expect.

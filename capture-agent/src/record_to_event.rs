@@ -4,6 +4,7 @@
 //! place for and the record does not tell stays empty.
 
 mod call;
+mod descriptor;
 mod file;
 mod process;
 mod socket;
@@ -31,7 +32,8 @@ pub(crate) fn event(record: &Record<'_>) -> Option<Event> {
         Record::Open(open) => Kind::Open(file::open(open)),
         Record::Connect(connect) => Kind::Connect(socket::connect(connect)),
         Record::ChangeDirectory(change) => Kind::ChangeDirectory(file::change_directory(change)),
-        Record::Call(other) => call::kind(other),
+        Record::Call(other) => call::plain(other),
+        Record::DetailedCall(other) => call::detailed(other),
         _ => return None,
     };
     Some(Event {

@@ -160,7 +160,7 @@ async fn a_plan_and_a_state_request_are_carried_out() {
     let running = Agent::start(config(&engine), Default::default()).await.unwrap();
     engine.until("facts", |seen| !seen.events.is_empty()).await;
     let call = |name: &str| CallPlan { event_type: name.to_owned(), ..CallPlan::default() };
-    let calls = vec![call("connect"), call("unlink"), call("no_such_call")];
+    let calls = vec![call("connect"), call("poll"), call("no_such_call")];
     engine.send(Down::CapturePlan(CapturePlan { generation: 1, calls, ..CapturePlan::default() })).await;
     engine.until("an answer", |seen| !seen.plan_answers.is_empty()).await;
     let mut child = Command::new("sh").args(["-c", "cat /dev/null; exec sleep 600"]).spawn().unwrap();
@@ -185,7 +185,7 @@ async fn a_plan_and_a_state_request_are_carried_out() {
     let seen = engine.seen();
     let answer = &seen.plan_answers[0];
     let uncaptured: Vec<_> = answer.uncaptured.iter().map(|call| call.event_type.as_str()).collect();
-    assert_eq!((answer.failure.as_str(), uncaptured), ("", vec!["unlink", "no_such_call"]));
+    assert_eq!((answer.failure.as_str(), uncaptured), ("", vec!["poll", "no_such_call"]));
     let opens = |event: &Event| matches!(event.kind, Some(Kind::Open(_))) && event.plan_generation == 1;
     assert!(!seen.events.values().any(opens), "no opens under the plan");
     let snapshots = snapshots(&seen);

@@ -1,9 +1,12 @@
 //! Which system calls an event type means, and what is known of them.
 
+use eyrie_bpf::CallSet;
 #[cfg(target_arch = "aarch64")]
 use syscalls::{aarch64 as native, arm as compat};
 #[cfg(target_arch = "x86_64")]
 use syscalls::{x86 as compat, x86_64 as native};
+
+use super::table;
 
 /// Whose numbering a call is in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -11,9 +14,6 @@ pub(crate) enum CallAbi {
     Native,
     Compat,
 }
-
-/// Shorthand for readers of native numbers.
-pub(crate) const ABI_NATIVE: CallAbi = CallAbi::Native;
 
 /// What of a call's events there is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,9 +58,27 @@ const RECORDED_STATE_CALLS: &[&str] = &["chdir", "fchdir"];
 const RECORDED_CALLS: &[&str] =
     &["open", "openat", "openat2", "creat", "connect", "chdir", "fchdir", "execve", "execveat"];
 
-/// Calls whose registers tell all that the contract has for them.
-const REGISTER_CALLS: &[&str] =
-    &["ptrace", "kill", "tkill", "tgkill", "process_vm_readv", "process_vm_writev"];
+/// The i386 call that does what these do; the programs tell its uses under their numbers, where it is captured as well.
+const SOCKET_CALL: &str = "socketcall";
+const USES_OF_SOCKET_CALL: &[&str] = &[
+    "socket",
+    "bind",
+    "connect",
+    "listen",
+    "accept4",
+    "getsockname",
+    "getpeername",
+    "socketpair",
+    "sendto",
+    "recvfrom",
+    "shutdown",
+    "setsockopt",
+    "getsockopt",
+    "sendmsg",
+    "recvmsg",
+    "recvmmsg",
+    "sendmmsg",
+];
 
 /// Events that come from tracepoints which are always attached.
 const TRACEPOINT_EVENTS: &[&str] = &["clone", "clone3", "fork", "vfork", "procexit"];
@@ -80,18 +98,36 @@ pub(super) fn is_tracepoint(event_type: &str) -> bool {
     TRACEPOINT_EVENTS.contains(&event_type)
 }
 
+/// The kernel's name of an event type that has another one.
+fn kernel_name(event_type: &str) -> Option<&'static str> {
+    RENAMED.iter().find(|(event, _)| *event == event_type).map(|(_, call)| *call)
+}
+
 /// The native number and the 32-bit number of the call behind an event type.
 pub(super) fn numbers(event_type: &str) -> (Option<u32>, Option<u32>) {
-    let name = RENAMED.iter().find(|(event, _)| *event == event_type).map_or(event_type, |(_, call)| call);
+    let renamed = kernel_name(event_type).map_or((None, None), numbers_by_name);
+    let (native, compat) = numbers_by_name(event_type);
+    (native.or(renamed.0), compat.or(renamed.1))
+}
+
+fn numbers_by_name(name: &str) -> (Option<u32>, Option<u32>) {
     let native = name.parse::<native::Sysno>().ok().and_then(|call| u32::try_from(call.id()).ok());
     let compat = name.parse::<compat::Sysno>().ok().and_then(|call| u32::try_from(call.id()).ok());
     (native, compat)
 }
 
 pub(super) fn completeness(event_type: &str) -> Completeness {
-    let is_whole =
-        [RECORDED_CALLS, STATE_CALLS, REGISTER_CALLS].iter().any(|calls| calls.contains(&event_type));
+    let is_whole = RECORDED_CALLS.contains(&event_type)
+        || table::has(event_type)
+        || kernel_name(event_type).is_some_and(table::has);
     if is_whole { Completeness::Whole } else { Completeness::NumbersOnly }
+}
+
+/// The number of `socketcall`, if any of its uses is in this set of 32-bit calls.
+pub(super) fn socket_call_for(compat_calls: &CallSet) -> Option<u32> {
+    let is_captured = |name: &&str| numbers(name).1.is_some_and(|number| compat_calls.contains(number));
+    let number = numbers(SOCKET_CALL).1?;
+    USES_OF_SOCKET_CALL.iter().any(is_captured).then_some(number)
 }
 
 /// The calls that are captured whatever the plan.
@@ -103,14 +139,6 @@ pub(super) fn state_calls() -> impl Iterator<Item = (CallAbi, u32)> {
     })
 }
 
-/// Whether the call with this number is one of `names`.
-pub(crate) fn is_named(abi: CallAbi, number: u32, names: &[&str]) -> bool {
-    names.iter().any(|name| {
-        let (native, compat) = numbers(name);
-        (if abi == CallAbi::Native { native } else { compat }) == Some(number)
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -118,7 +146,7 @@ mod tests {
     /// Scenario: every name in the lists. Guarantees: each is a call of this architecture, native or 32-bit.
     #[test]
     fn every_listed_call_has_a_number() {
-        for name in [STATE_CALLS, RECORDED_CALLS, REGISTER_CALLS, RECORDED_STATE_CALLS].concat() {
+        for name in [STATE_CALLS, RECORDED_CALLS, RECORDED_STATE_CALLS].concat() {
             assert_ne!(numbers(name), (None, None), "{name}");
         }
         for (event, call) in RENAMED {

@@ -1,119 +1,102 @@
-//! Calls without a record of their own: what their registers tell.
+//! Calls without a record of their own: what the table of calls says that they are.
 
-use std::sync::LazyLock;
+mod descriptors;
+mod kernel;
+mod parts;
+mod paths;
+mod processes;
+mod sockets;
 
-use eyrie_bpf::{Call, flag};
-use eyrie_proto::event::{
-    Capabilities, ChangeCredentials, ChangeNamespace, ChangeSession, GenericCall, ProcessAccess,
-    ProcessControl, Signal, event::Kind,
+// By the numbers of x86-64 and i386.
+#[cfg(test)]
+#[cfg(target_arch = "x86_64")]
+mod tests;
+
+use eyrie_bpf::{Call, DescriptorInfo, DetailedCall, Endpoint, FileInfo, PathInfo, Reserved, flag};
+use eyrie_proto::event::{GenericCall, event::Kind};
+
+use self::parts::Parts;
+use crate::plan::{CallAbi, Message, by_number};
+
+const NO_ENDPOINT: Endpoint = Endpoint { address: [0; 16], scope_id: 0, port: 0, reserved: Reserved };
+
+const NO_FILE: FileInfo =
+    FileInfo { inode: 0, device: 0, change_time_ns: 0, modify_time_ns: 0, mode: 0, uid: 0, gid: 0, flags: 0 };
+
+const NO_DESCRIPTOR: DescriptorInfo<'static> = DescriptorInfo {
+    file: NO_FILE,
+    file_system: 0,
+    fd: 0,
+    family: 0,
+    r#type: 0,
+    protocol: 0,
+    state: 0,
+    reserved: Reserved,
+    local: NO_ENDPOINT,
+    remote: NO_ENDPOINT,
+    path: &[],
+    local_name: &[],
+    remote_name: &[],
 };
 
-use crate::plan::{ABI_NATIVE, CallAbi, is_named};
+const NO_PATH: PathInfo<'static> =
+    PathInfo { directory_fd: 0, reserved: Reserved, requested: &[], base: &[] };
 
-/// What a call's registers are read as.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Reading {
-    /// So many ids.
-    Credentials(usize),
-    Capabilities,
-    SetSession,
-    SetProcessGroup,
-    ProcessControl,
-    Unshare,
-    SetNamespace,
-    Trace,
-    ReadOrWriteMemory,
-    Kill,
-    ThreadKill,
-    GroupThreadKill,
-    Other,
+/// The event of a call of which there are the registers.
+pub(super) fn plain(record: &Call) -> Kind {
+    detailed(&DetailedCall {
+        header: record.header,
+        arguments: record.arguments,
+        first: NO_DESCRIPTOR,
+        second: NO_DESCRIPTOR,
+        path: NO_PATH,
+        second_path: NO_PATH,
+        address: &[],
+        text: &[],
+        data: &[],
+        control: &[],
+    })
 }
 
-const READINGS: &[(Reading, &[&str])] = &[
-    (
-        Reading::Credentials(1),
-        &["setuid", "setgid", "setfsuid", "setfsgid", "setuid32", "setgid32", "setfsuid32", "setfsgid32"],
-    ),
-    (Reading::Credentials(2), &["setreuid", "setregid", "setreuid32", "setregid32"]),
-    (Reading::Credentials(3), &["setresuid", "setresgid", "setresuid32", "setresgid32"]),
-    (Reading::Capabilities, &["capset"]),
-    (Reading::SetSession, &["setsid"]),
-    (Reading::SetProcessGroup, &["setpgid"]),
-    (Reading::ProcessControl, &["prctl"]),
-    (Reading::Unshare, &["unshare"]),
-    (Reading::SetNamespace, &["setns"]),
-    (Reading::Trace, &["ptrace"]),
-    (Reading::ReadOrWriteMemory, &["process_vm_readv", "process_vm_writev"]),
-    (Reading::Kill, &["kill"]),
-    (Reading::ThreadKill, &["tkill"]),
-    (Reading::GroupThreadKill, &["tgkill"]),
-];
-
-/// Readings by number, native and 32-bit: looked up for each record.
-static BY_NUMBER: LazyLock<[Vec<Reading>; 2]> = LazyLock::new(|| {
-    [ABI_NATIVE, CallAbi::Compat].map(|abi| (0..512).map(|number| reading(abi, number)).collect())
-});
-
-/// The event of a call; registers beyond those that the call has are not passed on in typed events.
-pub(super) fn kind(record: &Call) -> Kind {
-    let [first, second, third, fourth, fifth, _] = record.arguments;
-    let [native, compat] = &*BY_NUMBER;
-    let readings = if record.header.has(flag::COMPAT32) { compat } else { native };
-    let number = record.header.call_number as usize;
-    match readings.get(number).copied().unwrap_or(Reading::Other) {
-        Reading::Credentials(count) => Kind::ChangeCredentials(ChangeCredentials {
-            ids: record.arguments.iter().take(count).map(|&register| low(register)).collect(),
-            capabilities: None,
-        }),
-        Reading::Capabilities => Kind::ChangeCredentials(ChangeCredentials {
-            ids: Vec::new(),
-            capabilities: Some(Capabilities {
-                effective: record.header.cap_effective,
-                permitted: record.header.cap_permitted,
-                inheritable: record.header.cap_inheritable,
-            }),
-        }),
-        Reading::SetSession => Kind::ChangeSession(ChangeSession::default()),
-        Reading::SetProcessGroup => {
-            Kind::ChangeSession(ChangeSession { pid: low(first), process_group_id: low(second) })
-        }
-        Reading::ProcessControl => Kind::ProcessControl(ProcessControl {
-            option: signed(first),
-            arguments: vec![second, third, fourth, fifth],
-            text: Vec::new(),
-        }),
-        Reading::Unshare => Kind::ChangeNamespace(ChangeNamespace { flags: first, descriptor: None }),
-        Reading::SetNamespace => Kind::ChangeNamespace(ChangeNamespace { flags: second, descriptor: None }),
-        Reading::Trace => Kind::ProcessAccess(ProcessAccess {
-            request: first,
-            pid: low(second),
-            address: third,
-            data: fourth,
-        }),
-        Reading::ReadOrWriteMemory => {
-            Kind::ProcessAccess(ProcessAccess { pid: low(first), ..ProcessAccess::default() })
-        }
-        Reading::Kill => Kind::Signal(Signal { pid: signed(first), number: low(second), tid: 0 }),
-        Reading::ThreadKill => Kind::Signal(Signal { tid: low(first), number: low(second), pid: 0 }),
-        Reading::GroupThreadKill => {
-            Kind::Signal(Signal { pid: signed(first), tid: low(second), number: low(third) })
-        }
-        Reading::Other => Kind::GenericCall(GenericCall { arguments: record.arguments.to_vec() }),
+/// The event of a call with its parts. Registers beyond those that the call has are not passed on in typed events.
+pub(super) fn detailed(record: &DetailedCall<'_>) -> Kind {
+    let abi = if record.header.has(flag::COMPAT32) { CallAbi::Compat } else { CallAbi::Native };
+    match by_number(abi, record.header.call_number) {
+        Some(line) => message(line.message, &Parts { line, record }),
+        None => generic(record),
     }
 }
 
-fn reading(abi: CallAbi, number: u32) -> Reading {
-    READINGS
-        .iter()
-        .find(|(_, names)| is_named(abi, number, names))
-        .map_or(Reading::Other, |(reading, _)| *reading)
+fn message(message: Message, parts: &Parts<'_>) -> Kind {
+    match message {
+        Message::Open => Kind::Open(paths::open_by_handle(parts)),
+        Message::PathCall => Kind::PathCall(paths::path_call(parts)),
+        Message::NameCall => Kind::PathCall(paths::name_call(parts)),
+        Message::PathBack => Kind::PathCall(paths::path_back(parts)),
+        Message::TwoPathCall => Kind::TwoPathCall(paths::two_path_call(parts)),
+        Message::ChangeRoot => Kind::ChangeRoot(paths::change_root(parts)),
+        Message::DescriptorCall => Kind::DescriptorCall(descriptors::descriptor_call(parts)),
+        Message::DescriptorControl => Kind::DescriptorCall(descriptors::control(parts)),
+        Message::Transfer => Kind::Transfer(descriptors::transfer(parts)),
+        Message::SocketCreate => Kind::SocketCreate(sockets::create(parts)),
+        Message::Accept => Kind::Accept(sockets::accept(parts)),
+        Message::Bind => Kind::Bind(sockets::bind(parts)),
+        Message::SocketOption => Kind::SocketOption(sockets::option(parts)),
+        Message::ChangeCredentials => Kind::ChangeCredentials(processes::change_credentials(parts)),
+        Message::ChangeCapabilities => Kind::ChangeCredentials(processes::change_capabilities(parts)),
+        Message::ChangeSession => Kind::ChangeSession(processes::change_session(parts)),
+        Message::ProcessControl => Kind::ProcessControl(processes::control(parts)),
+        Message::ChangeNamespace => Kind::ChangeNamespace(processes::change_namespace(parts)),
+        Message::ResourceLimit => Kind::ResourceLimit(processes::limit(parts)),
+        Message::ProcessAccess => Kind::ProcessAccess(processes::access(parts)),
+        Message::Signal => Kind::Signal(processes::signal(parts)),
+        Message::MemoryCall => Kind::MemoryCall(kernel::memory_call(parts)),
+        Message::ModuleCall => Kind::ModuleCall(kernel::module_call(parts)),
+        Message::KernelCall(structure) => Kind::KernelCall(kernel::kernel_call(parts, structure)),
+        Message::GenericCall => generic(parts.record),
+    }
 }
 
-/// Calls take 32 bits of a register for ids; the rest is undefined.
-fn low(register: u64) -> u32 {
-    register as u32
-}
-
-fn signed(register: u64) -> i32 {
-    register as u32 as i32
+fn generic(record: &DetailedCall<'_>) -> Kind {
+    Kind::GenericCall(GenericCall { arguments: record.arguments.to_vec() })
 }

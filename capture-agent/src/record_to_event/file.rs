@@ -72,7 +72,7 @@ pub(crate) fn executable(file: &FileInfo, path: &[u8]) -> Option<Executable> {
     })
 }
 
-fn file_descriptor(file: &FileInfo, path: &[u8]) -> FileDescriptor {
+pub(super) fn file_descriptor(file: &FileInfo, path: &[u8]) -> FileDescriptor {
     FileDescriptor {
         path: path.to_vec(),
         inode: file.inode,

@@ -1,6 +1,6 @@
 //! Sockets and their addresses.
 
-use eyrie_bpf::{Endpoint, flag};
+use eyrie_bpf::{DescriptorInfo, Endpoint, flag};
 use eyrie_proto::event::{
     Connect, Descriptor, InternetAddress, SocketAddress, SocketDescriptor, SocketRole, descriptor,
     socket_address::Kind,
@@ -12,6 +12,7 @@ const AF_INET: u16 = 2;
 const AF_INET6: u16 = 10;
 /// net/tcp_states.h; Unix sockets use it as well.
 const TCP_ESTABLISHED: u16 = 1;
+const TCP_LISTEN: u16 = 10;
 
 pub(super) fn connect(record: &eyrie_bpf::Connect<'_>) -> Connect {
     let is_connected = record.header.call_result == 0 || record.state == TCP_ESTABLISHED;
@@ -30,8 +31,25 @@ pub(super) fn connect(record: &eyrie_bpf::Connect<'_>) -> Connect {
     });
     Connect {
         descriptor: Some(Descriptor { fd: record.fd, kind: socket.map(descriptor::Kind::Socket) }),
-        requested: requested(record.requested),
+        requested: socket_address(record.requested),
         is_started_only: record.header.has(flag::STARTED_ONLY),
+    }
+}
+
+/// A socket as the kernel has it. Which end it is shows only where it listens: whoever accepted or connected says the rest.
+pub(super) fn socket_descriptor(info: &DescriptorInfo<'_>) -> SocketDescriptor {
+    let role = if info.state == TCP_LISTEN { SocketRole::Server } else { SocketRole::Unspecified };
+    SocketDescriptor {
+        family: info.family.into(),
+        r#type: info.r#type.into(),
+        protocol: info.protocol.into(),
+        local: own_end(info.family, &info.local, info.local_name),
+        remote: own_end(info.family, &info.remote, info.remote_name),
+        role: role.into(),
+        state: info.state.into(),
+        inode: info.file.inode,
+        name_changed: false,
+        is_connected: info.state == TCP_ESTABLISHED,
     }
 }
 
@@ -48,7 +66,7 @@ fn own_end(family: u16, end: &Endpoint, name: &[u8]) -> Option<SocketAddress> {
 }
 
 /// A `struct sockaddr` as it lies in a program's memory: the family in the machine's order, ports in network order.
-fn requested(bytes: &[u8]) -> Option<SocketAddress> {
+pub(super) fn socket_address(bytes: &[u8]) -> Option<SocketAddress> {
     let (family, rest) = bytes.split_first_chunk()?;
     let parsed = match u16::from_ne_bytes(*family) {
         AF_INET => sockaddr_in(rest),
@@ -91,7 +109,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn sockaddr(family: u16, rest: &[u8]) -> Option<Kind> {
-        requested(&[&family.to_ne_bytes(), rest].concat()).and_then(|address| address.kind)
+        socket_address(&[&family.to_ne_bytes(), rest].concat()).and_then(|address| address.kind)
     }
 
     /// Scenario: addresses as programs give them. Guarantees: ports and addresses in their right order, paths without NUL,
@@ -109,14 +127,14 @@ mod tests {
         assert_eq!(sockaddr(AF_UNIX, b"\0abs\0tract"), Some(Kind::Unix(b"\0abs\0tract".to_vec())));
         assert!(matches!(sockaddr(AF_INET, &[1]), Some(Kind::Raw(raw)) if raw.len() == 3));
         assert!(matches!(sockaddr(16, &[1, 2]), Some(Kind::Raw(_))));
-        assert_eq!(requested(&[1]), None);
+        assert_eq!(socket_address(&[1]), None);
     }
 
     proptest! {
         /// Scenario: any bytes as an address. Guarantees: no panic.
         #[test]
         fn any_bytes_are_read(bytes: Vec<u8>) {
-            let _ = requested(&bytes);
+            let _ = socket_address(&bytes);
         }
     }
 }

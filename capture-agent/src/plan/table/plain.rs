@@ -1,0 +1,56 @@
+//! Calls that have no message of their own and nothing to read besides their registers.
+
+use super::{DescribedCall, Message::GenericCall, call};
+
+const fn plain(name: &'static str) -> DescribedCall {
+    call(name, GenericCall, &[], &[])
+}
+
+pub(super) const CALLS: &[DescribedCall] = &[
+    plain("alarm"),
+    plain("exit"),
+    plain("exit_group"),
+    plain("getegid"),
+    plain("getegid32"),
+    plain("geteuid"),
+    plain("geteuid32"),
+    plain("getgid"),
+    plain("getgid32"),
+    plain("getpgid"),
+    plain("getpgrp"),
+    plain("getpid"),
+    plain("getppid"),
+    plain("getpriority"),
+    plain("getsid"),
+    plain("gettid"),
+    plain("getuid"),
+    plain("getuid32"),
+    plain("io_destroy"),
+    plain("ioperm"),
+    plain("iopl"),
+    plain("ioprio_get"),
+    plain("ioprio_set"),
+    plain("kcmp"),
+    plain("membarrier"),
+    plain("msgget"),
+    plain("nice"),
+    plain("pause"),
+    plain("personality"),
+    plain("pkey_alloc"),
+    plain("pkey_free"),
+    plain("restart_syscall"),
+    plain("sched_get_priority_max"),
+    plain("sched_get_priority_min"),
+    plain("sched_getscheduler"),
+    plain("sched_yield"),
+    plain("semget"),
+    plain("setpriority"),
+    plain("shmat"),
+    plain("shmdt"),
+    plain("shmget"),
+    plain("sync"),
+    plain("timer_delete"),
+    plain("timer_getoverrun"),
+    plain("umask"),
+    plain("vhangup"),
+];

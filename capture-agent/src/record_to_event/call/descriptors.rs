@@ -1,0 +1,42 @@
+//! Calls on descriptors, and those that move data through them.
+
+use eyrie_bpf::Place;
+use eyrie_proto::event::{DescriptorCall, Transfer};
+
+use super::{super::socket::socket_address, parts::Parts};
+use crate::plan::Register;
+
+/// Commands of fcntl that make a descriptor (asm-generic/fcntl.h, linux/fcntl.h).
+const F_DUPFD: u64 = 0;
+const F_DUPFD_CLOEXEC: u64 = 1030;
+
+pub(super) fn descriptor_call(parts: &Parts<'_>) -> DescriptorCall {
+    DescriptorCall {
+        descriptor: parts.descriptor(Place::First),
+        second: parts.descriptor(Place::Second),
+        command: parts.low(Register::Command).into(),
+        argument: parts.word(Register::Argument) | parts.word(Register::ArgumentHigh) << 32,
+        flags: parts.flags(),
+        name: parts.text(),
+        first: parts.low(Register::First),
+        last: parts.low(Register::Last),
+    }
+}
+
+pub(super) fn control(parts: &Parts<'_>) -> DescriptorCall {
+    let call = descriptor_call(parts);
+    let is_copy = matches!(call.command, F_DUPFD | F_DUPFD_CLOEXEC);
+    DescriptorCall { second: call.second.filter(|_| is_copy), ..call }
+}
+
+pub(super) fn transfer(parts: &Parts<'_>) -> Transfer {
+    Transfer {
+        descriptor: parts.descriptor(Place::First),
+        size: parts.word(Register::Size),
+        data: parts.record.data.to_vec(),
+        peer: socket_address(parts.record.address),
+        flags: parts.flags(),
+        control: parts.record.control.to_vec(),
+        second: parts.descriptor(Place::Second),
+    }
+}
