@@ -6,7 +6,7 @@ use rule_language::{ArgumentError, Catalogue, FieldId, FieldInfo, FieldType};
 
 use crate::{
     container, declaration::Declaration, declaration::Scope, declared, event_table, event_type, evt, eyrie,
-    fd, json, k8smeta, parameter_types, process, thread, user,
+    fd, fs_path, json, k8smeta, parameter_types, process, thread, user,
 };
 
 /// The families, in the order in which listings show them: those of one class stand together.
@@ -25,7 +25,7 @@ const FAMILIES: [&[Declaration]; 22] = [
     user::USER,
     user::GROUP,
     fd::FIELDS,
-    declared::FS_PATH,
+    fs_path::FIELDS,
     declared::FDLIST,
     declared::UTIL,
     container::FIELDS,

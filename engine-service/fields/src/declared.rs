@@ -1,4 +1,4 @@
-//! `fs.path.*`, `fdlist.*` and `util.*`: declared whole, with no extraction yet.
+//! `fdlist.*` and `util.*`: declared whole, with no extraction yet.
 
 use rule_language::FieldType::{CharBuf, Uint64};
 
@@ -7,29 +7,11 @@ use crate::{
     declaration::{Declaration, Scope},
 };
 
-macro_rules! path {
-    ($name:literal, $description:literal) => {
-        Declaration::without_data(classes::FS_PATH, $name, CharBuf, Scope::Event, $description)
-    };
-}
-
 macro_rules! of_all {
     ($name:literal, $description:literal) => {
         Declaration::without_data(classes::FDLIST, $name, CharBuf, Scope::Event, $description)
     };
 }
-
-pub(crate) const FS_PATH: &[Declaration] = &[
-    path!(
-        "fs.path.name",
-        "the path that the call works on, made absolute; of calls with two paths the second"
-    ),
-    path!("fs.path.nameraw", "as fs.path.name, but as the program gave it"),
-    path!("fs.path.source", "of calls with two paths, as rename, the first, made absolute"),
-    path!("fs.path.sourceraw", "as fs.path.source, but as the program gave it"),
-    path!("fs.path.target", "of calls with two paths, as rename, the second, made absolute"),
-    path!("fs.path.targetraw", "as fs.path.target, but as the program gave it"),
-];
 
 pub(crate) const FDLIST: &[Declaration] = &[
     of_all!("fdlist.nums", "the numbers of the descriptors, with commas between"),

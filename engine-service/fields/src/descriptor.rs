@@ -98,6 +98,18 @@ pub(crate) fn subject<'a>(event: &'a Event) -> Option<Subject<'a>> {
 // === impl Subject ===
 
 impl<'a> Subject<'a> {
+    /// A descriptor by itself, apart from what its event asked for.
+    pub(crate) fn of(descriptor: &'a Descriptor) -> Self {
+        Self {
+            descriptor: Some(descriptor),
+            is_open: false,
+            path: None,
+            requested: None,
+            is_failed: false,
+            role: SocketRole::Unspecified,
+        }
+    }
+
     /// `fd.num`: -1 where an open failed.
     pub(crate) fn number(&self) -> Option<i64> {
         match self.descriptor {
@@ -233,7 +245,7 @@ impl<'a> Subject<'a> {
     }
 
     /// The path of a Unix socket: its peer's, or its own.
-    fn unix_path(&self) -> Option<Cow<'a, [u8]>> {
+    pub(crate) fn unix_path(&self) -> Option<Cow<'a, [u8]>> {
         let named = |address: &'a SocketAddress| unix_path(address).filter(|path| !path.is_empty());
         let socket = self.socket();
         let remote = socket.and_then(|socket| socket.remote.as_ref()).and_then(named);
@@ -247,6 +259,12 @@ impl<'a> Subject<'a> {
         let socket = self.socket()?;
         Some(socket.is_connected || (self.role != SocketRole::Unspecified && !self.is_failed))
     }
+}
+
+/// A device's number as user space has it (`new_encode_dev` of linux/kdev_t.h), and Falco with it.
+pub(crate) fn encoded_device(device: u64) -> u64 {
+    let (major, minor) = (device >> 20, device & 0xf_ffff);
+    (minor & 0xff) | (major << 8) | ((minor & !0xff) << 12)
 }
 
 /// A path that was asked for, as text; `None` if the kernel could not read it from the program's memory.

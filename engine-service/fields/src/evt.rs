@@ -1,6 +1,7 @@
 //! `evt.*` and `syscall.type`: the event itself.
 
 mod derived;
+mod io;
 
 use eyrie_proto::event::{Event, Open, event::Kind};
 use rule_language::{
@@ -14,7 +15,7 @@ use crate::{
     classes,
     declaration::{Declaration, Scope},
     event_type::{call_name, event_type},
-    parameter::{self, errno_name},
+    parameter::{self, EventSchema, errno_name},
     time,
     value::{Extracted, Value},
     view::EventView,
@@ -73,13 +74,13 @@ pub(crate) const CALL: &[Declaration] = &[
     field!("evt.type", CharBuf, "the event's name, which is the call's for most", |view, _| name(event_type(view.event, view.architecture))),
     field!("evt.type.is", Uint32, "1 if the event has that name", type_is).required(Key).dotted(),
     field!("syscall.type", CharBuf, "the system call's name", |view, _| name(call_name(view.event, view.architecture))),
-    field!("evt.category", CharBuf, "what the event is about: file, net, process, memory, signal, user, ipc, system or other", |view, _| name(category(view.event))),
+    field!("evt.category", CharBuf, "what the event is about: file, net, IPC, process, memory, signal, user, time, sleep, wait, system or other; of calls that move data what the descriptor is: file, net, ipc or unknown", |view, _| name(io::category(view))),
     field!("evt.cpu", Int16, "the number of the processor that it happened on", |view, _| Value::Int(view.event.cpu.into()).into()),
     field!("evt.dir", CharBuf, "always <: events are reported when their call ends", |_, _| Value::text("<").into()).deprecated(),
     field!("evt.res", CharBuf, "SUCCESS, or the name of the error", |view, _| result_name(view)),
     field!("evt.rawres", Int64, "what the call returned; below zero if it failed", |view, _| Extracted::from_option(result(view.event).map(Value::Int))),
     field!("evt.buffer", ByteBuf, "the first bytes that the call moved, as many as the capture plan says", |view, _| buffer(view)),
-    field!("evt.buflen", Uint64, "how many bytes of the data that the call moved are known", |view, _| buffer_length(view)),
+    field!("evt.buflen", Uint64, "how many bytes the call moved", |view, _| io::moved(view, EventSchema::is_io, &[])),
     field!("evt.failed", Bool, "whether the call failed", |view, _| Extracted::from_option(result(view.event).map(|result| Value::Bool(result < 0)))),
     field!("evt.is_open_read", Bool, "whether the event opens a file for reading", |view, _| of_open(view, |open| parameter::access(open.flags.into()).0)),
     field!("evt.is_open_write", Bool, "whether the event opens a file for writing", |view, _| of_open(view, |open| parameter::access(open.flags.into()).1)),
@@ -93,7 +94,7 @@ pub(crate) const ARGUMENTS: &[Declaration] = &[
     field!("evt.args", CharBuf, "all parameters as name=value, with names for numbers in parentheses", |view, _| parameter::all_as_text(view).map_or(Extracted::Absent, Extracted::owned)),
     field!("evt.info", CharBuf, "the same as evt.args", |view, _| parameter::all_as_text(view).map_or(Extracted::Absent, Extracted::owned)),
     field!("evt.arg", CharBuf, "the parameter of that name or number, with names in place of numbers where there are any", |view, argument| Extracted::from_option(parameter::parameter(view, argument).map(|parameter| Value::Bytes(parameter.text(view))))).required(IndexOrKey).dotted(),
-    field!("evt.rawarg", Dyn, "the parameter of that name as it is; it compares as what the parameter is: a number, text, an address", |view, argument| Extracted::from_option(parameter::parameter(view, argument).map(|parameter| parameter.raw_value(view)))).required(Key).dotted().not_on_rhs().not_in_transformer(),
+    field!("evt.rawarg", Dyn, "the parameter of that name as it is; it compares as what the parameter is: a number, text, an address", |view, argument| Extracted::from_option(parameter::parameter(view, argument).and_then(parameter::Parameter::raw_value))).required(Key).dotted().not_on_rhs().not_in_transformer(),
 ];
 
 fn name<'a>(name: Option<&'static str>) -> Extracted<'a> {
@@ -112,7 +113,7 @@ fn type_is<'a>(view: &EventView<'a>, argument: &Argument) -> Extracted<'a> {
 }
 
 /// What the call returned. An exec or fork that the scheduler reported has taken place.
-fn result(event: &Event) -> Option<i64> {
+pub(crate) fn result(event: &Event) -> Option<i64> {
     match (&event.call, event.kind.as_ref()?) {
         (_, Kind::Exit(_)) => None,
         (Some(call), _) => Some(call.result),
@@ -142,10 +143,6 @@ fn buffer<'a>(view: &EventView<'a>) -> Extracted<'a> {
     data(view).map_or(Extracted::Absent, Extracted::bytes)
 }
 
-fn buffer_length<'a>(view: &EventView<'a>) -> Extracted<'a> {
-    Extracted::from_option(data(view).map(|data| Value::Uint(data.len() as u64)))
-}
-
 /// Falco says nothing of the sort about creat.
 fn of_open<'a>(view: &EventView<'a>, holds: fn(&Open) -> bool) -> Extracted<'a> {
     let holds = match &view.event.kind {
@@ -167,32 +164,4 @@ fn creates(event: &Event) -> bool {
     let Some(Kind::Open(open)) = &event.kind else { return false };
     let is_temporary = u64::from(open.flags) & parameter::TEMPORARY != 0;
     open.is_created || (is_temporary && result(event).is_some_and(|result| result >= 0))
-}
-
-fn category(event: &Event) -> Option<&'static str> {
-    Some(match event.kind.as_ref()? {
-        Kind::Open(_)
-        | Kind::PathCall(_)
-        | Kind::TwoPathCall(_)
-        | Kind::ChangeDirectory(_)
-        | Kind::ChangeRoot(_) => "file",
-        Kind::SocketCreate(_)
-        | Kind::Connect(_)
-        | Kind::Accept(_)
-        | Kind::Bind(_)
-        | Kind::SocketOption(_) => "net",
-        Kind::Fork(_)
-        | Kind::Exec(_)
-        | Kind::Exit(_)
-        | Kind::ChangeSession(_)
-        | Kind::ProcessControl(_)
-        | Kind::ChangeNamespace(_)
-        | Kind::ResourceLimit(_) => "process",
-        Kind::ProcessAccess(_) => "ipc",
-        Kind::ChangeCredentials(_) => "user",
-        Kind::Signal(_) => "signal",
-        Kind::MemoryCall(_) => "memory",
-        Kind::ModuleCall(_) | Kind::KernelCall(_) => "system",
-        _ => "other",
-    })
 }

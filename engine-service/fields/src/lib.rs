@@ -28,6 +28,7 @@ mod evt;
 mod extractor;
 mod eyrie;
 mod fd;
+mod fs_path;
 mod json;
 mod k8smeta;
 mod named_ip;

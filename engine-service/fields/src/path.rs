@@ -14,13 +14,18 @@ const AT_FDCWD: i32 = -100;
 /// relative. Unlike Falco we do not replace paths over 1,024 bytes by a fixed text: that would hide them from rules.
 pub(crate) fn asked_for<'a>(path: &'a PathArgument, working_directory: &'a [u8]) -> Cow<'a, [u8]> {
     let requested = &*path.requested;
-    if requested.starts_with(b"/") {
-        return normalise(requested);
-    }
     let base = match &*path.base {
         [] if path.directory_fd == AT_FDCWD => working_directory,
         base => base,
     };
+    relative_to(base, requested)
+}
+
+/// A path that starts at `base` unless it is absolute, without `.`, `..` and repeated slashes.
+pub(crate) fn relative_to<'a>(base: &'a [u8], requested: &'a [u8]) -> Cow<'a, [u8]> {
+    if requested.starts_with(b"/") {
+        return normalise(requested);
+    }
     if base.is_empty() {
         return Cow::Borrowed(requested);
     }

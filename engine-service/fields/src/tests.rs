@@ -4,6 +4,6 @@ mod declarations;
 mod descriptor;
 mod event;
 mod event_names;
-mod fixture;
+pub(crate) mod fixture;
 mod process;
 mod properties;

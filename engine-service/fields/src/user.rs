@@ -80,11 +80,16 @@ fn user_name<'a>(view: &EventView<'a>, uid: fn(&Credentials) -> u32) -> Extracte
 
 fn group_name<'a>(view: &EventView<'a>) -> Extracted<'a> {
     let Some(who) = credentials(view) else { return Extracted::Absent };
-    Extracted::bytes(match group(view, who.effective_gid) {
+    Extracted::bytes(name_of_group(view, who.effective_gid))
+}
+
+/// The name of a group id, found as that of a user id is.
+pub(crate) fn name_of_group<'a>(view: &EventView<'a>, gid: u32) -> &'a [u8] {
+    match group(view, gid) {
         Some(group) => &group.name,
-        None if who.effective_gid == 0 => ROOT,
+        None if gid == 0 => ROOT,
         None => NO_NAME.as_bytes(),
-    })
+    }
 }
 
 /// The name of a user id. Root is root everywhere, even where no passwd can be read.

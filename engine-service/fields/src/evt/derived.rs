@@ -5,10 +5,12 @@ use rule_language::{
     FieldType::{Bool, CharBuf, RelTime, Uint32, Uint64},
 };
 
-use super::{field, result};
+use super::{field, io, result};
 use crate::{
     classes,
     declaration::{Declaration, Scope},
+    fs_path,
+    parameter::EventSchema,
     value::{Extracted, Value},
     view::EventView,
 };
@@ -21,10 +23,14 @@ macro_rules! latency {
     };
 }
 
+/// What `fd.type` says of files, and of internet sockets.
+const FILE: &[&str] = &["file"];
+const NET: &[&str] = &["ipv4", "ipv6"];
+
 /// The number of bytes that the call moved, of calls of one kind.
 macro_rules! bytes_moved {
-    ($name:literal, $description:literal) => {
-        field!($name, Uint64, $description).unlisted()
+    ($name:literal, $description:literal, $is_of_category:expr, $types:expr) => {
+        field!($name, Uint64, $description, |view, _| io::moved(view, $is_of_category, $types)).unlisted()
     };
 }
 
@@ -40,12 +46,12 @@ pub(crate) const FIELDS: &[Declaration] = &[
     field!("evt.deltatime.s", RelTime, "whole seconds since the event before this one"),
     field!("evt.deltatime.ns", RelTime, "the nanoseconds of evt.deltatime that are no whole second"),
     field!("evt.outputtime", CharBuf, "the time in the form that Falco's command line asks for; evt.time without").unlisted(),
-    field!("evt.is_io", Bool, "whether the call reads or writes data"),
-    field!("evt.is_io_read", Bool, "whether the call reads data"),
-    field!("evt.is_io_write", Bool, "whether the call writes data"),
-    field!("evt.io_dir", CharBuf, "r for a call that reads data, w for one that writes; missing for others"),
-    field!("evt.is_wait", Bool, "whether the call waits for something, as poll and nanosleep do"),
-    field!("evt.is_syslog", Bool, "whether the call writes to /dev/log"),
+    field!("evt.is_io", Bool, "whether the call reads or writes data", |view, _| io::is(view, |schema| schema.reads || schema.writes)),
+    field!("evt.is_io_read", Bool, "whether the call reads data", |view, _| io::is(view, |schema| schema.reads)),
+    field!("evt.is_io_write", Bool, "whether the call writes data", |view, _| io::is(view, |schema| schema.writes)),
+    field!("evt.io_dir", CharBuf, "read for a call that reads data, write for one that writes; missing for others", |view, _| io::direction(view)),
+    field!("evt.is_wait", Bool, "whether the call waits for something, as poll and nanosleep do", |view, _| io::is(view, |schema| schema.waits)),
+    field!("evt.is_syslog", Bool, "whether the call writes to /dev/log", |view, _| io::is_syslog(view)),
     field!("evt.count", Uint32, "always 1", |_, _| Value::Uint(1).into()),
     field!("evt.count.error", Uint32, "1 if the call failed, 0 if not; missing for what returns nothing", |view, _| failed(view)),
     field!("evt.count.error.file", Uint32, "1 if the call failed and is about files"),
@@ -56,15 +62,15 @@ pub(crate) const FIELDS: &[Declaration] = &[
     field!("evt.count.procinfo", Uint32, "1 for procinfo events of main threads").unlisted(),
     field!("evt.count.threadinfo", Uint32, "1 for procinfo events").unlisted(),
     field!("evt.around", Uint64, "whether the event lies so close to a time: evt.around[T]=D holds from D milliseconds before T to D after, with T as evt.rawtime shows it").required(Index).not_on_rhs().not_in_transformer().not_in_output(),
-    field!("evt.abspath", CharBuf, "the absolute path of a call that takes one relative to a descriptor, as renameat does; of calls with two paths evt.abspath.src and evt.abspath.dst").optional(Key).dotted(),
-    bytes_moved!("evt.buflen.in", "how many bytes the call read"),
-    bytes_moved!("evt.buflen.out", "how many bytes the call wrote"),
-    bytes_moved!("evt.buflen.file", "how many bytes the call moved from or to a file"),
-    bytes_moved!("evt.buflen.file.in", "how many bytes the call read from a file"),
-    bytes_moved!("evt.buflen.file.out", "how many bytes the call wrote to a file"),
-    bytes_moved!("evt.buflen.net", "how many bytes the call moved over the network"),
-    bytes_moved!("evt.buflen.net.in", "how many bytes the call received from the network"),
-    bytes_moved!("evt.buflen.net.out", "how many bytes the call sent over the network"),
+    field!("evt.abspath", CharBuf, "the absolute path of a call that takes one relative to a descriptor, as renameat does; of calls with two paths evt.abspath.src and evt.abspath.dst", fs_path::absolute).optional(Key).dotted(),
+    bytes_moved!("evt.buflen.in", "how many bytes the call read", io::is_input, &[]),
+    bytes_moved!("evt.buflen.out", "how many bytes the call wrote", io::is_output, &[]),
+    bytes_moved!("evt.buflen.file", "how many bytes the call moved from or to a file", EventSchema::is_io, FILE),
+    bytes_moved!("evt.buflen.file.in", "how many bytes the call read from a file", io::is_input, FILE),
+    bytes_moved!("evt.buflen.file.out", "how many bytes the call wrote to a file", io::is_output, FILE),
+    bytes_moved!("evt.buflen.net", "how many bytes the call moved over the network", EventSchema::is_io, NET),
+    bytes_moved!("evt.buflen.net.in", "how many bytes the call received from the network", io::is_input, NET),
+    bytes_moved!("evt.buflen.net.out", "how many bytes the call sent over the network", io::is_output, NET),
     field!("evt.infra.docker.name", CharBuf, "the name of an event of docker's").unlisted(),
     field!("evt.infra.docker.container.id", CharBuf, "the container's id in an event of docker's").unlisted(),
     field!("evt.infra.docker.container.name", CharBuf, "the container's name in an event of docker's").unlisted(),

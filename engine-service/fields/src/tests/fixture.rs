@@ -12,12 +12,12 @@ use rule_language::{Catalogue as _, condition::FieldRef};
 use crate::{Architecture, ContainerView, EventView, Extracted, FieldExtractor, Value, catalogue};
 
 /// Boot time of every event.
-pub(super) const NOW: u64 = 5_000_000_000;
+pub(crate) const NOW: u64 = 5_000_000_000;
 /// Wall clock minus boot time.
-pub(super) const OFFSET: i64 = 1_700_000_000_000_000_000;
+pub(crate) const OFFSET: i64 = 1_700_000_000_000_000_000;
 
 /// A model of a host where init (1) runs sshd (10), a login shell (20) and cat (30).
-pub(super) fn host() -> HostModel {
+pub(crate) fn host() -> HostModel {
     let mut host = HostModel::default();
     for (pid, parent, name, arguments) in [
         (1, 0, "systemd", vec![]),
@@ -34,7 +34,7 @@ pub(super) fn host() -> HostModel {
     host
 }
 
-pub(super) fn state(pid: u32, parent_pid: u32, name: &str, arguments: &[&str]) -> ProcessState {
+pub(crate) fn state(pid: u32, parent_pid: u32, name: &str, arguments: &[&str]) -> ProcessState {
     ProcessState {
         process: Some(key(pid)),
         parent_pid,
@@ -62,7 +62,7 @@ pub(super) fn state(pid: u32, parent_pid: u32, name: &str, arguments: &[&str]) -
     }
 }
 
-pub(super) fn key(pid: u32) -> ProcessKey {
+pub(crate) fn key(pid: u32) -> ProcessKey {
     ProcessKey { pid, start_boot_ns: 1_000_000_000 + u64::from(pid) }
 }
 
@@ -89,7 +89,7 @@ fn session() -> Session {
 }
 
 /// An event of process 30.
-pub(super) fn event(kind: Kind) -> Event {
+pub(crate) fn event(kind: Kind) -> Event {
     let task = Task {
         process: Some(key(30)),
         tid: 30,
@@ -106,15 +106,15 @@ pub(super) fn event(kind: Kind) -> Event {
 }
 
 /// An event of a system call with this number on x86_64.
-pub(super) fn call(number: u32, result: i64, kind: Kind) -> Event {
+pub(crate) fn call(number: u32, result: i64, kind: Kind) -> Event {
     Event { call: Some(SystemCall { number, result, ..SystemCall::default() }), ..event(kind) }
 }
 
-pub(super) fn path(requested: &str) -> PathArgument {
+pub(crate) fn path(requested: &str) -> PathArgument {
     PathArgument { requested: requested.into(), directory_fd: -100, ..PathArgument::default() }
 }
 
-pub(super) fn file(fd: i32, path: &str) -> Descriptor {
+pub(crate) fn file(fd: i32, path: &str) -> Descriptor {
     let file = FileDescriptor {
         path: path.into(),
         inode: 42,
@@ -126,7 +126,7 @@ pub(super) fn file(fd: i32, path: &str) -> Descriptor {
 }
 
 /// An openat (257) of a path relative to the working directory, read-only with O_CLOEXEC.
-pub(super) fn open(requested: &str, reached: &str) -> Event {
+pub(crate) fn open(requested: &str, reached: &str) -> Event {
     let open = Open {
         path: Some(path(requested)),
         flags: 0o2_000_000,
@@ -136,13 +136,13 @@ pub(super) fn open(requested: &str, reached: &str) -> Event {
     call(257, 3, Kind::Open(open))
 }
 
-pub(super) fn address(ip: &[u8], port: u32) -> SocketAddress {
+pub(crate) fn address(ip: &[u8], port: u32) -> SocketAddress {
     let internet = InternetAddress { ip: ip.to_vec(), port, scope_id: 0 };
     SocketAddress { kind: Some(socket_address::Kind::Internet(internet)) }
 }
 
 /// A TCP socket over IPv4.
-pub(super) fn socket(
+pub(crate) fn socket(
     local: Option<SocketAddress>,
     remote: Option<SocketAddress>,
     role: SocketRole,
@@ -160,7 +160,7 @@ pub(super) fn socket(
 }
 
 /// Tells the model that the control group of a process belongs to a container, or with an empty id to the host.
-pub(super) fn tell_cgroup(host: &mut HostModel, pid: u32, container_id: &str) {
+pub(crate) fn tell_cgroup(host: &mut HostModel, pid: u32, container_id: &str) {
     let fact = CgroupFact {
         cgroup: Some(CgroupKey { cgroup_id: 500 + u64::from(pid), ..CgroupKey::default() }),
         container_id: container_id.to_owned(),
@@ -171,7 +171,7 @@ pub(super) fn tell_cgroup(host: &mut HostModel, pid: u32, container_id: &str) {
 }
 
 /// Tells the model of users of a container, or with an empty id of the host.
-pub(super) fn tell_user(host: &mut HostModel, container_id: &str, uid: u32, name: &str) {
+pub(crate) fn tell_user(host: &mut HostModel, container_id: &str, uid: u32, name: &str) {
     let user =
         User { uid, gid: 100, name: name.into(), home: b"/home/x".to_vec(), shell: b"/bin/sh".to_vec() };
     let fact = UsersFact { container_id: container_id.to_owned(), users: vec![user], groups: Vec::new() };
@@ -183,7 +183,7 @@ fn tell(host: &mut HostModel, kind: ordered_fact::Kind) {
     host.apply(&Event { boot_ns: NOW, kind: Some(Kind::Fact(fact)), ..Event::default() });
 }
 
-pub(super) fn view<'a>(event: &'a Event, host: &'a HostModel) -> EventView<'a> {
+pub(crate) fn view<'a>(event: &'a Event, host: &'a HostModel) -> EventView<'a> {
     EventView {
         event,
         host,
@@ -197,7 +197,7 @@ pub(super) fn view<'a>(event: &'a Event, host: &'a HostModel) -> EventView<'a> {
 }
 
 /// The field of this name, as `name` or `name[argument]`.
-pub(super) fn extract<'a>(name: &str, view: &EventView<'a>) -> Extracted<'a> {
+pub(crate) fn extract<'a>(name: &str, view: &EventView<'a>) -> Extracted<'a> {
     let (name, argument) = match name.split_once('[') {
         Some((name, argument)) => (name, Some(argument.trim_end_matches(']').to_owned())),
         None => (name, None),
@@ -216,12 +216,12 @@ pub(super) fn extract<'a>(name: &str, view: &EventView<'a>) -> Extracted<'a> {
 }
 
 /// What a field shows: text for everything but numbers, `<absent>` and `<unknown>` where there is no value.
-pub(super) fn show(name: &str, event: &Event, host: &HostModel) -> String {
+pub(crate) fn show(name: &str, event: &Event, host: &HostModel) -> String {
     show_in(name, &view(event, host))
 }
 
 /// The same of a view.
-pub(super) fn show_in(name: &str, view: &EventView<'_>) -> String {
+pub(crate) fn show_in(name: &str, view: &EventView<'_>) -> String {
     fn text(value: &Value<'_>) -> String {
         match value {
             Value::Bytes(bytes) => String::from_utf8_lossy(bytes).into_owned(),
@@ -246,7 +246,7 @@ pub(super) fn show_in(name: &str, view: &EventView<'_>) -> String {
 }
 
 /// Checks several fields of one event.
-pub(super) fn check(event: &Event, host: &HostModel, expected: &[(&str, &str)]) {
+pub(crate) fn check(event: &Event, host: &HostModel, expected: &[(&str, &str)]) {
     for (name, expected) in expected {
         assert_eq!(show(name, event, host), *expected, "{name}");
     }
