@@ -174,15 +174,15 @@ mod tests {
     /// the note says which rule and which field, in text and JSON; a rule without such fields is not mentioned.
     #[test]
     fn fields_without_data_are_named() {
-        let unread = RULE.replace("CONDITION", "fd.name=x and fs.path.name=1").replace("Watched", "Unread");
+        let unread = RULE.replace("CONDITION", "fd.name=x and evt.pluginname=x").replace("Watched", "Unread");
         let checked = checked(&[&RULE.replace("CONDITION", "fd.name=x"), &unread]);
         let shown = text(&checked);
         assert!(
-            shown.contains("note: rule 'Unread' uses fields that have no data yet: fs.path.name\n"),
+            shown.contains("note: rule 'Unread' uses fields that have no data yet: evt.pluginname\n"),
             "{shown}"
         );
         assert!(shown.contains("0.yaml: Ok\n1.yaml: Ok\n2 rules, 2 enabled; sha256:"), "{shown}");
-        let expected = json!([{"rule": "Unread", "fields": ["fs.path.name"]}]);
+        let expected = json!([{"rule": "Unread", "fields": ["evt.pluginname"]}]);
         assert_eq!(checked.to_json()["eyrie_fields_without_data"], expected);
     }
 

@@ -101,7 +101,7 @@ mod tests {
         let listing = listing(200);
         let line =
             |name: &str| listing.lines().find(|line| line.trim_start().starts_with(name)).unwrap().to_owned();
-        assert!(line("fs.path.name ").contains("CHARBUF   (no data yet) the path"));
+        assert!(line("evt.pluginname ").contains("CHARBUF   (no data yet) the name"));
         assert!(line("evt.dir ").contains("(deprecated) always"));
         assert!(!line("proc.name ").contains('('));
     }
