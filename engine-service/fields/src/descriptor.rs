@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 
 use eyrie_proto::event::{
-    Descriptor, Event, FileDescriptor, PathArgument, SocketAddress, SocketDescriptor, SocketRole, descriptor,
-    event::Kind,
+    Descriptor, Event, FileDescriptor, PathArgument, PathCall, SocketAddress, SocketDescriptor, SocketRole,
+    descriptor, event::Kind,
 };
 
 use crate::{
@@ -80,7 +80,7 @@ pub(crate) fn subject<'a>(event: &'a Event) -> Option<Subject<'a>> {
             subject.requested = transfer.peer.as_ref();
             transfer.descriptor.as_ref()
         }
-        Kind::PathCall(call) => call.descriptor.as_ref(),
+        Kind::PathCall(call) => of_path_call(event, call),
         Kind::DescriptorCall(call) => call.descriptor.as_ref(),
         Kind::SocketCreate(call) => call.descriptor.as_ref(),
         Kind::Bind(bind) => bind.descriptor.as_ref(),
@@ -93,6 +93,15 @@ pub(crate) fn subject<'a>(event: &'a Event) -> Option<Subject<'a>> {
     };
     let is_empty = subject.descriptor.is_none() && !subject.is_open && subject.requested.is_none();
     if is_empty { None } else { Some(subject) }
+}
+
+/// What a call on a path is about, if that is a descriptor: the call has no path, or it made one. Otherwise the descriptor is
+/// that of the directory where the path starts.
+fn of_path_call<'a>(event: &Event, call: &'a PathCall) -> Option<&'a Descriptor> {
+    let descriptor = call.descriptor.as_ref()?;
+    let has_path = call.path.as_ref().is_some_and(|path| !path.requested.is_empty());
+    let is_made = event.call.as_ref().is_some_and(|call| call.result == i64::from(descriptor.fd));
+    (!has_path || is_made).then_some(descriptor)
 }
 
 // === impl Subject ===
@@ -110,10 +119,10 @@ impl<'a> Subject<'a> {
         }
     }
 
-    /// `fd.num`: -1 where an open failed.
+    /// `fd.num`: -1 where an open failed, or any call that makes a descriptor.
     pub(crate) fn number(&self) -> Option<i64> {
         match self.descriptor {
-            Some(descriptor) => Some(descriptor.fd.into()),
+            Some(descriptor) => Some(i64::from(descriptor.fd).max(-1)),
             None => self.is_open.then_some(-1),
         }
     }

@@ -3,8 +3,6 @@
 //! They are parameters under other names; which ones, Falco says for each event (sinsp_filtercheck_fspath.cpp,
 //! `extract_abspath` of sinsp_filtercheck_event.cpp).
 
-use std::borrow::Cow;
-
 use rule_language::FieldType::CharBuf;
 
 use crate::{
@@ -12,7 +10,8 @@ use crate::{
     classes,
     declaration::{Declaration, Scope},
     event_type::event_type,
-    evt, parameter,
+    evt,
+    parameter::{self, NamedPath},
     value::{Extracted, Value},
     view::EventView,
 };
@@ -81,20 +80,18 @@ fn relative(event: &str, is_second: bool) -> Option<&'static str> {
     })
 }
 
-type Paths<'a> = (Cow<'a, [u8]>, Cow<'a, [u8]>);
-
-fn paths<'a>(view: &EventView<'a>, parameter_of: fn(&str) -> Option<&'static str>) -> Option<Paths<'a>> {
+fn path<'a>(view: &EventView<'a>, parameter_of: fn(&str) -> Option<&'static str>) -> Option<NamedPath<'a>> {
     evt::result(view.event).filter(|result| *result >= 0)?;
     let name = parameter_of(event_type(view.event, view.architecture)?)?;
     parameter::path(view, name)
 }
 
 fn given<'a>(view: &EventView<'a>, parameter_of: fn(&str) -> Option<&'static str>) -> Extracted<'a> {
-    Extracted::from_option(paths(view, parameter_of).map(|(given, _)| Value::Bytes(given)))
+    Extracted::from_option(path(view, parameter_of).map(|path| Value::Bytes(path.given)))
 }
 
 fn meant<'a>(view: &EventView<'a>, parameter_of: fn(&str) -> Option<&'static str>) -> Extracted<'a> {
-    Extracted::from_option(paths(view, parameter_of).map(|(_, meant)| Value::Bytes(meant)))
+    Extracted::from_option(path(view, parameter_of).map(|path| Value::Bytes(path.meant)))
 }
 
 /// `evt.abspath`, of failed calls too.
@@ -104,5 +101,5 @@ pub(crate) fn absolute<'a>(view: &EventView<'a>, argument: &Argument) -> Extract
         let name = relative(event_type(view.event, view.architecture)?, is_second)?;
         parameter::path(view, name)
     };
-    Extracted::from_option(path().map(|(_, meant)| Value::Bytes(meant)))
+    Extracted::from_option(path().map(|path| Value::Bytes(path.meant)))
 }

@@ -18,7 +18,14 @@ use std::borrow::Cow;
 use eyrie_proto::event::PathArgument;
 
 use self::schema::{Column, Shape};
-use crate::{argument::Argument, descriptor::Subject, event_type::event_type, value::Value, view::EventView};
+use crate::{
+    argument::Argument,
+    descriptor::{Subject, asked_for},
+    event_type::event_type,
+    path::relative_to,
+    value::Value,
+    view::EventView,
+};
 
 /// What stands where a parameter has no value: Falco's text for a parameter of no length.
 const EMPTY: &[u8] = b"NULL";
@@ -48,6 +55,15 @@ enum Raw<'a> {
     Bytes(Cow<'a, [u8]>),
     /// Several texts with blanks between.
     Texts(&'a [Vec<u8>]),
+}
+
+/// A path that an event names.
+#[derive(Debug)]
+pub(crate) struct NamedPath<'a> {
+    /// As the program gave it.
+    pub(crate) given: Cow<'a, [u8]>,
+    /// Made absolute.
+    pub(crate) meant: Cow<'a, [u8]>,
 }
 
 /// The parameter that an argument names, by its name or its place.
@@ -90,22 +106,21 @@ fn columns(event: &str) -> &'static [Column] {
     schema_of(event).map_or(schema::GENERIC, |schema| schema.columns)
 }
 
-/// A path that the event names, by its parameter's name, as the program gave it and as it is meant. `None` where there is none
-/// to be read.
-pub(crate) fn path<'a>(view: &EventView<'a>, name: &str) -> Option<(Cow<'a, [u8]>, Cow<'a, [u8]>)> {
+/// The path that is this parameter of the event. `None` where there is none to be read.
+pub(crate) fn path<'a>(view: &EventView<'a>, name: &str) -> Option<NamedPath<'a>> {
     let event = event_type(view.event, view.architecture)?;
     match of_event::value(view, event, name)? {
         Raw::Path(path) if !path.is_unreadable => {
-            let meant = crate::descriptor::asked_for(path, view)?;
-            Some((Cow::Borrowed(&*path.requested), meant))
+            let given = Cow::Borrowed(&*path.requested);
+            Some(NamedPath { given, meant: asked_for(path, view)? })
         }
-        Raw::Bytes(text) => {
-            let meant = crate::path::relative_to(working_directory(view), &text).into_owned();
-            Some((text, Cow::Owned(meant)))
+        Raw::Bytes(given) => {
+            let meant = relative_to(working_directory(view), &given).into_owned().into();
+            Some(NamedPath { given, meant })
         }
         Raw::Descriptor(_, subject) => {
             let name = subject?.name(view)?;
-            Some((name.clone(), name))
+            Some(NamedPath { given: name.clone(), meant: name })
         }
         _ => None,
     }

@@ -5,5 +5,6 @@ mod descriptor;
 mod event;
 mod event_names;
 pub(crate) mod fixture;
+mod parameters;
 mod process;
 mod properties;

@@ -68,7 +68,7 @@ impl<'a> Parameter<'a> {
                     .filter(|meant| **meant != *path.requested)?
             }
             (Shape::Path, Raw::Bytes(_)) => return None,
-            (Shape::Fd, Raw::Descriptor(_, Some(subject))) if subject.descriptor.is_some() => {
+            (Shape::Fd, Raw::Descriptor(0.., Some(subject))) if subject.descriptor.is_some() => {
                 fd_text(subject, view)?
             }
             (Shape::Fd, Raw::Directory(path)) if path.directory_fd >= 0 => directory_text(&path.base)?,

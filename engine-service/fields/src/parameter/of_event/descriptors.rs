@@ -67,11 +67,9 @@ pub(super) fn of_transfer<'a>(
     event: &str,
     name: &str,
 ) -> Option<Raw<'a>> {
-    let (first, second) = (transfer.descriptor.as_ref(), transfer.second.as_ref());
     Some(match name {
-        "fd" | "out_fd" if event != "splice" => fd(first),
-        "in_fd" | "fd_out" | "fdout" => fd(second),
-        "fd_in" | "fdin" => fd(first),
+        "fd" | "out_fd" | "fd_in" | "fdin" => sockets::own_fd(view),
+        "in_fd" | "fd_out" | "fdout" => fd(transfer.second.as_ref()),
         "data" => bytes(&transfer.data),
         "msgcontrol" => bytes(&transfer.control),
         "size" | "len" => number(transfer.size),

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use eyrie_proto::event::{Accept, Bind, Connect, SocketAddress, SocketCreate, SocketOption};
 
-use super::{Raw, fd, made, made_elsewhere, number};
+use super::{Raw, fd, made, made_elsewhere, number, result};
 use crate::{
     address::{Endpoint, unix_path},
     descriptor::subject,
@@ -50,7 +50,8 @@ pub(super) fn of_connect<'a>(view: &EventView<'a>, connect: &'a Connect, name: &
 
 pub(super) fn of_accept<'a>(view: &EventView<'a>, accept: &'a Accept, name: &str) -> Option<Raw<'a>> {
     Some(match name {
-        "fd" => made(view, accept.descriptor.as_ref()),
+        "fd" if result(view) >= 0 => own_fd(view),
+        "fd" => made(view, None),
         "tuple" => tuple(view, true),
         "queuepct" => number(percent(accept.queue_length, accept.queue_limit)),
         "queuelen" => number(accept.queue_length),
@@ -121,8 +122,8 @@ fn interval(value: &[u8]) -> Option<u64> {
     u64::from_ne_bytes(*seconds).checked_mul(1_000_000_000)?.checked_add(microseconds.checked_mul(1_000)?)
 }
 
-/// The event's own socket, with the name that it has by what the call asked for.
-fn own_fd<'a>(view: &EventView<'a>) -> Raw<'a> {
+/// The event's own descriptor, with the name that it has by what the call asked for.
+pub(super) fn own_fd<'a>(view: &EventView<'a>) -> Raw<'a> {
     let subject = subject(view.event).filter(|subject| subject.descriptor.is_some());
     Raw::Descriptor(subject.and_then(|subject| subject.number()).unwrap_or(-1), subject)
 }
