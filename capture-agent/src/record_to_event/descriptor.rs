@@ -35,15 +35,20 @@ fn kind(info: &DescriptorInfo<'_>) -> Option<Kind> {
         return None;
     }
     // Such a name stands behind a slash, as if there were a directory.
-    let name = info.path.strip_prefix(b"/").unwrap_or(info.path);
+    let name = path(info).strip_prefix(b"/").unwrap_or(path(info));
     Some(match other_type(info, name) {
         Some(r#type) => Kind::Other(OtherDescriptor {
             r#type: r#type.to_owned(),
             name: name.to_vec(),
             inode: info.file.inode,
         }),
-        None => Kind::File(file_descriptor(&info.file, info.path)),
+        None => Kind::File(file_descriptor(&info.file, path(info))),
     })
+}
+
+/// What has no name at all is called `/` by the kernel: a process, a namespace.
+fn path<'a>(info: &DescriptorInfo<'a>) -> &'a [u8] {
+    if info.path == b"//" { &[] } else { info.path }
 }
 
 /// What Falco calls something that is neither file nor socket; `None` for files.

@@ -1,0 +1,27 @@
+//! Described calls on the real kernel, from the call to the event that an engine gets: programs of ours make them, and /proc, stat
+//! and sockets say what the events have to say. Needs root and BTF.
+#![cfg(target_arch = "x86_64")]
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "all of it is a test"
+)]
+
+#[path = "support/fake_engine.rs"]
+mod fake_engine;
+#[path = "support/machine_code.rs"]
+mod machine_code;
+
+mod calls {
+    mod compat;
+    mod descriptors;
+    mod files;
+    mod kernel;
+    mod mounts;
+    mod processes;
+    mod scene;
+    mod sockets;
+    mod transfers;
+}

@@ -1,0 +1,194 @@
+//! A program under the eyes of an agent.
+
+use std::{
+    fs,
+    os::unix::fs::MetadataExt,
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+};
+
+use capture_agent::{Agent, Config, Running};
+use eyrie_proto::{
+    capture::{CallPlan, CaptureLimits, CapturePlan, capture_response::Kind as Down},
+    event::{Descriptor, Event, PathArgument, SystemCallAbi, descriptor, event::Kind},
+};
+use tokio::runtime::Runtime;
+
+use crate::{
+    fake_engine::{FakeEngine, Policy},
+    machine_code::{Abi, Program},
+};
+
+/// How much of moved data the plan asks for.
+pub(crate) const DATA_BYTES: u32 = 8;
+pub(crate) const AT_FDCWD: u32 = -100_i32 as u32;
+
+/// Agents of this process one at a time: each captures the whole machine.
+static ALONE: std::sync::Mutex<()> = std::sync::Mutex::new(());
+
+/// A program that has made its calls and waits, with what was told of it.
+pub(crate) struct Scene {
+    child: Child,
+    abi: Abi,
+    events: Vec<Event>,
+}
+
+/// A folder without symbolic links in its path.
+pub(crate) fn folder() -> (tempfile::TempDir, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().canonicalize().unwrap();
+    (folder, path)
+}
+
+pub(crate) fn bytes_of(path: &Path) -> Vec<u8> {
+    path.as_os_str().as_encoded_bytes().to_vec()
+}
+
+/// What an event has where it asked for this path of this folder.
+pub(crate) fn asked(requested: &str, directory_fd: i32, base: &Path) -> Option<PathArgument> {
+    let base = if requested.starts_with('/') { Vec::new() } else { bytes_of(base) };
+    Some(PathArgument { requested: requested.into(), directory_fd, base, ..PathArgument::default() })
+}
+
+pub(crate) fn without_kind(fd: i32) -> Option<Descriptor> {
+    Some(Descriptor { fd, kind: None })
+}
+
+/// Captures the calls of these names while `command` runs up to its last call, a getppid.
+pub(crate) fn captured(calls: &[&str], abi: Abi, command: &mut Command) -> Scene {
+    let _alone = ALONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let runtime = Runtime::new().unwrap();
+    runtime.block_on(async {
+        let engine = FakeEngine::start(Policy::default()).await;
+        let running = started(&engine, calls).await;
+        let child = command.stdin(Stdio::null()).stdout(Stdio::null()).spawn().unwrap();
+        let pid = child.id();
+        let is_last = |event: &Event| is_of(event, pid) && is_call(event, abi, "getppid");
+        engine.until("the last call", |seen| seen.events.values().any(is_last)).await;
+        let events = since_exec(engine.seen().events.values().filter(|event| is_of(event, pid)).cloned());
+        assert_eq!(running.shutdown().await.unacked_events, 0);
+        Scene { child, abi, events }
+    })
+}
+
+/// The same of a program made by hand.
+pub(crate) fn performed(calls: &[&str], abi: Abi, program: Program, folder: &Path) -> Scene {
+    captured(calls, abi, &mut program.write(folder))
+}
+
+async fn started(engine: &FakeEngine, calls: &[&str]) -> Running {
+    let config = Config {
+        machine_id: Some("0123456789abcdef0123456789abcdef".to_owned()),
+        ..Config::new(&engine.url()).unwrap()
+    };
+    let running = Agent::start(config, Default::default()).await.unwrap();
+    engine.until("facts", |seen| !seen.events.is_empty()).await;
+    let call = |name: &&str| CallPlan { event_type: (*name).to_owned(), ..CallPlan::default() };
+    let limits = Some(CaptureLimits { data_bytes: DATA_BYTES, ..CaptureLimits::default() });
+    let calls = calls.iter().chain(&["getppid"]).map(call).collect();
+    let plan = CapturePlan { generation: 1, calls, limits, ..CapturePlan::default() };
+    engine.send(Down::CapturePlan(plan)).await;
+    engine.until("an answer", |seen| !seen.plan_answers.is_empty()).await;
+    let answer = engine.seen().plan_answers[0].clone();
+    assert_eq!((answer.failure.as_str(), answer.uncaptured), ("", Vec::new()));
+    assert_eq!(answer.effective.unwrap().limits.unwrap().data_bytes, DATA_BYTES);
+    running
+}
+
+/// What came before was made by a copy of this test.
+fn since_exec(events: impl Iterator<Item = Event>) -> Vec<Event> {
+    let is_exec = |event: &Event| matches!(&event.kind, Some(Kind::Exec(_)));
+    events.skip_while(|event| !is_exec(event)).collect()
+}
+
+fn is_of(event: &Event, pid: u32) -> bool {
+    event.task.as_ref().and_then(|task| task.process).is_some_and(|key| key.pid == pid)
+}
+
+fn is_call(event: &Event, abi: Abi, name: &str) -> bool {
+    let (number, expected) = match abi {
+        Abi::X86_64 => (name.parse::<syscalls::x86_64::Sysno>().unwrap().id(), SystemCallAbi::Unspecified),
+        Abi::I386 => (name.parse::<syscalls::x86::Sysno>().unwrap().id(), SystemCallAbi::Compat32),
+    };
+    event.call.as_ref().is_some_and(|call| call.number as i32 == number && call.abi() == expected)
+}
+
+// === impl Scene ===
+
+impl Scene {
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Results and events of a call, in order.
+    pub(crate) fn all(&self, name: &str) -> Vec<(i64, Kind)> {
+        let calls = self.events.iter().filter(|event| is_call(event, self.abi, name));
+        calls.map(|event| (event.call.as_ref().unwrap().result, event.kind.clone().unwrap())).collect()
+    }
+
+    /// The only call of this name.
+    pub(crate) fn only(&self, name: &str) -> (i64, Kind) {
+        let mut all = self.all(name);
+        assert_eq!(all.len(), 1, "{name}: {all:?}");
+        all.remove(0)
+    }
+
+    /// A file of the program's in /proc.
+    pub(crate) fn proc(&self, name: &str) -> String {
+        fs::read_to_string(format!("/proc/{}/{name}", self.pid())).unwrap()
+    }
+
+    /// The value behind a name in /proc/PID/status.
+    pub(crate) fn status(&self, name: &str) -> String {
+        let status = self.proc("status");
+        let line = status.lines().find_map(|line| line.strip_prefix(&format!("{name}:"))).unwrap();
+        line.split_whitespace().collect::<Vec<_>>().join(" ")
+    }
+
+    /// Fails the test unless a descriptor is what /proc/PID/fd says that it is, and returns its number.
+    pub(crate) fn check(&self, descriptor: Option<&Descriptor>) -> i32 {
+        let descriptor = descriptor.expect("a descriptor");
+        let path = format!("/proc/{}/fd/{}", self.pid(), descriptor.fd);
+        let link = fs::read_link(&path).unwrap_or_else(|error| panic!("{path}: {error}, {descriptor:?}"));
+        let (link, meta) = (link.to_str().unwrap().to_owned(), fs::metadata(&path).unwrap());
+        match descriptor.kind.as_ref().unwrap_or_else(|| panic!("{link} has no kind")) {
+            descriptor::Kind::File(file) => {
+                assert_eq!(String::from_utf8_lossy(&file.path), link);
+                assert_eq!((file.inode, file.mode), (meta.ino(), meta.mode()));
+            }
+            descriptor::Kind::Socket(socket) => assert_eq!(format!("socket:[{}]", socket.inode), link),
+            descriptor::Kind::Other(other) => {
+                assert_eq!(other.r#type, type_of(&link), "{link}");
+                assert_eq!(other.inode, meta.ino(), "{link}");
+            }
+        }
+        descriptor.fd
+    }
+}
+
+/// What Falco calls something that neither is a file nor a socket, by its link in /proc.
+fn type_of(link: &str) -> &'static str {
+    match link {
+        "anon_inode:[eventfd]" => "event",
+        "anon_inode:[eventpoll]" => "eventpoll",
+        "anon_inode:[timerfd]" => "timerfd",
+        "anon_inode:[signalfd]" => "signalfd",
+        "anon_inode:inotify" => "inotify",
+        "anon_inode:[userfaultfd]" => "userfaultfd",
+        "anon_inode:[io_uring]" => "io_uring",
+        "anon_inode:[pidfd]" => "pidfd",
+        "anon_inode:bpf-map" => "bpf",
+        _ if link.starts_with("pidfd:") => "pidfd",
+        _ if link.starts_with("pipe:") => "pipe",
+        _ if link.starts_with("/memfd:") => "memfd",
+        _ => "unknown",
+    }
+}
+
+impl Drop for Scene {
+    fn drop(&mut self) {
+        // It may have ended by itself, if the test failed.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

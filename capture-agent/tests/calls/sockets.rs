@@ -1,0 +1,213 @@
+use std::{fs, net::UdpSocket};
+
+use eyrie_proto::event::{
+    Descriptor, SocketAddress, SocketDescriptor, SocketRole, Transfer, descriptor, event::Kind,
+    socket_address,
+};
+use test_requirements::{Requirement, requires};
+
+use super::scene::{Scene, folder, performed, without_kind};
+use crate::machine_code::{Abi, Program};
+
+const AF_INET: u32 = 2;
+const AF_NETLINK: u32 = 16;
+const STREAM: u32 = 1;
+const DATAGRAM: u32 = 2;
+const O_CLOEXEC: u32 = 0o2_000_000;
+
+fn sockaddr(port: u16) -> Vec<u8> {
+    [&(AF_INET as u16).to_ne_bytes()[..], &port.to_be_bytes(), &[127, 0, 0, 1], &[0; 8]].concat()
+}
+
+/// Port of an address on the loopback.
+fn port(address: Option<&SocketAddress>) -> u16 {
+    match address.and_then(|address| address.kind.as_ref()) {
+        Some(socket_address::Kind::Internet(address)) if address.ip == [127, 0, 0, 1] => {
+            address.port.try_into().unwrap()
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+fn socket(descriptor: Option<&Descriptor>) -> &SocketDescriptor {
+    match descriptor.and_then(|descriptor| descriptor.kind.as_ref()) {
+        Some(descriptor::Kind::Socket(socket)) => socket,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Local and remote port of a socket by its inode, as /proc/net/tcp has them.
+fn ports_in_proc(table: &str, inode: u64) -> (u16, u16) {
+    let text = fs::read_to_string(format!("/proc/net/{table}")).unwrap();
+    let line = text
+        .lines()
+        .find(|line| line.split_whitespace().nth(9) == Some(&inode.to_string()))
+        .unwrap_or_else(|| panic!("{inode} is not in {text}"));
+    let port = |column: usize| {
+        let address = line.split_whitespace().nth(column).unwrap();
+        u16::from_str_radix(address.split_once(':').unwrap().1, 16).unwrap()
+    };
+    (port(1), port(2))
+}
+
+/// A port that was free a moment ago.
+fn free_port() -> u16 {
+    UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+fn transfer(scene: &Scene, name: &str) -> (i64, Transfer) {
+    match scene.only(name) {
+        (result, Kind::Transfer(transfer)) => (result, transfer),
+        other => panic!("{name}: {other:?}"),
+    }
+}
+
+/// Scenario: a program listens, connects to itself, accepts, talks over the connection, sets and asks for options and shuts it down.
+/// Guarantees: sockets as /proc has them; addresses, backlog, flags, roles, data, options; /proc/net/tcp has the same ports.
+#[test]
+fn a_connection() {
+    requires!(Requirement::Kernel);
+    let (_keep, folder) = folder();
+    let mut program = Program::new(Abi::X86_64);
+    let own_port = free_port();
+    let address = program.bytes(&sockaddr(own_port));
+    let peer = program.bytes(&[0; 16]);
+    let size = program.bytes(&16_u32.to_le_bytes());
+    let four = program.bytes(&4_u32.to_le_bytes());
+    let one = program.bytes(&1_u32.to_le_bytes());
+    let text = program.bytes(b"0123456789");
+    let buffer = program.bytes(&[0; 64]);
+    program.call("socket", &[AF_INET, STREAM | O_CLOEXEC, 6]); // 3
+    program.call("setsockopt", &[3, 1, 2, one, 4]);
+    program.call("bind", &[3, address, 16]);
+    program.call("listen", &[3, 5]);
+    program.call("accept4", &[99, peer, size, 0]);
+    program.call("socket", &[AF_INET, STREAM, 0]); // 4
+    program.call("connect", &[4, address, 16]);
+    program.call("accept4", &[3, peer, size, O_CLOEXEC]); // 5
+    program.call("sendto", &[4, text, 10, 0x4000, 0, 0]);
+    program.call("recvfrom", &[5, buffer, 64, 0, 0, 0]);
+    program.call("getsockopt", &[5, 1, 3, buffer, four]);
+    program.call("shutdown", &[5, 1]);
+    program.call("getpeername", &[4, peer, size]);
+    let calls = [
+        "socket",
+        "setsockopt",
+        "bind",
+        "listen",
+        "accept4",
+        "connect",
+        "sendto",
+        "recvfrom",
+        "getsockopt",
+        "shutdown",
+        "getpeername",
+    ];
+    let scene = performed(&calls, Abi::X86_64, program, &folder);
+
+    let sockets = scene.all("socket");
+    let [(3, Kind::SocketCreate(server)), (4, Kind::SocketCreate(client))] = &sockets[..] else {
+        panic!("{sockets:?}")
+    };
+    assert_eq!((server.family, server.r#type, server.protocol), (AF_INET, STREAM | O_CLOEXEC, 6));
+    assert_eq!([server, client].map(|made| scene.check(made.descriptor.as_ref())), [3, 4]);
+    assert_eq!(socket(client.descriptor.as_ref()).protocol, 6);
+    let (0, Kind::SocketOption(set)) = scene.only("setsockopt") else { panic!() };
+    assert_eq!((set.level, set.name, set.value), (1, 2, 1_u32.to_le_bytes().to_vec()));
+    let (0, Kind::Bind(bound)) = scene.only("bind") else { panic!() };
+    assert_eq!(port(bound.requested.as_ref()), own_port);
+    assert_eq!(port(socket(bound.descriptor.as_ref()).local.as_ref()), own_port);
+    let (0, Kind::Bind(listened)) = scene.only("listen") else { panic!() };
+    assert_eq!((listened.backlog, scene.check(listened.descriptor.as_ref())), (5, 3));
+    assert_eq!(socket(listened.descriptor.as_ref()).role(), SocketRole::Server);
+
+    let accepts = scene.all("accept4");
+    let [(-9, Kind::Accept(refused)), (5, Kind::Accept(accepted))] = &accepts[..] else {
+        panic!("{accepts:?}")
+    };
+    assert_eq!((refused.listening_fd, &refused.descriptor), (99, &without_kind(-9)));
+    assert_eq!((accepted.listening_fd, accepted.flags), (3, O_CLOEXEC));
+    assert_eq!(scene.check(accepted.descriptor.as_ref()), 5);
+    let own = socket(accepted.descriptor.as_ref());
+    assert_eq!((own.role(), own.is_connected), (SocketRole::Server, true));
+    let ports = (port(own.local.as_ref()), port(own.remote.as_ref()));
+    assert_eq!((ports.0, ports), (own_port, ports_in_proc("tcp", own.inode)));
+
+    let (10, sent) = transfer(&scene, "sendto") else { panic!() };
+    assert_eq!((sent.data.as_slice(), sent.size, sent.flags), (&b"01234567"[..], 10, 0x4000));
+    assert_eq!((scene.check(sent.descriptor.as_ref()), &sent.peer), (4, &None));
+    let other = socket(sent.descriptor.as_ref());
+    assert_eq!((port(other.remote.as_ref()), port(other.local.as_ref())), ports);
+    let (10, received) = transfer(&scene, "recvfrom") else { panic!() };
+    assert_eq!((received.data.as_slice(), received.size), (&b"01234567"[..], 64));
+    assert_eq!(scene.check(received.descriptor.as_ref()), 5);
+    let (0, Kind::SocketOption(asked)) = scene.only("getsockopt") else { panic!() };
+    assert_eq!((asked.name, asked.value), (3, STREAM.to_le_bytes().to_vec()), "SO_TYPE");
+    let (0, Kind::SocketOption(shut)) = scene.only("shutdown") else { panic!() };
+    assert_eq!((shut.how, scene.check(shut.descriptor.as_ref())), (1, 5));
+    let (0, Kind::DescriptorCall(named)) = scene.only("getpeername") else { panic!() };
+    assert_eq!(scene.check(named.descriptor.as_ref()), 4);
+}
+
+/// Scenario: datagrams are sent and received with addresses, plain and as messages; a pair of Unix sockets and a netlink socket are made;
+/// a family is asked for that does not exist. Guarantees: peers, data and sizes; both sockets of a pair; families; the error.
+#[test]
+fn datagrams_and_others() {
+    requires!(Requirement::Kernel);
+    let (_keep, folder) = folder();
+    let mut program = Program::new(Abi::X86_64);
+    let (one_port, two_port) = (free_port(), free_port());
+    let [one, two] = [one_port, two_port].map(|port| program.bytes(&sockaddr(port)));
+    let from = program.bytes(&[0; 16]);
+    let size = program.bytes(&16_u32.to_le_bytes());
+    let text = program.bytes(b"query");
+    let buffer = program.bytes(&[0; 64]);
+    let pair = program.bytes(&[0; 8]);
+    let out = program.words(&[text, 5]);
+    let sent = program.words(&[two, 16, out, 1, 0, 0, 0]);
+    let back = program.words(&[buffer, 64]);
+    let received = program.words(&[from, 16, back, 1, 0, 0, 0]);
+    program.call("socket", &[AF_INET, DATAGRAM, 0]); // 3
+    program.call("bind", &[3, one, 16]);
+    program.call("socket", &[AF_INET, DATAGRAM, 0]); // 4
+    program.call("bind", &[4, two, 16]);
+    program.call("sendto", &[3, text, 5, 0, two, 16]);
+    program.call("recvfrom", &[4, buffer, 64, 0, from, size]);
+    program.call("sendmsg", &[3, sent, 0]);
+    program.call("recvmsg", &[4, received, 0]);
+    program.call("socketpair", &[1, STREAM, 0, pair]); // 5 and 6
+    program.call("socket", &[AF_NETLINK, 3, 0]); // 7
+    program.call("socket", &[200, STREAM, 0]);
+    let calls = ["socket", "sendto", "recvfrom", "sendmsg", "recvmsg", "socketpair"];
+    let scene = performed(&calls, Abi::X86_64, program, &folder);
+
+    for (name, fd, peer) in [("sendto", 3, two_port), ("recvfrom", 4, one_port)] {
+        let (result, moved) = transfer(&scene, name);
+        assert_eq!(
+            (result, moved.data.as_slice(), port(moved.peer.as_ref())),
+            (5, &b"query"[..], peer),
+            "{name}"
+        );
+        assert_eq!(scene.check(moved.descriptor.as_ref()), fd);
+    }
+    for (name, fd, peer) in [("sendmsg", 3, two_port), ("recvmsg", 4, one_port)] {
+        let (result, moved) = transfer(&scene, name);
+        assert_eq!(
+            (result, moved.data.as_slice(), port(moved.peer.as_ref())),
+            (5, &b"query"[..], peer),
+            "{name}"
+        );
+        let inode = socket(moved.descriptor.as_ref()).inode;
+        assert_eq!(ports_in_proc("udp", inode).0, if fd == 3 { one_port } else { two_port });
+    }
+    let (0, Kind::SocketCreate(unix)) = scene.only("socketpair") else { panic!() };
+    assert_eq!((unix.family, unix.r#type), (1, STREAM));
+    assert_eq!([&unix.descriptor, &unix.second].map(|end| scene.check(end.as_ref())), [5, 6]);
+    assert!(socket(unix.second.as_ref()).is_connected);
+    let made = scene.all("socket");
+    let [.., (7, Kind::SocketCreate(netlink)), (-97, Kind::SocketCreate(refused))] = &made[..] else {
+        panic!("{made:?}")
+    };
+    assert_eq!(socket(netlink.descriptor.as_ref()).family, AF_NETLINK);
+    assert_eq!((refused.family, &refused.descriptor), (200, &without_kind(-97)));
+}

@@ -1,0 +1,135 @@
+//! Tiny programs made by hand: calls by number, each with exactly these arguments, and 32-bit ones without a 32-bit compiler.
+
+use std::{fs, os::unix::fs::PermissionsExt, path::Path, process::Command};
+
+/// Where the program is loaded; what its calls point to lies behind the headers, and may be written.
+const BASE: u32 = 0x40_0000;
+const DATA_AT: u32 = 0x400;
+const CODE_AT: u32 = 0x2000;
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Abi {
+    X86_64,
+    I386,
+}
+
+/// A program that makes some calls one after the other and then waits to be killed, so that /proc still has it.
+pub(crate) struct Program {
+    abi: Abi,
+    data: Vec<u8>,
+    code: Vec<u8>,
+}
+
+// === impl Program ===
+
+impl Program {
+    /// It begins by closing what it may have inherited, so that the first descriptor that it makes is 3.
+    pub(crate) fn new(abi: Abi) -> Self {
+        let mut program = Self { abi, data: Vec::new(), code: Vec::new() };
+        program.call("close_range", &[3, u32::MAX, 0]);
+        program
+    }
+
+    /// Address of some bytes.
+    pub(crate) fn bytes(&mut self, bytes: &[u8]) -> u32 {
+        let address = BASE + DATA_AT + self.data.len() as u32;
+        self.data.extend_from_slice(bytes);
+        self.data.resize(self.data.len().next_multiple_of(8), 0);
+        address
+    }
+
+    /// Address of a string.
+    pub(crate) fn text(&mut self, text: impl AsRef<[u8]>) -> u32 {
+        self.bytes(&[text.as_ref(), b"\0"].concat())
+    }
+
+    /// Address of words of the program's width.
+    pub(crate) fn words(&mut self, words: &[u32]) -> u32 {
+        let bytes: Vec<u8> = match self.abi {
+            Abi::X86_64 => words.iter().flat_map(|word| u64::from(*word).to_le_bytes()).collect(),
+            Abi::I386 => words.iter().flat_map(|word| word.to_le_bytes()).collect(),
+        };
+        self.bytes(&bytes)
+    }
+
+    /// Makes the call of this name.
+    pub(crate) fn call(&mut self, name: &str, arguments: &[u32]) {
+        let number = match self.abi {
+            Abi::X86_64 => name.parse::<syscalls::x86_64::Sysno>().unwrap().id(),
+            Abi::I386 => name.parse::<syscalls::x86::Sysno>().unwrap().id(),
+        };
+        // mov r32, imm32 for eax and the registers of the arguments.
+        let registers: [&[u8]; 6] = match self.abi {
+            Abi::X86_64 => [&[0xbf], &[0xbe], &[0xba], &[0x41, 0xba], &[0x41, 0xb8], &[0x41, 0xb9]],
+            Abi::I386 => [&[0xbb], &[0xb9], &[0xba], &[0xbe], &[0xbf], &[0xbd]],
+        };
+        self.load(&[0xb8], number as u32);
+        for (register, argument) in registers.into_iter().zip(arguments) {
+            self.load(register, *argument);
+        }
+        self.code.extend_from_slice(match self.abi {
+            Abi::X86_64 => &[0x0f, 0x05],
+            Abi::I386 => &[0xcd, 0x80],
+        });
+    }
+
+    fn load(&mut self, opcode: &[u8], value: u32) {
+        self.code.extend_from_slice(opcode);
+        self.code.extend_from_slice(&value.to_le_bytes());
+    }
+
+    /// Writes it to a file in `folder`; the command runs it there.
+    pub(crate) fn write(mut self, folder: &Path) -> Command {
+        // The last call that returns: by it the test knows that all were made.
+        self.call("getppid", &[]);
+        self.call("pause", &[]);
+        let mut file = self.headers();
+        file.resize(DATA_AT as usize, 0);
+        file.extend_from_slice(&self.data);
+        assert!(file.len() <= CODE_AT as usize, "the program's data are too long");
+        file.resize(CODE_AT as usize, 0);
+        file.extend_from_slice(&self.code);
+        let path = folder.join("program");
+        fs::write(&path, file).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+        let mut command = Command::new(path);
+        command.current_dir(folder);
+        command
+    }
+
+    /// ELF header and one program header that maps all of it.
+    fn headers(&self) -> Vec<u8> {
+        let size = u64::from(CODE_AT) + self.code.len() as u64;
+        let is_64 = self.abi == Abi::X86_64;
+        let mut out = vec![0x7f, b'E', b'L', b'F', 1 + u8::from(is_64), 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+        let word = |out: &mut Vec<u8>, value: u64| match is_64 {
+            true => out.extend_from_slice(&value.to_le_bytes()),
+            false => out.extend_from_slice(&(value as u32).to_le_bytes()),
+        };
+        let half = |out: &mut Vec<u8>, value: u16| out.extend_from_slice(&value.to_le_bytes());
+        let int = |out: &mut Vec<u8>, value: u32| out.extend_from_slice(&value.to_le_bytes());
+        let header_size: u16 = if is_64 { 64 } else { 52 };
+        half(&mut out, 2); // executable
+        half(&mut out, if is_64 { 62 } else { 3 });
+        int(&mut out, 1);
+        word(&mut out, u64::from(BASE + CODE_AT));
+        word(&mut out, u64::from(header_size));
+        word(&mut out, 0);
+        int(&mut out, 0);
+        for value in [header_size, if is_64 { 56 } else { 32 }, 1, 0, 0, 0] {
+            half(&mut out, value);
+        }
+        int(&mut out, 1); // to be loaded
+        if is_64 {
+            int(&mut out, 7);
+        }
+        for value in [0, u64::from(BASE), u64::from(BASE), size, size] {
+            word(&mut out, value);
+        }
+        if !is_64 {
+            int(&mut out, 7);
+        }
+        word(&mut out, 0x1000);
+        out
+    }
+}
