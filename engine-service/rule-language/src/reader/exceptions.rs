@@ -17,34 +17,31 @@ use crate::{
 const MAX_WORDS_DEPTH: usize = 3;
 
 impl Reader<'_> {
-    /// The rule's exceptions; `fields` may be missing where they are appended to known ones.
-    pub(super) fn exceptions(
-        &mut self,
-        entry: &Entry<'_>,
-        are_appended: bool,
-    ) -> Result<Vec<Exception>, Reported> {
-        let Some(node) = entry.get("exceptions").filter(|node| !node.is_null()) else {
-            return Ok(Vec::new());
-        };
+    /// The rule's exceptions, without those that are wrong; `fields` may be missing where they are appended to known ones.
+    pub(super) fn exceptions(&mut self, entry: &Entry<'_>, are_appended: bool) -> Vec<Exception> {
+        let mut exceptions: Vec<Exception> = Vec::new();
+        let Some(node) = entry.get("exceptions").filter(|node| !node.is_null()) else { return exceptions };
         let context = entry.context.child(item_type::EXCEPTIONS, "", self.place(node.span()));
         let Content::Sequence(nodes) = &node.content else {
             let report = Report::new("Rule exceptions must be a sequence", &context);
-            return Err(self.reporter.report(Code::LoadErrYamlValidate, report));
+            self.reporter.report(Code::LoadErrYamlValidate, report);
+            return exceptions;
         };
-        let mut exceptions: Vec<Exception> = Vec::new();
         let mut names = HashSet::new();
         for node in nodes {
-            self.count_scalar(&context)?;
-            let inner = self.exception_entry(entry, &context, node)?;
+            if self.count_scalar(&context).is_err() {
+                break;
+            }
+            let Ok(inner) = self.exception_entry(entry, &context, node) else { continue };
             if !names.insert(inner.context.name().to_owned()) {
                 let message =
                     format!("Multiple definitions of exception '{}' in the same rule", inner.context.name());
                 let report = Report::new(message, &inner.context);
                 self.reporter.report(Code::LoadExceptionNameNotUnique, report);
             }
-            exceptions.push(self.exception(inner, are_appended)?);
+            exceptions.extend(self.exception(inner, are_appended).ok());
         }
-        Ok(exceptions)
+        exceptions
     }
 
     /// The mapping that an exception is, by its name.

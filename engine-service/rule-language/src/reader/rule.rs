@@ -63,10 +63,14 @@ impl Reader<'_> {
         }
         if overrides.append_flag {
             let mut update = RuleUpdate::default();
+            let mut result = Ok(());
             for key in ["condition", "exceptions"].into_iter().filter(|key| entry.has(key)) {
-                self.read_update(&entry, key, true, &mut update)?;
+                result = result.and(self.read_update(&entry, key, true, &mut update));
             }
-            return self.append_to_rule(&entry, &name, update);
+            if result.is_ok() || !update.is_empty() {
+                self.append_to_rule(&entry, &name, update)?;
+            }
+            return result;
         }
         if ["condition", "output", "desc", "priority"].iter().any(|key| entry.has(key)) {
             self.define_rule(&entry, &name)
@@ -75,36 +79,40 @@ impl Reader<'_> {
         }
     }
 
-    /// A wrong value of another key is told, and does not keep condition and output from being looked at.
+    /// Defines a rule. What is wrong with one key hides nothing that is wrong with another: as a default in its place, it
+    /// lets the rest be checked, and the rules are not used anyway.
     fn define_rule(&mut self, entry: &Entry<'_>, name: &str) -> Result<(), Reported> {
-        let condition = self.required_scalar(entry, "condition")?;
-        let output = self.required_scalar(entry, "output")?;
-        let description = self.required_text(entry, "desc")?;
-        let priority = match self.priority(entry) {
-            Err(reported) if !entry.has("priority") => return Err(reported),
-            priority => priority.unwrap_or(Priority::Debug),
-        };
-        let source = self.source(entry)?.unwrap_or_else(|| "syscall".to_owned());
-        let capture = self.capture(entry).ok().flatten().unwrap_or(false);
-        let capture_duration = self.capture_duration(entry).ok().flatten().unwrap_or_default();
-        let mut flag = |key, default| self.optional_bool(entry, key).ok().flatten().unwrap_or(default);
-        let enabled = flag("enabled", true);
-        let warn_event_types = flag("warn_evttypes", true);
-        let skip_if_unknown_filter = flag("skip-if-unknown-filter", false);
-        let tags = if entry.has("tags") {
-            self.required_texts(entry, "tags").unwrap_or_default()
-        } else {
-            Vec::new()
-        };
-        let mut exceptions = self.exceptions(entry, false).unwrap_or_default();
+        let condition = self.required_scalar(entry, "condition");
+        let output = self.required_scalar(entry, "output");
+        let description = self.required_text(entry, "desc").unwrap_or_default();
+        let priority = self.priority(entry).unwrap_or(Priority::Debug);
+        let source = self.source(entry).map(|source| source.unwrap_or_else(|| "syscall".to_owned()));
+        let capture = self.capture(entry).unwrap_or_default().unwrap_or(false);
+        let capture_duration = self.capture_duration(entry).unwrap_or_default().unwrap_or_default();
+        let enabled = self.optional_bool(entry, "enabled").unwrap_or_default().unwrap_or(true);
+        // What is wrong with these two should not bring about what they may have been meant to keep away.
+        let warn_event_types =
+            self.optional_bool(entry, "warn_evttypes").unwrap_or(Some(false)).unwrap_or(true);
+        let skip_if_unknown_filter =
+            self.optional_bool(entry, "skip-if-unknown-filter").unwrap_or(Some(true)).unwrap_or(false);
+        let tags = if entry.has("tags") { self.required_texts(entry, "tags") } else { Ok(Vec::new()) };
+        let exceptions = self.exceptions(entry, false);
 
+        // Which fields there are depends on the source.
+        let source = source?;
         self.check_source(entry, name, Some(&source))?;
         let source_is_unknown = !self.catalogue.is_source(&source);
         if source_is_unknown {
             let message = format!("Unknown source {source}, skipping");
             self.report_of_item(Code::LoadUnknownSource, entry, "source", &message);
         }
-        exceptions.retain_mut(|exception| self.check_exception(exception, !source_is_unknown).is_ok());
+        let mut sound = Vec::with_capacity(exceptions.len());
+        for mut exception in exceptions {
+            if self.check_exception(&mut exception, !source_is_unknown).is_ok() {
+                sound.push(exception);
+            }
+        }
+        let (condition, output) = (condition?, output?);
         let part = |kind, node: &crate::yaml::Node| entry.context.child(kind, "", self.place(node.span()));
         let rule = Rule {
             context: entry.context.clone(),
@@ -116,13 +124,13 @@ impl Reader<'_> {
             priority,
             source,
             source_is_unknown,
-            tags: tags.into_iter().collect(),
+            tags: tags.unwrap_or_default().into_iter().collect(),
             enabled,
             capture,
             capture_duration,
             warn_event_types,
             skip_if_unknown_filter,
-            exceptions,
+            exceptions: sound,
         };
         let number = self.definitions.next_number();
         self.definitions.rules.define(name, rule, number);
@@ -158,23 +166,28 @@ impl Reader<'_> {
         unexpected.sort_unstable();
         let unexpected = unexpected.first().and_then(|key| Some((*key, entry.get(key)?)));
         let before = unexpected.and_then(|_| self.definitions.rules.get(name)).map(|rule| rule.value.clone());
+        let mut result = Ok(());
         if !overrides.append.is_empty() {
             let mut update = RuleUpdate::default();
             for key in APPENDABLE.into_iter().filter(|key| overrides.append.contains(key)) {
-                self.check_overridden(entry, key, "append")?;
-                self.read_update(entry, key, true, &mut update)?;
+                let read = self.read_overridden(entry, key, "append", &mut update);
+                result = result.and(read);
             }
-            self.append_to_rule(entry, name, update)?;
+            if result.is_ok() || !update.is_empty() {
+                self.append_to_rule(entry, name, update)?;
+            }
         }
         if !overrides.replace.is_empty() {
             let mut update = RuleUpdate::default();
             for key in REPLACEABLE.into_iter().filter(|key| overrides.replace.contains(key)) {
-                self.check_overridden(entry, key, "replace")?;
-                self.read_update(entry, key, false, &mut update)?;
+                let read = self.read_overridden(entry, key, "replace", &mut update);
+                result = result.and(read);
             }
-            self.replace_in_rule(entry, name, update)?;
+            if result.is_ok() || !update.is_empty() {
+                self.replace_in_rule(entry, name, update)?;
+            }
         }
-        let Some((key, node)) = unexpected else { return Ok(()) };
+        let Some((key, node)) = unexpected else { return result };
         // What has been changed would only give errors that follow from this one.
         if let Some((rule, before)) = self.definitions.rules.get_mut(name).zip(before) {
             rule.value = before;
@@ -184,9 +197,16 @@ impl Reader<'_> {
         Err(self.reporter.report(Code::LoadErrYamlValidate, Report::new(message, &context)))
     }
 
-    fn check_overridden(&mut self, entry: &Entry<'_>, key: &str, operation: &str) -> Result<(), Reported> {
+    /// Reads a key that is appended or replaced, and therefore has to be there.
+    fn read_overridden(
+        &mut self,
+        entry: &Entry<'_>,
+        key: &str,
+        operation: &str,
+        update: &mut RuleUpdate,
+    ) -> Result<(), Reported> {
         if entry.has(key) {
-            return Ok(());
+            return self.read_update(entry, key, operation == "append", update);
         }
         let message = format!("An {operation} override for '{key}' was specified but '{key}' is not defined");
         Err(self.report_of_item(Code::LoadErrYamlValidate, entry, "override", &message))

@@ -36,7 +36,7 @@ impl Reader<'_> {
             "desc" => update.description = Some(self.required_text(entry, "desc")?),
             "priority" => update.priority = Some(self.priority(entry)?),
             "tags" => update.tags = Some(self.required_texts(entry, "tags")?.into_iter().collect()),
-            "exceptions" => update.exceptions = Some(self.exceptions(entry, is_appended)?),
+            "exceptions" => update.exceptions = Some(self.exceptions(entry, is_appended)),
             "capture" => update.capture = self.capture(entry)?,
             "capture_duration" => update.capture_duration = self.capture_duration(entry)?,
             "enabled" => update.enabled = Some(self.required_bool(entry, "enabled")?),
@@ -81,10 +81,11 @@ impl Reader<'_> {
             rule.description.push_str(&description);
         }
         rule.tags.extend(update.tags.unwrap_or_default());
+        let mut result = Ok(());
         for exception in update.exceptions.unwrap_or_default() {
-            self.append_exception(name, exception, check_fields)?;
+            result = result.and(self.append_exception(name, exception, check_fields));
         }
-        Ok(())
+        result
     }
 
     fn append_exception(
@@ -140,8 +141,8 @@ impl Reader<'_> {
         // Falco takes these unchecked and without default operators, which only a parser's error can tell of.
         let check_fields = !previous.value.source_is_unknown;
         let mut exceptions = update.exceptions;
-        for exception in exceptions.iter_mut().flatten() {
-            self.check_exception(exception, check_fields)?;
+        if let Some(exceptions) = &mut exceptions {
+            exceptions.retain_mut(|exception| self.check_exception(exception, check_fields).is_ok());
         }
         let Some(previous) = self.definitions.rules.get_mut(name) else { return Ok(()) };
         previous.visibility = number;
@@ -170,7 +171,7 @@ fn replace<T>(target: &mut T, value: Option<T>) {
 // === impl RuleUpdate ===
 
 impl RuleUpdate {
-    fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.condition.is_none()
             && self.output.is_none()
             && self.description.is_none()

@@ -70,7 +70,7 @@ fn wrong_overrides_are_errors() {
             "rule 'r'",
         ),
         (
-            "rule: r\n  override: {tags: replace, enabled: replace}",
+            "rule: r\n  enabled: false\n  override: {tags: replace, enabled: replace}",
             "An replace override for 'tags' was specified but 'tags' is not defined",
             "rule 'r'",
         ),

@@ -127,3 +127,35 @@ fn undefined_macros_come_before_unknown_fields() {
     let codes: Vec<_> = errors.iter().map(|error| error.code).collect();
     assert_eq!(codes, [Code::LoadErrCompileOutput, Code::LoadErrValidate, Code::LoadErrCompileCondition]);
 }
+
+/// Scenario: a rule with something wrong in every key, one that changes another with as much, and one whose source cannot be
+/// read. Guarantees: all of it is told in one run (of one file Falco tells the first), in Falco's order; what may follow from
+/// a source that is not known is not.
+#[test]
+fn one_key_hides_no_other() {
+    let file = "- rule: r\n  condition: evt.type=opn and no.field=1\n  output: '%no.field'\n  desc: ''\n  priority: high\n  \
+        enabled: maybe\n  tags: t\n  exceptions: [{name: a}, {name: b, fields: no.field, values: [x]}, {name: c, fields: \
+        proc.name, comps: like}]\n";
+    let mut errors = failed(&[file]);
+    errors.sort_by_key(|error| error.sequence);
+    let messages: Vec<&str> = errors.iter().map(|error| error.message.as_str()).collect();
+    let expected = [
+        "Value must be non-empty",
+        "Invalid priority",
+        "Can't decode YAML scalar value",
+        "Value is not a sequence",
+        "Item has no mapping for key 'fields'",
+        "'no.field' is not a supported filter field",
+        "When fields is a single value, comps must be one of (in, pmatch, intersects) or a modifier operator (e.g. \
+         startswith oneof)",
+        "unknown filter: nonexistent field 'no.field'",
+        "unknown event type opn",
+        "nonexistent field 'no.field'",
+    ];
+    assert_eq!(messages, expected, "{}", listed(&errors));
+    let change = "- rule: r\n  condition: no.field=1\n  priority: high\n  enabled: maybe\n  override: {condition: replace, \
+        priority: replace, enabled: replace, output: append}\n";
+    assert_eq!(failed(&[&rule("r", "evt.type=open"), change]).len(), 4);
+    let unread = rule("r", "ka.verb=x").replace("INFO", "high") + "  source: [a]\n";
+    assert_eq!(failed(&[&unread]).len(), 2);
+}

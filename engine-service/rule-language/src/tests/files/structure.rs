@@ -124,11 +124,23 @@ fn values_are_demanded() {
         ("- macro: m\n  condition:", "Mapping for key 'condition' is empty", "macro 'm'"),
         ("- macro: m\n  condition: ''", "Value must be non-empty", "macro 'm' > value for 'condition'"),
         ("- macro: m\n  condition: [x]", "Value is not a scalar value", "macro 'm' > value for 'condition'"),
-        ("- rule: r\n  priority: INFO", "Item has no mapping for key 'condition'", "rule 'r'"),
-        ("- rule: r\n  condition: c", "Item has no mapping for key 'output'", "rule 'r'"),
-        ("- rule: r\n  condition: c\n  output: o", "Item has no mapping for key 'desc'", "rule 'r'"),
         (
-            "- rule: r\n  condition: c\n  output: o\n  desc: d",
+            "- rule: r\n  output: o\n  desc: d\n  priority: INFO",
+            "Item has no mapping for key 'condition'",
+            "rule 'r'",
+        ),
+        (
+            "- rule: r\n  condition: c\n  desc: d\n  priority: INFO",
+            "Item has no mapping for key 'output'",
+            "rule 'r'",
+        ),
+        (
+            "- rule: r\n  condition: evt.type=open\n  output: o\n  priority: INFO",
+            "Item has no mapping for key 'desc'",
+            "rule 'r'",
+        ),
+        (
+            "- rule: r\n  condition: evt.type=open\n  output: o\n  desc: d",
             "Item has no mapping for key 'priority'",
             "rule 'r'",
         ),
