@@ -43,6 +43,7 @@ pub(super) const CALLS: &[DescribedCall] = &[
     plain("sched_get_priority_min"),
     plain("sched_getscheduler"),
     plain("sched_yield"),
+    plain("semctl"),
     plain("semget"),
     plain("setpriority"),
     plain("shmat"),

@@ -6,7 +6,8 @@ use eyrie_proto::event::{ChangeRoot, Descriptor, Open, PathArgument, PathCall, T
 use super::parts::{Parts, until_nul};
 use crate::plan::Register;
 
-/// The handle names a file without a path: there is only the kernel's, and the descriptor of the mount.
+/// The handle names a file without a path: there is only the kernel's, and the descriptor of the mount. As with any empty
+/// path, what it starts from is the file itself.
 pub(super) fn open_by_handle(parts: &Parts<'_>) -> Open {
     let descriptor = parts.descriptor(Place::First).filter(|_| !parts.has_failed());
     let resolved = match descriptor.as_ref().and_then(|descriptor| descriptor.kind.as_ref()) {
@@ -14,8 +15,9 @@ pub(super) fn open_by_handle(parts: &Parts<'_>) -> Open {
         _ => Vec::new(),
     };
     let directory_fd = parts.signed(Register::Fd);
+    let base = resolved.clone();
     Open {
-        path: Some(PathArgument { directory_fd, resolved, ..PathArgument::default() }),
+        path: Some(PathArgument { directory_fd, base, resolved, ..PathArgument::default() }),
         flags: parts.low(Register::Flags),
         descriptor,
         ..Open::default()
@@ -25,13 +27,7 @@ pub(super) fn open_by_handle(parts: &Parts<'_>) -> Open {
 pub(super) fn path_call(parts: &Parts<'_>) -> PathCall {
     let path = parts.path(Place::First);
     let descriptor = own_descriptor(parts, path.as_ref());
-    let has_descriptor_only = descriptor.is_some() && is_empty(path.as_ref());
-    PathCall {
-        path: path.filter(|_| !has_descriptor_only),
-        descriptor,
-        name: parts.text(),
-        ..with_words(parts)
-    }
+    PathCall { path, descriptor, name: parts.text(), ..with_words(parts) }
 }
 
 pub(super) fn name_call(parts: &Parts<'_>) -> PathCall {

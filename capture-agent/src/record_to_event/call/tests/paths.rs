@@ -39,6 +39,7 @@ fn a_descriptor_instead() {
         ..call("fchownat", [5, 9, 1000, MINUS_ONE, 0x1000, 0], 0)
     };
     let expected = PathCall {
+        path: asked(b"", 5, b"/home/f"),
         uid: 1000,
         gid: u32::MAX,
         flags: 0x1000,
@@ -152,7 +153,7 @@ fn paths_of_other_kinds() {
         ..call("open_by_handle_at", [4, 9, 0o2, 0, 0, 0], 6)
     };
     let Kind::Open(open) = event(&opened) else { panic!() };
-    let path = asked(b"", 4, b"").map(|path| PathArgument { resolved: b"/srv/f".to_vec(), ..path });
+    let path = asked(b"", 4, b"/srv/f").map(|path| PathArgument { resolved: b"/srv/f".to_vec(), ..path });
     let expected = Open { path, flags: 2, descriptor: a_file(6, b"/srv/f"), ..Open::default() };
     assert_eq!(open, expected);
     let stale = call("open_by_handle_at", [4, 9, 0o2, 0, 0, 0], -116);
