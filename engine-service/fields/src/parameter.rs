@@ -69,7 +69,7 @@ pub(crate) struct NamedPath<'a> {
 /// The parameter that an argument names, by its name or its place.
 pub(crate) fn parameter<'a>(view: &EventView<'a>, argument: &Argument) -> Option<Parameter<'a>> {
     let event = event_type(view.event, view.architecture)?;
-    let columns = columns(event);
+    let columns = columns(view, event)?;
     let column = match argument {
         Argument::Index(index) => columns.get(*index)?,
         Argument::Key(name) => columns.iter().find(|column| column.name == name)?,
@@ -81,8 +81,9 @@ pub(crate) fn parameter<'a>(view: &EventView<'a>, argument: &Argument) -> Option
 /// `evt.args`: every parameter as `name=raw(resolved)`. Those of the generic event are for Falco's own use, and not shown.
 pub(crate) fn all_as_text(view: &EventView<'_>) -> Option<Vec<u8>> {
     let event = event_type(view.event, view.architecture)?;
+    let columns = columns(view, event)?;
     let mut text = Vec::new();
-    for column in schema_of(event).map_or(&[][..], |schema| schema.columns) {
+    for column in columns.iter().filter(|_| schema_of(event).is_some()) {
         if !text.is_empty() {
             text.push(b' ');
         }
@@ -102,8 +103,12 @@ pub(crate) fn all_as_text(view: &EventView<'_>) -> Option<Vec<u8>> {
     Some(text)
 }
 
-fn columns(event: &str) -> &'static [Column] {
-    schema_of(event).map_or(schema::GENERIC, |schema| schema.columns)
+/// The event's parameters; those of the generic event for calls that have none of their own.
+fn columns(view: &EventView<'_>, event: &str) -> Option<&'static [Column]> {
+    match schema_of(event) {
+        Some(schema) => Some(schema.columns),
+        None => view.event.call.as_ref().map(|_| schema::GENERIC),
+    }
 }
 
 /// The path that is this parameter of the event. `None` where there is none to be read.
