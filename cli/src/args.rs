@@ -212,7 +212,7 @@ pub(crate) struct RulesDescribeArguments {
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:\n  \
     echo 'proc.name in (bash, zsh) and not user_known' | eyrie condition parse\n  \
-    yq -r '.[].condition | select(.)' rules.yaml | tr '\\n' '\\0' | eyrie condition parse -0\n\n\
+    eyrie rules describe rules.yaml | jq -j '.rules[].info.condition + \"\\u0000\"' | eyrie condition parse -0\n\n\
     A line of output is {\"ok\":true,\"canonical\":\"…\",\"ast\":{…}}\n\
     or {\"ok\":false,\"error\":\"…\",\"line\":1,\"column\":7,\"offset\":6}; lines and columns count from 1, columns in bytes.\n\
     Ends with 1 if a condition was refused.")]

@@ -70,15 +70,25 @@ pub(crate) fn schema() -> anyhow::Result<ExitCode> {
 impl Checked {
     /// Loads the rules of files and folders.
     pub(crate) fn of_files(paths: &[PathBuf]) -> Result<Self, RulesError> {
-        match engine_service::rules::read_sources(paths) {
-            Ok(sources) => Ok(Self::of(sources)),
-            // As much a result as any: it has its place in Falco's JSON, too.
-            Err(RulesError::Invalid { diagnostics }) => {
-                let sources = diagnostics.iter().map(|found| (*found.source).clone()).collect();
-                Ok(Self { sources, diagnostics, loaded: None })
+        let (mut sources, mut readable, mut diagnostics) = (Vec::new(), Vec::new(), Vec::new());
+        for read in engine_service::rules::read_each(paths)? {
+            match read {
+                Ok(source) => {
+                    sources.push(source.clone());
+                    readable.push(source);
+                }
+                // As much a result as any: it has its place in Falco's JSON, too.
+                Err(diagnostic) => {
+                    sources.push((*diagnostic.source).clone());
+                    diagnostics.push(*diagnostic);
+                }
             }
-            Err(error) => Err(error),
         }
+        if diagnostics.is_empty() {
+            return Ok(Self::of(sources));
+        }
+        diagnostics.extend(rule_language::check_incomplete(&readable, fields::catalogue()));
+        Ok(Self { sources, diagnostics, loaded: None })
     }
 
     fn of(sources: Vec<Source>) -> Self {
@@ -196,5 +206,24 @@ mod tests {
         assert!(shown.ends_with("0.yaml: Invalid, with 1 error\n1.yaml: Invalid, with 1 error\n"), "{shown}");
         let results = &checked.to_json()["falco_load_results"];
         assert_eq!((&results[0]["successful"], &results[1]["successful"]), (&json!(false), &json!(false)));
+    }
+
+    /// Scenario: a file that is not there beside one with an error and one without. Guarantees: both errors are told, and each
+    /// file has its result in Falco's JSON, in order.
+    #[test]
+    fn a_missing_file_hides_no_other() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = |name: &str| directory.path().join(name);
+        std::fs::write(path("wrong.yaml"), RULE.replace("CONDITION", "proc.nmae=x and some_macro")).unwrap();
+        std::fs::write(path("right.yaml"), RULE.replace("CONDITION", "proc.name=x")).unwrap();
+        let checked =
+            Checked::of_files(&[path("right.yaml"), path("missing.yaml"), path("wrong.yaml")]).unwrap();
+        let messages: Vec<&str> = checked.diagnostics.iter().map(|found| found.message.as_str()).collect();
+        assert!(messages[0].starts_with("Could not open"), "{messages:?}");
+        assert_eq!(messages[1..], ["nonexistent field 'proc.nmae'"]);
+        let results = checked.to_json()["falco_load_results"].clone();
+        let successful: Vec<_> =
+            results.as_array().unwrap().iter().map(|found| found["successful"].clone()).collect();
+        assert_eq!(successful, [true, false, false]);
     }
 }

@@ -35,31 +35,34 @@ impl From<LoadError> for RulesError {
     }
 }
 
-/// Reads files as they are named, and of directories the `.yaml` and `.yml` files in alphabetical order. Everything that
-/// cannot be read is told at once.
+/// Reads files as they are named, and of directories the `.yaml` and `.yml` files in alphabetical order. If some cannot be
+/// read, that is told at once, and with it what is wrong with the others.
 pub fn read_sources(paths: &[PathBuf]) -> Result<Vec<Source>, RulesError> {
     let mut sources = Vec::new();
     let mut diagnostics = Vec::new();
-    for path in paths {
-        match files(path) {
-            Ok(files) => {
-                for file in files {
-                    match read(&file) {
-                        Ok(source) => sources.push(source),
-                        Err(diagnostic) => diagnostics.push(*diagnostic),
-                    }
-                }
-            }
-            Err(error) => diagnostics.push(unreadable(path, &error.to_string())),
+    for read in read_each(paths)? {
+        match read {
+            Ok(source) => sources.push(source),
+            Err(diagnostic) => diagnostics.push(*diagnostic),
         }
     }
-    if !diagnostics.is_empty() {
-        return Err(RulesError::Invalid { diagnostics });
+    if diagnostics.is_empty() {
+        return Ok(sources);
     }
-    if sources.is_empty() {
-        return Err(RulesError::None);
+    diagnostics.extend(rule_language::check_incomplete(&sources, fields::catalogue()));
+    Err(RulesError::Invalid { diagnostics })
+}
+
+/// The same, file by file: the source, or why it cannot be read.
+pub fn read_each(paths: &[PathBuf]) -> Result<Vec<Result<Source, Box<Diagnostic>>>, RulesError> {
+    let mut sources = Vec::new();
+    for path in paths {
+        match files(path) {
+            Ok(files) => sources.extend(files.iter().map(|file| read(file))),
+            Err(error) => sources.push(Err(Box::new(unreadable(path, &error.to_string())))),
+        }
     }
-    Ok(sources)
+    if sources.is_empty() { Err(RulesError::None) } else { Ok(sources) }
 }
 
 fn files(path: &Path) -> io::Result<Vec<PathBuf>> {

@@ -67,6 +67,9 @@ pub(crate) enum Found {
 pub(crate) trait Scope {
     fn macro_(&self, name: &str) -> Found;
 
+    /// Whether `word` may be the name of a list that could not be read, which has been told.
+    fn may_be_missing(&self, word: &str) -> bool;
+
     /// A list whose name is so close to `word` that it may be meant.
     fn near_list(&self, word: &str) -> Option<String>;
 }
@@ -121,6 +124,10 @@ impl Problem {
 impl Scope for Empty {
     fn macro_(&self, _: &str) -> Found {
         Found::Undefined { help: Some("macros cannot be used here".to_owned()) }
+    }
+
+    fn may_be_missing(&self, _: &str) -> bool {
+        false
     }
 
     fn near_list(&self, _: &str) -> Option<String> {
@@ -235,13 +242,27 @@ impl<'run> Checker<'run> {
         let check = match self.check(written) {
             Ok(check) => check,
             Err(problem) => {
-                self.problem(problem);
+                // What is no value for the field may be a list that is not there.
+                if problem.span.start != written.rhs_offset || !self.may_lack_list(&written.rhs) {
+                    self.problem(problem);
+                }
                 return None;
             }
         };
         let (nodes, bytes) = cost_of_check(&check);
         self.spend(nodes, bytes)?;
         Some(Costed { expr: Expr::Check(check), nodes, bytes, depth: 1 })
+    }
+
+    fn may_lack_list(&self, rhs: &ast::Rhs) -> bool {
+        let may_be_missing =
+            |word: &[u8]| str::from_utf8(word).is_ok_and(|word| self.scope.may_be_missing(word));
+        match rhs {
+            ast::Rhs::Value(word) => may_be_missing(word),
+            ast::Rhs::Word(word) => self.scope.may_be_missing(word),
+            ast::Rhs::List(words) => words.iter().any(|word| may_be_missing(word)),
+            ast::Rhs::None | ast::Rhs::Val(_) | ast::Rhs::Call(_) => false,
+        }
     }
 
     fn check(&mut self, written: &ast::Check) -> Result<Check, Problem> {

@@ -59,7 +59,7 @@ pub use description::{
 };
 pub use diagnostic::{Code, Diagnostic, LoadError, Severity, falco_load_results};
 pub use limits::{MAX_EXPANDED_BYTES, MAX_EXPANDED_NODES};
-pub use loader::{Loaded, describe, load};
+pub use loader::{Loaded, check_incomplete, describe, load};
 pub use parser::{MAX_DEPTH, MAX_TRANSFORMER_DEPTH, ParseError, parse_condition};
 pub use posix_regex::{RegexError, compile_regex};
 pub use priority::UnknownPriority;

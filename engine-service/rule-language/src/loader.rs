@@ -37,11 +37,19 @@ pub struct Loaded {
 
 /// Loads `sources`, in their order, as one set of rules.
 ///
-/// Everything that is wrong is told at once, as far as one error does not hide another: a file that is no YAML keeps
-/// the conditions of all files from being checked, since it may define what they use.
+/// Everything that is wrong is told at once, and nothing that only follows from it: where a file is no YAML, it may
+/// define the macros, lists and rules that others use without there being any.
 pub fn load(sources: &[Source], catalogue: &dyn Catalogue) -> Result<Loaded, LoadError> {
-    let Outcome { rule_set, diagnostics, .. } = run(sources, catalogue, |_, _| ())?;
+    let Outcome { rule_set, diagnostics, .. } = run(sources, catalogue, true, |_, _| ())?;
     Ok(Loaded { rule_set, diagnostics })
+}
+
+/// What is wrong with `sources` if others that belong to them could not be read, and may define what these use.
+pub fn check_incomplete(sources: &[Source], catalogue: &dyn Catalogue) -> Vec<Diagnostic> {
+    match run(sources, catalogue, false, |_, _| ()) {
+        Ok(outcome) => outcome.diagnostics,
+        Err(error) => error.diagnostics,
+    }
 }
 
 /// What a run gave, with what somebody wanted to know of it.
@@ -55,6 +63,7 @@ struct Outcome<T> {
 fn run<T>(
     sources: &[Source],
     catalogue: &dyn Catalogue,
+    are_complete: bool,
     look: impl FnOnce(&Compiled<'_>, &[Rule]) -> T,
 ) -> Result<Outcome<T>, LoadError> {
     let mut reporter = Reporter::new(sources);
@@ -62,19 +71,19 @@ fn run<T>(
     let mut budget = Budget::new();
     let allowance = Allowance::new();
     let mut reader = Reader::new(catalogue, &mut reporter, &mut definitions, &mut budget, &allowance);
+    reader.lost_a_file = !are_complete;
     for (index, source) in sources.iter().enumerate() {
         reader.read(index, &source.text);
     }
     let (left_out, lost_a_file) = (reader.left_out, reader.lost_a_file);
     let (mut rules, mut result) = (Vec::new(), None);
-    if !lost_a_file {
-        let run = Run { catalogue, definitions: &definitions, left_out: &left_out, allowance: &allowance };
-        if let Some(compiled) = run.compile(&mut reporter, &mut budget) {
-            rules = Rules { compiled: &compiled }.compile(&mut reporter, &mut budget);
-            if !reporter.has_errors() {
-                compiled.warn_of_unused(&mut reporter);
-                result = Some(look(&compiled, &rules));
-            }
+    let (definitions, left_out, allowance) = (&definitions, &left_out, &allowance);
+    let run = Run { catalogue, definitions, left_out, lost_a_file, allowance };
+    if let Some(compiled) = run.compile(&mut reporter, &mut budget) {
+        rules = Rules { compiled: &compiled }.compile(&mut reporter, &mut budget);
+        if !reporter.has_errors() && !lost_a_file {
+            compiled.warn_of_unused(&mut reporter);
+            result = Some(look(&compiled, &rules));
         }
     }
     let has_errors = reporter.has_errors();
@@ -91,6 +100,8 @@ struct Run<'run> {
     definitions: &'run Definitions,
     /// Names that are missing because their items were wrong, which has been told.
     left_out: &'run std::collections::HashSet<String>,
+    /// A whole file is missing: any name may be one of its.
+    lost_a_file: bool,
     allowance: &'run Allowance,
 }
 
@@ -115,6 +126,11 @@ struct Unit<'run> {
 // === impl Run ===
 
 impl<'run> Run<'run> {
+    /// Whether `name` may be defined by what could not be read.
+    fn may_be_missing(&self, name: &str) -> bool {
+        self.lost_a_file || self.left_out.contains(name)
+    }
+
     /// Nothing if the lists are too large, which is told.
     fn compile(&'run self, reporter: &mut Reporter, budget: &mut Budget) -> Option<Compiled<'run>> {
         let lists = match ListTexts::new(&self.definitions.lists, budget) {

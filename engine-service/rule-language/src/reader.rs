@@ -145,6 +145,9 @@ impl<'run> Reader<'run> {
         message: &str,
         names: impl Fn(&Definitions) -> Vec<&str>,
     ) -> Reported {
+        if self.lost_a_file || self.left_out.contains(entry.context.name()) {
+            return Reported;
+        }
         let near = self.allowance.closest(entry.context.name(), names(self.definitions));
         let help = match near {
             Some(near) => format!("did you mean '{near}'?"),

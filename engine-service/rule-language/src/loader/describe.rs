@@ -23,7 +23,7 @@ use crate::{
 /// Loads `sources` as [`load`](super::load) does, and says what they define.
 pub fn describe(sources: &[Source], catalogue: &dyn Catalogue) -> Result<Described, LoadError> {
     let Outcome { rule_set, diagnostics, result } =
-        run(sources, catalogue, |compiled, rules| Describer::new(compiled).describe(rules))?;
+        run(sources, catalogue, true, |compiled, rules| Describer::new(compiled).describe(rules))?;
     Ok(Described { loaded: Loaded { rule_set, diagnostics }, description: result.unwrap_or_default() })
 }
 

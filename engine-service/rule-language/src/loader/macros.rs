@@ -238,7 +238,7 @@ impl Scope for Visible<'_> {
             let found = self.macros.macros.get(position).and_then(|definition| definition.checked.clone());
             return found.map_or(Found::Broken, Found::Macro);
         }
-        if known.is_none() && self.run.left_out.contains(name) {
+        if known.is_none() && self.run.may_be_missing(name) {
             return Found::Broken;
         }
         let help = if known.is_some() {
@@ -252,7 +252,14 @@ impl Scope for Visible<'_> {
         Found::Undefined { help }
     }
 
+    fn may_be_missing(&self, word: &str) -> bool {
+        self.run.may_be_missing(word)
+    }
+
     fn near_list(&self, word: &str) -> Option<String> {
+        if self.run.may_be_missing(word) {
+            return None;
+        }
         self.run.allowance.closest(word, self.lists.names()).map(str::to_owned)
     }
 }

@@ -1,9 +1,9 @@
 //! Files, documents, items and their keys (A.1 and A.2 of the specification).
 
-use super::{assert_error, assert_warning, loaded, rule, warned};
+use super::{TestCatalogue, assert_error, assert_warning, failed, listed, loaded, rule, sources, warned};
 use crate::{
     Code::{self, LoadErrYamlValidate},
-    Priority,
+    Diagnostic, Priority, Severity,
 };
 
 /// Scenario: what is no sequence of mappings. Guarantees: Falco's texts, which are about the file or the element.
@@ -244,4 +244,35 @@ fn a_wrong_key_hides_no_mistakes_of_the_rule() {
     }
     let results = crate::falco_load_results(&sources, &error.diagnostics);
     assert_eq!(results["falco_load_results"][0]["errors"][0]["message"], "Invalid priority");
+}
+
+/// Scenario: a file that is no YAML, or cannot be read, before one that uses a macro, a list and a rule of it, and has errors of
+/// its own; the same with items of one file that are wrong. Guarantees: all errors are told, and none that follow from what is
+/// missing.
+#[test]
+fn what_cannot_be_read_hides_nothing_else() {
+    let uses = rule("a", "evt.type in (calls) and fd.num = numbers and is_odd and no.field=1")
+        + &rule("b", "evt.type=open and proc.name=")
+        + "- rule: base\n  condition: and proc.name=x\n  override: {condition: append}\n"
+        + "- macro: is_odd\n  condition: or no_such\n  append: true\n";
+    let messages = |errors: Vec<Diagnostic>| {
+        errors
+            .into_iter()
+            .filter(|found| found.severity == Severity::Error)
+            .map(|found| found.message)
+            .collect::<Vec<_>>()
+    };
+    let own = [
+        "nonexistent field 'no.field'",
+        "expected a string value or a field with a valid transformer: 'val', \
+        'tolower', 'toupper', 'b64', 'basename', 'len', 'join', 'concat', 'getopt'",
+    ];
+    let broken = failed(&["- list: [", &uses]);
+    assert_eq!((broken.len(), broken[0].code), (3, Code::LoadErrYamlParse), "{}", listed(&broken));
+    assert_eq!(messages(broken)[1..], own);
+    let unread = crate::check_incomplete(&sources(&[&uses]), &TestCatalogue::new());
+    assert_eq!(messages(unread), own);
+    let items = "- list: calls\n  items: [[x]]\n- list: numbers\n- macro: is_odd\n- rule: base\n  desc: d\n  priority: INFO\n  \
+        output: o\n";
+    assert_eq!(messages(failed(&[items, &uses]))[4..], own);
 }
