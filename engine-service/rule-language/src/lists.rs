@@ -4,6 +4,9 @@
 //! that the items of a list bring in is therefore replaced if its list comes later in the order, and stays if it comes
 //! earlier. Here one pass over the text does the same, in time that the length of the result bounds.
 
+#[cfg(test)]
+mod tests;
+
 use std::{borrow::Cow, cell::Cell, collections::HashMap, ops::Range};
 
 use crate::{
@@ -131,8 +134,10 @@ impl<'definitions> ListTexts<'definitions> {
             if rest.is_empty() {
                 frames.pop();
                 if !frames.is_empty() {
-                    expanded.text.push(' ');
-                    pending.skip_blanks = true;
+                    // A list that ends with another one brings no blank of its own: the inner one swallows it.
+                    if !std::mem::replace(&mut pending.skip_blanks, true) {
+                        expanded.text.push(' ');
+                    }
                     pending.new_piece = frames.len() == 1;
                 }
                 continue;
@@ -165,6 +170,7 @@ impl<'definitions> ListTexts<'definitions> {
                         return Err(too_large(exhausted, &frames));
                     }
                     pending.drop_comma = expanded.open_list(list.text.is_empty());
+                    pending.skip_blanks = false;
                     if is_outer {
                         let origin = start..start + length;
                         expanded.pieces.push(Piece { start: expanded.text.len(), origin, is_list: true });

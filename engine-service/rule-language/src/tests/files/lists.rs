@@ -36,6 +36,10 @@ fn empty_lists_take_a_comma_along() {
 #[test]
 fn names_in_quotes_are_replaced() {
     assert_eq!(put("proc.name = \"k none l\""), "(proc.name = \"k  l\" and evt.type = open)");
+    // `last` ends with the items of `w`, whose pass comes later and takes the blank of the first along: one blank is left.
+    let ends = "- list: last\n  items: [w]\n- list: w\n  items: [v]\n";
+    let ended = condition(ends, "evt.type=open and proc.name contains \"k last l\"");
+    assert_eq!(ended, "(evt.type = open and proc.name contains \"k v l\")");
     assert_eq!(put("proc.name = \"a\""), "(proc.name = a and evt.type = open)");
     assert_eq!(put("proc.name in ('a', \"b\")"), "(proc.name in (a, b) and evt.type = open)");
 }
