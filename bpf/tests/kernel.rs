@@ -16,7 +16,6 @@ mod kernel {
     mod execs;
     mod lives;
     mod loaded;
-    mod machine_code;
     mod opens;
     mod policy;
     mod snapshots;

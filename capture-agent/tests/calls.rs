@@ -11,8 +11,6 @@
 
 #[path = "support/fake_engine.rs"]
 mod fake_engine;
-#[path = "support/machine_code.rs"]
-mod machine_code;
 
 mod calls {
     mod compat;

@@ -13,12 +13,12 @@ use std::{
 
 use eyrie_bpf::{Connect, Record, flag};
 use rustix::net::{AddressFamily, Ipv4Addr, SocketAddrV4, SocketFlags, SocketType};
+use test_programs::{Abi, Program};
 use test_requirements::{Requirement, requires};
 
 use super::{
     actor::{actor, is_acting, run},
     loaded::{Loaded, Recorded},
-    machine_code::{Abi, Program},
     opens::folder,
 };
 
@@ -180,10 +180,10 @@ fn socketcall_is_seen_through() {
     let words = |words: [u32; 3]| words.map(u32::to_le_bytes).concat();
     let (socket, connect) = (program.bytes(&words([2, 2, 0])), program.bytes(&words([3, address, 16])));
     // The descriptor of the new socket: those up to 2 are taken.
-    program.call(102, &[1, socket]);
-    program.call(102, &[3, connect]);
+    program.call_number(102, &[1, socket]);
+    program.call_number(102, &[3, connect]);
     let mut loaded = Loaded::new();
-    let acted = run(program.write(&path).current_dir(&path)).succeeded();
+    let acted = run(&mut program.write(&path)).succeeded();
     let recorded = loaded.drain(acted.pid);
     let connect = connect_to(&recorded, &ipv4(9));
     assert_eq!((connect.fd, connect.header.call_result, connect.remote.port), (3, 0, 9));

@@ -13,12 +13,12 @@ use std::{
 
 use eyrie_bpf::{Argument, Config, DescriptorInfo, DetailedCall, Place, Record, Step, flag};
 use rustix::fs::{AtFlags, MemfdFlags};
+use test_programs::{Abi, Program};
 use test_requirements::{Requirement, requires};
 
 use super::{
     actor::{Acted, actor, is_acting, run},
     loaded::{Loaded, RING_BYTES, Recorded},
-    machine_code::{Abi, Program},
     opens::folder,
 };
 
@@ -298,16 +298,16 @@ fn calls_of_32_bits_have_their_parts() {
     let bind = program.bytes(&words(&[3, address, 16]));
     let shutdown = program.bytes(&words(&[3, 2]));
     let gone = program.text("gone");
-    program.call(I386_SOCKETCALL, &[1, socket]);
-    program.call(I386_SOCKETCALL, &[2, bind]);
-    program.call(I386_SOCKETCALL, &[13, shutdown]);
-    program.call(I386_UNLINK, &[gone]);
+    program.call_number(I386_SOCKETCALL, &[1, socket]);
+    program.call_number(I386_SOCKETCALL, &[2, bind]);
+    program.call_number(I386_SOCKETCALL, &[13, shutdown]);
+    program.call_number(I386_UNLINK, &[gone]);
     let compat_calls = [I386_SOCKETCALL, I386_SOCKET, I386_BIND, I386_UNLINK].into_iter().collect();
     let mut loaded = Loaded::with(RING_BYTES, &Config { compat_calls, ..Config::default() });
     loaded.describe(I386_SOCKET, true, &[MADE]);
     loaded.describe(I386_BIND, true, &[FIRST, Step::Address { argument: 1, size: 2 }]);
     loaded.describe(I386_UNLINK, true, &[path(0)]);
-    let acted = run(program.write(&folder).current_dir(&folder)).succeeded();
+    let acted = run(&mut program.write(&folder)).succeeded();
     let recorded = loaded.drain(acted.pid);
     let socket = only(&recorded, I386_SOCKET, |_| true);
     assert_eq!((socket.header.call_result, socket.first.family, socket.arguments[1]), (3, AF_INET, 2));

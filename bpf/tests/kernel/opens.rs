@@ -6,12 +6,12 @@ use std::{
 
 use eyrie_bpf::{FileInfo, Record, file_flag, flag};
 use rustix::fs::{Mode, OFlags, ResolveFlags};
+use test_programs::{Abi, Program};
 use test_requirements::{Requirement, requires};
 
 use super::{
     actor::{actor, is_acting, run},
     loaded::{GENERATION, Loaded},
-    machine_code::{Abi, Program},
 };
 
 const AT_FDCWD: i32 = -100;
@@ -245,12 +245,12 @@ fn old_and_32_bit_opens_are_recorded() {
         fs::write(path.join("there"), "").unwrap();
         let mut program = Program::new(abi);
         let (there, made, nowhere) = (program.text("there"), program.text("made"), program.text("nowhere"));
-        program.call(open, &[there, 0, 0]);
-        program.call(creat, &[made, 0o600]);
-        program.call(openat, &[77, nowhere, 0o2, 0]);
-        program.call(openat, &[u32::MAX - 99, 0x10, 0, 0]);
+        program.call_number(open, &[there, 0, 0]);
+        program.call_number(creat, &[made, 0o600]);
+        program.call_number(openat, &[77, nowhere, 0o2, 0]);
+        program.call_number(openat, &[u32::MAX - 99, 0x10, 0, 0]);
         let mut loaded = Loaded::new();
-        let acted = run(program.write(&path).current_dir(&path)).succeeded();
+        let acted = run(&mut program.write(&path)).succeeded();
         let recorded = loaded.drain(acted.pid);
         for (requested, number) in [("there", open), ("made", creat)] {
             let opened = recorded.open(requested);

@@ -4,7 +4,7 @@ use eyrie_proto::event::{DescriptorCall, MemoryCall, PathCall, ResourceLimit, Tw
 use test_requirements::{Requirement, requires};
 
 use super::scene::{asked, folder, performed, without_kind};
-use crate::machine_code::{Abi, Program};
+use test_programs::{Abi, Program};
 
 const MAPPED_AT: u32 = 0x1000_0000;
 
@@ -17,7 +17,7 @@ fn calls_of_32_bits() {
     let (_keep, folder) = folder();
     fs::write(folder.join("f"), "0123456789").unwrap();
     fs::write(folder.join("gone"), "").unwrap();
-    let mut program = Program::new(Abi::I386);
+    let mut program = Program::with_nothing_open(Abi::I386);
     let [f, gone, old, new] = ["f", "gone", "f", "g"].map(|text| program.text(text));
     let limits = program.words(&[10, u32::MAX]);
     let mapping = program.words(&[MAPPED_AT, 4096, 1, 2, 3, 0]);
@@ -69,7 +69,7 @@ fn calls_of_32_bits() {
 fn socketcall() {
     requires!(Requirement::Kernel);
     let (_keep, folder) = folder();
-    let mut program = Program::new(Abi::I386);
+    let mut program = Program::with_nothing_open(Abi::I386);
     let address = program.bytes(&[2, 0, 0, 0, 127, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0]);
     let fds = program.bytes(&[0; 8]);
     let made = program.words(&[2, 2, 0]);
@@ -98,7 +98,7 @@ fn socketcall() {
 fn close_is_close() {
     requires!(Requirement::Kernel);
     let (_keep, folder) = folder();
-    let mut program = Program::new(Abi::I386);
+    let mut program = Program::with_nothing_open(Abi::I386);
     program.call("close", &[99]);
     let scene = performed(&["close"], Abi::I386, program, &folder);
     let closed = DescriptorCall { descriptor: without_kind(99), ..DescriptorCall::default() };

@@ -4,7 +4,7 @@ use eyrie_proto::event::{Descriptor, DescriptorCall, KernelCall, PathCall, event
 use test_requirements::{Requirement, requires};
 
 use super::scene::{AT_FDCWD, Scene, asked, folder, performed, without_kind};
-use crate::machine_code::{Abi, Program};
+use test_programs::{Abi, Program};
 
 const EBADF: i64 = -9;
 const O_CLOEXEC: u32 = 0o2_000_000;
@@ -32,7 +32,7 @@ fn only(scene: &Scene, name: &str) -> (i64, DescriptorCall) {
 fn made() {
     requires!(Requirement::Kernel);
     let (_keep, folder) = folder();
-    let mut program = Program::new(Abi::X86_64);
+    let mut program = Program::with_nothing_open(Abi::X86_64);
     let pair = program.bytes(&[0; 8]);
     let mask = program.bytes(&[0; 8]);
     let name = program.text("eyrie");
@@ -108,7 +108,7 @@ fn copied_and_closed() {
     requires!(Requirement::Kernel);
     let (_keep, folder) = folder();
     fs::write(folder.join("f"), "").unwrap();
-    let mut program = Program::new(Abi::X86_64);
+    let mut program = Program::with_nothing_open(Abi::X86_64);
     let f = program.text("f");
     program.call("openat", &[AT_FDCWD, f, 0]);
     program.call("dup", &[3]);
@@ -162,7 +162,7 @@ fn of_the_kernel() {
     requires!(Requirement::Kernel);
     let (_keep, folder) = folder();
     fs::write(folder.join("f"), "no module").unwrap();
-    let mut program = Program::new(Abi::X86_64);
+    let mut program = Program::with_nothing_open(Abi::X86_64);
     // BPF_MAP_TYPE_ARRAY, sizes of key and value, entries; flags, inner map and NUMA node; a name.
     let words = [2_u32, 4, 8, 1, 0, 0, 0].map(u32::to_le_bytes).concat();
     let attributes = program.bytes(&[&words[..], b"eyrie_map\0\0\0\0\0\0\0", &[0; 28]].concat());

@@ -4,7 +4,7 @@ use eyrie_proto::event::{Open, PathCall, TwoPathCall, event::Kind};
 use test_requirements::{Requirement, requires};
 
 use super::scene::{AT_FDCWD, asked, bytes_of, folder, performed};
-use crate::machine_code::{Abi, Program};
+use test_programs::{Abi, Program};
 
 const ENOENT: i64 = -2;
 const O_DIRECTORY: u32 = 0o200_000;
@@ -24,7 +24,7 @@ fn path_call(kind: &Kind) -> &PathCall {
 
 /// Opens `inner`, so that its descriptor is [`INNER`].
 fn program() -> Program {
-    let mut program = Program::new(Abi::X86_64);
+    let mut program = Program::with_nothing_open(Abi::X86_64);
     let inner = program.text("inner");
     program.call("openat", &[AT_FDCWD, inner, O_DIRECTORY]);
     program

@@ -4,7 +4,7 @@ use eyrie_proto::event::{KernelCall, MemoryCall, event::Kind};
 use test_requirements::{Requirement, requires};
 
 use super::scene::{AT_FDCWD, folder, performed};
-use crate::machine_code::{Abi, Program};
+use test_programs::{Abi, Program};
 
 const MAP_PRIVATE: u32 = 2;
 const MAP_FIXED_ANONYMOUS: u32 = 0x32;
@@ -18,7 +18,7 @@ fn memory() {
     requires!(Requirement::Kernel);
     let (_keep, folder) = folder();
     fs::write(folder.join("f"), [b'x'; 8192]).unwrap();
-    let mut program = Program::new(Abi::X86_64);
+    let mut program = Program::with_nothing_open(Abi::X86_64);
     let f = program.text("f");
     program.call("openat", &[AT_FDCWD, f, 0]);
     program.call("mmap", &[FILE_AT, 4096, 1, MAP_PRIVATE, 3, 4096]);
@@ -59,7 +59,7 @@ fn memory() {
 fn commands() {
     requires!(Requirement::Kernel);
     let (_keep, folder) = folder();
-    let mut program = Program::new(Abi::X86_64);
+    let mut program = Program::with_nothing_open(Abi::X86_64);
     let [kind, description, device] = ["user", "eyrie-key", "/dev/none"].map(|text| program.text(text));
     let payload = program.bytes(b"x");
     let time = program.words(&[0, 1000]);

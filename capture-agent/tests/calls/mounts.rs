@@ -4,7 +4,7 @@ use eyrie_proto::event::{ChangeNamespace, PathCall, TwoPathCall, event::Kind};
 use test_requirements::{Requirement, requires};
 
 use super::scene::{asked, folder, performed};
-use crate::machine_code::{Abi, Program};
+use test_programs::{Abi, Program};
 
 const CLONE_NEWNS: u32 = 0x2_0000;
 const MS_RDONLY: u32 = 1;
@@ -21,7 +21,7 @@ fn mounts_and_roots() {
     let (_keep, folder) = folder();
     fs::create_dir(folder.join("mnt")).unwrap();
     fs::create_dir(folder.join("jail")).unwrap();
-    let mut program = Program::new(Abi::X86_64);
+    let mut program = Program::with_nothing_open(Abi::X86_64);
     let texts = ["/", "source", "mnt", "tmpfs", "size=64k,mode=0700"];
     let [root, source, mnt, tmpfs, options] = texts.map(|text| program.text(text));
     let jail = program.text(folder.join("jail").to_str().unwrap());

@@ -6,7 +6,7 @@ use eyrie_proto::event::{
 use test_requirements::{Requirement, requires};
 
 use super::scene::{AT_FDCWD, folder, performed};
-use crate::machine_code::{Abi, Program};
+use test_programs::{Abi, Program};
 
 const PR_SET_NAME: u32 = 15;
 const PR_SET_DUMPABLE: u32 = 4;
@@ -23,7 +23,7 @@ const NOBODY: u32 = 0x7fff_fff0;
 fn a_process_changes() {
     requires!(Requirement::Kernel);
     let (_keep, folder) = folder();
-    let mut program = Program::new(Abi::X86_64);
+    let mut program = Program::with_nothing_open(Abi::X86_64);
     let name = program.text("eyrie-renamed-and-long");
     let limits = program.words(&[100, 200]);
     let more = program.words(&[10, 20]);

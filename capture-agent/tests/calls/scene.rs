@@ -12,12 +12,10 @@ use eyrie_proto::{
     capture::{CallPlan, CaptureLimits, CapturePlan, capture_response::Kind as Down},
     event::{Descriptor, Event, PathArgument, SystemCallAbi, descriptor, event::Kind},
 };
+use test_programs::{Abi, Program};
 use tokio::runtime::Runtime;
 
-use crate::{
-    fake_engine::{FakeEngine, Policy},
-    machine_code::{Abi, Program},
-};
+use crate::fake_engine::{FakeEngine, Policy};
 
 /// How much of moved data the plan asks for.
 pub(crate) const DATA_BYTES: u32 = 8;
@@ -73,7 +71,7 @@ pub(crate) fn captured(calls: &[&str], abi: Abi, command: &mut Command) -> Scene
 
 /// The same of a program made by hand.
 pub(crate) fn performed(calls: &[&str], abi: Abi, program: Program, folder: &Path) -> Scene {
-    captured(calls, abi, &mut program.write(folder))
+    captured(calls, abi, &mut program.write_waiting(folder))
 }
 
 async fn started(engine: &FakeEngine, calls: &[&str]) -> Running {

@@ -7,7 +7,7 @@ use eyrie_proto::event::{
 use test_requirements::{Requirement, requires};
 
 use super::scene::{Scene, folder, performed, without_kind};
-use crate::machine_code::{Abi, Program};
+use test_programs::{Abi, Program};
 
 const AF_INET: u32 = 2;
 const AF_NETLINK: u32 = 16;
@@ -68,7 +68,7 @@ fn transfer(scene: &Scene, name: &str) -> (i64, Transfer) {
 fn a_connection() {
     requires!(Requirement::Kernel);
     let (_keep, folder) = folder();
-    let mut program = Program::new(Abi::X86_64);
+    let mut program = Program::with_nothing_open(Abi::X86_64);
     let own_port = free_port();
     let address = program.bytes(&sockaddr(own_port));
     let peer = program.bytes(&[0; 16]);
@@ -155,7 +155,7 @@ fn a_connection() {
 fn datagrams_and_others() {
     requires!(Requirement::Kernel);
     let (_keep, folder) = folder();
-    let mut program = Program::new(Abi::X86_64);
+    let mut program = Program::with_nothing_open(Abi::X86_64);
     let (one_port, two_port) = (free_port(), free_port());
     let [one, two] = [one_port, two_port].map(|port| program.bytes(&sockaddr(port)));
     let from = program.bytes(&[0; 16]);

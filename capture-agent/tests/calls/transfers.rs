@@ -4,7 +4,7 @@ use eyrie_proto::event::{Transfer, event::Kind};
 use test_requirements::{Requirement, requires};
 
 use super::scene::{AT_FDCWD, DATA_BYTES, Scene, folder, performed, without_kind};
-use crate::machine_code::{Abi, Program};
+use test_programs::{Abi, Program};
 
 const O_RDWR_CREAT: u32 = 0o102;
 
@@ -23,7 +23,7 @@ fn transfers(scene: &Scene, name: &str) -> Vec<(i64, Transfer)> {
 fn data_are_moved() {
     requires!(Requirement::Kernel);
     let (_keep, folder) = folder();
-    let mut program = Program::new(Abi::X86_64);
+    let mut program = Program::with_nothing_open(Abi::X86_64);
     let [f, g] = ["f", "g"].map(|text| program.text(text));
     let text = program.bytes(b"0123456789");
     let more = program.bytes(b"abcdef");

@@ -1,4 +1,9 @@
-//! Tiny programs made by hand: calls by number, each with exactly these arguments, and 32-bit ones without a 32-bit compiler.
+//! Tiny programs made by hand, for tests: system calls, each with exactly these arguments, without `unsafe`; and 32-bit
+//! ones without a 32-bit compiler.
+//!
+//! Only tests use it: whatever goes wrong is a panic.
+#![forbid(unsafe_code)]
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "a crate of tests")]
 
 use std::{fs, os::unix::fs::PermissionsExt, path::Path, process::Command};
 
@@ -7,14 +12,18 @@ const BASE: u32 = 0x40_0000;
 const DATA_AT: u32 = 0x400;
 const CODE_AT: u32 = 0x2000;
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Abi {
+/// In whose numbering and by which instruction a program makes its calls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Abi {
+    /// `syscall`.
     X86_64,
+    /// `int 0x80`.
     I386,
 }
 
-/// A program that makes some calls one after the other and then waits to be killed, so that /proc still has it.
-pub(crate) struct Program {
+/// A program that makes some calls one after the other.
+#[derive(Clone, Debug)]
+pub struct Program {
     abi: Abi,
     data: Vec<u8>,
     code: Vec<u8>,
@@ -23,15 +32,20 @@ pub(crate) struct Program {
 // === impl Program ===
 
 impl Program {
+    /// Without calls.
+    pub fn new(abi: Abi) -> Self {
+        Self { abi, data: Vec::new(), code: Vec::new() }
+    }
+
     /// It begins by closing what it may have inherited, so that the first descriptor that it makes is 3.
-    pub(crate) fn new(abi: Abi) -> Self {
-        let mut program = Self { abi, data: Vec::new(), code: Vec::new() };
+    pub fn with_nothing_open(abi: Abi) -> Self {
+        let mut program = Self::new(abi);
         program.call("close_range", &[3, u32::MAX, 0]);
         program
     }
 
     /// Address of some bytes.
-    pub(crate) fn bytes(&mut self, bytes: &[u8]) -> u32 {
+    pub fn bytes(&mut self, bytes: &[u8]) -> u32 {
         let address = BASE + DATA_AT + self.data.len() as u32;
         self.data.extend_from_slice(bytes);
         self.data.resize(self.data.len().next_multiple_of(8), 0);
@@ -39,12 +53,12 @@ impl Program {
     }
 
     /// Address of a string.
-    pub(crate) fn text(&mut self, text: impl AsRef<[u8]>) -> u32 {
+    pub fn text(&mut self, text: impl AsRef<[u8]>) -> u32 {
         self.bytes(&[text.as_ref(), b"\0"].concat())
     }
 
     /// Address of words of the program's width.
-    pub(crate) fn words(&mut self, words: &[u32]) -> u32 {
+    pub fn words(&mut self, words: &[u32]) -> u32 {
         let bytes: Vec<u8> = match self.abi {
             Abi::X86_64 => words.iter().flat_map(|word| u64::from(*word).to_le_bytes()).collect(),
             Abi::I386 => words.iter().flat_map(|word| word.to_le_bytes()).collect(),
@@ -52,18 +66,23 @@ impl Program {
         self.bytes(&bytes)
     }
 
-    /// Makes the call of this name.
-    pub(crate) fn call(&mut self, name: &str, arguments: &[u32]) {
+    /// Makes the call of this name; what is not given of its arguments is undefined.
+    pub fn call(&mut self, name: &str, arguments: &[u32]) {
         let number = match self.abi {
             Abi::X86_64 => name.parse::<syscalls::x86_64::Sysno>().unwrap().id(),
             Abi::I386 => name.parse::<syscalls::x86::Sysno>().unwrap().id(),
         };
+        self.call_number(number as u32, arguments);
+    }
+
+    /// Makes the call with this number.
+    pub fn call_number(&mut self, number: u32, arguments: &[u32]) {
         // mov r32, imm32 for eax and the registers of the arguments.
         let registers: [&[u8]; 6] = match self.abi {
             Abi::X86_64 => [&[0xbf], &[0xbe], &[0xba], &[0x41, 0xba], &[0x41, 0xb8], &[0x41, 0xb9]],
             Abi::I386 => [&[0xbb], &[0xb9], &[0xba], &[0xbe], &[0xbf], &[0xbd]],
         };
-        self.load(&[0xb8], number as u32);
+        self.load(&[0xb8], number);
         for (register, argument) in registers.into_iter().zip(arguments) {
             self.load(register, *argument);
         }
@@ -78,11 +97,21 @@ impl Program {
         self.code.extend_from_slice(&value.to_le_bytes());
     }
 
-    /// Writes it to a file in `folder`; the command runs it there.
-    pub(crate) fn write(mut self, folder: &Path) -> Command {
-        // The last call that returns: by it the test knows that all were made.
+    /// Writes it to a file in `folder`; the command runs it there, and it ends with status 0.
+    pub fn write(mut self, folder: &Path) -> Command {
+        self.call("exit", &[0]);
+        self.write_file(folder)
+    }
+
+    /// The same, but it ends with `getppid`, by which a test knows that all calls were made, and then waits to be killed, so
+    /// that /proc still has it.
+    pub fn write_waiting(mut self, folder: &Path) -> Command {
         self.call("getppid", &[]);
         self.call("pause", &[]);
+        self.write_file(folder)
+    }
+
+    fn write_file(self, folder: &Path) -> Command {
         let mut file = self.headers();
         file.resize(DATA_AT as usize, 0);
         file.extend_from_slice(&self.data);
