@@ -12,29 +12,7 @@
 /* Results that no program ever sees: the kernel starts the call again, or turns them into EINTR. */
 enum { ERESTARTSYS = 512, ERESTART_RESTARTBLOCK = 516 };
 
-__noinline int on_any_call(u32 extra_flags)
-{
-	struct composer *composer = composer_of(SLOT_CALL);
-	struct task_struct *task = bpf_get_current_task_btf();
-
-	if (!composer)
-		return 0;
-	begin_call(composer, task, RECORD_CALL, sizeof(struct call_record), extra_flags);
-	__builtin_memcpy(composer->any_call.arguments, composer->call.arguments, sizeof(composer->call.arguments));
-	return submit(composer);
-}
-
-/* A call without a program of its own: with the parts that its shape names, or with its registers alone. */
-static __always_inline int on_other_call(struct composer *composer, u32 state)
-{
-	struct call_shape *shape = shape_of(composer);
-
-	if (shape && shape->steps[0].kind != STEP_NONE)
-		return on_detailed_call(state);
-	return on_any_call(state);
-}
-
-static __always_inline int on_native_call(struct composer *composer, u32 number, bool is_restarted, u32 state)
+static __always_inline int on_native_call(u32 number, bool is_restarted, u32 state)
 {
 	switch (number) {
 	case NATIVE_OPEN:
@@ -56,7 +34,7 @@ static __always_inline int on_native_call(struct composer *composer, u32 number,
 	case NATIVE_EXECVEAT:
 		return on_failed_exec(true);
 	}
-	return on_other_call(composer, state);
+	return on_described_call(state);
 }
 
 /* Calls by way of socketcall, which has their arguments in memory, are told as what they are. */
@@ -76,7 +54,7 @@ static __always_inline void see_through_socketcall(struct composer *composer)
 	composer->call.number = number;
 }
 
-static __always_inline int on_compat_call(struct composer *composer, u32 number, bool is_restarted, u32 state)
+static __always_inline int on_compat_call(u32 number, bool is_restarted, u32 state)
 {
 	switch (number) {
 	case COMPAT_OPEN:
@@ -98,7 +76,7 @@ static __always_inline int on_compat_call(struct composer *composer, u32 number,
 	case COMPAT_EXECVEAT:
 		return on_failed_exec(true);
 	}
-	return on_other_call(composer, state);
+	return on_described_call(state);
 }
 
 static __always_inline bool is_exec(u32 number, bool compat)
@@ -170,8 +148,8 @@ int system_call(u64 *context)
 			? FLAG_STATE_BEARING
 			: 0;
 	if (compat)
-		return on_compat_call(composer, number, is_restarted, state);
-	return on_native_call(composer, number, is_restarted, state);
+		return on_compat_call(number, is_restarted, state);
+	return on_native_call(number, is_restarted, state);
 }
 
 #endif

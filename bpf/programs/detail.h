@@ -291,26 +291,35 @@ __noinline int take_step(u32 step)
 	return 0;
 }
 
-static __always_inline struct call_shape *shape_of(struct composer *composer)
+/* A call of which there are the registers alone. */
+__noinline int on_any_call(u32 extra_flags)
 {
-	u32 key = composer->call.number + (is_of_32_bits(composer) ? CALL_NUMBERS : 0);
+	struct composer *composer = composer_of(SLOT_CALL);
+	struct task_struct *task = bpf_get_current_task_btf();
 
-	return bpf_map_lookup_elem(&call_shapes, &key);
+	if (!composer)
+		return 0;
+	begin_call(composer, task, RECORD_CALL, sizeof(struct call_record), extra_flags);
+	__builtin_memcpy(composer->any_call.arguments, composer->call.arguments, sizeof(composer->call.arguments));
+	return submit(composer);
 }
 
-__noinline int on_detailed_call(u32 extra_flags)
+/* A call without a program of its own: with the parts that its shape names, or with its registers alone. */
+__noinline int on_described_call(u32 extra_flags)
 {
 	struct composer *composer = composer_of(SLOT_CALL);
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct call_shape *shape;
+	u32 key;
 
 	if (!composer)
 		return 0;
+	key = composer->call.number + (is_of_32_bits(composer) ? CALL_NUMBERS : 0);
+	shape = bpf_map_lookup_elem(&call_shapes, &key);
+	if (!shape || shape->steps[0].kind == STEP_NONE)
+		return on_any_call(extra_flags);
 	begin_call(composer, task, RECORD_DETAILED_CALL, sizeof(struct detailed_call_record), extra_flags);
 	__builtin_memcpy(composer->detailed.arguments, composer->call.arguments, sizeof(composer->call.arguments));
-	shape = shape_of(composer);
-	if (!shape)
-		return 0;
 	for (int index = 0; index < STEPS_MAX; index++) {
 		struct step *step = &shape->steps[index];
 
