@@ -4,7 +4,7 @@ layout! {
     /// Head of every record: whose it is, when, and which call.
     ///
     /// Of a fork, the task is the parent; of everything else, the thread that it is about.
-    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
     pub struct Header = "record_header" {
         /// Bytes of the whole record.
         size: u32,

@@ -2,7 +2,7 @@ use super::{file_flag, layout, reader::Reserved};
 
 layout! {
     /// What the kernel knows of a file besides its path.
-    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
     pub struct FileInfo = "file_info" {
         /// Inode number.
         inode: u64,
@@ -25,7 +25,7 @@ layout! {
 
 layout! {
     /// One end of an internet socket.
-    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
     pub struct Endpoint = "endpoint" {
         /// In network order; the first four bytes for IPv4.
         address: [u8; 16],
@@ -40,7 +40,7 @@ layout! {
 
 layout! {
     /// What lay behind a descriptor when the call returned: a file with its path, or a socket with its ends.
-    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
     pub struct DescriptorInfo<'a> = "descriptor_info" {
         /// The file; of a socket or a pipe its inode.
         file: FileInfo,
@@ -74,7 +74,7 @@ layout! {
 
 layout! {
     /// A path that a call was given.
-    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
     pub struct PathInfo<'a> = "path_info" {
         /// The descriptor of the directory; `AT_FDCWD` (-100) where the call has none. Zero where the call has no such path.
         directory_fd: i32,

@@ -2,7 +2,7 @@ use crate::layout::{DescriptorInfo, Header, PathInfo, layout};
 
 layout! {
     /// A system call with the parts that its [`Shape`](crate::Shape) names. What it does not name is empty.
-    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
     pub struct DetailedCall<'a> = "detailed_call_record" {
         /// Head.
         header: Header,

@@ -12,50 +12,16 @@ mod sockets;
 #[cfg(target_arch = "x86_64")]
 mod tests;
 
-use eyrie_bpf::{Call, DescriptorInfo, DetailedCall, Endpoint, FileInfo, PathInfo, Reserved, flag};
+use eyrie_bpf::{Call, DetailedCall, flag};
 use eyrie_proto::event::{GenericCall, event::Kind};
 
 use self::parts::Parts;
 use crate::plan::{CallAbi, Message, by_number};
 
-const NO_ENDPOINT: Endpoint = Endpoint { address: [0; 16], scope_id: 0, port: 0, reserved: Reserved };
-
-const NO_FILE: FileInfo =
-    FileInfo { inode: 0, device: 0, change_time_ns: 0, modify_time_ns: 0, mode: 0, uid: 0, gid: 0, flags: 0 };
-
-const NO_DESCRIPTOR: DescriptorInfo<'static> = DescriptorInfo {
-    file: NO_FILE,
-    file_system: 0,
-    fd: 0,
-    family: 0,
-    r#type: 0,
-    protocol: 0,
-    state: 0,
-    reserved: Reserved,
-    local: NO_ENDPOINT,
-    remote: NO_ENDPOINT,
-    path: &[],
-    local_name: &[],
-    remote_name: &[],
-};
-
-const NO_PATH: PathInfo<'static> =
-    PathInfo { directory_fd: 0, reserved: Reserved, requested: &[], base: &[] };
-
 /// The event of a call of which there are the registers.
 pub(super) fn plain(record: &Call) -> Kind {
-    detailed(&DetailedCall {
-        header: record.header,
-        arguments: record.arguments,
-        first: NO_DESCRIPTOR,
-        second: NO_DESCRIPTOR,
-        path: NO_PATH,
-        second_path: NO_PATH,
-        address: &[],
-        text: &[],
-        data: &[],
-        control: &[],
-    })
+    let Call { header, arguments } = *record;
+    detailed(&DetailedCall { header, arguments, ..DetailedCall::default() })
 }
 
 /// The event of a call with its parts. Registers beyond those that the call has are not passed on in typed events.

@@ -14,8 +14,6 @@ use eyrie_proto::event::{
     Descriptor, FileDescriptor, OtherDescriptor, PathArgument, descriptor, event::Kind,
 };
 
-use super::{NO_DESCRIPTOR, NO_FILE, NO_PATH};
-
 const ENOENT: i64 = -2;
 
 fn header(number: u32, result: i64) -> Header {
@@ -63,18 +61,7 @@ fn number(name: &str) -> u32 {
 
 /// A record of a native call without parts.
 fn call<'a>(name: &str, arguments: [u64; 6], result: i64) -> DetailedCall<'a> {
-    DetailedCall {
-        header: header(number(name), result),
-        arguments,
-        first: NO_DESCRIPTOR,
-        second: NO_DESCRIPTOR,
-        path: NO_PATH,
-        second_path: NO_PATH,
-        address: &[],
-        text: &[],
-        data: &[],
-        control: &[],
-    }
+    DetailedCall { header: header(number(name), result), arguments, ..DetailedCall::default() }
 }
 
 /// The same of an i386 call.
@@ -99,12 +86,12 @@ fn plain_event(record: &DetailedCall<'_>) -> Kind {
 }
 
 fn file(inode: u64, mode: u32) -> FileInfo {
-    FileInfo { inode, mode, device: 0x800_001, flags: file_flag::KNOWN, ..NO_FILE }
+    FileInfo { inode, mode, device: 0x800_001, flags: file_flag::KNOWN, ..FileInfo::default() }
 }
 
 /// What is behind a descriptor that is no socket.
 fn info(fd: i32, file_system: u64, path: &[u8]) -> DescriptorInfo<'_> {
-    DescriptorInfo { fd, file_system, path, file: file(77, 0o100_644), ..NO_DESCRIPTOR }
+    DescriptorInfo { fd, file_system, path, file: file(77, 0o100_644), ..DescriptorInfo::default() }
 }
 
 fn asked(requested: &[u8], directory_fd: i32, base: &[u8]) -> Option<PathArgument> {

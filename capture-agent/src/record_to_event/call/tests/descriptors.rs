@@ -71,7 +71,8 @@ fn copies() {
     let expected = DescriptorCall { command: 3, second: None, ..both };
     assert_eq!(event(&get_flags), Kind::DescriptorCall(expected));
     let closed = DetailedCall { first: info(99, 0, b""), ..call("dup", [99, 0, 0, 0, 0, 0], -9) };
-    let closed = DetailedCall { first: DescriptorInfo { file: NO_FILE, ..closed.first }, ..closed };
+    let closed =
+        DetailedCall { first: DescriptorInfo { file: FileInfo::default(), ..closed.first }, ..closed };
     let expected = DescriptorCall {
         descriptor: without_kind(99),
         second: without_kind(-9),
@@ -104,7 +105,7 @@ fn pairs() {
     };
     let (read, write) = (info(3, PIPES, b"/"), info(4, PIPES, b"/"));
     assert_eq!(record(0, read, write), (another(3, "pipe", b""), another(4, "pipe", b""), 0o4000));
-    let none = NO_DESCRIPTOR;
+    let none = DescriptorInfo::default();
     assert_eq!(record(-24, none, none), (without_kind(-1), without_kind(-1), 0o4000));
     assert_eq!(record(0, none, none), (None, None, 0o4000));
 }
@@ -124,7 +125,7 @@ fn other_calls() {
     assert_eq!(close, DescriptorCall { descriptor: without_kind(7), ..DescriptorCall::default() });
     let range = of(&call("close_range", [3, 0xffff_ffff, 4, 0, 0, 0], 0));
     assert_eq!(range, DescriptorCall { first: 3, last: u32::MAX, flags: 4, ..DescriptorCall::default() });
-    let none = DescriptorInfo { file: NO_FILE, ..info(-1, 0, b"") };
+    let none = DescriptorInfo { file: FileInfo::default(), ..info(-1, 0, b"") };
     let signals = DetailedCall {
         first: info(5, ANONYMOUS, b"/[signalfd]"),
         second: none,
@@ -165,7 +166,7 @@ fn transfers() {
     let expected =
         Transfer { descriptor: a_file(3, b"/f"), size: 100, data: b"abc".to_vec(), ..Transfer::default() };
     assert_eq!(of(&read), expected);
-    let unopened = DescriptorInfo { file: NO_FILE, ..info(9, 0, b"") };
+    let unopened = DescriptorInfo { file: FileInfo::default(), ..info(9, 0, b"") };
     let write = DetailedCall { first: unopened, data: b"abc", ..call("write", [9, 9, 3, 0, 0, 0], -9) };
     assert_eq!(of(&write), Transfer { descriptor: without_kind(9), size: 3, ..expected });
     let other = info(4, PIPES, b"/");
