@@ -39,24 +39,7 @@ impl Declaration {
         extract: Extract,
         description: &'static str,
     ) -> Self {
-        let info = FieldInfo {
-            name,
-            class,
-            field_type,
-            is_list: false,
-            argument: None,
-            argument_required: false,
-            notation: ArgumentNotation::Brackets,
-            allowed_on_rhs: true,
-            allowed_in_transformer: true,
-            allowed_in_output: true,
-            is_deprecated: false,
-            is_listed: true,
-            is_suggested_output: false,
-            has_data: true,
-            description,
-        };
-        Self { info, scope, extract }
+        Self { info: FieldInfo::new(class, name, field_type, description), scope, extract }
     }
 
     /// A field that is declared and not extracted yet: rules that use it load, and it never has a value.

@@ -7,9 +7,7 @@
 
 use std::{process::ExitCode, time::Instant};
 
-use rule_language::{
-    ArgumentNotation, Catalogue, FieldClass, FieldId, FieldInfo, FieldType, Source, falco_load_results, load,
-};
+use rule_language::{Catalogue, FieldClass, FieldId, FieldInfo, FieldType, Source, falco_load_results, load};
 
 const CLASS: FieldClass =
     FieldClass { name: "example", short_description: "", description: "", sources: &[] };
@@ -133,23 +131,7 @@ impl Example {
 }
 
 fn field(name: &'static str) -> FieldInfo {
-    FieldInfo {
-        name,
-        class: &CLASS,
-        field_type: FieldType::CharBuf,
-        is_list: false,
-        argument: None,
-        argument_required: false,
-        notation: ArgumentNotation::Brackets,
-        allowed_on_rhs: true,
-        allowed_in_transformer: true,
-        allowed_in_output: true,
-        is_deprecated: false,
-        is_listed: true,
-        is_suggested_output: false,
-        has_data: true,
-        description: "",
-    }
+    FieldInfo::new(&CLASS, name, FieldType::CharBuf, "")
 }
 
 impl Catalogue for Example {

@@ -114,6 +114,32 @@ pub struct FieldClass {
 // === impl FieldInfo ===
 
 impl FieldInfo {
+    /// A plain field: no list, without an argument, allowed everywhere, listed, and with data.
+    pub const fn new(
+        class: &'static FieldClass,
+        name: &'static str,
+        field_type: FieldType,
+        description: &'static str,
+    ) -> Self {
+        Self {
+            name,
+            class,
+            field_type,
+            is_list: false,
+            argument: None,
+            argument_required: false,
+            notation: ArgumentNotation::Brackets,
+            allowed_on_rhs: true,
+            allowed_in_transformer: true,
+            allowed_in_output: true,
+            is_deprecated: false,
+            is_listed: true,
+            is_suggested_output: false,
+            has_data: true,
+            description,
+        }
+    }
+
     /// Says what is wrong with the argument, or with there being none, as far as its form tells.
     pub fn check_argument(&self, argument: Option<&str>) -> Result<(), ArgumentError> {
         let field = || self.name.to_owned();

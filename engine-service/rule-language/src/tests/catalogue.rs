@@ -194,23 +194,7 @@ impl TestCatalogue {
 }
 
 fn field(name: &'static str, field_type: FieldType) -> FieldInfo {
-    FieldInfo {
-        name,
-        class: &CLASS,
-        field_type,
-        is_list: false,
-        argument: None,
-        argument_required: false,
-        notation: ArgumentNotation::Brackets,
-        allowed_on_rhs: true,
-        allowed_in_transformer: true,
-        allowed_in_output: true,
-        is_deprecated: false,
-        is_listed: true,
-        is_suggested_output: false,
-        has_data: true,
-        description: "",
-    }
+    FieldInfo::new(&CLASS, name, field_type, "")
 }
 
 impl Catalogue for TestCatalogue {

@@ -49,24 +49,29 @@ impl Reader<'_> {
         Ok(())
     }
 
+    /// The number of a change of a rule that is there, and of the same source; otherwise `missing` is told.
+    fn begin_change(&mut self, entry: &Entry<'_>, name: &str, missing: &str) -> Result<u64, Reported> {
+        let source = self.source(entry)?;
+        self.check_source(entry, name, source.as_deref())?;
+        let number = self.definitions.next_number();
+        if self.definitions.rules.get(name).is_some() {
+            return Ok(number);
+        }
+        Err(self.no_previous(entry, missing, |definitions| definitions.rules.names().collect()))
+    }
+
     pub(super) fn append_to_rule(
         &mut self,
         entry: &Entry<'_>,
         name: &str,
         update: RuleUpdate,
     ) -> Result<(), Reported> {
-        let source = self.source(entry)?;
-        self.check_source(entry, name, source.as_deref())?;
-        let number = self.definitions.next_number();
-        let Some(previous) = self.definitions.rules.get_mut(name) else {
-            return Err(self.no_previous(entry, NO_RULE_TO_APPEND_TO, |definitions| {
-                definitions.rules.names().collect()
-            }));
-        };
+        let number = self.begin_change(entry, name, NO_RULE_TO_APPEND_TO)?;
         if update.is_empty() {
             let report = Report::new(NOTHING_TO_APPEND, &entry.context);
             return Err(self.reporter.report(Code::LoadErrValidate, report));
         }
+        let Some(previous) = self.definitions.rules.get_mut(name) else { return Ok(()) };
         previous.visibility = number;
         let rule = &mut previous.value;
         let check_fields = !rule.source_is_unknown;
@@ -130,16 +135,10 @@ impl Reader<'_> {
         name: &str,
         update: RuleUpdate,
     ) -> Result<(), Reported> {
-        let source = self.source(entry)?;
-        self.check_source(entry, name, source.as_deref())?;
-        let number = self.definitions.next_number();
-        let Some(previous) = self.definitions.rules.get(name) else {
-            return Err(self.no_previous(entry, NO_RULE_TO_REPLACE_IN, |definitions| {
-                definitions.rules.names().collect()
-            }));
-        };
+        let number = self.begin_change(entry, name, NO_RULE_TO_REPLACE_IN)?;
+        let previous = self.definitions.rules.get(name);
         // Falco takes these unchecked and without default operators, which only a parser's error can tell of.
-        let check_fields = !previous.value.source_is_unknown;
+        let check_fields = previous.is_some_and(|previous| !previous.value.source_is_unknown);
         let mut exceptions = update.exceptions;
         if let Some(exceptions) = &mut exceptions {
             exceptions.retain_mut(|exception| self.check_exception(exception, check_fields).is_ok());
