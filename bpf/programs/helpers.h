@@ -60,6 +60,7 @@ static u64 (*bpf_ktime_get_boot_ns)(void) = (void *)125;
 static long (*bpf_seq_write)(struct seq_file *file, const void *from, u32 size) = (void *)127;
 static long (*bpf_ringbuf_output)(void *ring, void *from, u64 size, u64 flags) = (void *)130;
 static u64 (*bpf_ringbuf_query)(void *ring, u64 flags) = (void *)134;
+static u64 (*bpf_get_current_task)(void) = (void *)35;
 static struct task_struct *(*bpf_get_current_task_btf)(void) = (void *)158;
 static long (*bpf_copy_from_user_task)(void *to, u32 size, const void *from, struct task_struct *task,
 				       u64 flags) = (void *)191;
@@ -82,5 +83,15 @@ static long (*bpf_copy_from_user_task)(void *to, u32 size, const void *from, str
 		bpf_probe_read_kernel(&value_, sizeof(value_), &(field));      \
 		value_;                                                        \
 	})
+
+/* The current task, and a field of something that is reached from it. The fuller object knows the task's type, and
+ * loads cost next to nothing; the baseline is for kernels whose helper tells a mere number, and reads memory. */
+#ifdef EYRIE_BASELINE
+#define current_task() ((struct task_struct *)bpf_get_current_task())
+#define load(field) read_kernel(field)
+#else
+#define current_task() bpf_get_current_task_btf()
+#define load(field) (field)
+#endif
 
 #endif
