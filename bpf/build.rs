@@ -1,4 +1,5 @@
-//! Compiles `programs/eyrie.bpf.c` to the object that the crate embeds.
+//! Compiles `programs/eyrie.bpf.c` to the objects that the crate embeds, and to those of the other architecture, so that a change
+//! which breaks them is noticed where it is made.
 
 use std::{
     env,
@@ -7,6 +8,10 @@ use std::{
 };
 
 const SOURCES: &str = "programs";
+/// Rust's name of an architecture and the kernel's.
+const ARCHITECTURES: [(&str, &str); 2] = [("x86_64", "x86"), ("aarch64", "arm64")];
+/// The objects by name, and what the sources have to know to become them.
+const OBJECTS: [(&str, &[&str]); 2] = [("full", &[]), ("baseline", &["-DEYRIE_BASELINE"])];
 
 fn main() -> ExitCode {
     println!("cargo::rerun-if-changed={SOURCES}");
@@ -21,26 +26,41 @@ fn main() -> ExitCode {
 }
 
 fn compile() -> Result<(), String> {
-    let architecture = match variable("CARGO_CFG_TARGET_ARCH")?.as_str() {
-        "x86_64" => "x86",
-        "aarch64" => "arm64",
-        other => {
-            return Err(format!(
-                "the BPF programs do not know the registers of {other} yet (programs/calls.h)"
-            ));
+    let target = variable("CARGO_CFG_TARGET_ARCH")?;
+    if ARCHITECTURES.iter().all(|(name, _)| *name != target) {
+        return Err(format!("the BPF programs do not know the registers of {target} yet (programs/calls.h)"));
+    }
+    let folder = PathBuf::from(variable("OUT_DIR")?);
+    for (architecture, kernel_name) in ARCHITECTURES {
+        for (object, flags) in OBJECTS {
+            let mut flags = flags.to_vec();
+            let define = format!("-D__TARGET_ARCH_{kernel_name}");
+            flags.push(&define);
+            compile_object(&flags, &folder.join(format!("{architecture}-{object}.bpf.o")))?;
         }
-    };
+        // The target's own, where the crate finds them.
+        if architecture == target {
+            for (object, _) in OBJECTS {
+                let own = folder.join(format!("{architecture}-{object}.bpf.o"));
+                std::fs::copy(own, folder.join(format!("{object}.bpf.o")))
+                    .map_err(|error| format!("cannot copy the object: {error}"))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn compile_object(flags: &[&str], object: &Path) -> Result<(), String> {
     let clang = env::var("CLANG").unwrap_or_else(|_| "clang".to_owned());
-    let object = PathBuf::from(variable("OUT_DIR")?).join("eyrie.bpf.o");
     let output = Command::new(&clang)
         .args(["-O2", "-g", "-target", "bpf", "-mcpu=v3", "-Wall", "-Wextra", "-Werror"])
         // The object carries line information; where it was built is nobody's business.
         .arg(format!("-fdebug-prefix-map={}=.", variable("CARGO_MANIFEST_DIR")?))
-        .arg(format!("-D__TARGET_ARCH_{architecture}"))
+        .args(flags)
         .arg("-c")
         .arg(Path::new(SOURCES).join("eyrie.bpf.c"))
         .arg("-o")
-        .arg(&object)
+        .arg(object)
         .output()
         .map_err(|error| {
             format!(

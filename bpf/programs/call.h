@@ -103,7 +103,7 @@ SEC("tp_btf/sys_exit")
 int system_call(u64 *context)
 {
 	struct pt_regs *regs = (void *)context[0];
-	struct task_struct *task = bpf_get_current_task_btf();
+	struct task_struct *task = current_task();
 	struct config *configured = configuration();
 	s64 number = call_number(regs), result = context[1];
 	bool compat = is_compat(task), is_restarted;
@@ -122,7 +122,7 @@ int system_call(u64 *context)
 		return 0;
 	if (!has_bit(compat ? configured->compat_calls : configured->calls, number))
 		return 0;
-	if ((u32)task->tgid == configured->own_tgid)
+	if ((u32)load(task->tgid) == configured->own_tgid)
 		return 0;
 	/* exec that succeeded has a tracepoint of its own; here its arguments are gone. */
 	if (result >= 0 && is_exec(number, compat))

@@ -155,9 +155,9 @@ enum { X32_BIT = 0x40000000 };
 static __always_inline bool is_compat(struct task_struct *task)
 {
 #if defined(__TARGET_ARCH_x86)
-	return field_exists(task->thread_info.status) && (task->thread_info.status & 0x2 /* TS_COMPAT */);
+	return field_exists(task->thread_info.status) && (load(task->thread_info.status) & 0x2 /* TS_COMPAT */);
 #else
-	return task->thread_info.flags & (1UL << 22 /* TIF_32BIT */);
+	return load(task->thread_info.flags) & (1UL << 22 /* TIF_32BIT */);
 #endif
 }
 

@@ -11,16 +11,16 @@ static __always_inline int on_cgroup(struct cgroup *group, const char *path, u32
 {
 	struct composer *composer = composer_of(SLOT_LIFE);
 	struct config *configured = configuration();
-	struct task_struct *task = bpf_get_current_task_btf();
+	struct task_struct *task = current_task();
 	struct cgroup_record *record;
 
 	if (!composer || !configured)
 		return 0;
-	if (group->root->hierarchy_id != (s32)configured->cgroup_hierarchy)
+	if (load(load(group->root)->hierarchy_id) != (s32)configured->cgroup_hierarchy)
 		return 0;
 	record = &composer->cgroup;
 	begin(composer, task, RECORD_CGROUP, sizeof(*record), FLAG_STATE_BEARING);
-	record->cgroup_id = group->kn->id;
+	record->cgroup_id = load(load(group->kn)->id);
 	record->hierarchy = configured->cgroup_hierarchy;
 	record->flags = flags;
 	put_kernel_string(composer, &record->path, path);

@@ -7,7 +7,7 @@
 __noinline int on_change_directory(u32 by_descriptor)
 {
 	struct composer *composer = composer_of(SLOT_CALL);
-	struct task_struct *task = bpf_get_current_task_btf();
+	struct task_struct *task = current_task();
 	struct change_directory_record *change;
 	bool has_failed, is_relative = true;
 

@@ -19,7 +19,7 @@ static __always_inline void put_requested_address(struct composer *composer, str
 __noinline int on_connect(u32 extra_flags)
 {
 	struct composer *composer = composer_of(SLOT_CALL);
-	struct task_struct *task = bpf_get_current_task_btf();
+	struct task_struct *task = current_task();
 	struct connect_record *connect;
 	struct socket *socket = NULL;
 	struct file *file;

@@ -74,7 +74,7 @@ static __always_inline bool is_of_32_bits(struct composer *composer)
 __noinline int put_descriptor(u32 second, u32 fd)
 {
 	struct composer *composer = composer_of(SLOT_CALL);
-	struct task_struct *task = bpf_get_current_task_btf();
+	struct task_struct *task = current_task();
 	struct descriptor_info *info;
 	struct socket *socket;
 	struct inode *inode;
@@ -104,7 +104,7 @@ __noinline int put_descriptor(u32 second, u32 fd)
 __noinline int step_path(u32 step)
 {
 	struct composer *composer = composer_of(SLOT_CALL);
-	struct task_struct *task = bpf_get_current_task_btf();
+	struct task_struct *task = current_task();
 	struct path_info *path;
 
 	if (!composer)
@@ -295,7 +295,7 @@ __noinline int take_step(u32 step)
 __noinline int on_any_call(u32 extra_flags)
 {
 	struct composer *composer = composer_of(SLOT_CALL);
-	struct task_struct *task = bpf_get_current_task_btf();
+	struct task_struct *task = current_task();
 
 	if (!composer)
 		return 0;
@@ -308,7 +308,7 @@ __noinline int on_any_call(u32 extra_flags)
 __noinline int on_described_call(u32 extra_flags)
 {
 	struct composer *composer = composer_of(SLOT_CALL);
-	struct task_struct *task = bpf_get_current_task_btf();
+	struct task_struct *task = current_task();
 	struct call_shape *shape;
 	u32 key;
 

@@ -27,34 +27,34 @@ static __always_inline void put_strings(struct composer *composer, struct span *
 __noinline int put_exec_memory(void)
 {
 	struct composer *composer = composer_of(SLOT_LIFE);
-	struct task_struct *task = bpf_get_current_task_btf();
+	struct task_struct *task = current_task();
 	struct config *configured = configuration();
 	struct exec_record *exec;
-	struct mm_struct *memory = task->mm;
+	struct mm_struct *memory = load(task->mm);
 
 	if (!composer || !configured || !memory)
 		return 0;
 	exec = &composer->exec;
-	put_strings(composer, &exec->arguments, memory->arg_start, memory->arg_end, configured->max_argument_bytes,
+	put_strings(composer, &exec->arguments, load(memory->arg_start), load(memory->arg_end), configured->max_argument_bytes,
 		    FLAG_ARGUMENTS_TRUNCATED, FLAG_ARGUMENTS_UNREADABLE);
-	put_strings(composer, &exec->environment, memory->env_start, memory->env_end,
+	put_strings(composer, &exec->environment, load(memory->env_start), load(memory->env_end),
 		    configured->max_environment_bytes, FLAG_ENVIRONMENT_TRUNCATED, FLAG_ENVIRONMENT_UNREADABLE);
-	exec->virtual_memory_pages = memory->total_vm;
+	exec->virtual_memory_pages = load(memory->total_vm);
 	return 0;
 }
 
 __noinline int put_exec_files(void)
 {
 	struct composer *composer = composer_of(SLOT_LIFE);
-	struct task_struct *task = bpf_get_current_task_btf();
+	struct task_struct *task = current_task();
 	struct exec_record *exec;
-	struct mm_struct *memory = task->mm;
+	struct mm_struct *memory = load(task->mm);
 	struct file *file;
 
 	if (!composer || !memory)
 		return 0;
 	exec = &composer->exec;
-	file = memory->exe_file;
+	file = load(memory->exe_file);
 	if (file) {
 		put_file(&exec->executable, file);
 		put_file_path(composer, SLOT_LIFE, task, file, &exec->executable, &exec->executable_path);
@@ -77,16 +77,16 @@ int process_exec(u64 *context)
 	exec = &composer->exec;
 	begin(composer, task, RECORD_EXEC, sizeof(*exec), FLAG_STATE_BEARING);
 	exec->old_tid = (u32)context[1];
-	exec->argument_count = binary->argc;
-	exec->environment_count = binary->envc;
-	exec->open_files_limit = task->signal->rlim[RLIMIT_NOFILE].rlim_cur;
-	exec->major_faults = task->maj_flt;
-	exec->minor_faults = task->min_flt;
-	put_kernel_string(composer, &exec->requested, binary->filename);
-	if (binary->interp == binary->filename)
+	exec->argument_count = load(binary->argc);
+	exec->environment_count = load(binary->envc);
+	exec->open_files_limit = load(load(task->signal)->rlim[RLIMIT_NOFILE].rlim_cur);
+	exec->major_faults = load(task->maj_flt);
+	exec->minor_faults = load(task->min_flt);
+	put_kernel_string(composer, &exec->requested, load(binary->filename));
+	if (load(binary->interp) == load(binary->filename))
 		exec->interpreter = exec->requested;
 	else
-		put_kernel_string(composer, &exec->interpreter, binary->interp);
+		put_kernel_string(composer, &exec->interpreter, load(binary->interp));
 	put_exec_memory();
 	put_exec_files();
 	return submit(composer);
@@ -95,7 +95,7 @@ int process_exec(u64 *context)
 __noinline int on_failed_exec(u32 has_directory)
 {
 	struct composer *composer = composer_of(SLOT_CALL);
-	struct task_struct *task = bpf_get_current_task_btf();
+	struct task_struct *task = current_task();
 	struct failed_exec_record *exec;
 	u64 address;
 

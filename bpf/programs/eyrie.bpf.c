@@ -3,7 +3,10 @@
 #include "cgroup.h"
 #include "exec.h"
 #include "life.h"
+#ifndef EYRIE_BASELINE
+/* To read the memory of others asks for a newer kernel; without, user space reads /proc. */
 #include "snapshot.h"
+#endif
 
 /* The kernel lets only programs under a licence compatible with the GPL call the helpers that read memory. These
  * programs are offered under both; Eyrie itself is under Apache-2.0 and talks to them through maps. */

@@ -7,16 +7,16 @@
 /* The file of a descriptor of `task`, or NULL. An address only: what it points to is read with probes. */
 static __always_inline struct file *file_of(struct task_struct *task, s32 fd)
 {
-	struct files_struct *files = task->files;
+	struct files_struct *files = load(task->files);
 	struct fdtable *table;
 	struct file **slots;
 
 	if (!files)
 		return NULL;
-	table = files->fdt;
-	if (fd < 0 || (u32)fd >= table->max_fds)
+	table = load(files->fdt);
+	if (fd < 0 || (u32)fd >= load(table->max_fds))
 		return NULL;
-	slots = table->fd;
+	slots = load(table->fd);
 	return read_kernel(slots[fd]);
 }
 

@@ -184,7 +184,7 @@ struct task_struct {
 	struct task_struct *group_leader;
 	struct list_head children;
 	struct pid *thread_pid;
-	const struct cred *real_cred;
+	struct cred *real_cred;
 	char comm[16];
 	struct fs_struct *fs;
 	struct files_struct *files;

@@ -11,9 +11,9 @@ SEC("tp_btf/task_newtask")
 int process_fork(u64 *context)
 {
 	struct task_struct *child = (void *)context[0];
-	struct task_struct *parent = bpf_get_current_task_btf();
+	struct task_struct *parent = current_task();
 	struct composer *composer = composer_of(SLOT_LIFE);
-	struct task_struct *leader = child->group_leader;
+	struct task_struct *leader = load(child->group_leader);
 	struct pid_namespace *namespace;
 	struct fork_record *fork;
 	u32 level;
@@ -23,16 +23,16 @@ int process_fork(u64 *context)
 	fork = &composer->fork;
 	begin(composer, parent, RECORD_FORK, sizeof(*fork), FLAG_STATE_BEARING);
 	fork->clone_flags = context[1];
-	fork->child_tgid = child->tgid;
-	fork->child_tid = child->pid;
+	fork->child_tgid = load(child->tgid);
+	fork->child_tid = load(child->pid);
 	fork->child_start_boot_ns = start_boot_ns(leader);
 	fork->child_thread_start_boot_ns = start_boot_ns(child);
 	fork->child_cgroup_id = cgroup_id_of(child, configuration());
-	fork->child_parent_tgid = child->real_parent->tgid;
-	namespace = pid_namespace_of(child->thread_pid, &level);
+	fork->child_parent_tgid = load(load(child->real_parent)->tgid);
+	namespace = pid_namespace_of(load(child->thread_pid), &level);
 	fork->child_pid_namespace = read_kernel(namespace->ns.inum);
-	fork->child_namespace_tid = number_in(child->thread_pid, namespace, level);
-	fork->child_namespace_tgid = number_in(leader->thread_pid, namespace, level);
+	fork->child_namespace_tid = number_in(load(child->thread_pid), namespace, level);
+	fork->child_namespace_tgid = number_in(load(leader->thread_pid), namespace, level);
 	fork->pid_namespace_start_boot_ns = pid_namespace_start(child);
 	put_name(fork->child_comm, child);
 	return submit(composer);
@@ -57,11 +57,11 @@ enum { ANCESTORS_MAX = 32 };
 static __always_inline u32 reaper_of(struct task_struct *task)
 {
 	u32 level;
-	struct pid_namespace *namespace = pid_namespace_of(task->thread_pid, &level);
+	struct pid_namespace *namespace = pid_namespace_of(load(task->thread_pid), &level);
 	struct task_struct *init = read_kernel(namespace->child_reaper);
-	struct task_struct *ancestor = task->real_parent;
+	struct task_struct *ancestor = load(task->real_parent);
 
-	if (!read_bit(struct signal_struct, task->signal, has_child_subreaper))
+	if (!read_bit(struct signal_struct, load(task->signal), has_child_subreaper))
 		return read_kernel(init->tgid);
 	for (int i = 0; i < ANCESTORS_MAX; i++) {
 		struct signal_struct *signal = read_kernel(ancestor->signal);
@@ -86,13 +86,13 @@ int process_exit(u64 *context)
 	exit = &composer->exit;
 	begin(composer, task, RECORD_EXIT, sizeof(*exit), FLAG_STATE_BEARING);
 	exit->thread_start_boot_ns = start_boot_ns(task);
-	exit->status = task->exit_code;
-	if (task->signal->live.counter == 0)
+	exit->status = load(task->exit_code);
+	if (load(load(task->signal)->live.counter) == 0)
 		exit->flags |= EXIT_PROCESS_END;
-	if ((u64)task->children.next != (u64)&task->children) {
+	if ((u64)load(task->children.next) != (u64)&task->children) {
 		exit->flags |= EXIT_HAS_CHILDREN;
 		/* While other threads live, one of them takes over. */
-		exit->reaper_tgid = exit->flags & EXIT_PROCESS_END ? reaper_of(task) : (u32)task->tgid;
+		exit->reaper_tgid = exit->flags & EXIT_PROCESS_END ? reaper_of(task) : (u32)load(task->tgid);
 	}
 	return submit(composer);
 }

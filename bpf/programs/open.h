@@ -47,7 +47,7 @@ static __always_inline u64 put_open_arguments(struct open_record *open, const u6
 __noinline int on_open(u32 which)
 {
 	struct composer *composer = composer_of(SLOT_CALL);
-	struct task_struct *task = bpf_get_current_task_btf();
+	struct task_struct *task = current_task();
 	struct open_record *open;
 	struct file *file;
 	u64 address;

@@ -131,23 +131,23 @@ __noinline int put_path(u32 slot)
 static __always_inline void put_path_of(struct composer *composer, u32 slot, struct task_struct *task, u64 vfsmount,
 					u64 dentry)
 {
-	struct fs_struct *fs = task->fs;
+	struct fs_struct *fs = load(task->fs);
 
 	composer->walk.vfsmount = vfsmount;
 	composer->walk.dentry = dentry;
-	composer->walk.root_vfsmount = (u64)fs->root.mnt;
-	composer->walk.root_dentry = (u64)fs->root.dentry;
+	composer->walk.root_vfsmount = (u64)load(fs->root.mnt);
+	composer->walk.root_dentry = (u64)load(fs->root.dentry);
 	put_path(slot);
 }
 
 static __always_inline void put_working_directory(struct composer *composer, u32 slot, struct task_struct *task,
 						  struct span *span, enum record_flag truncated)
 {
-	struct fs_struct *fs = task->fs;
+	struct fs_struct *fs = load(task->fs);
 
 	if (!fs)
 		return;
-	put_path_of(composer, slot, task, (u64)fs->pwd.mnt, (u64)fs->pwd.dentry);
+	put_path_of(composer, slot, task, (u64)load(fs->pwd.mnt), (u64)load(fs->pwd.dentry));
 	*span = composer->walk.path;
 	if (composer->walk.flags & WALK_TRUNCATED)
 		composer->header.flags |= truncated;
@@ -157,12 +157,12 @@ static __always_inline void put_working_directory(struct composer *composer, u32
 static __always_inline void put_root_directory(struct composer *composer, u32 slot, struct task_struct *task,
 					       struct span *span)
 {
-	struct fs_struct *fs = task->fs;
+	struct fs_struct *fs = load(task->fs);
 
 	if (!fs)
 		return;
-	composer->walk.vfsmount = (u64)fs->root.mnt;
-	composer->walk.dentry = (u64)fs->root.dentry;
+	composer->walk.vfsmount = (u64)load(fs->root.mnt);
+	composer->walk.dentry = (u64)load(fs->root.dentry);
 	composer->walk.root_vfsmount = 0;
 	composer->walk.root_dentry = 0;
 	put_path(slot);

@@ -8,15 +8,15 @@
 static __always_inline u64 start_boot_ns(struct task_struct *task)
 {
 	if (field_exists(task->start_boottime))
-		return task->start_boottime;
-	return ((struct task_struct___real_start_time *)task)->real_start_time;
+		return load(task->start_boottime);
+	return load(((struct task_struct___real_start_time *)task)->real_start_time);
 }
 
 static __always_inline struct pid_namespace *pid_namespace_of(struct pid *pid, u32 *level)
 {
 	struct upid *number;
 
-	*level = pid->level;
+	*level = load(pid->level);
 	/* The index varies, which neither relocation nor verifier can follow: hence by hand. */
 	number = (struct upid *)((u64)&pid->numbers[0] + (u64)(*level & 31) * kernel_size_of(struct upid));
 	return read_kernel(number->ns);
@@ -27,64 +27,68 @@ static __always_inline u32 number_in(struct pid *pid, struct pid_namespace *name
 {
 	struct upid *number;
 
-	if (pid->level < level)
+	if (load(pid->level) < level)
 		return 0;
 	number = (struct upid *)((u64)&pid->numbers[0] + (u64)(level & 31) * kernel_size_of(struct upid));
 	return read_kernel(number->ns) == namespace ? read_kernel(number->nr) : 0;
 }
 
+#define joined(set) (load((set).cap[0]) | (u64)load((set).cap[1]) << 32)
+
 static __always_inline void put_credentials(struct record_header *header, struct task_struct *task)
 {
-	const struct cred *cred = task->real_cred;
+	struct cred *cred = load(task->real_cred);
 
-	header->uid = cred->uid.val;
-	header->gid = cred->gid.val;
-	header->effective_uid = cred->euid.val;
-	header->effective_gid = cred->egid.val;
+	header->uid = load(cred->uid.val);
+	header->gid = load(cred->gid.val);
+	header->effective_uid = load(cred->euid.val);
+	header->effective_gid = load(cred->egid.val);
 	if (field_exists(cred->cap_effective.val)) {
-		header->cap_effective = cred->cap_effective.val;
-		header->cap_permitted = cred->cap_permitted.val;
-		header->cap_inheritable = cred->cap_inheritable.val;
+		header->cap_effective = load(cred->cap_effective.val);
+		header->cap_permitted = load(cred->cap_permitted.val);
+		header->cap_inheritable = load(cred->cap_inheritable.val);
 	} else {
-		const struct cred___words *words = (const void *)cred;
+		struct cred___words *words = (void *)cred;
 
-		header->cap_effective = words->cap_effective.cap[0] | (u64)words->cap_effective.cap[1] << 32;
-		header->cap_permitted = words->cap_permitted.cap[0] | (u64)words->cap_permitted.cap[1] << 32;
-		header->cap_inheritable = words->cap_inheritable.cap[0] | (u64)words->cap_inheritable.cap[1] << 32;
+		header->cap_effective = joined(words->cap_effective);
+		header->cap_permitted = joined(words->cap_permitted);
+		header->cap_inheritable = joined(words->cap_inheritable);
 	}
 	/* Kernels without audit have neither. */
-	header->login_uid = field_exists(task->loginuid) ? task->loginuid.val : 0xffffffff;
-	header->audit_session_id = field_exists(task->sessionid) ? task->sessionid : 0xffffffff;
+	header->login_uid = field_exists(task->loginuid) ? load(task->loginuid.val) : 0xffffffff;
+	header->audit_session_id = field_exists(task->sessionid) ? load(task->sessionid) : 0xffffffff;
 }
 
 /* As stat(2) and /proc/PID/stat encode it: major << 8 | minor up to 255. */
 static __always_inline u32 tty_of(struct signal_struct *signal)
 {
-	struct tty_struct *tty = signal->tty;
+	struct tty_struct *tty = load(signal->tty);
+	struct tty_driver *driver;
 	u32 minor;
 
 	if (!tty)
 		return 0;
-	minor = tty->driver->minor_start + tty->index;
-	return (minor & 0xff) | (u32)tty->driver->major << 8 | (minor & ~0xffU) << 12;
+	driver = load(tty->driver);
+	minor = load(driver->minor_start) + load(tty->index);
+	return (minor & 0xff) | (u32)load(driver->major) << 8 | (minor & ~0xffU) << 12;
 }
 
 static __always_inline void put_ids(struct record_header *header, struct task_struct *task)
 {
-	struct signal_struct *signal = task->signal;
-	struct pid *session = signal->pids[PIDTYPE_SID];
-	struct pid *group = signal->pids[PIDTYPE_PGID];
-	struct task_struct *leader = task->group_leader;
-	struct pid *own = task->thread_pid;
+	struct signal_struct *signal = load(task->signal);
+	struct pid *session = load(signal->pids[PIDTYPE_SID]);
+	struct pid *group = load(signal->pids[PIDTYPE_PGID]);
+	struct task_struct *leader = load(task->group_leader);
+	struct pid *own = load(task->thread_pid);
 	struct pid_namespace *namespace;
 	u32 level;
 
-	header->tgid = task->tgid;
-	header->tid = task->pid;
-	header->parent_tgid = task->real_parent->tgid;
+	header->tgid = load(task->tgid);
+	header->tid = load(task->pid);
+	header->parent_tgid = load(load(task->real_parent)->tgid);
 	header->leader_start_boot_ns = start_boot_ns(leader);
-	header->session_id = session->numbers[0].nr;
-	header->process_group_id = group->numbers[0].nr;
+	header->session_id = load(session->numbers[0].nr);
+	header->process_group_id = load(group->numbers[0].nr);
 	header->tty = tty_of(signal);
 	namespace = pid_namespace_of(own, &level);
 	header->pid_namespace = read_kernel(namespace->ns.inum);
@@ -95,7 +99,7 @@ static __always_inline void put_ids(struct record_header *header, struct task_st
 		header->namespace_process_group_id = header->process_group_id;
 		return;
 	}
-	header->namespace_tgid = number_in(leader->thread_pid, namespace, level);
+	header->namespace_tgid = number_in(load(leader->thread_pid), namespace, level);
 	header->namespace_tid = number_in(own, namespace, level);
 	header->namespace_session_id = number_in(session, namespace, level);
 	header->namespace_process_group_id = number_in(group, namespace, level);
@@ -105,7 +109,7 @@ static __always_inline void put_ids(struct record_header *header, struct task_st
 static __always_inline u64 pid_namespace_start(struct task_struct *task)
 {
 	u32 level;
-	struct pid_namespace *namespace = pid_namespace_of(task->thread_pid, &level);
+	struct pid_namespace *namespace = pid_namespace_of(load(task->thread_pid), &level);
 	struct task_struct *init = read_kernel(namespace->child_reaper);
 
 	if (field_exists(init->start_boottime))
@@ -146,20 +150,22 @@ static __always_inline s32 controller_index(u32 controller)
  * hierarchy is looked at each time: 0 where it is another one by now, which means not known. */
 static __always_inline u64 cgroup_id_of(struct task_struct *task, struct config *configured)
 {
-	struct css_set *groups = task->cgroups;
+	struct css_set *groups = load(task->cgroups);
 	struct cgroup_subsys_state *state;
+	struct cgroup *group;
 	s32 index;
 
 	if (!configured || configured->cgroup_controller == CONTROLLER_NONE)
-		return groups->dfl_cgrp->kn->id;
+		return load(load(load(groups->dfl_cgrp)->kn)->id);
 	index = controller_index(configured->cgroup_controller);
 	if (index < 0)
 		return 0;
 	/* The index varies between kernels, which a relocated access cannot follow; it is a constant to the verifier. */
-	state = *(struct cgroup_subsys_state **)((u64)&groups->subsys[0] + (u32)index * 8);
-	if (state->cgroup->root->hierarchy_id != (s32)configured->cgroup_hierarchy)
+	state = load(*(struct cgroup_subsys_state **)((u64)&groups->subsys[0] + (u32)index * 8));
+	group = load(state->cgroup);
+	if (load(load(group->root)->hierarchy_id) != (s32)configured->cgroup_hierarchy)
 		return 0;
-	return state->cgroup->kn->id;
+	return load(load(group->kn)->id);
 }
 
 static __always_inline void put_name(char *to, struct task_struct *task)
@@ -178,13 +184,13 @@ static __always_inline void begin(struct composer *composer, struct task_struct 
 	__builtin_memset(composer->bytes, 0, size);
 	composer->length = size;
 	header->kind = kind;
-	header->flags = flags | (task->flags & PF_KTHREAD ? FLAG_KERNEL_THREAD : 0);
+	header->flags = flags | (load(task->flags) & PF_KTHREAD ? FLAG_KERNEL_THREAD : 0);
 	header->cpu = bpf_get_smp_processor_id();
 	header->boot_ns = bpf_ktime_get_boot_ns();
 	header->plan_generation = configured ? configured->plan_generation : 0;
 	header->cgroup_id = cgroup_id_of(task, configured);
 	header->cgroup_hierarchy = configured ? configured->cgroup_hierarchy : 0;
-	header->mount_namespace = task->nsproxy->mnt_ns->ns.inum;
+	header->mount_namespace = load(load(load(task->nsproxy)->mnt_ns)->ns.inum);
 	put_ids(header, task);
 	put_credentials(header, task);
 	put_name(header->comm, task);

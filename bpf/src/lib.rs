@@ -1,7 +1,8 @@
 //! The BPF programs, the layout of their records, and checked decoding of them.
 //!
-//! The kernel's half of Eyrie. `programs/` holds C programs, which `build.rs` compiles to one relocatable object
-//! ([`OBJECT`]): it fits any kernel with BTF that has the tracepoints of [`PROGRAMS`]. Loading and attaching it is the
+//! The kernel's half of Eyrie. `programs/` holds C programs, which `build.rs` compiles to two relocatable objects
+//! ([`Object`]): the fuller one, and a baseline for kernels that lack newer helpers. Each fits any kernel with BTF that has the
+//! tracepoints of its [`Program`]s. Loading and attaching it is the
 //! capture agent's work; this crate depends on nothing and does no I/O.
 //!
 //! # How data passes
@@ -48,8 +49,8 @@ pub use layout::{
     cgroup_flag, exit_flag, file_flag, flag, kind, task_flag,
 };
 pub use object::{
-    Attach, CALL_SHAPES_MAP, CGROUP_PROGRAMS, CONFIG_MAP, COUNTERS_MAP, EVENTS_MAP, OBJECT, PROGRAMS,
-    Program, SNAPSHOT_PROGRAM,
+    Attach, CALL_SHAPES_MAP, CGROUP_PROGRAMS, CONFIG_MAP, COUNTERS_MAP, EVENTS_MAP, Object, Program,
+    SNAPSHOT_PROGRAM,
 };
 pub use record::{
     Call, Cgroup, ChangeDirectory, Connect, DetailedCall, Exec, Exit, FailedExec, Fork, Open, Record, Task,

@@ -1,13 +1,21 @@
-//! The compiled object, and what there is in it.
+//! The compiled objects, and what there is in them.
 
 /// An ELF object is read in place, and its headers must be aligned.
 #[repr(C, align(8))]
 struct Aligned<Bytes: ?Sized>(Bytes);
 
-static ALIGNED: &Aligned<[u8]> = &Aligned(*include_bytes!(concat!(env!("OUT_DIR"), "/eyrie.bpf.o")));
+static FULL: &Aligned<[u8]> = &Aligned(*include_bytes!(concat!(env!("OUT_DIR"), "/full.bpf.o")));
+static BASELINE: &Aligned<[u8]> = &Aligned(*include_bytes!(concat!(env!("OUT_DIR"), "/baseline.bpf.o")));
 
-/// The BPF object, aligned to 8 bytes, with BTF and CO-RE relocations.
-pub static OBJECT: &[u8] = &ALIGNED.0;
+/// One of the objects that the same sources are compiled to. Which one a kernel can take is known by the helper
+/// `bpf_get_current_task_btf` (5.11).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Object {
+    /// Loads what it needs from typed kernel structures, and has all programs.
+    Full,
+    /// For kernels from 5.8: it asks for nothing newer, and reads each field by a helper, which costs more.
+    Baseline,
+}
 
 /// Ring buffer (`BPF_MAP_TYPE_RINGBUF`) with the records. 1 MiB unless the loader sets another size.
 pub const EVENTS_MAP: &str = "events";
@@ -29,6 +37,8 @@ pub struct Program {
     pub lost_without: &'static str,
     /// Whether capturing makes no sense without it.
     pub is_required: bool,
+    /// Whether the baseline has it: it does without what came after Linux 5.8.
+    pub is_in_baseline: bool,
 }
 
 /// What a program is attached to. The object's section names do not tell it to aya.
@@ -46,49 +56,105 @@ pub const SNAPSHOT_PROGRAM: &str = "task_snapshot";
 /// The programs that tell of control groups as they come and go. Without one of them they have to be looked for.
 pub const CGROUP_PROGRAMS: [&str; 2] = ["cgroup_made", "cgroup_removed"];
 
+/// The full and the baseline object of each architecture.
+#[cfg(test)]
+pub(crate) fn built() -> [[&'static [u8]; 2]; 2] {
+    static OTHERS: [[&Aligned<[u8]>; 2]; 2] = [
+        [
+            &Aligned(*include_bytes!(concat!(env!("OUT_DIR"), "/x86_64-full.bpf.o"))),
+            &Aligned(*include_bytes!(concat!(env!("OUT_DIR"), "/x86_64-baseline.bpf.o"))),
+        ],
+        [
+            &Aligned(*include_bytes!(concat!(env!("OUT_DIR"), "/aarch64-full.bpf.o"))),
+            &Aligned(*include_bytes!(concat!(env!("OUT_DIR"), "/aarch64-baseline.bpf.o"))),
+        ],
+    ];
+    OTHERS.map(|objects| objects.map(|object| &object.0))
+}
+
 /// All programs, in the order in which they should be attached: control groups and new processes first, so that no call
 /// comes from one that was never announced.
-pub const PROGRAMS: &[Program] = &[
+const PROGRAMS: &[Program] = &[
     Program {
         name: "cgroup_made",
         attach: Attach::BtfTracepoint("cgroup_mkdir"),
         lost_without: "new control groups as they are made: a new container is noticed some seconds late",
         is_required: false,
+        is_in_baseline: true,
     },
     Program {
         name: "cgroup_removed",
         attach: Attach::BtfTracepoint("cgroup_rmdir"),
         lost_without: "control groups as they are removed: the end of a container is noticed some seconds late",
         is_required: false,
+        is_in_baseline: true,
     },
     Program {
         name: "process_fork",
         attach: Attach::BtfTracepoint("task_newtask"),
         lost_without: "new processes and threads: ancestors of a process would not be known",
         is_required: true,
+        is_in_baseline: true,
     },
     Program {
         name: "process_exec",
         attach: Attach::BtfTracepoint("sched_process_exec"),
         lost_without: "executed programs with their arguments",
         is_required: true,
+        is_in_baseline: true,
     },
     Program {
         name: "process_exit",
         attach: Attach::BtfTracepoint("sched_process_exit"),
         lost_without: "ends of processes: a reused process id would be taken for the old process",
         is_required: true,
+        is_in_baseline: true,
     },
     Program {
         name: "system_call",
         attach: Attach::BtfTracepoint("sys_exit"),
         lost_without: "all system calls: opened files, connections, changed directories, failed executions",
         is_required: true,
+        is_in_baseline: true,
     },
     Program {
         name: SNAPSHOT_PROGRAM,
         attach: Attach::Iterator("task"),
         lost_without: "a fast and exact snapshot at the start: /proc has to be read instead",
         is_required: false,
+        is_in_baseline: false,
     },
 ];
+
+// === impl Object ===
+
+impl Object {
+    /// The better one first.
+    pub const ALL: [Self; 2] = [Self::Full, Self::Baseline];
+
+    /// As it is called in settings and logs.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Full => "full",
+            Self::Baseline => "baseline",
+        }
+    }
+
+    /// The ELF object, aligned to 8 bytes, with BTF and CO-RE relocations.
+    pub fn bytes(self) -> &'static [u8] {
+        match self {
+            Self::Full => &FULL.0,
+            Self::Baseline => &BASELINE.0,
+        }
+    }
+
+    /// The programs that it has, in the order in which they should be attached.
+    pub fn programs(self) -> impl Iterator<Item = &'static Program> {
+        PROGRAMS.iter().filter(move |program| self.has(program))
+    }
+
+    /// Whether it has this program.
+    pub fn has(self, program: &Program) -> bool {
+        self == Self::Full || program.is_in_baseline
+    }
+}

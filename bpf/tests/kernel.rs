@@ -4,6 +4,9 @@
 //! Records of other processes are dropped unread: the machine does other things meanwhile.
 #![forbid(unsafe_code)]
 
+#[cfg(test)]
+const OBJECT: eyrie_bpf::Object = eyrie_bpf::Object::Full;
+
 // What is not marked so counts as production code for clippy, which then minds every unwrap.
 #[cfg(test)]
 #[path = "kernel"]

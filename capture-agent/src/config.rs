@@ -37,6 +37,8 @@ pub struct Config {
     pub limits: Limits,
     /// Size of the ring between kernel and agent, a power of two.
     pub ring_bytes: u32,
+    /// The object with the BPF programs; probed for unless set.
+    pub object: Option<eyrie_bpf::Object>,
     /// How long to wait for acks at the end.
     pub drain_timeout: Duration,
     /// Capture this process's own events too. They are left out otherwise, as sending an event would make more.
@@ -68,6 +70,7 @@ impl Default for Config {
             labels: BTreeMap::new(),
             limits: Limits::default(),
             ring_bytes: 8 << 20,
+            object: None,
             drain_timeout: Duration::from_secs(10),
             is_self_captured: false,
             etc: PathBuf::from("/etc"),

@@ -12,8 +12,7 @@ use aya::{
     programs::{BtfTracePoint, Iter, Program, ProgramError},
 };
 use eyrie_bpf::{
-    Attach, CALL_SHAPES_MAP, CGROUP_PROGRAMS, CONFIG_MAP, EVENTS_MAP, OBJECT, PROGRAMS, SNAPSHOT_PROGRAM,
-    Shape,
+    Attach, CALL_SHAPES_MAP, CGROUP_PROGRAMS, CONFIG_MAP, EVENTS_MAP, Object, SNAPSHOT_PROGRAM, Shape,
 };
 use eyrie_proto::{
     capture::{CapturePlan, MissingAbility, PlanAnswer},
@@ -73,6 +72,7 @@ pub enum KernelError {
 
 /// The programs at work.
 pub(crate) struct Kernel {
+    object: Object,
     ebpf: Ebpf,
     ring: Ring,
     counters: LossCounters,
@@ -104,12 +104,13 @@ impl Kernel {
     /// Loads and attaches the programs.
     pub(crate) fn start(config: &Config) -> Result<Self, KernelError> {
         probe::check()?;
+        let object = config.object.unwrap_or_else(probe::object);
         let btf = Btf::from_sys_fs().map_err(|error| KernelError::Btf(Box::new(error)))?;
         let mut ebpf = EbpfLoader::new()
             .btf(Some(&btf))
             .verifier_log_level(VerifierLogLevel::STATS)
             .map_max_entries(EVENTS_MAP, config.ring_bytes)
-            .load(OBJECT)
+            .load(object.bytes())
             .map_err(|error: EbpfError| KernelError::Load { problem: with_causes(&error) })?;
         let ring = ebpf.take_map(EVENTS_MAP).ok_or_else(KernelError::no_map(EVENTS_MAP))?;
         let ring = Ring::new(ring).map_err(KernelError::map(EVENTS_MAP))?;
@@ -120,12 +121,12 @@ impl Kernel {
             cgroup_controller: cgroups.hierarchy().controller,
             ..plan::initial_settings(own_tgid(config))
         };
-        let mut kernel = Self { ebpf, ring, counters, cgroups, settings, missing: Vec::new() };
+        let mut kernel = Self { object, ebpf, ring, counters, cgroups, settings, missing: Vec::new() };
         kernel.check_cgroups();
         kernel.write_shapes()?;
         kernel.write_settings()?;
         kernel.attach_all(&btf)?;
-        info!(programs = PROGRAMS.len() - kernel.missing.len(), "capturing");
+        info!(object = object.name(), "capturing");
         Ok(kernel)
     }
 
@@ -152,9 +153,14 @@ impl Kernel {
     }
 
     fn attach_all(&mut self, btf: &Btf) -> Result<(), KernelError> {
-        for program in PROGRAMS {
-            let Err(error) = self.attach(program.name, program.attach, btf) else { continue };
-            let problem = with_causes(&error);
+        // Of all programs, so that those are told of as well that the baseline does without.
+        for program in Object::Full.programs() {
+            let attached = if self.object.has(program) {
+                self.attach(program.name, program.attach, btf).map_err(|error| with_causes(&error))
+            } else {
+                Err("this kernel takes the baseline object only".to_owned())
+            };
+            let Err(problem) = attached else { continue };
             if program.is_required {
                 let (program, lost_without) = (program.name, program.lost_without);
                 return Err(KernelError::Program { program, lost_without, problem });

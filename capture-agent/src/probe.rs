@@ -2,6 +2,11 @@
 
 use std::path::Path;
 
+use aya::{
+    programs::ProgramType,
+    sys::{BpfHelper, is_helper_supported},
+};
+use eyrie_bpf::Object;
 use thiserror::Error;
 
 /// Where the kernel describes its own types.
@@ -37,6 +42,17 @@ pub(crate) fn check() -> Result<(), ProbeError> {
     let status = std::fs::read_to_string("/proc/self/status").map_err(|_| ProbeError::NoProc)?;
     privileges(&status)?;
     if Path::new(BTF).exists() { Ok(()) } else { Err(ProbeError::NoBtf) }
+}
+
+/// The object that this kernel can take.
+pub(crate) fn object() -> Object {
+    // Programs on tracepoints cannot be probed for by themselves; raw ones have the same helpers.
+    let helper = BpfHelper::BPF_FUNC_get_current_task_btf;
+    match is_helper_supported(ProgramType::RawTracePoint, helper) {
+        Ok(false) => Object::Baseline,
+        // Where probing fails, loading will tell better why.
+        Ok(true) | Err(_) => Object::Full,
+    }
 }
 
 /// Checks the effective capabilities in a `status` file.

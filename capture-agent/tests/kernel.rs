@@ -17,6 +17,7 @@ use std::{
 };
 
 use capture_agent::{Agent, Config};
+use eyrie_bpf::Object;
 use eyrie_proto::{
     capture::{CallPlan, CapturePlan, StateRequest, capture_response::Kind as Down},
     event::{Event, LossPlace, LossReason, ProcessKey, ProcessState, descriptor, event::Kind},
@@ -65,6 +66,20 @@ fn all_programs() -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_child_is_followed_from_fork_to_exit() {
     requires!(Requirement::Kernel);
+    follow_a_child(Object::Full).await;
+}
+
+/// Scenario: the same with the object for older kernels. Guarantees: the same, with the sleeper read from /proc; and the agent says what it
+/// does without.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_baseline_follows_a_child_as_well() {
+    requires!(Requirement::Kernel);
+    let missing = follow_a_child(Object::Baseline).await;
+    assert!(missing.iter().any(|name| name == "task_snapshot"), "{missing:?}");
+}
+
+/// Returns the names of what cannot be captured.
+async fn follow_a_child(object: Object) -> Vec<String> {
     let _alone = ALONE.lock().await;
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().canonicalize().unwrap().join("secret");
@@ -72,7 +87,9 @@ async fn a_child_is_followed_from_fork_to_exit() {
     let mut sleeper = Command::new("sleep").arg("600").env("MARK", "here").spawn().unwrap();
     let engine = FakeEngine::start(Policy::default()).await;
     let before = own_programs();
-    let running = Agent::start(config(&engine), Default::default()).await.unwrap();
+    let config = Config { object: Some(object), ..config(&engine) };
+    let running = Agent::start(config, Default::default()).await.unwrap();
+    let missing = running.status().missing_abilities.into_iter().map(|missing| missing.name).collect();
     let mut ids: Vec<_> = own_programs().difference(&before).cloned().collect();
     assert!(ids.len() >= 4, "programs are loaded: {ids:?}");
 
@@ -98,7 +115,7 @@ async fn a_child_is_followed_from_fork_to_exit() {
     for _ in 0..500 {
         ids.retain(is_listed);
         if ids.is_empty() {
-            return;
+            return missing;
         }
         tokio::time::sleep(Duration::from_millis(10)).await;
     }

@@ -53,7 +53,7 @@ impl Words<'_> {
 impl Btf {
     /// Parses the BTF of the object that is embedded.
     pub(crate) fn of_object() -> Self {
-        let object = aya_obj::Object::parse(crate::OBJECT).unwrap();
+        let object = aya_obj::Object::parse(crate::Object::Full.bytes()).unwrap();
         Self::parse(&object.btf.unwrap().to_bytes())
     }
 

@@ -4,7 +4,7 @@ use super::{
 };
 use crate::{
     Call, CallSet, Cgroup, CgroupController, ChangeDirectory, Config, Connect, DetailedCall, Exec, Exit,
-    FailedExec, Fork, OBJECT, Open, Task, calls,
+    FailedExec, Fork, Object, Open, Task, calls,
 };
 
 /// What Rust calls otherwise than C.
@@ -157,14 +157,58 @@ fn a_set_of_calls_says_what_it_cannot_hold() {
     assert!(!set.contains(0) && set.contains(CallSet::NUMBERS - 1) && !set.contains(CallSet::NUMBERS));
 }
 
-/// Scenario: the object as it is embedded. Guarantees: it is aligned as ELF readers want it, and under a licence that
-/// lets it use the kernel's helpers.
+/// Scenario: the objects as they are embedded. Guarantees: they are aligned as ELF readers want it, under a licence that
+/// lets them use the kernel's helpers, and have the programs that they are said to have and no others.
 #[test]
-fn the_object_can_be_read_in_place() {
-    assert_eq!(OBJECT.as_ptr().align_offset(8), 0);
-    let object = aya_obj::Object::parse(OBJECT).unwrap();
-    assert_eq!(object.license.to_bytes(), b"Dual MIT/GPL");
-    for program in crate::PROGRAMS {
-        assert!(object.programs.contains_key(program.name), "{}", program.name);
+fn the_objects_can_be_read_in_place() {
+    for embedded in Object::ALL {
+        assert_eq!(embedded.bytes().as_ptr().align_offset(8), 0);
+        let object = aya_obj::Object::parse(embedded.bytes()).unwrap();
+        assert_eq!(object.license.to_bytes(), b"Dual MIT/GPL");
+        let mut expected: Vec<_> = embedded.programs().map(|program| program.name).collect();
+        let mut found: Vec<_> = object.programs.keys().map(String::as_str).collect();
+        expected.sort_unstable();
+        found.sort_unstable();
+        assert_eq!(found, expected, "{}", embedded.name());
+    }
+}
+
+/// Scenario: the objects of all architectures, as they were compiled with this crate. Guarantees: each is a BPF object that the loader's
+/// parser takes, with the same programs.
+#[test]
+fn all_architectures_are_built() {
+    let [x86_64, aarch64] = crate::object::built().map(|objects| {
+        objects.map(|bytes| {
+            let object = aya_obj::Object::parse(bytes).unwrap();
+            let mut names: Vec<_> = object.programs.into_keys().collect();
+            names.sort_unstable();
+            names
+        })
+    });
+    assert_eq!(x86_64, aarch64);
+    assert_ne!(x86_64[0], x86_64[1]);
+}
+
+/// Scenario: the baseline of each architecture. Guarantees: it calls no helper and has no map that came after Linux 5.8.
+#[test]
+fn the_baseline_asks_for_nothing_newer() {
+    /// BPF_FUNC_csum_level and BPF_MAP_TYPE_RINGBUF of linux/bpf.h, the last ones of 5.8.
+    const LAST_HELPER: i32 = 135;
+    const LAST_MAP_TYPE: u32 = 27;
+    /// BPF_JMP | BPF_CALL; of helpers, where the source register is zero.
+    const CALL: u8 = 0x85;
+    for [full, baseline] in crate::object::built() {
+        let newest = |bytes| {
+            let object = aya_obj::Object::parse(bytes).unwrap();
+            let instructions = object.functions.values().flat_map(|function| &function.instructions);
+            let helpers =
+                instructions.filter(|instruction| instruction.code == CALL && instruction.src_reg() == 0);
+            let newest_map = object.maps.values().map(aya_obj::Map::map_type).max().unwrap();
+            (helpers.map(|call| call.imm).max().unwrap(), newest_map)
+        };
+        let (helper, map_type) = newest(baseline);
+        assert!(helper <= LAST_HELPER && map_type <= LAST_MAP_TYPE, "{helper} {map_type}");
+        // The fuller one does, or there would be no need for both.
+        assert!(newest(full).0 > LAST_HELPER);
     }
 }

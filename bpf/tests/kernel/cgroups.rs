@@ -8,7 +8,10 @@ use std::{
 use eyrie_bpf::{CgroupController, Config, Record};
 use test_requirements::{Requirement, requires};
 
-use super::loaded::{GENERATION, Loaded, RING_BYTES, Recorded};
+use super::{
+    lives::until_named,
+    loaded::{GENERATION, Loaded, RING_BYTES, Recorded},
+};
 
 /// A hierarchy of this machine: its number, a controller of it (none for v2), and where it is mounted.
 struct Hierarchy {
@@ -69,7 +72,8 @@ fn made_and_removed(hierarchy: &Hierarchy, folder: &Path) {
         },
     );
     let mut child = waiting_child();
-    let before = loaded.snapshot(&[child.id()]);
+    // The kernel's own copy of the shell, before it is moved.
+    until_named(child.id(), "sh");
     fs::create_dir(folder).unwrap();
     let made = Made(folder.to_owned());
     let id = fs::metadata(folder).unwrap().ino();
@@ -79,14 +83,16 @@ fn made_and_removed(hierarchy: &Hierarchy, folder: &Path) {
         }
     }
     fs::write(folder.join("cgroup.procs"), child.id().to_string()).unwrap();
-    let after = loaded.snapshot(&[child.id()]);
     drop(child.stdin.take());
     assert!(child.wait().unwrap().success());
     drop(made);
     let recorded = loaded.drain(std::process::id());
 
-    let old = before.only(|record| Some(*record.header()));
-    let new = after.only(|record| Some(*record.header()));
+    let of_child = |record: &Record<'_>| record.header().tgid == child.id();
+    let is_execution = |record: &Record<'_>| matches!(record, Record::Exec(_)) && of_child(record);
+    let old = recorded.only(|record| is_execution(&record).then_some(*record.header()));
+    let is_end = |record: &Record<'_>| matches!(record, Record::Exit(_)) && of_child(record);
+    let new = recorded.only(|record| is_end(&record).then_some(*record.header()));
     assert!(old.cgroup_id != id && old.cgroup_id != 0, "{old:?}");
     assert_eq!((new.cgroup_id, new.cgroup_hierarchy), (id, hierarchy.number));
     let path = format!("/{}", folder.strip_prefix(&hierarchy.mount).unwrap().display());
@@ -142,7 +148,8 @@ fn a_controller_elsewhere_tells_no_id() {
         ..Config::default()
     };
     let mut loaded = Loaded::with(RING_BYTES, &config);
-    let own = loaded.snapshot(&[std::process::id()]);
+    fs::File::open("/eyrie-missing").unwrap_err();
+    let own = loaded.drain(std::process::id());
     let headers: Vec<_> = own.iter().map(|record| *record.header()).collect();
     assert!(!headers.is_empty());
     assert!(headers.iter().all(|header| (header.cgroup_id, header.cgroup_hierarchy) == (0, 4_000)));

@@ -177,19 +177,23 @@ fn a_header_is_what_proc_says() {
     for child in [&mut plain, &mut other] {
         until_named(child.id(), "sleep");
     }
-    let recorded = [loaded.drain(plain.id()), loaded.snapshot(&[other.id()])];
-    let execs = recorded[0].iter().filter(|record| matches!(record, Record::Exec(_)));
-    let last = execs.last().map(|record| *record.header());
-    let header = recorded[1].only(|record| Some(*record.header()));
-    if let Some(last) = last {
-        assert_header_is(&last, plain.id());
+    // Both are children of this process.
+    let recorded = loaded.drain(std::process::id());
+    let last = |pid: u32| {
+        let is_its = |record: &Record<'_>| matches!(record, Record::Exec(_)) && record.header().tgid == pid;
+        recorded.iter().filter(is_its).last().map(|record| *record.header())
+    };
+    let [last_plain, last_other] = [plain.id(), other.id()].map(last);
+    for (last, pid) in [(last_plain, plain.id()), (last_other, other.id())] {
+        if let Some(last) = last {
+            assert_header_is(&last, pid);
+        }
     }
-    assert_header_is(&header, other.id());
     for child in [&mut plain, &mut other] {
         child.kill().unwrap();
         child.wait().unwrap();
     }
-    assert!(last.is_some());
+    assert!(last_plain.is_some() && last_other.is_some());
 }
 
 /// Scenario: a process with a thread that ends first. Guarantees: the thread's fork and exit are told as a thread's, and

@@ -1,7 +1,7 @@
 use std::{
     fs,
     io::{BufRead, BufReader},
-    os::unix::fs::MetadataExt,
+    os::unix::{fs::MetadataExt, process::CommandExt},
     process::{Command, Stdio},
     thread,
     time::Duration,
@@ -111,4 +111,18 @@ fn threads_roots_and_dead_processes_are_told() {
 fn stat_state(pid: u32) -> char {
     let text = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
     text.rsplit_once(") ").unwrap().1.chars().next().unwrap()
+}
+
+/// Scenario: a process in a session of its own, as another user with fewer capabilities. Guarantees: every field of the header in a snapshot
+/// is what /proc tells.
+#[test]
+fn a_header_in_a_snapshot_is_what_proc_says() {
+    requires!(Requirement::Kernel);
+    let mut other = Command::new("setsid");
+    let mut child = other.args(["sleep", "1000"]).uid(65534).gid(65534).stdin(Stdio::null()).spawn().unwrap();
+    until_named(child.id(), "sleep");
+    let recorded = Loaded::new().snapshot(&[child.id()]);
+    assert_header_is(&main_thread(&recorded, child.id()).header, child.id());
+    child.kill().unwrap();
+    child.wait().unwrap();
 }

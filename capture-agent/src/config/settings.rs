@@ -2,7 +2,8 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use clap::Args;
+use clap::{Args, ValueEnum};
+use eyrie_bpf::Object;
 use grpc_transport::{ClientTlsSettings, ServiceAddress, TlsSettingsError};
 use serde::{Deserialize, Serialize};
 use service_runtime::{
@@ -59,6 +60,10 @@ pub struct Settings {
     #[arg(long, value_name = "BYTES")]
     pub ring_bytes: Option<u32>,
 
+    /// The object with the BPF programs; the agent chooses by what the kernel can unless this is set
+    #[arg(long, value_name = "OBJECT")]
+    pub bpf_object: Option<BpfObject>,
+
     /// How long to wait for the engine's acks at the end
     #[arg(long, value_name = "SECONDS")]
     pub drain_seconds: Option<u64>,
@@ -74,6 +79,34 @@ pub struct Settings {
     #[command(flatten)]
     #[serde(flatten)]
     pub telemetry: TelemetrySettings,
+}
+
+/// An object with the BPF programs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum BpfObject {
+    /// All programs, for kernels from 5.11
+    Full,
+    /// What Linux 5.8 can load
+    Baseline,
+}
+
+// === impl BpfObject ===
+
+impl BpfObject {
+    fn object(self) -> Object {
+        match self {
+            Self::Full => Object::Full,
+            Self::Baseline => Object::Baseline,
+        }
+    }
+
+    fn of(object: Object) -> Self {
+        match object {
+            Object::Full => Self::Full,
+            Object::Baseline => Self::Baseline,
+        }
+    }
 }
 
 // === impl Settings ===
@@ -106,6 +139,7 @@ impl service_runtime::Settings for Settings {
             labels: self.labels.unwrap_or_default().into_iter().map(Label::into_pair).collect(),
             limits: Limits::with_queue_bytes(usize::try_from(queue_bytes).unwrap_or(usize::MAX)),
             ring_bytes: ring_bytes.next_power_of_two(),
+            object: self.bpf_object.map(BpfObject::object),
             drain_timeout: Duration::from_secs(drain_seconds),
             is_self_captured: self.capture_self.unwrap_or(default.is_self_captured),
             etc: default.etc,
@@ -129,6 +163,7 @@ impl service_runtime::Settings for Settings {
             labels: Some(labels.collect()),
             queue_bytes: Some(small(config.limits.queue_bytes)),
             ring_bytes: Some(config.ring_bytes),
+            bpf_object: config.object.map(BpfObject::of),
             drain_seconds: Some(config.drain_timeout.as_secs()),
             podman_storage: Some(config.podman_storage.clone()),
             capture_self: Some(config.is_self_captured),
