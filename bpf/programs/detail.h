@@ -3,7 +3,7 @@
 #ifndef EYRIE_DETAIL_H
 #define EYRIE_DETAIL_H
 
-#include "socket.h"
+#include "descriptor.h"
 
 /* struct msghdr and struct iovec, of 64-bit and of 32-bit programs. */
 struct user_message {
@@ -74,30 +74,17 @@ static __always_inline bool is_of_32_bits(struct composer *composer)
 __noinline int put_descriptor(u32 second, u32 fd)
 {
 	struct composer *composer = composer_of(SLOT_CALL);
-	struct task_struct *task = current_task();
 	struct descriptor_info *info;
-	struct socket *socket;
-	struct inode *inode;
-	struct super_block *super;
-	struct file *file;
-	u64 number = 0;
+	u64 socket;
 
 	if (!composer)
 		return 0;
 	info = second ? &composer->detailed.second : &composer->detailed.first;
-	info->fd = fd;
-	file = file_of(task, fd);
-	if (!file)
+	socket = put_descriptor_info(composer, SLOT_CALL, current_task(), info, fd);
+	if (second)
 		return 0;
-	inode = read_kernel(file->f_inode);
-	super = read_kernel(inode->i_sb);
-	info->file_system = read_kernel(super->s_magic);
-	put_file(&info->file, file);
-	socket = socket_of(file, &number);
-	if (socket)
-		put_socket(composer, info, socket);
-	else
-		put_file_path(composer, SLOT_CALL, task, file, &info->file, &info->path);
+	composer->call.socket = socket;
+	composer->call.socket_inode = info->file.inode;
 	return 0;
 }
 
@@ -267,6 +254,35 @@ __noinline int step_bytes(u32 step)
 	return 0;
 }
 
+/* What the call says of its socket's past and changes in it. */
+__noinline int step_history(u32 step)
+{
+	struct composer *composer = composer_of(SLOT_CALL);
+	struct internet_address peer = {};
+	u64 socket, inode;
+	bool is_internet;
+	u32 at;
+
+	if (!composer || composer->call.result < 0 || !composer->call.socket)
+		return 0;
+	socket = composer->call.socket;
+	inode = composer->call.socket_inode;
+	at = composer->detailed.address.offset;
+	forget(at);
+	if (composer->detailed.address.length >= 8 && at <= RECORD_BYTES_MAX - sizeof(peer))
+		bpf_probe_read_kernel(&peer, sizeof(peer), composer->bytes + at);
+	is_internet = peer.family == AF_INET || peer.family == AF_INET6;
+	if (kind_of(step) == STEP_ROLE) {
+		/* Who binds to any port is no server yet. */
+		if (!is_internet || peer.port)
+			note_role(socket, inode, step >> 24);
+	} else if (is_internet && composer->detailed.first.type != SOCK_STREAM) {
+		composer->detailed.first.history |= note_peer(socket, inode, &peer, is_second(step));
+	}
+	composer->detailed.first.history |= role_of(socket, inode);
+	return 0;
+}
+
 __noinline int take_step(u32 step)
 {
 	switch (kind_of(step)) {
@@ -287,6 +303,9 @@ __noinline int take_step(u32 step)
 	case STEP_TEXT:
 	case STEP_BYTES:
 		return step_bytes(step);
+	case STEP_ROLE:
+	case STEP_PEER:
+		return step_history(step);
 	}
 	return 0;
 }
@@ -319,6 +338,7 @@ __noinline int on_described_call(u32 extra_flags)
 	if (!shape || shape->steps[0].kind == STEP_NONE)
 		return on_any_call(extra_flags);
 	begin_call(composer, task, RECORD_DETAILED_CALL, sizeof(struct detailed_call_record), extra_flags);
+	composer->call.socket = 0;
 	__builtin_memcpy(composer->detailed.arguments, composer->call.arguments, sizeof(composer->call.arguments));
 	for (int index = 0; index < STEPS_MAX; index++) {
 		struct step *step = &shape->steps[index];

@@ -2,7 +2,7 @@
 #ifndef EYRIE_EXEC_H
 #define EYRIE_EXEC_H
 
-#include "file.h"
+#include "descriptor.h"
 
 /* Appends a stretch of the task's memory. */
 static __always_inline void put_strings(struct composer *composer, struct span *span, u64 start, u64 end, u32 limit,
@@ -64,6 +64,21 @@ __noinline int put_exec_files(void)
 	return 0;
 }
 
+/* What the program is given as standard input, output and error. */
+__noinline int put_exec_stream(u32 fd)
+{
+	struct composer *composer = composer_of(SLOT_LIFE);
+	struct descriptor_info *info;
+
+	if (!composer)
+		return 0;
+	info = fd == 0	 ? &composer->exec.standard_input
+	       : fd == 1 ? &composer->exec.standard_output
+			 : &composer->exec.standard_error;
+	put_descriptor_info(composer, SLOT_LIFE, current_task(), info, fd);
+	return 0;
+}
+
 SEC("tp_btf/sched_process_exec")
 int process_exec(u64 *context)
 {
@@ -89,6 +104,9 @@ int process_exec(u64 *context)
 		put_kernel_string(composer, &exec->interpreter, load(binary->interp));
 	put_exec_memory();
 	put_exec_files();
+	put_exec_stream(0);
+	put_exec_stream(1);
+	put_exec_stream(2);
 	return submit(composer);
 }
 

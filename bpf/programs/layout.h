@@ -131,6 +131,33 @@ struct endpoint {
 	u16 reserved;
 };
 
+/* What a socket did before, which the kernel does not keep. */
+enum history_flag {
+	/* It connected. */
+	HISTORY_CLIENT = 1 << 0,
+	/* It was bound, listens, or was accepted. */
+	HISTORY_SERVER = 1 << 1,
+	/* Its peer is another one than before. */
+	HISTORY_PEER_CHANGED = 1 << 2,
+};
+
+/* What lies behind a descriptor: a file with its path, or a socket with its ends. */
+struct descriptor_info {
+	struct file_info file;
+	u64 file_system; /* the magic number of its file system; 0: nothing is open */
+	s32 fd;		 /* the number as the call has it; below zero where the call was to make it and failed */
+	u16 family;	 /* AF_* of a socket; 0: no socket */
+	u16 type;
+	u16 protocol;
+	u16 state; /* TCP_* */
+	u32 history;
+	struct endpoint local;
+	struct endpoint remote;
+	struct span path; /* of what has no directory entry its name: /[eventfd] */
+	struct span local_name;
+	struct span remote_name;
+};
+
 struct fork_record {
 	struct record_header header;
 	u64 clone_flags;
@@ -158,6 +185,9 @@ struct exec_record {
 	u32 argument_count;
 	u32 environment_count;
 	u32 reserved;
+	struct descriptor_info standard_input;
+	struct descriptor_info standard_output;
+	struct descriptor_info standard_error;
 	struct span requested;	 /* as given to exec; /dev/fd/N/… where a descriptor was given */
 	struct span interpreter; /* what was loaded instead of a script, else as `requested` */
 	struct span arguments;	 /* each ended by NUL */
@@ -211,7 +241,7 @@ struct connect_record {
 	u16 type;
 	u16 protocol;
 	u16 state; /* TCP_* */
-	u32 reserved;
+	u32 history;
 	struct endpoint local;
 	struct endpoint remote;
 	struct span requested;	 /* struct sockaddr as the program gave it */
@@ -231,23 +261,6 @@ struct change_directory_record {
 struct call_record {
 	struct record_header header;
 	u64 arguments[6];
-};
-
-/* What lies behind a descriptor: a file with its path, or a socket with its ends. */
-struct descriptor_info {
-	struct file_info file;
-	u64 file_system; /* the magic number of its file system; 0: nothing is open */
-	s32 fd;		 /* the number as the call has it; below zero where the call was to make it and failed */
-	u16 family;	 /* AF_* of a socket; 0: no socket */
-	u16 type;
-	u16 protocol;
-	u16 state; /* TCP_* */
-	u32 reserved;
-	struct endpoint local;
-	struct endpoint remote;
-	struct span path; /* of what has no directory entry its name: /[eventfd] */
-	struct span local_name;
-	struct span remote_name;
 };
 
 /* A path that a call was given, and where it starts. */
@@ -295,6 +308,10 @@ enum step_kind {
 	STEP_TEXT = 9,
 	/* A structure; `other` is its size. `into` is 1 if the call wrote it. */
 	STEP_BYTES = 10,
+	/* Nothing is read: if the call succeeds, its first descriptor is a socket of the role in `other` (HISTORY_*) from now on. */
+	STEP_ROLE = 11,
+	/* Nothing is read: the address is the peer of its first descriptor. `into` is 1 if the call wrote it. */
+	STEP_PEER = 12,
 };
 
 enum step_argument {
@@ -330,6 +347,9 @@ struct task_record {
 	u64 open_files_limit;
 	u32 flags;
 	u32 reserved;
+	struct descriptor_info standard_input;
+	struct descriptor_info standard_output;
+	struct descriptor_info standard_error;
 	struct span arguments;
 	struct span environment;
 	struct span executable_path;
@@ -370,8 +390,8 @@ enum limit {
 	/* Longest variable part. A path of the kernel is at most PATH_MAX, which is this. */
 	PART_BYTES = 4096,
 	PARTS_MAX = 7,
-	FIXED_BYTES_MAX = 640,
-	RECORD_BYTES_MAX = 640 + 7 * 4096,
+	FIXED_BYTES_MAX = 768,
+	RECORD_BYTES_MAX = 768 + 7 * 4096,
 	STEPS_MAX = 6,
 	SOCKET_ADDRESS_BYTES_MAX = 128,
 };
@@ -390,6 +410,9 @@ struct config {
 	u32 cgroup_controller;
 	/* How much of the data that calls move is read. */
 	u32 max_data_bytes;
+	/* Whether what sockets did before is kept and told. */
+	u32 has_socket_history;
+	u32 reserved;
 	/* A bit for each call number: what is recorded, and what of it bears state. */
 	u64 calls[CALL_BITMAP_WORDS];
 	u64 compat_calls[CALL_BITMAP_WORDS];

@@ -21,6 +21,9 @@ struct call {
 	s64 result;
 	u32 number;
 	u32 flags;
+	/* The socket behind its first descriptor, if it is one: its address and inode number. */
+	u64 socket;
+	u64 socket_inode;
 };
 
 /* A walk from a directory entry up to a root, and what came of it. Addresses, as plain numbers. */
@@ -71,6 +74,7 @@ struct composer {
 			enum compat_call compat;
 			enum step_kind step;
 			enum step_argument argument;
+			enum history_flag history;
 		} constants;
 	};
 };

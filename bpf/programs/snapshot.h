@@ -74,8 +74,12 @@ int task_snapshot(struct bpf_iter__task *context)
 		record->flags |= TASK_CHILD_SUBREAPER;
 	if (task->exit_state)
 		record->flags |= TASK_ENDED;
-	if (task->pid == task->tgid)
+	if (task->pid == task->tgid) {
 		put_process(composer, task);
+		put_descriptor_info(composer, SLOT_SNAPSHOT, task, &record->standard_input, 0);
+		put_descriptor_info(composer, SLOT_SNAPSHOT, task, &record->standard_output, 1);
+		put_descriptor_info(composer, SLOT_SNAPSHOT, task, &record->standard_error, 2);
+	}
 	length = composer->length;
 	forget(length);
 	if (length > RECORD_BYTES_MAX)

@@ -3,6 +3,7 @@
 #define EYRIE_SOCKET_H
 
 #include "file.h"
+#include "history.h"
 
 static __always_inline struct socket *socket_of(struct file *file, u64 *inode_number)
 {

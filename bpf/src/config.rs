@@ -24,6 +24,8 @@ pub struct Config {
     pub cgroup_hierarchy: u32,
     /// A controller that is bound to that hierarchy; `None` for the default one.
     pub cgroup_controller: Option<CgroupController>,
+    /// Whether it is kept and told what sockets did before: who connected, whether the peer is another one.
+    pub has_socket_history: bool,
     /// Native calls that are recorded.
     pub calls: CallSet,
     /// 32-bit calls of a 64-bit kernel that are recorded, in their own numbering.
@@ -69,7 +71,7 @@ pub struct CallSet([u64; CALL_BITMAP_WORDS]);
 
 impl Config {
     /// Size of the map's value.
-    pub const BYTES: usize = 40 + 4 * CALL_BITMAP_WORDS * size_of::<u64>();
+    pub const BYTES: usize = 48 + 4 * CALL_BITMAP_WORDS * size_of::<u64>();
 
     /// The value as the programs read it: `struct config` of `programs/layout.h`, in the machine's byte order.
     pub fn encode(&self) -> [u8; Self::BYTES] {
@@ -84,6 +86,9 @@ impl Config {
         let controller = self.cgroup_controller.map_or(controller::NONE, |controller| controller as u32);
         put(&mut rest, &controller.to_ne_bytes());
         put(&mut rest, &self.max_data_bytes.to_ne_bytes());
+        put(&mut rest, &u32::from(self.has_socket_history).to_ne_bytes());
+        // Keeps what follows aligned.
+        put(&mut rest, &[0; 4]);
         for calls in [&self.calls, &self.compat_calls, &self.state_calls, &self.compat_state_calls] {
             for word in calls.0 {
                 put(&mut rest, &word.to_ne_bytes());
@@ -105,6 +110,7 @@ impl Default for Config {
             max_data_bytes: DEFAULT_DATA_BYTES,
             cgroup_hierarchy: 0,
             cgroup_controller: None,
+            has_socket_history: false,
             calls: crate::calls::NATIVE.iter().map(|call| call.number).collect(),
             compat_calls: crate::calls::COMPAT.iter().map(|call| call.number).collect(),
             state_calls: CallSet::default(),

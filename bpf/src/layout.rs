@@ -17,7 +17,9 @@ mod tests;
 pub(crate) use constants::{
     CALL_BITMAP_WORDS, COUNTERS_PER_CLASS, STEPS_MAX, argument, controller, counter, step,
 };
-pub use constants::{PART_BYTES, RECORD_BYTES_MAX, cgroup_flag, exit_flag, file_flag, flag, kind, task_flag};
+pub use constants::{
+    PART_BYTES, RECORD_BYTES_MAX, cgroup_flag, exit_flag, file_flag, flag, history_flag, kind, task_flag,
+};
 pub use header::Header;
 pub(crate) use header::until_nul;
 pub use parts::{DescriptorInfo, Endpoint, FileInfo, PathInfo};

@@ -46,7 +46,7 @@ pub use decode::{DecodeError, Split, decode, split_first};
 pub use encode::encode;
 pub use layout::{
     DescriptorInfo, Endpoint, FileInfo, Header, PART_BYTES, PathInfo, RECORD_BYTES_MAX, Reserved,
-    cgroup_flag, exit_flag, file_flag, flag, kind, task_flag,
+    cgroup_flag, exit_flag, file_flag, flag, history_flag, kind, task_flag,
 };
 pub use object::{
     Attach, CALL_SHAPES_MAP, CGROUP_PROGRAMS, CONFIG_MAP, COUNTERS_MAP, EVENTS_MAP, Object, Program,
@@ -55,4 +55,4 @@ pub use object::{
 pub use record::{
     Call, Cgroup, ChangeDirectory, Connect, DetailedCall, Exec, Exit, FailedExec, Fork, Open, Record, Task,
 };
-pub use shape::{Argument, Place, Shape, Step};
+pub use shape::{Argument, Place, Role, Shape, Step};

@@ -1,7 +1,11 @@
 use crate::{
     CallSet,
-    layout::{STEPS_MAX, argument, step},
+    layout::{STEPS_MAX, argument, history_flag, step},
 };
+
+/// Flags of the record that fit a byte of a step.
+const CLIENT: u8 = history_flag::CLIENT as u8;
+const SERVER: u8 = history_flag::SERVER as u8;
 
 /// What is read of a call besides its registers: up to six [`Step`]s, taken when it returns.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -96,6 +100,22 @@ pub enum Step {
         /// Whether the call wrote it.
         is_written: bool,
     },
+    /// A call that succeeds makes the socket behind its first descriptor a client or a server.
+    Role(Role),
+    /// The address is the peer of the socket behind the first descriptor.
+    Peer {
+        /// Whether the call wrote it.
+        is_written: bool,
+    },
+}
+
+/// Which end of a connection a socket is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// It connected.
+    Client,
+    /// It was bound, listens, or was accepted.
+    Server,
 }
 
 // === impl Shape ===
@@ -159,6 +179,19 @@ impl Step {
             }
             Self::Text(argument) => [step::TEXT, 0, argument, argument::NONE],
             Self::Bytes { argument, size, is_written } => [step::BYTES, is_written.into(), argument, size],
+            Self::Role(role) => [step::ROLE, 0, argument::NONE, role.encode()],
+            Self::Peer { is_written } => [step::PEER, is_written.into(), argument::NONE, argument::NONE],
+        }
+    }
+}
+
+// === impl Role ===
+
+impl Role {
+    fn encode(self) -> u8 {
+        match self {
+            Self::Client => CLIENT,
+            Self::Server => SERVER,
         }
     }
 }

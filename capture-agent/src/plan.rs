@@ -9,7 +9,9 @@ mod table;
 use eyrie_bpf::{CallSet, Config, DEFAULT_DATA_BYTES, PART_BYTES};
 use eyrie_proto::capture::{CallPlan, CaptureLimits, CapturePlan, PlanAnswer, UncapturedCall};
 
-use self::calls::{Completeness, completeness, is_tracepoint, numbers, socket_call_for, state_calls};
+use self::calls::{
+    Completeness, completeness, is_tracepoint, kernel_name, numbers, socket_call_for, state_calls,
+};
 pub(crate) use self::{
     calls::CallAbi,
     table::{DescribedCall, Message, Register, Structure, by_number, shapes},
@@ -17,6 +19,9 @@ pub(crate) use self::{
 
 /// Event types that a plan may name: there are about 400 of them, and names of our own make no more.
 const MAX_CALLS: usize = 2_048;
+
+/// Calls that make a socket a client or a server.
+const HISTORY_CALLS: &[&str] = &["connect", "bind", "listen", "accept", "accept4"];
 
 /// What the programs are told before any plan: everything that they have records of their own for, since rules could need it.
 /// What the table describes waits for a plan: reads and writes alone would be most of what a host does.
@@ -52,6 +57,10 @@ pub(crate) fn carry_out(plan: CapturePlan, settings: &Config) -> (Option<Config>
             Err(reason) => uncaptured.push(UncapturedCall { event_type: call.event_type, reason }),
         }
     }
+    next.has_socket_history = calls.iter().any(|call| table::tells_sockets(kernel_name(&call.event_type)));
+    if next.has_socket_history {
+        add_history_calls(&mut next, &mut calls);
+    }
     if let Some(number) = socket_call_for(&next.compat_calls) {
         // It is far below the bound.
         let _ = next.compat_calls.insert(number);
@@ -69,6 +78,15 @@ pub(crate) fn carry_out(plan: CapturePlan, settings: &Config) -> (Option<Config>
         ..CapturePlan::default()
     };
     (Some(next), PlanAnswer { generation, effective: Some(effective), uncaptured, failure: String::new() })
+}
+
+/// What sockets did before is known from calls that nobody may have asked for.
+fn add_history_calls(settings: &mut Config, calls: &mut Vec<CallPlan>) {
+    for name in HISTORY_CALLS {
+        if calls.iter().all(|call| call.event_type != *name) && add(settings, name).is_ok() {
+            calls.push(CallPlan { event_type: (*name).to_owned(), ..CallPlan::default() });
+        }
+    }
 }
 
 /// Without the filters that the programs do not know.
@@ -226,6 +244,25 @@ mod tests {
                 assert_eq!(numbers(&call.name.to_lowercase()).1, Some(call.number), "{}", call.name);
             }
         }
+    }
+
+    /// Scenario: plans with a call that tells sockets, with one that does not, and none. Guarantees: what makes sockets clients and servers is
+    /// captured with the first, and only there is their history kept.
+    #[test]
+    fn history_is_kept_where_it_is_told() {
+        for (name, is_kept) in
+            [("sendto", true), ("read", true), ("pread", true), ("fchmod", false), ("bind", false)]
+        {
+            let (settings, answer) = carry_out(plan(&[name]), &initial_settings(0));
+            let settings = settings.unwrap();
+            assert_eq!(settings.has_socket_history, is_kept, "{name}");
+            assert_eq!(settings.calls.contains(number("accept4")), is_kept, "{name}");
+            let effective = answer.effective.unwrap().calls;
+            assert_eq!(effective.iter().any(|call| call.event_type == "connect"), is_kept, "{name}");
+        }
+        let (settings, _) = carry_out(plan(&["sendto"]), &initial_settings(0));
+        let (settings, _) = carry_out(plan(&[]), &settings.unwrap());
+        assert!(!settings.unwrap().has_socket_history);
     }
 
     /// Scenario: an absurdly long plan. Guarantees: it is refused with a reason, and the one before goes on.

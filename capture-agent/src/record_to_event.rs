@@ -8,6 +8,7 @@ mod descriptor;
 mod file;
 mod process;
 mod socket;
+mod stream;
 
 use eyrie_bpf::{Header, Record, flag};
 use eyrie_proto::event::{
@@ -100,4 +101,4 @@ fn system_call(header: &Header, number: u32, result: i64) -> SystemCall {
     SystemCall { number, abi: abi.into(), result, is_io_uring: false }
 }
 
-pub(crate) use self::{file::executable, process::split_arguments};
+pub(crate) use self::{file::executable, process::split_arguments, stream::standard_streams};

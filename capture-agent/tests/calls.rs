@@ -16,6 +16,7 @@ mod calls {
     mod compat;
     mod descriptors;
     mod files;
+    mod history;
     mod kernel;
     mod mounts;
     mod processes;

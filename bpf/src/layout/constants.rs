@@ -27,7 +27,7 @@ pub(crate) const COUNTERS_PER_CLASS: u32 = 8;
 /// Longest variable part of a record. Paths of the kernel are never longer; arguments and environment are cut.
 pub const PART_BYTES: u32 = 4096;
 /// Longest record.
-pub const RECORD_BYTES_MAX: usize = 640 + 7 * 4096;
+pub const RECORD_BYTES_MAX: usize = 768 + 7 * 4096;
 /// Steps of one call's shape.
 pub(crate) const STEPS_MAX: usize = 6;
 
@@ -154,6 +154,18 @@ constants! {
 }
 
 constants! {
+    /// What a socket did before: `history` of [`DescriptorInfo`](crate::DescriptorInfo).
+    pub mod history_flag: u32 = "HISTORY_" {
+        /// It connected.
+        CLIENT = 1 << 0,
+        /// It was bound, listens, or was accepted.
+        SERVER = 1 << 1,
+        /// Its peer is another one than before.
+        PEER_CHANGED = 1 << 2,
+    }
+}
+
+constants! {
     pub(crate) mod controller: u32 = "CONTROLLER_" {
         NONE = 0,
         MEMORY = 1,
@@ -180,6 +192,8 @@ constants! {
         VECTOR = 8,
         TEXT = 9,
         BYTES = 10,
+        ROLE = 11,
+        PEER = 12,
     }
 }
 

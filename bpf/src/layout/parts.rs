@@ -56,8 +56,8 @@ layout! {
         protocol: u16,
         /// `TCP_*` of a socket.
         state: u16,
-        #[doc(hidden)]
-        reserved: Reserved<4>,
+        /// Bits of [`history_flag`](crate::history_flag): what a socket did before, where that is asked for.
+        history: u32,
         /// The socket's own end, for IPv4 and IPv6.
         local: Endpoint,
         /// The other end as the kernel has it.

@@ -64,6 +64,7 @@ fn constants_are_those_of_the_object() {
         ("EXIT_", constants::exit_flag::TABLE),
         ("TASK_", constants::task_flag::TABLE),
         ("CGROUP_", constants::cgroup_flag::TABLE),
+        ("HISTORY_", constants::history_flag::TABLE),
         ("CONTROLLER_", constants::controller::TABLE),
         ("COUNTER_", constants::counter::TABLE),
         ("STEP_", constants::step::TABLE),
@@ -122,6 +123,7 @@ fn the_encoder_writes_the_objects_structure() {
         max_data_bytes: 0x7777,
         cgroup_hierarchy: 0x6666,
         cgroup_controller: Some(CgroupController::Cpuset),
+        has_socket_history: true,
         calls: CallSet::from_iter([0, 511]),
         compat_calls: CallSet::from_iter([1]),
         state_calls: CallSet::from_iter([64]),
@@ -141,6 +143,7 @@ fn the_encoder_writes_the_objects_structure() {
         (half("cgroup_hierarchy"), half("cgroup_controller"), half("max_data_bytes")),
         (0x6666, 8, 0x7777)
     );
+    assert_eq!(half("has_socket_history"), 1);
     assert_eq!((word("calls", 0), word("calls", 7), word("compat_calls", 0)), (1, 1 << 63, 2));
     assert_eq!((word("state_calls", 1), word("compat_state_calls", 2)), (1, 4));
 }

@@ -1,4 +1,4 @@
-use crate::layout::{FileInfo, Header, Reserved, exit_flag, layout, task_flag, until_nul};
+use crate::layout::{DescriptorInfo, FileInfo, Header, Reserved, exit_flag, layout, task_flag, until_nul};
 
 layout! {
     /// A new process or thread: complete, but it has not run yet. The header's task is who made it.
@@ -57,6 +57,12 @@ layout! {
         environment_count: u32,
         #[doc(hidden)]
         reserved: Reserved<4>,
+        /// Descriptor 0; of a socket its ends.
+        standard_input: DescriptorInfo<'a>,
+        /// Descriptor 1.
+        standard_output: DescriptorInfo<'a>,
+        /// Descriptor 2.
+        standard_error: DescriptorInfo<'a>,
         /// The file name as given to exec; `/dev/fd/N` or `/dev/fd/N/path` where a descriptor was given.
         requested: &'a [u8],
         /// What was loaded in place of a script; else the same as `requested`.
@@ -140,6 +146,12 @@ layout! {
         flags: u32,
         #[doc(hidden)]
         reserved: Reserved<4>,
+        /// Descriptor 0; of a socket its ends.
+        standard_input: DescriptorInfo<'a>,
+        /// Descriptor 1.
+        standard_output: DescriptorInfo<'a>,
+        /// Descriptor 2.
+        standard_error: DescriptorInfo<'a>,
         /// As in [`Exec`].
         arguments: &'a [u8],
         /// As in [`Exec`].

@@ -1,4 +1,4 @@
-use crate::layout::{Endpoint, Header, Reserved, layout};
+use crate::layout::{Endpoint, Header, layout};
 
 layout! {
     /// `connect`; the result is in the header. One that is interrupted goes on, and is marked
@@ -19,8 +19,8 @@ layout! {
         protocol: u16,
         /// `TCP_*` of `net/tcp_states.h`; Unix sockets use them as well.
         state: u16,
-        #[doc(hidden)]
-        reserved: Reserved<4>,
+        /// Bits of [`history_flag`](crate::history_flag), where they are asked for.
+        history: u32,
         /// The socket's own end, for IPv4 and IPv6.
         local: Endpoint,
         /// The other end as the kernel has it after the call: after a failure its port is mostly 0, and `requested` tells.

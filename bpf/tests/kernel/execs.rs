@@ -2,9 +2,10 @@ use std::{
     ffi::OsString,
     fs,
     io::Write,
+    net::{TcpListener, TcpStream},
     os::{
-        fd::AsRawFd,
-        unix::{ffi::OsStringExt, fs::PermissionsExt, process::CommandExt},
+        fd::{AsRawFd, OwnedFd},
+        unix::{ffi::OsStringExt, fs::PermissionsExt, net::UnixStream, process::CommandExt},
     },
     path::Path,
     process::{Command, Stdio},
@@ -206,4 +207,59 @@ fn layers_of_an_overlay_are_told_apart() {
     assert_eq!(layers("upper"), (false, true, "/mnt/all/program".to_owned()));
     let (lower, upper, _) = layers("none");
     assert!(!lower && !upper);
+}
+
+/// Scenario: a program is executed with a file as its input, a connected TCP socket as its output and no error stream; another one has a
+/// pipe and a Unix socket. Guarantees: each descriptor is told with its path, ends or type; what is not open is told as such.
+#[test]
+fn standard_streams_are_told() {
+    requires!(Requirement::Kernel);
+    let (_keep, folder) = folder();
+    let input = folder.join("input");
+    fs::write(&input, "").unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    let own_port = client.local_addr().unwrap().port();
+    let (_other_end, unix) = UnixStream::pair().unwrap();
+    let mut loaded = Loaded::new();
+    let mut shell = Command::new("/bin/sh");
+    let mut child = shell
+        .args(["-c", "exec sleep 1000 2>&-"])
+        .stdin(fs::File::open(&input).unwrap())
+        .stdout(OwnedFd::from(client))
+        .spawn()
+        .unwrap();
+    until_named(child.id(), "sleep");
+    let mut piped = Command::new("/bin/sh");
+    let mut other = piped
+        .args(["-c", "exec sleep 999"])
+        .stdin(Stdio::piped())
+        .stdout(OwnedFd::from(unix))
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    until_named(other.id(), "sleep");
+    let recorded = loaded.drain(std::process::id());
+    let sleeps = |seconds: &[u8]| {
+        recorded.only(|record| match record {
+            Record::Exec(exec) if exec.argument_list().eq([&b"sleep"[..], seconds]) => Some(exec),
+            _ => None,
+        })
+    };
+    let exec = sleeps(b"1000");
+    assert_eq!((exec.standard_input.fd, exec.standard_input.path), (0, input.as_os_str().as_encoded_bytes()));
+    assert_is(&exec.standard_input.file, &input);
+    let output = &exec.standard_output;
+    assert_eq!((output.fd, output.family, output.local.port), (1, 2, own_port));
+    assert_eq!(output.remote.port, listener.local_addr().unwrap().port());
+    let error = &exec.standard_error;
+    assert_eq!((error.fd, error.file.is_known(), error.file_system), (2, false, 0));
+    let exec = sleeps(b"999");
+    let link = fs::read_link(format!("/proc/{}/fd/0", other.id())).unwrap();
+    assert_eq!(format!("pipe:[{}]", exec.standard_input.file.inode), link.to_str().unwrap());
+    assert_eq!((exec.standard_output.family, exec.standard_error.path), (1, &b"/dev/null"[..]));
+    for child in [&mut child, &mut other] {
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
 }

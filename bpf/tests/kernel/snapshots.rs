@@ -34,6 +34,8 @@ fn a_snapshot_is_what_proc_says() {
         .args(["1000", "0"])
         .env("EYRIE_MARK", "mark")
         .current_dir(&path)
+        .stdin(fs::File::open("/proc/self/exe").unwrap())
+        .stdout(Stdio::piped())
         .spawn()
         .unwrap();
     let pid = child.id();
@@ -56,6 +58,9 @@ fn a_snapshot_is_what_proc_says() {
     assert_eq!(task.thread_start_boot_ns / 10_000_000, stat(pid)(22));
     assert_eq!(u64::from(task.header.pid_namespace), fs::metadata("/proc/self/ns/pid").unwrap().ino());
     assert!(task.is_main_thread() && !task.has_ended() && task.header.is_state_bearing());
+    assert_eq!((task.standard_input.fd, task.standard_input.path), (0, link("fd/0").as_encoded_bytes()));
+    let pipe = fs::metadata(format!("/proc/{pid}/fd/1")).unwrap().ino();
+    assert_eq!((task.standard_output.fd, task.standard_output.file.inode), (1, pipe));
     child.kill().unwrap();
     child.wait().unwrap();
 }

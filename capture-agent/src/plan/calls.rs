@@ -99,13 +99,18 @@ pub(super) fn is_tracepoint(event_type: &str) -> bool {
 }
 
 /// The kernel's name of an event type that has another one.
-fn kernel_name(event_type: &str) -> Option<&'static str> {
+fn renamed(event_type: &str) -> Option<&'static str> {
     RENAMED.iter().find(|(event, _)| *event == event_type).map(|(_, call)| *call)
+}
+
+/// The kernel's name of the call behind an event type.
+pub(super) fn kernel_name(event_type: &str) -> &str {
+    renamed(event_type).unwrap_or(event_type)
 }
 
 /// The native number and the 32-bit number of the call behind an event type.
 pub(super) fn numbers(event_type: &str) -> (Option<u32>, Option<u32>) {
-    let renamed = kernel_name(event_type).map_or((None, None), numbers_by_name);
+    let renamed = renamed(event_type).map_or((None, None), numbers_by_name);
     let (native, compat) = numbers_by_name(event_type);
     (native.or(renamed.0), compat.or(renamed.1))
 }
@@ -119,7 +124,7 @@ fn numbers_by_name(name: &str) -> (Option<u32>, Option<u32>) {
 pub(super) fn completeness(event_type: &str) -> Completeness {
     let is_whole = RECORDED_CALLS.contains(&event_type)
         || table::has(event_type)
-        || kernel_name(event_type).is_some_and(table::has);
+        || renamed(event_type).is_some_and(table::has);
     if is_whole { Completeness::Whole } else { Completeness::NumbersOnly }
 }
 

@@ -175,6 +175,14 @@ pub(super) fn has(call: &str) -> bool {
     all().any(|line| line.name == call)
 }
 
+/// Whether events of a call say of a descriptor which end of a connection it is, unless the call itself decides that.
+pub(super) fn tells_sockets(call: &str) -> bool {
+    use Message::{DescriptorCall, DescriptorControl, SocketOption, Transfer};
+    let is_given = |step: &Step| matches!(step, Step::Descriptor { argument: Argument::At(_), .. });
+    let messages = [Transfer, SocketOption, DescriptorCall, DescriptorControl];
+    all().any(|line| line.name == call && messages.contains(&line.message) && line.steps.iter().any(is_given))
+}
+
 /// What the map of shapes has to have, with the index of each: only of calls of which more than registers is read.
 pub(crate) fn shapes() -> impl Iterator<Item = (u32, Shape)> {
     [CallAbi::Native, CallAbi::Compat].into_iter().flat_map(|abi| {

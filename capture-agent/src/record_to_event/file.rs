@@ -4,17 +4,15 @@ use eyrie_bpf::{FileInfo, Header, file_flag, flag};
 use eyrie_proto::event::{
     ChangeDirectory, Descriptor, Executable, FileDescriptor, Open, OverlayLayer, PathArgument, descriptor,
 };
+use host_model::paths::is_disputed;
 
 pub(super) fn open(record: &eyrie_bpf::Open<'_>) -> Open {
     let file = &record.file;
+    let path =
+        path_argument(&record.header, record.directory_fd, record.requested, record.base, record.resolved);
     Open {
-        path: Some(path_argument(
-            &record.header,
-            record.directory_fd,
-            record.requested,
-            record.base,
-            record.resolved,
-        )),
+        is_path_disputed: is_disputed(&path).unwrap_or(false),
+        path: Some(path),
         flags: record.flags,
         mode: record.mode,
         resolve: record.resolve,
@@ -24,8 +22,6 @@ pub(super) fn open(record: &eyrie_bpf::Open<'_>) -> Open {
             kind: file.is_known().then(|| descriptor::Kind::File(file_descriptor(file, record.resolved))),
         }),
         is_created: file.has(file_flag::CREATED),
-        // Whether the two paths disagree is told by who normalises them, further down.
-        is_path_disputed: false,
     }
 }
 

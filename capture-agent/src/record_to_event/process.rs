@@ -6,6 +6,7 @@ use eyrie_proto::event::{Exec, Exit, Fork, PathArgument, ProcessKey, SystemCall,
 use super::{
     AT_FDCWD,
     file::{executable, path_argument},
+    stream::standard_streams,
 };
 
 pub(super) fn fork(record: &eyrie_bpf::Fork) -> Fork {
@@ -45,6 +46,11 @@ pub(super) fn exec(record: &eyrie_bpf::Exec<'_>) -> Exec {
         working_directory: record.working_directory.to_vec(),
         root_directory: record.root_directory.to_vec(),
         old_tid: record.old_tid,
+        standard_streams: standard_streams([
+            &record.standard_input,
+            &record.standard_output,
+            &record.standard_error,
+        ]),
         is_truncated: header.has(flag::ARGUMENTS_TRUNCATED) || header.has(flag::ENVIRONMENT_TRUNCATED),
         open_files_limit: record.open_files_limit,
         virtual_memory_kib: record.virtual_memory_pages.saturating_mul(page_kib),

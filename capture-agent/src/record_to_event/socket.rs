@@ -1,6 +1,6 @@
 //! Sockets and their addresses.
 
-use eyrie_bpf::{DescriptorInfo, Endpoint, flag};
+use eyrie_bpf::{DescriptorInfo, Endpoint, flag, history_flag};
 use eyrie_proto::event::{
     Connect, Descriptor, InternetAddress, SocketAddress, SocketDescriptor, SocketRole, descriptor,
     socket_address::Kind,
@@ -26,7 +26,7 @@ pub(super) fn connect(record: &eyrie_bpf::Connect<'_>) -> Connect {
         role: SocketRole::Client.into(),
         state: record.state.into(),
         inode: record.inode,
-        name_changed: false,
+        name_changed: record.history & history_flag::PEER_CHANGED != 0,
         is_connected,
     });
     Connect {
@@ -36,9 +36,15 @@ pub(super) fn connect(record: &eyrie_bpf::Connect<'_>) -> Connect {
     }
 }
 
-/// A socket as the kernel has it. Which end it is shows only where it listens: whoever accepted or connected says the rest.
+/// A socket as the kernel has it. Which end it is shows only where it listens; the rest is history, where that is kept.
 pub(super) fn socket_descriptor(info: &DescriptorInfo<'_>) -> SocketDescriptor {
-    let role = if info.state == TCP_LISTEN { SocketRole::Server } else { SocketRole::Unspecified };
+    let has = |flag: u32| info.history & flag != 0;
+    let role = match info.state {
+        TCP_LISTEN => SocketRole::Server,
+        _ if has(history_flag::SERVER) => SocketRole::Server,
+        _ if has(history_flag::CLIENT) => SocketRole::Client,
+        _ => SocketRole::Unspecified,
+    };
     SocketDescriptor {
         family: info.family.into(),
         r#type: info.r#type.into(),
@@ -48,7 +54,7 @@ pub(super) fn socket_descriptor(info: &DescriptorInfo<'_>) -> SocketDescriptor {
         role: role.into(),
         state: info.state.into(),
         inode: info.file.inode,
-        name_changed: false,
+        name_changed: has(history_flag::PEER_CHANGED),
         is_connected: info.state == TCP_ESTABLISHED,
     }
 }

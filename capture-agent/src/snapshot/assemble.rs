@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use eyrie_bpf::{Header, Record, Task, flag, task_flag};
-use eyrie_proto::event::{ProcessState, StandardStream, ThreadState};
+use eyrie_bpf::{Record, Task, flag, task_flag};
+use eyrie_proto::event::{ProcessState, ThreadState};
 
-use super::procfs;
-use crate::record_to_event::{credentials, executable, process_key, session, split_arguments};
+use crate::record_to_event::{
+    credentials, executable, process_key, session, split_arguments, standard_streams,
+};
 
 /// Processes being put together.
 pub(super) struct Assembly<'pids> {
@@ -79,7 +80,11 @@ fn process(task: &Task<'_>) -> ProcessState {
         mount_namespace: header.mount_namespace.into(),
         as_of_boot_ns: header.boot_ns,
         is_child_subreaper: task.flags & task_flag::CHILD_SUBREAPER != 0,
-        standard_streams: standard_streams(header),
+        standard_streams: standard_streams([
+            &task.standard_input,
+            &task.standard_output,
+            &task.standard_error,
+        ]),
         open_files_limit: task.open_files_limit,
         is_truncated: header.has(flag::ARGUMENTS_TRUNCATED) || header.has(flag::ENVIRONMENT_TRUNCATED),
         is_leader_dead: task.has_ended(),
@@ -95,9 +100,4 @@ fn thread(task: &Task<'_>) -> ThreadState {
         comm: task.header.comm().to_vec(),
         start_boot_ns: task.thread_start_boot_ns,
     }
-}
-
-/// The iterator does not tell what descriptors 0 to 2 are; threads of the kernel have none.
-fn standard_streams(header: &Header) -> Vec<StandardStream> {
-    if header.has(flag::KERNEL_THREAD) { Vec::new() } else { procfs::standard_streams(header.tgid) }
 }

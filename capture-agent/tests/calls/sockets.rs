@@ -9,13 +9,13 @@ use test_requirements::{Requirement, requires};
 use super::scene::{Scene, folder, performed, without_kind};
 use test_programs::{Abi, Program};
 
-const AF_INET: u32 = 2;
+pub(super) const AF_INET: u32 = 2;
 const AF_NETLINK: u32 = 16;
-const STREAM: u32 = 1;
-const DATAGRAM: u32 = 2;
+pub(super) const STREAM: u32 = 1;
+pub(super) const DATAGRAM: u32 = 2;
 const O_CLOEXEC: u32 = 0o2_000_000;
 
-fn sockaddr(port: u16) -> Vec<u8> {
+pub(super) fn sockaddr(port: u16) -> Vec<u8> {
     [&(AF_INET as u16).to_ne_bytes()[..], &port.to_be_bytes(), &[127, 0, 0, 1], &[0; 8]].concat()
 }
 
@@ -29,7 +29,7 @@ fn port(address: Option<&SocketAddress>) -> u16 {
     }
 }
 
-fn socket(descriptor: Option<&Descriptor>) -> &SocketDescriptor {
+pub(super) fn socket(descriptor: Option<&Descriptor>) -> &SocketDescriptor {
     match descriptor.and_then(|descriptor| descriptor.kind.as_ref()) {
         Some(descriptor::Kind::Socket(socket)) => socket,
         other => panic!("{other:?}"),
@@ -51,7 +51,7 @@ fn ports_in_proc(table: &str, inode: u64) -> (u16, u16) {
 }
 
 /// A port that was free a moment ago.
-fn free_port() -> u16 {
+pub(super) fn free_port() -> u16 {
     UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 

@@ -23,6 +23,7 @@ mod comm;
 mod facts;
 mod limits;
 mod losses;
+pub mod paths;
 mod process;
 mod program;
 mod table;

@@ -1,6 +1,9 @@
 //! Calls that make sockets and say what they are to be.
 
-use eyrie_bpf::Step::{Address, DescriptorPair};
+use eyrie_bpf::{
+    Role,
+    Step::{self, Address, DescriptorPair},
+};
 
 use super::{
     DescribedCall, MADE,
@@ -13,14 +16,15 @@ use super::{
 /// whose size is known by their names.
 const SET_BYTES: u8 = 128;
 const ASKED_BYTES: u8 = 16;
+const SERVES: Step = Step::Role(Role::Server);
 
 pub(super) const CALLS: &[DescribedCall] = &[
     call("socket", SocketCreate, &[MADE], &[(Family, 0), (Type, 1), (Protocol, 2)]),
     call("socketpair", SocketCreate, &[DescriptorPair(3)], &[(Family, 0), (Type, 1), (Protocol, 2)]),
-    call("bind", Bind, &[fd(0), Address { argument: 1, size: 2 }], &[]),
-    call("listen", Bind, &[fd(0)], &[(Backlog, 1)]),
-    call("accept", Accept, &[MADE], &[(Fd, 0)]),
-    call("accept4", Accept, &[MADE], &[(Fd, 0), (Flags, 3)]),
+    call("bind", Bind, &[fd(0), Address { argument: 1, size: 2 }, SERVES], &[]),
+    call("listen", Bind, &[fd(0), SERVES], &[(Backlog, 1)]),
+    call("accept", Accept, &[MADE, SERVES], &[(Fd, 0)]),
+    call("accept4", Accept, &[MADE, SERVES], &[(Fd, 0), (Flags, 3)]),
     call("setsockopt", SocketOption, &[fd(0), given(3, SET_BYTES)], &[(Level, 1), (Name, 2), (Length, 4)]),
     call("getsockopt", SocketOption, &[fd(0), written(3, ASKED_BYTES)], &[(Level, 1), (Name, 2)]),
     call("shutdown", SocketOption, &[fd(0)], &[(How, 1)]),

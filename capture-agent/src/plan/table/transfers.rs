@@ -19,6 +19,10 @@ const RECEIVED_VECTOR: Step = Step::Vector { argument: 1, count: 2, is_written: 
 const SENT_MESSAGE: Step = Step::Message { argument: 1, is_written: false };
 const RECEIVED_MESSAGE: Step = Step::Message { argument: 1, is_written: true };
 
+/// Whom the address is of.
+const SENT_TO: Step = Step::Peer { is_written: false };
+const RECEIVED_FROM: Step = Step::Peer { is_written: true };
+
 /// The sizes of vectors and messages are in memory and are not added up.
 pub(super) const CALLS: &[DescribedCall] = &[
     call("read", Transfer, &[fd(0), RECEIVED], &[(Size, 2)]),
@@ -40,19 +44,24 @@ pub(super) const CALLS: &[DescribedCall] = &[
     call("tee", Transfer, &[fd(0), second_fd(1)], &[(Size, 2), (Flags, 3)]),
     // Sockets.
     call("send", Transfer, &[fd(0), SENT], &[(Size, 2), (Flags, 3)]),
-    call("sendto", Transfer, &[fd(0), Address { argument: 4, size: 5 }, SENT], &[(Size, 2), (Flags, 3)]),
-    call("sendmsg", Transfer, &[fd(0), SENT_MESSAGE], &[(Flags, 2)]),
-    call("sendmmsg", Transfer, &[fd(0), SENT_MESSAGE], &[(Flags, 3)]),
+    call(
+        "sendto",
+        Transfer,
+        &[fd(0), Address { argument: 4, size: 5 }, SENT, SENT_TO],
+        &[(Size, 2), (Flags, 3)],
+    ),
+    call("sendmsg", Transfer, &[fd(0), SENT_MESSAGE, SENT_TO], &[(Flags, 2)]),
+    call("sendmmsg", Transfer, &[fd(0), SENT_MESSAGE, SENT_TO], &[(Flags, 3)]),
     call("recv", Transfer, &[fd(0), RECEIVED], &[(Size, 2), (Flags, 3)]),
     call(
         "recvfrom",
         Transfer,
-        &[fd(0), AddressBack { argument: 4, size: 5 }, RECEIVED],
+        &[fd(0), AddressBack { argument: 4, size: 5 }, RECEIVED, RECEIVED_FROM],
         &[(Size, 2), (Flags, 3)],
     ),
-    call("recvmsg", Transfer, &[fd(0), RECEIVED_MESSAGE], &[(Flags, 2)]),
-    call("recvmmsg", Transfer, &[fd(0), RECEIVED_MESSAGE], &[(Flags, 3)]),
-    call("recvmmsg_time64", Transfer, &[fd(0), RECEIVED_MESSAGE], &[(Flags, 3)]),
+    call("recvmsg", Transfer, &[fd(0), RECEIVED_MESSAGE, RECEIVED_FROM], &[(Flags, 2)]),
+    call("recvmmsg", Transfer, &[fd(0), RECEIVED_MESSAGE, RECEIVED_FROM], &[(Flags, 3)]),
+    call("recvmmsg_time64", Transfer, &[fd(0), RECEIVED_MESSAGE, RECEIVED_FROM], &[(Flags, 3)]),
     // Message queues.
     call("mq_timedsend", Transfer, &[fd(0), SENT], &[(Size, 2)]),
     call("mq_timedsend_time64", Transfer, &[fd(0), SENT], &[(Size, 2)]),

@@ -1,0 +1,103 @@
+/* What sockets did before: who of both ends connected, and who the last peer was. The kernel keeps neither. Noted only
+ * while the plan needs it, and forgotten first where it was not used for longest. */
+#ifndef EYRIE_HISTORY_H
+#define EYRIE_HISTORY_H
+
+#include "maps.h"
+
+/* Sockets that are remembered: about 2 MiB of kernel memory. */
+enum { SOCKETS_MAX = 16384 };
+
+struct socket_past {
+	/* Of the socket that this is the past of: its address may be another socket's by now. */
+	u64 inode;
+	u32 role;
+	u16 family;
+	u16 port; /* network order */
+	u8 address[16];
+};
+
+struct {
+	map_int(type, BPF_MAP_TYPE_LRU_HASH);
+	map_int(max_entries, SOCKETS_MAX);
+	map_type(key, u64);
+	map_type(value, struct socket_past);
+} socket_pasts SEC(".maps");
+
+static __always_inline struct socket_past *past_of(u64 socket, u64 inode)
+{
+	struct config *configured = configuration();
+	struct socket_past *past;
+
+	if (!configured || !configured->has_socket_history)
+		return NULL;
+	past = bpf_map_lookup_elem(&socket_pasts, &socket);
+	return past && past->inode == inode ? past : NULL;
+}
+
+static __always_inline u32 role_of(u64 socket, u64 inode)
+{
+	struct socket_past *past = past_of(socket, inode);
+
+	return past ? past->role : 0;
+}
+
+/* Notes the role of a socket that has none, or another one. */
+static __always_inline void note_role(u64 socket, u64 inode, u32 role)
+{
+	struct config *configured = configuration();
+	struct socket_past *past = past_of(socket, inode);
+	struct socket_past first = {};
+
+	if (!configured || !configured->has_socket_history)
+		return;
+	if (past) {
+		past->role = role;
+		return;
+	}
+	first.inode = inode;
+	first.role = role;
+	bpf_map_update_elem(&socket_pasts, &socket, &first, 0);
+}
+
+/* The start of struct sockaddr_in and sockaddr_in6. */
+struct internet_address {
+	u16 family;
+	u16 port;
+	u8 ipv4[4]; /* flow information of IPv6 */
+	u8 ipv6[16];
+};
+
+/* Notes whom a socket speaks to. HISTORY_PEER_CHANGED if that was another one the last time. A socket without a role gets
+ * one, as Falco does it: servers begin by receiving and clients by sending. */
+static __always_inline u32 note_peer(u64 socket, u64 inode, struct internet_address *peer, bool is_received)
+{
+	struct config *configured = configuration();
+	struct socket_past *past = past_of(socket, inode);
+	struct socket_past now = {};
+	bool is_ipv4 = peer->family == AF_INET;
+	u32 changes = 0;
+
+	if (!configured || !configured->has_socket_history)
+		return 0;
+	now.inode = inode;
+	now.role = is_received ? HISTORY_SERVER : HISTORY_CLIENT;
+	now.family = peer->family;
+	now.port = peer->port;
+	__builtin_memcpy(now.address, is_ipv4 ? peer->ipv4 : peer->ipv6, 4);
+	if (!is_ipv4)
+		__builtin_memcpy(now.address + 4, peer->ipv6 + 4, 12);
+	if (past) {
+		u64 *before = (u64 *)past->address, *after = (u64 *)now.address;
+
+		if (past->role)
+			now.role = past->role;
+		if (past->family && (past->family != now.family || past->port != now.port ||
+				     before[0] != after[0] || before[1] != after[1]))
+			changes = HISTORY_PEER_CHANGED;
+	}
+	bpf_map_update_elem(&socket_pasts, &socket, &now, 0);
+	return changes;
+}
+
+#endif
