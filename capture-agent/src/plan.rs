@@ -211,7 +211,7 @@ mod tests {
         {
             assert!(is_captured(name), "{name}");
         }
-        assert!(!is_captured("unlink") && !is_captured("read"));
+        assert!(!is_captured("unlink") && !is_captured("fchmod"));
     }
 
     /// Scenario: the event types that the stock rules name, those with parameters in Falco's schema, and those that change its state.
