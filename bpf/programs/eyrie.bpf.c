@@ -1,6 +1,7 @@
 /* The one object that the capture agent loads. One translation unit, as BPF objects are not linked. */
 #include "call.h"
 #include "cgroup.h"
+#include "connect_start.h"
 #include "exec.h"
 #include "life.h"
 #ifndef EYRIE_BASELINE

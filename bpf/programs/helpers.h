@@ -64,6 +64,7 @@ static long (*bpf_ringbuf_output)(void *ring, void *from, u64 size, u64 flags) =
 static u64 (*bpf_ringbuf_query)(void *ring, u64 flags) = (void *)134;
 static u64 (*bpf_get_current_task)(void) = (void *)35;
 static struct task_struct *(*bpf_get_current_task_btf)(void) = (void *)158;
+static u64 (*bpf_task_pt_regs)(struct task_struct *task) = (void *)175;
 static long (*bpf_copy_from_user_task)(void *to, u32 size, const void *from, struct task_struct *task,
 				       u64 flags) = (void *)191;
 

@@ -274,6 +274,7 @@ struct inode___public_times {
 
 struct file {
 	u32 f_mode;
+	u32 f_flags;
 	struct inode *f_inode;
 	struct path f_path;
 	void *private_data;
@@ -301,9 +302,11 @@ struct sock {
 	struct sock_common __sk_common;
 	u16 sk_protocol;
 	u16 sk_type;
+	struct socket *sk_socket;
 };
 
 struct socket {
+	struct file *file;
 	struct sock *sk;
 };
 
@@ -352,6 +355,8 @@ enum {
 	PIDTYPE_SID = 3,
 
 	PF_KTHREAD = 0x00200000,
+	PF_IO_WORKER = 0x00000010,
+	PF_USER_WORKER = 0x00004000,
 	RLIMIT_NOFILE = 7,
 
 	S_IFMT = 0170000,
@@ -364,6 +369,11 @@ enum {
 	AT_FDCWD = -100,
 	O_CREAT_WRONLY_TRUNC = 01101,
 	RESOLVE_IN_ROOT = 0x10,
+
+	O_NONBLOCK = 04000,
+
+	TCP_SYN_SENT = 2,
+	TCP_CLOSE = 7,
 
 	SOCK_STREAM = 1,
 

@@ -6,8 +6,8 @@
 #include "layout.h"
 
 /* Which buffer a program composes in. Tracepoints run with preemption off, so that one program at a time uses a
- * processor's buffer; calls and the lives of processes are apart all the same, as tracepoints of calls are about to
- * become preemptible. The snapshot may sleep and has a buffer for itself: one reader at a time. */
+ * processor's buffer; returns of calls are apart from all else (lives of processes, starts of calls) all the same, as
+ * tracepoints of calls are about to become preemptible. The snapshot may sleep and has a buffer for itself: one reader at a time. */
 enum slot {
 	SLOT_CALL = 0,
 	SLOT_LIFE = 1,

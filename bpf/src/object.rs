@@ -118,6 +118,12 @@ const PROGRAMS: &[Program] = &[
         is_in_baseline: true,
     },
     Program {
+        name: "connect_start",
+        attach: Attach::BtfTracepoint("inet_sock_set_state"),
+        lost_without: "connects as they start: one that waits for an answer is reported when it returns",
+        is_required: false,
+    },
+    Program {
         name: SNAPSHOT_PROGRAM,
         attach: Attach::Iterator("task"),
         lost_without: "a fast and exact snapshot at the start: /proc has to be read instead",

@@ -160,9 +160,9 @@ impl Capture {
             if let Some(Kind::Fact(fact)) = &event.kind {
                 late.observe(fact);
             }
-            // A refusal is counted by the outbox.
-            let _ = outbox.push(&event, now);
             pushed = true;
+            // A refusal is counted by the outbox.
+            outbox.push(&event, now).ok()
         });
         if let Some(generation) = switch.take_if(|_| !drained.is_more) {
             let _ = outbox.push(&plan_switch(generation, now), now);

@@ -5,6 +5,7 @@
 
 mod counters;
 mod ring;
+mod started;
 
 use aya::{
     Btf, Ebpf, EbpfError, EbpfLoader, VerifierLogLevel,
@@ -230,7 +231,7 @@ impl Kernel {
 }
 
 impl EventSource for Kernel {
-    fn drain(&mut self, sink: &mut dyn FnMut(Event)) -> Drained {
+    fn drain(&mut self, sink: &mut dyn FnMut(Event) -> Option<u64>) -> Drained {
         self.ring.drain(&mut self.cgroups, sink)
     }
 

@@ -17,6 +17,8 @@ use eyrie_proto::event::{
 
 /// AT_FDCWD of linux/fcntl.h.
 const AT_FDCWD: i32 = -100;
+/// The negative errno.
+const EINPROGRESS: i64 = -115;
 
 /// The event that a record tells of; `None` for a record that is only part of a snapshot.
 pub(crate) fn event(record: &Record<'_>) -> Option<Event> {
@@ -98,7 +100,14 @@ fn task(header: &Header) -> Task {
 
 fn system_call(header: &Header, number: u32, result: i64) -> SystemCall {
     let abi = if header.has(flag::COMPAT32) { SystemCallAbi::Compat32 } else { SystemCallAbi::Unspecified };
-    SystemCall { number, abi: abi.into(), result, is_io_uring: false }
+    // Of a call that goes on there is no result yet, and what the kernel has for its own use is none.
+    let result = if header.has(flag::STARTED_ONLY) { EINPROGRESS } else { result };
+    SystemCall { number, abi: abi.into(), result, ..SystemCall::default() }
+}
+
+/// Whether a signal interrupted a call that goes on all the same.
+pub(crate) fn is_interrupted(header: &Header) -> bool {
+    header.has(flag::STARTED_ONLY) && header.call_result != EINPROGRESS
 }
 
 pub(crate) use self::{file::executable, process::split_arguments, stream::standard_streams};

@@ -9,8 +9,8 @@ use telemetry::Meter;
 /// A source of the events of one host. It is driven by the capture thread alone.
 pub trait EventSource: Send + 'static {
     /// Hands over what there is, up to some hundred events, so that the caller can look after other things in between.
-    /// It does not wait.
-    fn drain(&mut self, sink: &mut dyn FnMut(Event)) -> Drained;
+    /// It does not wait. The sink tells each event's sequence number; `None` if it found no room.
+    fn drain(&mut self, sink: &mut dyn FnMut(Event) -> Option<u64>) -> Drained;
 
     /// The losses since the last call.
     fn take_losses(&mut self) -> Vec<LossRecord>;

@@ -22,5 +22,6 @@ mod calls {
     mod processes;
     mod scene;
     mod sockets;
+    mod started;
     mod transfers;
 }

@@ -57,7 +57,7 @@ impl AlertContext {
         let metadata_state =
             parking::metadata_state(matched.is_certain, &matched.unknown_fields, joined).into();
         Alert {
-            id: alert_id(&self.origin_name, self.epoch, occurrence.sequence, &matched.rule),
+            id: alert_id(&self.origin_name, self.epoch, first_sequence(occurrence), &matched.rule),
             time_ns: occurrence.time_ns,
             event_type: matched.event_type,
             rule: matched.rule,
@@ -116,6 +116,16 @@ impl AlertContext {
             exec_id: exec_id(&self.origin_name, process.key(), process.exec_boot_ns()),
             is_incomplete: process.is_incomplete(),
         }
+    }
+}
+
+/// The sequence that an alert's id is made of: where the call was reported when it started, that of the start. A rule that
+/// matched the start as well has its alert already, and the log takes no second one.
+fn first_sequence(occurrence: &Occurrence<'_>) -> u64 {
+    match occurrence.event.call.map_or(0, |call| call.started_sequence) {
+        // A start comes before its end, or it is not one.
+        started if started != 0 && started < occurrence.sequence => started,
+        _ => occurrence.sequence,
     }
 }
 

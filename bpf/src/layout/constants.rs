@@ -76,7 +76,7 @@ constants! {
         KERNEL_THREAD = 1 << 4,
         /// The plan's filters would have dropped it. Reserved for verify mode: no program sets it yet.
         FILTER_MARKED = 1 << 5,
-        /// The call had not ended when it was reported: it was interrupted, and its effect goes on.
+        /// The call had not ended when it was reported: it has just started, or was interrupted and its effect goes on.
         STARTED_ONLY = 1 << 6,
         /// The path or address asked for could not be read from the program's memory.
         REQUESTED_UNREADABLE = 1 << 8,

@@ -1,9 +1,9 @@
 use crate::layout::{Endpoint, Header, layout};
 
 layout! {
-    /// `connect`; the result is in the header. One that is interrupted goes on, and is marked
-    /// [`STARTED_ONLY`](crate::flag::STARTED_ONLY).
-    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    /// `connect`; the result is in the header. One that is interrupted goes on, and one of a socket that blocks is recorded as it
+    /// starts as well: both are marked [`STARTED_ONLY`](crate::flag::STARTED_ONLY).
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
     pub struct Connect<'a> = "connect_record" {
         /// Head.
         header: Header,
@@ -25,7 +25,8 @@ layout! {
         local: Endpoint,
         /// The other end as the kernel has it after the call: after a failure its port is mostly 0, and `requested` tells.
         remote: Endpoint,
-        /// `struct sockaddr` as the program gave it, at most 128 bytes.
+        /// `struct sockaddr` as the program gave it, at most 128 bytes; empty in a record of the start, where `remote` is what
+        /// the kernel took.
         requested: &'a [u8],
         /// `sun_path` that a Unix socket is bound to: a path, with its NUL, or a NUL byte and an abstract name.
         local_name: &'a [u8],

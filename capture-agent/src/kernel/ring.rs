@@ -1,30 +1,35 @@
 //! The ring between the programs and the agent.
 
 use aya::maps::{Map, MapData, MapError, RingBuf};
-use eyrie_bpf::{DecodeError, Record, decode, flag};
+use eyrie_bpf::{Connect, DecodeError, Record, decode, flag};
 use eyrie_proto::event::{Event, EventClass, LossPlace, LossReason, LossRecord, event::Kind};
 
+use super::started::StartedConnects;
 use crate::{cgroups::Cgroups, clock, record_to_event, source::Drained, stream::LossLedger};
 
 /// Records of one drain: about half a millisecond of work, after which the caller may look after other things.
 const RECORDS_PER_DRAIN: usize = 1_024;
+
+/// Where events go; see [`EventSource::drain`](crate::EventSource::drain).
+type Sink<'a> = dyn FnMut(Event) -> Option<u64> + 'a;
 
 /// The consuming end of the ring.
 pub(super) struct Ring {
     ring: RingBuf<MapData>,
     /// Records that could not be understood.
     losses: LossLedger,
+    started: StartedConnects,
 }
 
 // === impl Ring ===
 
 impl Ring {
     pub(super) fn new(map: Map) -> Result<Self, MapError> {
-        Ok(Self { ring: RingBuf::try_from(map)?, losses: LossLedger::default() })
+        Ok(Self { ring: RingBuf::try_from(map)?, losses: LossLedger::default(), started: StartedConnects::default() })
     }
 
     /// Hands over the events of what lies in the ring, up to a bound.
-    pub(super) fn drain(&mut self, cgroups: &mut Cgroups, sink: &mut dyn FnMut(Event)) -> Drained {
+    pub(super) fn drain(&mut self, cgroups: &mut Cgroups, sink: &mut Sink<'_>) -> Drained {
         let mut records = 0;
         while records < RECORDS_PER_DRAIN {
             let Some(bytes) = self.ring.next() else { return Drained { records, is_more: false } };
@@ -36,7 +41,11 @@ impl Ring {
                         sink(Event { boot_ns, cpu, kind: Some(Kind::Fact(fact)), ..Event::default() });
                     }
                 }
+                Ok(Record::Connect(record)) => tell_connect(&mut self.started, &record, sink),
                 Ok(record) => {
+                    if let Record::Exit(exit) = &record {
+                        self.started.forget(exit.header.tid);
+                    }
                     if let Some(event) = record_to_event::event(&record) {
                         sink(event);
                     }
@@ -50,6 +59,20 @@ impl Ring {
     pub(super) fn take_losses(&mut self) -> Vec<LossRecord> {
         self.losses.take().collect()
     }
+}
+
+/// An interrupted connect says nothing that its start did not say; where the start was not recorded, it counts as one.
+fn tell_connect(started: &mut StartedConnects, record: &Connect<'_>, sink: &mut Sink<'_>) {
+    let started_sequence = started.sequence_of(record);
+    if started_sequence != 0 && record_to_event::is_interrupted(&record.header) {
+        return;
+    }
+    let Some(mut event) = record_to_event::event(&Record::Connect(*record)) else { return };
+    let is_end = !record.header.has(flag::STARTED_ONLY);
+    if let Some(call) = event.call.as_mut().filter(|_| is_end) {
+        call.started_sequence = started_sequence;
+    }
+    started.told(record, sink(event));
 }
 
 /// Counts a record that could not be understood. Whether it bears state is in a flag that all kinds of records have at the same place.

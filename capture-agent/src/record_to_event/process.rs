@@ -68,7 +68,7 @@ pub(super) fn exec_call(record: &eyrie_bpf::Exec<'_>) -> Option<SystemCall> {
     let name = if record.requested.starts_with(b"/dev/fd/") { "EXECVEAT" } else { "EXECVE" };
     let number = calls.iter().find(|call| call.name == name)?.number;
     let abi = if is_compat { SystemCallAbi::Compat32 } else { SystemCallAbi::Unspecified };
-    Some(SystemCall { number, abi: abi.into(), result: 0, is_io_uring: false })
+    Some(SystemCall { number, abi: abi.into(), ..SystemCall::default() })
 }
 
 pub(super) fn failed_exec(record: &eyrie_bpf::FailedExec<'_>) -> Exec {

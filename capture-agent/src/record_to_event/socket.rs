@@ -15,14 +15,16 @@ const TCP_ESTABLISHED: u16 = 1;
 const TCP_LISTEN: u16 = 10;
 
 pub(super) fn connect(record: &eyrie_bpf::Connect<'_>) -> Connect {
+    let remote = own_end(record.family, &record.remote, record.remote_name);
     let is_connected = record.header.call_result == 0 || record.state == TCP_ESTABLISHED;
+    let is_started_only = record.header.has(flag::STARTED_ONLY);
     // A descriptor that is no socket has no family, and nothing else.
     let socket = (record.family != 0).then(|| SocketDescriptor {
         family: record.family.into(),
         r#type: record.r#type.into(),
         protocol: record.protocol.into(),
         local: own_end(record.family, &record.local, record.local_name),
-        remote: own_end(record.family, &record.remote, record.remote_name),
+        remote: remote.clone(),
         role: SocketRole::Client.into(),
         state: record.state.into(),
         inode: record.inode,
@@ -31,8 +33,9 @@ pub(super) fn connect(record: &eyrie_bpf::Connect<'_>) -> Connect {
     });
     Connect {
         descriptor: Some(Descriptor { fd: record.fd, kind: socket.map(descriptor::Kind::Socket) }),
-        requested: socket_address(record.requested),
-        is_started_only: record.header.has(flag::STARTED_ONLY),
+        // At its start, what was asked for is what the kernel took.
+        requested: socket_address(record.requested).or(remote.filter(|_| is_started_only)),
+        is_started_only,
     }
 }
 

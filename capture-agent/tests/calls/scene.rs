@@ -15,14 +15,14 @@ use eyrie_proto::{
 use test_programs::{Abi, Program};
 use tokio::runtime::Runtime;
 
-use crate::fake_engine::{FakeEngine, Policy};
+use crate::fake_engine::{FakeEngine, Policy, Seen};
 
 /// How much of moved data the plan asks for.
 pub(crate) const DATA_BYTES: u32 = 8;
 pub(crate) const AT_FDCWD: u32 = -100_i32 as u32;
 
 /// Agents of this process one at a time: each captures the whole machine.
-static ALONE: std::sync::Mutex<()> = std::sync::Mutex::new(());
+pub(crate) static ALONE: std::sync::Mutex<()> = std::sync::Mutex::new(());
 
 /// A program that has made its calls and waits, with what was told of it.
 pub(crate) struct Scene {
@@ -61,8 +61,7 @@ pub(crate) fn captured(calls: &[&str], abi: Abi, command: &mut Command) -> Scene
         let running = started(&engine, calls).await;
         let child = command.stdin(Stdio::null()).stdout(Stdio::null()).spawn().unwrap();
         let pid = child.id();
-        let is_last = |event: &Event| is_of(event, pid) && is_call(event, abi, "getppid");
-        engine.until("the last call", |seen| seen.events.values().any(is_last)).await;
+        engine.until("the last call", |seen| ends(seen, pid, abi)).await;
         let events = since_exec(engine.seen().events.values().filter(|event| is_of(event, pid)).cloned());
         assert_eq!(running.shutdown().await.unacked_events, 0);
         Scene { child, abi, events }
@@ -74,7 +73,8 @@ pub(crate) fn performed(calls: &[&str], abi: Abi, program: Program, folder: &Pat
     captured(calls, abi, &mut program.write_waiting(folder))
 }
 
-async fn started(engine: &FakeEngine, calls: &[&str]) -> Running {
+/// An agent that carries out a plan for these calls and getppid.
+pub(crate) async fn started(engine: &FakeEngine, calls: &[&str]) -> Running {
     let config = Config {
         machine_id: Some("0123456789abcdef0123456789abcdef".to_owned()),
         ..Config::new(&engine.url()).unwrap()
@@ -93,13 +93,18 @@ async fn started(engine: &FakeEngine, calls: &[&str]) -> Running {
     running
 }
 
+/// Whether the last call of a program is there.
+pub(crate) fn ends(seen: &Seen, pid: u32, abi: Abi) -> bool {
+    seen.events.values().any(|event| is_of(event, pid) && is_call(event, abi, "getppid"))
+}
+
 /// What came before was made by a copy of this test.
 fn since_exec(events: impl Iterator<Item = Event>) -> Vec<Event> {
     let is_exec = |event: &Event| matches!(&event.kind, Some(Kind::Exec(_)));
     events.skip_while(|event| !is_exec(event)).collect()
 }
 
-fn is_of(event: &Event, pid: u32) -> bool {
+pub(crate) fn is_of(event: &Event, pid: u32) -> bool {
     event.task.as_ref().and_then(|task| task.process).is_some_and(|key| key.pid == pid)
 }
 

@@ -76,13 +76,15 @@ impl Script {
 // === impl ScriptedSource ===
 
 impl EventSource for ScriptedSource {
-    fn drain(&mut self, sink: &mut dyn FnMut(Event)) -> Drained {
+    fn drain(&mut self, sink: &mut dyn FnMut(Event) -> Option<u64>) -> Drained {
         let mut inner = self.0.0.lock().unwrap();
         let count = inner.events.len().min(512);
         let events: Vec<_> = inner.events.drain(..count).collect();
         let is_more = !inner.events.is_empty();
         drop(inner);
-        events.into_iter().for_each(sink);
+        for event in events {
+            sink(event);
+        }
         Drained { records: count, is_more }
     }
 

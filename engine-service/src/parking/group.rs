@@ -41,7 +41,7 @@ pub(crate) struct Candidate {
 /// See the module.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct ParkedGroup {
-    /// The first alert's id: the same event makes the same group again.
+    /// Made like the first alert's id, of the event's own sequence: the same event makes the same group again.
     pub(crate) id: String,
     pub(crate) origin: Arc<str>,
     /// When the event happened.

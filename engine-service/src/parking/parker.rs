@@ -7,6 +7,7 @@ use eyrie_proto::{alert::Alert, event::Event};
 
 use super::group::{Awaited, Candidate, ParkedGroup};
 use crate::{
+    alert::alert_id,
     metadata::{Joined, Metadata},
     origin_state::Evaluated,
 };
@@ -16,6 +17,12 @@ pub(crate) struct Parker<'a> {
     pub(crate) metadata: &'a Metadata,
     pub(crate) joined: Joined<'a>,
     pub(crate) event: &'a Event,
+}
+
+/// The id that the first alert has if its event is the only one of its call. The start and the end of one call may share an
+/// alert, but wait as two groups, as different rules may match them.
+fn group_id(origin: &str, first: &Alert) -> String {
+    alert_id(origin, first.epoch, first.sequence, &first.rule)
 }
 
 // === impl Parker ===
@@ -62,7 +69,7 @@ impl Parker<'_> {
             Joined::Untold(cgroup) if can_wait => Awaited::Cgroup(cgroup),
             _ => return Err(matches.into_iter().map(|(_, alert)| alert).collect()),
         };
-        let id = matches.first().map(|(_, alert)| alert.id.clone()).unwrap_or_default();
+        let id = matches.first().map(|(_, alert)| group_id(origin, alert)).unwrap_or_default();
         let candidates = matches
             .into_iter()
             .filter_map(|(residual, alert)| Some(Candidate { alert, residual: residual? }))

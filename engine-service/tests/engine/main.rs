@@ -19,6 +19,7 @@ mod parking;
 mod parking_model;
 mod process;
 mod session;
+mod started;
 mod subscriptions;
 mod support;
 mod tls;

@@ -38,8 +38,16 @@ const RULES: &str = "
 
 const CGROUP: u64 = 30;
 
-async fn start_rules(log: Arc<dyn AlertLog>, options: EngineOptions) -> Running {
-    let source = rule_language::Source { name: "r.yaml".into(), text: RULES.into() };
+pub(crate) async fn start_rules(log: Arc<dyn AlertLog>, options: EngineOptions) -> Running {
+    start_with_rules(log, options, RULES).await
+}
+
+pub(crate) async fn start_with_rules(
+    log: Arc<dyn AlertLog>,
+    options: EngineOptions,
+    rules: &str,
+) -> Running {
+    let source = rule_language::Source { name: "r.yaml".into(), text: rules.into() };
     let evaluator = Arc::new(RuleEvaluator::compile(&[source], &RuleOptions::default()).unwrap().evaluator);
     let listener = Listener::bind("127.0.0.1:0".parse().unwrap(), ListenSecurity::LOCAL).await.unwrap();
     Engine { evaluator, log, listener, output: None, options, instruments: Default::default() }
@@ -49,7 +57,7 @@ async fn start_rules(log: Arc<dyn AlertLog>, options: EngineOptions) -> Running 
 }
 
 /// Alerts wait for longer than any test, so that only the answer ends it.
-fn patient() -> EngineOptions {
+pub(crate) fn patient() -> EngineOptions {
     let mut options = options();
     options.metadata.parking.wait = Duration::from_secs(600);
     options
@@ -62,7 +70,7 @@ fn impatient() -> EngineOptions {
     options
 }
 
-fn cgroup_fact(container_id: &str) -> OrderedFact {
+pub(crate) fn cgroup_fact(container_id: &str) -> OrderedFact {
     let cgroup = Some(CgroupKey { cgroup_id: CGROUP, ..CgroupKey::default() });
     let fact = CgroupFact { cgroup, container_id: container_id.to_owned(), ..CgroupFact::default() };
     OrderedFact { kind: Some(ordered_fact::Kind::Cgroup(fact)), ..OrderedFact::default() }
@@ -73,7 +81,7 @@ fn fact_event(fact: OrderedFact) -> Event {
 }
 
 /// An agent whose only process is in the control group that `facts` tell of.
-async fn begin(engine: &Running, facts: Vec<OrderedFact>) -> Agent {
+pub(crate) async fn begin(engine: &Running, facts: Vec<OrderedFact>) -> Agent {
     let mut first: Hello = hello();
     first.agent.as_mut().unwrap().architecture = "x86_64".into();
     let (agent, _) = Agent::greet(engine, first).await;
@@ -89,7 +97,7 @@ async fn begin(engine: &Running, facts: Vec<OrderedFact>) -> Agent {
     agent
 }
 
-fn open(sequence: u64, path: &str) -> Event {
+pub(crate) fn open(sequence: u64, path: &str) -> Event {
     let path = Some(PathArgument { requested: path.into(), ..PathArgument::default() });
     let mut event = event(sequence, b"cat");
     event.task.as_mut().unwrap().cgroup_id = CGROUP;
@@ -98,19 +106,19 @@ fn open(sequence: u64, path: &str) -> Event {
     event
 }
 
-async fn deliver(agent: &mut Agent, first: u64, events: Vec<Event>) {
+pub(crate) async fn deliver(agent: &mut Agent, first: u64, events: Vec<Event>) {
     let through = first + events.len() as u64 - 1;
     let ack = agent.deliver(eyrie_proto::capture::Batch { events, ..batch(first, 0, &[]) }).await;
     assert_eq!(ack.through_sequence, through);
 }
 
-fn of_image(repository: &str) -> Container {
+pub(crate) fn of_image(repository: &str) -> Container {
     let image = Some(Image { repository: repository.to_owned(), ..Image::default() });
     Container { image, ..container(CONTAINER, "web") }
 }
 
 /// Waits until the log has `count` entries.
-async fn entries(log: &dyn AlertLog, count: u64) -> Vec<Alert> {
+pub(crate) async fn entries(log: &dyn AlertLog, count: u64) -> Vec<Alert> {
     let mut bounds = log.bounds();
     let enough = bounds.wait_for(|bounds| bounds.last >= count);
     tokio::time::timeout(PATIENCE, enough).await.expect("no entry in time").unwrap();

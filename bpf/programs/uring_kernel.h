@@ -1,0 +1,190 @@
+/* The kernel's structures of io_uring, as far as we read them: see kernel.h. */
+#ifndef EYRIE_URING_KERNEL_H
+#define EYRIE_URING_KERNEL_H
+
+#include "kernel.h"
+
+#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
+
+/* What was prepared of a request: one of the structures below, by its operation. */
+struct io_cmd_data {
+	struct file *file;
+};
+
+struct io_cqe {
+	u64 user_data;
+	s32 res;
+	s32 fd; /* until the result is known */
+};
+
+struct io_rsrc_node {
+	unsigned long file_ptr;
+};
+
+struct io_rsrc_data {
+	u32 nr;
+	struct io_rsrc_node **nodes;
+};
+
+struct io_file_table {
+	struct io_rsrc_data data;
+};
+
+struct io_rings;
+
+struct io_ring_ctx {
+	struct io_rings *rings;
+	struct io_file_table file_table;
+};
+
+struct io_kiocb {
+	struct file *file;
+	struct io_cmd_data cmd;
+	u8 opcode;
+	u64 flags;
+	struct io_cqe cqe;
+	struct io_ring_ctx *ctx;
+	void *async_data;
+};
+
+/* Before 6.9. */
+struct io_kiocb___narrow_flags {
+	u32 flags;
+};
+
+struct io_uring_cqe {
+	u64 user_data;
+	s32 res;
+};
+
+struct filename {
+	const char *name;
+	const char *uptr;
+};
+
+struct open_how {
+	u64 flags;
+	u64 mode;
+	u64 resolve;
+};
+
+struct io_open {
+	int dfd;
+	u32 file_slot;
+	struct filename *filename;
+	struct open_how how;
+};
+
+struct io_unlink {
+	int dfd;
+	int flags;
+	struct filename *filename;
+};
+
+struct io_rename {
+	int old_dfd;
+	int new_dfd;
+	struct filename *oldpath;
+	struct filename *newpath;
+	int flags;
+};
+
+struct io_mkdir {
+	int dfd;
+	u16 mode;
+	struct filename *filename;
+};
+
+struct io_link {
+	int old_dfd;
+	int new_dfd;
+	struct filename *oldpath;
+	struct filename *newpath;
+	int flags;
+};
+
+struct io_socket {
+	int domain;
+	int type;
+	int protocol;
+	int flags;
+	u32 file_slot;
+};
+
+struct io_accept {
+	struct sockaddr *addr;
+	int *addr_len;
+	int flags;
+	u32 file_slot;
+};
+
+struct io_connect {
+	struct sockaddr *addr;
+	int addr_len;
+};
+
+struct io_bind {
+	int addr_len;
+};
+
+struct io_listen {
+	int backlog;
+};
+
+struct io_shutdown {
+	int how;
+};
+
+struct io_close {
+	int fd;
+	u32 file_slot;
+};
+
+struct io_sync {
+	s64 len;
+	s64 off;
+	int mode;
+};
+
+struct io_ftrunc {
+	s64 len;
+};
+
+struct io_sr_msg {
+	void *buf;
+	int len;
+	u32 msg_flags;
+};
+
+struct io_rw {
+	u64 addr;
+	u32 len;
+};
+
+struct msghdr {
+	void *msg_name;
+	int msg_namelen;
+};
+
+struct __kernel_sockaddr_storage {
+	u8 bytes[128]; /* the kernel calls it otherwise: only ever read whole */
+};
+
+struct io_async_msghdr {
+	struct msghdr msg;
+	struct __kernel_sockaddr_storage addr;
+};
+
+/* Before 6.10: what connect had instead. */
+struct io_async_connect {
+	struct __kernel_sockaddr_storage address;
+};
+
+#pragma clang attribute pop
+
+/* Bits of `flags`, which follow those that a submission sets. */
+enum {
+	REQUEST_HAS_FIXED_FILE = 1,
+};
+
+#endif
