@@ -8,8 +8,6 @@
 
 #include "call.h"
 
-enum { EINPROGRESS = 115 };
-
 /* Whether the current thread is in a call of connect that is recorded; the call is in `composer->call` then. Sockets are
  * also connected by sends with MSG_FASTOPEN, by io_uring, and by the kernel for itself. */
 static __always_inline bool is_in_connect(struct composer *composer, struct task_struct *task, struct config *configured)

@@ -21,6 +21,8 @@ enum record_kind {
 	RECORD_TASK = 128,
 	RECORD_CALL = 144,
 	RECORD_DETAILED_CALL = 145,
+	RECORD_URING_REQUEST = 146,
+	RECORD_URING_COMPLETION = 147,
 	RECORD_CGROUP = 160,
 };
 
@@ -38,6 +40,8 @@ enum record_flag {
 	FLAG_FILTER_MARKED = 1 << 5,
 	/* The call had not ended: its result is not known. */
 	FLAG_STARTED_ONLY = 1 << 6,
+	/* The call was not made but submitted to io_uring. */
+	FLAG_IO_URING = 1 << 7,
 
 	/* The path or address asked for could not be read from the program's memory. */
 	FLAG_REQUESTED_UNREADABLE = 1 << 8,
@@ -283,6 +287,26 @@ struct detailed_call_record {
 	struct span text;
 	struct span data;
 	struct span control; /* ancillary data of a message */
+};
+
+/* A request that was submitted to io_uring, as the call that it stands for. Which one it is later, its completion tells by its
+ * address, or by ring and user data where one request is completed several times. */
+struct uring_request_record {
+	struct detailed_call_record call;
+	u64 request;
+	u64 ring;
+	u64 user_data;
+};
+
+struct uring_completion_record {
+	struct record_header header;
+	u64 request; /* 0: one completion of several */
+	u64 ring;
+	u64 user_data;
+	u32 is_made; /* the descriptor was made by the request, or was to be */
+	u32 reserved;
+	struct descriptor_info descriptor; /* else what the request was about */
+	struct span data;		   /* that was received or read */
 };
 
 /* What to read besides the registers, and where it goes. */

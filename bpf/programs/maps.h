@@ -56,6 +56,8 @@ struct composer {
 		struct change_directory_record change_directory;
 		struct call_record any_call;
 		struct detailed_call_record detailed;
+		struct uring_request_record uring_request;
+		struct uring_completion_record uring_completion;
 		struct task_record task;
 		struct cgroup_record cgroup;
 		u8 bytes[RECORD_BYTES_MAX];
@@ -83,6 +85,8 @@ static_assert(sizeof(struct composer) <= 32768, "a per-CPU map's value may have 
 static_assert(sizeof(struct exec_record) <= FIXED_BYTES_MAX, "fixed parts fit before the variable ones");
 static_assert(sizeof(struct task_record) <= FIXED_BYTES_MAX, "fixed parts fit before the variable ones");
 static_assert(sizeof(struct detailed_call_record) <= FIXED_BYTES_MAX, "fixed parts fit before the variable ones");
+static_assert(sizeof(struct uring_request_record) <= FIXED_BYTES_MAX, "fixed parts fit before the variable ones");
+static_assert(sizeof(struct uring_completion_record) <= FIXED_BYTES_MAX, "fixed parts fit before the variable ones");
 
 /* A path is written from its end towards the start; the tail takes the longest name written at the highest offset. */
 enum { PATH_BYTES = 4096, NAME_BYTES = 255, PATH_BUFFER_BYTES = PATH_BYTES + NAME_BYTES + 1 };

@@ -41,15 +41,10 @@ struct io_kiocb {
 	struct file *file;
 	struct io_cmd_data cmd;
 	u8 opcode;
-	u64 flags;
+	u32 flags; /* the lower half, from 6.9 on */
 	struct io_cqe cqe;
 	struct io_ring_ctx *ctx;
 	void *async_data;
-};
-
-/* Before 6.9. */
-struct io_kiocb___narrow_flags {
-	u32 flags;
 };
 
 struct io_uring_cqe {
@@ -185,6 +180,9 @@ struct io_async_connect {
 /* Bits of `flags`, which follow those that a submission sets. */
 enum {
 	REQUEST_HAS_FIXED_FILE = 1,
+
+	/* No ring is longer: 65,536 completions of at most 32 bytes behind its head and the submissions. */
+	URING_BYTES_MAX = 4 << 20,
 };
 
 #endif

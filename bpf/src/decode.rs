@@ -63,6 +63,8 @@ pub fn decode(bytes: &[u8]) -> Result<Record<'_>, DecodeError> {
         kind::TASK => Record::Task(read(bytes)?),
         kind::CALL => Record::Call(read(bytes)?),
         kind::DETAILED_CALL => Record::DetailedCall(read(bytes)?),
+        kind::URING_REQUEST => Record::UringRequest(read(bytes)?),
+        kind::URING_COMPLETION => Record::UringCompletion(read(bytes)?),
         kind::CGROUP => Record::Cgroup(read(bytes)?),
         kind => return Err(DecodeError::UnknownKind { kind }),
     })

@@ -18,6 +18,8 @@ pub fn encode(record: &Record<'_>) -> Vec<u8> {
         Record::ChangeDirectory(record) => write(record),
         Record::Call(record) => write(record),
         Record::DetailedCall(record) => write(record),
+        Record::UringRequest(record) => write(record),
+        Record::UringCompletion(record) => write(record),
         Record::Task(record) => write(record),
         Record::Cgroup(record) => write(record),
     }

@@ -54,5 +54,6 @@ pub use object::{
 };
 pub use record::{
     Call, Cgroup, ChangeDirectory, Connect, DetailedCall, Exec, Exit, FailedExec, Fork, Open, Record, Task,
+    UringCompletion, UringRequest,
 };
 pub use shape::{Argument, Place, Role, Shape, Step};

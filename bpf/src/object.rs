@@ -123,6 +123,19 @@ const PROGRAMS: &[Program] = &[
         lost_without: "connects as they start: one that waits for an answer is reported when it returns",
         is_required: false,
     },
+    // Completions first, so that none is missed of a request that was seen.
+    Program {
+        name: "uring_complete",
+        attach: Attach::BtfTracepoint("io_uring_complete"),
+        lost_without: "results of calls that are submitted to io_uring: these count as not ended",
+        is_required: false,
+    },
+    Program {
+        name: "uring_submit",
+        attach: Attach::BtfTracepoint("io_uring_submit_req"),
+        lost_without: "calls that are submitted to io_uring: opens, connections, transfers and more by that way are not seen",
+        is_required: false,
+    },
     Program {
         name: SNAPSHOT_PROGRAM,
         attach: Attach::Iterator("task"),

@@ -5,12 +5,14 @@ mod detailed;
 mod file;
 mod process;
 mod socket;
+mod uring;
 
 pub use cgroup::Cgroup;
 pub use detailed::DetailedCall;
 pub use file::{ChangeDirectory, Open};
 pub use process::{Call, Exec, Exit, FailedExec, Fork, Task};
 pub use socket::Connect;
+pub use uring::{UringCompletion, UringRequest};
 
 use crate::layout::Header;
 
@@ -40,6 +42,10 @@ pub enum Record<'a> {
     Call(Call),
     /// A system call with the parts that its shape names.
     DetailedCall(DetailedCall<'a>),
+    /// A request that was submitted to io_uring.
+    UringRequest(UringRequest<'a>),
+    /// The end of such a request.
+    UringCompletion(UringCompletion<'a>),
     /// A thread as the snapshot found it.
     Task(Task<'a>),
     /// A control group was made or removed.
@@ -61,6 +67,8 @@ impl Record<'_> {
             Self::ChangeDirectory(record) => &record.header,
             Self::Call(record) => &record.header,
             Self::DetailedCall(record) => &record.header,
+            Self::UringRequest(record) => &record.call.header,
+            Self::UringCompletion(record) => &record.header,
             Self::Task(record) => &record.header,
             Self::Cgroup(record) => &record.header,
         }

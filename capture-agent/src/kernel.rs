@@ -6,6 +6,7 @@
 mod counters;
 mod ring;
 mod started;
+mod uring;
 
 use aya::{
     Btf, Ebpf, EbpfError, EbpfLoader, VerifierLogLevel,
@@ -304,6 +305,7 @@ impl EventSource for Kernel {
                 warn!(program = name, "cannot unload: {error}; it goes with this process");
             }
         }
+        self.ring.end();
     }
 }
 

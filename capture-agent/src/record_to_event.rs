@@ -9,6 +9,7 @@ mod file;
 mod process;
 mod socket;
 mod stream;
+pub(crate) mod uring;
 
 use eyrie_bpf::{Header, Record, flag};
 use eyrie_proto::event::{
@@ -37,6 +38,7 @@ pub(crate) fn event(record: &Record<'_>) -> Option<Event> {
         Record::ChangeDirectory(change) => Kind::ChangeDirectory(file::change_directory(change)),
         Record::Call(other) => call::plain(other),
         Record::DetailedCall(other) => call::detailed(other),
+        Record::UringRequest(request) => uring::kind(request),
         _ => return None,
     };
     Some(Event {
@@ -102,7 +104,13 @@ fn system_call(header: &Header, number: u32, result: i64) -> SystemCall {
     let abi = if header.has(flag::COMPAT32) { SystemCallAbi::Compat32 } else { SystemCallAbi::Unspecified };
     // Of a call that goes on there is no result yet, and what the kernel has for its own use is none.
     let result = if header.has(flag::STARTED_ONLY) { EINPROGRESS } else { result };
-    SystemCall { number, abi: abi.into(), result, ..SystemCall::default() }
+    SystemCall {
+        number,
+        abi: abi.into(),
+        result,
+        is_io_uring: header.has(flag::IO_URING),
+        ..SystemCall::default()
+    }
 }
 
 /// Whether a signal interrupted a call that goes on all the same.

@@ -20,8 +20,10 @@ mod calls {
     mod kernel;
     mod mounts;
     mod processes;
+    mod ring;
     mod scene;
     mod sockets;
     mod started;
     mod transfers;
+    mod uring;
 }

@@ -56,6 +56,10 @@ constants! {
         CALL = 144,
         /// [`DetailedCall`](crate::DetailedCall).
         DETAILED_CALL = 145,
+        /// [`UringRequest`](crate::UringRequest).
+        URING_REQUEST = 146,
+        /// [`UringCompletion`](crate::UringCompletion).
+        URING_COMPLETION = 147,
         /// [`Cgroup`](crate::Cgroup).
         CGROUP = 160,
     }
@@ -78,6 +82,8 @@ constants! {
         FILTER_MARKED = 1 << 5,
         /// The call had not ended when it was reported: it has just started, or was interrupted and its effect goes on.
         STARTED_ONLY = 1 << 6,
+        /// The call was not made but submitted to io_uring.
+        IO_URING = 1 << 7,
         /// The path or address asked for could not be read from the program's memory.
         REQUESTED_UNREADABLE = 1 << 8,
         /// The path or address asked for is longer than what is here.

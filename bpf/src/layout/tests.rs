@@ -4,7 +4,11 @@ use super::{
 };
 use crate::{
     Call, CallSet, Cgroup, CgroupController, ChangeDirectory, Config, Connect, DetailedCall, Exec, Exit,
+<<<<<<< HEAD
     FailedExec, Fork, Object, Open, Task, calls,
+=======
+    FailedExec, Fork, OBJECT, Open, Task, UringCompletion, UringRequest, calls,
+>>>>>>> 913a4a6 (bpf, agent: calls submitted to io_uring are told as the calls that they are)
 };
 
 /// What Rust calls otherwise than C.
@@ -48,7 +52,9 @@ fn structures_are_those_of_the_object() {
         Cgroup<'_>,
         DescriptorInfo<'_>,
         PathInfo<'_>,
-        DetailedCall<'_>
+        DetailedCall<'_>,
+        UringRequest<'_>,
+        UringCompletion<'_>
     );
 }
 

@@ -10,7 +10,7 @@ use std::{
 use capture_agent::{Agent, Config, Running};
 use eyrie_proto::{
     capture::{CallPlan, CaptureLimits, CapturePlan, capture_response::Kind as Down},
-    event::{Descriptor, Event, PathArgument, SystemCallAbi, descriptor, event::Kind},
+    event::{Descriptor, Event, PathArgument, SystemCall, SystemCallAbi, descriptor, event::Kind},
 };
 use test_programs::{Abi, Program};
 use tokio::runtime::Runtime;
@@ -123,10 +123,15 @@ impl Scene {
         self.child.id()
     }
 
-    /// Results and events of a call, in order.
-    pub(crate) fn all(&self, name: &str) -> Vec<(i64, Kind)> {
+    /// Events of a call, in order.
+    pub(crate) fn calls(&self, name: &str) -> Vec<(SystemCall, Kind)> {
         let calls = self.events.iter().filter(|event| is_call(event, self.abi, name));
-        calls.map(|event| (event.call.as_ref().unwrap().result, event.kind.clone().unwrap())).collect()
+        calls.map(|event| (event.call.unwrap(), event.kind.clone().unwrap())).collect()
+    }
+
+    /// The same with results alone.
+    pub(crate) fn all(&self, name: &str) -> Vec<(i64, Kind)> {
+        self.calls(name).into_iter().map(|(call, kind)| (call.result, kind)).collect()
     }
 
     /// The only call of this name.

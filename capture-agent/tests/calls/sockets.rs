@@ -20,7 +20,7 @@ pub(super) fn sockaddr(port: u16) -> Vec<u8> {
 }
 
 /// Port of an address on the loopback.
-fn port(address: Option<&SocketAddress>) -> u16 {
+pub(super) fn port(address: Option<&SocketAddress>) -> u16 {
     match address.and_then(|address| address.kind.as_ref()) {
         Some(socket_address::Kind::Internet(address)) if address.ip == [127, 0, 0, 1] => {
             address.port.try_into().unwrap()
@@ -37,7 +37,7 @@ pub(super) fn socket(descriptor: Option<&Descriptor>) -> &SocketDescriptor {
 }
 
 /// Local and remote port of a socket by its inode, as /proc/net/tcp has them.
-fn ports_in_proc(table: &str, inode: u64) -> (u16, u16) {
+pub(super) fn ports_in_proc(table: &str, inode: u64) -> (u16, u16) {
     let text = fs::read_to_string(format!("/proc/net/{table}")).unwrap();
     let line = text
         .lines()
@@ -55,7 +55,7 @@ pub(super) fn free_port() -> u16 {
     UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
-fn transfer(scene: &Scene, name: &str) -> (i64, Transfer) {
+pub(super) fn transfer(scene: &Scene, name: &str) -> (i64, Transfer) {
     match scene.only(name) {
         (result, Kind::Transfer(transfer)) => (result, transfer),
         other => panic!("{name}: {other:?}"),

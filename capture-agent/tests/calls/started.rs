@@ -2,25 +2,23 @@ use std::{
     fs,
     io::ErrorKind,
     net::{TcpListener, TcpStream},
-    os::fd::AsRawFd,
     path::Path,
     process::{Child, Command, Stdio},
     time::Duration,
 };
 
-use eyrie_proto::event::{Connect, Event, SocketAddress, descriptor, event::Kind, socket_address};
+use eyrie_proto::event::{Connect, Event, descriptor, event::Kind};
 use test_requirements::{Requirement, requires};
 use tokio::runtime::Runtime;
 
-use super::scene::{ALONE, ends, folder, is_of, started};
+use super::{
+    scene::{ALONE, ends, folder, is_of, started},
+    sockets::{port, sockaddr},
+};
 use crate::fake_engine::{FakeEngine, Policy, Seen};
 use test_programs::{Abi, Program};
 
 const EINPROGRESS: i64 = -115;
-
-fn sockaddr(port: u16) -> Vec<u8> {
-    [&2_u16.to_ne_bytes()[..], &port.to_be_bytes(), &[127, 0, 0, 1], &[0; 8]].concat()
-}
 
 /// A listener that answers nobody: its queue is full.
 struct Full {
@@ -65,13 +63,6 @@ fn connects(seen: &Seen, pid: u32) -> Vec<(u64, Event, Connect)> {
         _ => None,
     };
     seen.events.iter().filter_map(of).collect()
-}
-
-fn port(address: Option<&SocketAddress>) -> u32 {
-    match address.and_then(|address| address.kind.as_ref()) {
-        Some(socket_address::Kind::Internet(address)) if address.ip == [127, 0, 0, 1] => address.port,
-        other => panic!("{other:?}"),
-    }
 }
 
 /// The number of the call that a thread is in, as the kernel has it.
@@ -155,7 +146,7 @@ fn a_connect_that_waits_is_told_when_it_starts() {
             let [first, last] = [start, end].map(|connect| {
                 let descriptor = connect.descriptor.as_ref().unwrap();
                 let Some(descriptor::Kind::Socket(socket)) = &descriptor.kind else { panic!("{descriptor:?}") };
-                assert_eq!((descriptor.fd, port(socket.remote.as_ref())), (3, full.port().into()));
+                assert_eq!((descriptor.fd, port(socket.remote.as_ref())), (3, full.port()));
                 socket.clone()
             });
             let link = fs::read_link(format!("/proc/{pid}/fd/3")).unwrap();
@@ -174,7 +165,6 @@ fn a_connect_that_does_not_wait_is_told_once() {
     let _alone = ALONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     let (_keep, folder) = folder();
     let full = Full::new();
-    assert!(full.listener.as_raw_fd() > 0);
     let mut program = Program::with_nothing_open(Abi::X86_64);
     let address = program.bytes(&sockaddr(full.port()));
     program.call("socket", &[2, 1 | NONBLOCK, 0]);

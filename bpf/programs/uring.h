@@ -1,0 +1,202 @@
+/* Requests that are submitted to io_uring instead of being called: reported as the calls that they stand for. What a request
+ * asks for is known when it is submitted, its result when it is completed, maybe by another thread: two records, which user
+ * space puts together. */
+#ifndef EYRIE_URING_H
+#define EYRIE_URING_H
+
+#include "call.h"
+#include "uring_request.h"
+
+static __always_inline bool makes_descriptor(u32 operation)
+{
+	return operation == OPERATION_OPENAT || operation == OPERATION_OPENAT2 || operation == OPERATION_ACCEPT ||
+	       operation == OPERATION_SOCKET;
+}
+
+/* Whether the request is about an open file. */
+static __always_inline bool has_descriptor(u32 operation)
+{
+	switch (operation) {
+	case OPERATION_CLOSE:
+	case OPERATION_UNLINKAT:
+	case OPERATION_MKDIRAT:
+	case OPERATION_RENAMEAT:
+	case OPERATION_LINKAT:
+	case OPERATION_SYMLINKAT:
+		return false;
+	}
+	return !makes_descriptor(operation);
+}
+
+/* Begins the call in `composer` if the request's is recorded. */
+static __always_inline bool begin_uring_call(struct composer *composer, struct task_struct *task, u32 operation)
+{
+	struct config *configured = configuration();
+	u32 number = call_of_operation(operation);
+
+	if (!configured || number == NO_CALL || !has_bit(configured->calls, number))
+		return false;
+	if ((u32)load(task->tgid) == configured->own_tgid)
+		return false;
+	__builtin_memset(&composer->call, 0, sizeof(composer->call));
+	composer->call.number = number;
+	composer->call.flags = FLAG_HAS_CALL | FLAG_IO_URING;
+	return true;
+}
+
+SEC("tp_btf/io_uring_submit_req")
+int uring_submit(u64 *context)
+{
+	struct io_kiocb *request = (void *)context[0];
+	struct task_struct *task = current_task();
+	struct composer *composer = composer_of(SLOT_LIFE);
+	u32 operation = read_kernel(request->opcode);
+	struct uring_request_record *record;
+	struct file *file;
+	bool is_fixed;
+	s32 fd;
+
+	if (!composer || !begin_uring_call(composer, task, operation))
+		return 0;
+	record = &composer->uring_request;
+	composer->call.result = -EINPROGRESS;
+	begin_call(composer, task, RECORD_URING_REQUEST, sizeof(*record), FLAG_STARTED_ONLY);
+	record->request = (u64)request;
+	record->ring = (u64)read_kernel(request->ctx);
+	record->user_data = read_kernel(request->cqe.user_data);
+	/* A file of the ring's own has no descriptor. */
+	is_fixed = read_kernel(request->flags) & REQUEST_HAS_FIXED_FILE;
+	fd = read_kernel(request->cqe.fd);
+	if (operation == OPERATION_CLOSE)
+		fd = read_kernel(command_of(request, io_close)->fd);
+	composer->call.arguments[0] = is_fixed ? -1 : fd;
+	record->call.first.fd = is_fixed ? -1 : fd;
+	put_uring_arguments((u64)request, operation);
+	if (makes_descriptor(operation)) {
+		record->call.first.fd = -EINPROGRESS;
+	} else if (has_descriptor(operation)) {
+		file = is_fixed ? file_in_ring((struct io_ring_ctx *)record->ring, fd) : file_of(task, fd);
+		put_uring_descriptor((u64)file, false);
+	}
+	__builtin_memcpy(record->call.arguments, composer->call.arguments, sizeof(composer->call.arguments));
+	return submit(composer);
+}
+
+/* Where among the ring's own files the one goes that a request makes: a number from 1, or 0 for a descriptor. */
+static __always_inline u32 slot_of_made(u64 request, u32 operation)
+{
+	if (operation == OPERATION_ACCEPT)
+		return read_kernel(command_of(request, io_accept)->file_slot);
+	if (operation == OPERATION_SOCKET)
+		return read_kernel(command_of(request, io_socket)->file_slot);
+	return read_kernel(command_of(request, io_open)->file_slot);
+}
+
+/* What the request made. */
+static __always_inline void put_made(struct composer *composer, struct task_struct *task, u64 request, u32 operation)
+{
+	struct uring_completion_record *record = &composer->uring_completion;
+	u32 slot = slot_of_made(request, operation);
+	s32 result = composer->call.result;
+	struct file *file;
+
+	record->is_made = true;
+	record->descriptor.fd = result;
+	if (result < 0)
+		return;
+	if (slot) {
+		/* The kernel may have been told to choose one, and says then which. */
+		u32 index = slot == 0xffffffff ? (u32)result : slot - 1;
+
+		record->descriptor.fd = -1;
+		file = file_in_ring((struct io_ring_ctx *)record->ring, index);
+	} else {
+		file = file_of(task, result);
+	}
+	put_uring_descriptor((u64)file, true);
+}
+
+/* The start of what was received or read. */
+__noinline int put_uring_data(u64 request, u32 operation)
+{
+	struct composer *composer = composer_of(SLOT_LIFE);
+	struct config *configured = configuration();
+	u64 address;
+	u32 size;
+
+	if (!composer || !configured || composer->call.result <= 0)
+		return 0;
+	if (operation == OPERATION_RECV)
+		address = (u64)read_kernel(command_of(request, io_sr_msg)->buf);
+	else if (operation == OPERATION_READ || operation == OPERATION_READ_FIXED)
+		address = read_kernel(command_of(request, io_rw)->addr);
+	else
+		return 0;
+	size = configured->max_data_bytes;
+	if (composer->call.result < size)
+		size = composer->call.result;
+	if (size && address)
+		put_user_bytes(composer, &composer->uring_completion.data, address, size);
+	return 0;
+}
+
+/* One completion of several has no request, and its result is in the ring. Before 6.15 the tracepoint has the program's
+ * user data in that place, which is no address of ours to read from. */
+static __always_inline int on_partial_completion(struct composer *composer, struct task_struct *task, u64 ring, u64 entry)
+{
+	u64 rings = (u64)read_kernel(((struct io_ring_ctx *)ring)->rings);
+	struct uring_completion_record *record = &composer->uring_completion;
+	struct config *configured = configuration();
+	struct io_uring_cqe *completion = (struct io_uring_cqe *)entry;
+
+	if (!configured || (u32)load(task->tgid) == configured->own_tgid || entry - rings >= URING_BYTES_MAX)
+		return 0;
+	if (!has_bit(configured->calls, SUBMITTED_ACCEPT4) && !has_bit(configured->calls, SUBMITTED_READ) &&
+	    !has_bit(configured->calls, SUBMITTED_RECVFROM) && !has_bit(configured->calls, SUBMITTED_RECVMSG))
+		return 0;
+	composer->call.number = 0;
+	composer->call.flags = FLAG_IO_URING;
+	composer->call.result = read_kernel(completion->res);
+	begin_call(composer, task, RECORD_URING_COMPLETION, sizeof(*record), 0);
+	record->ring = ring;
+	record->user_data = read_kernel(completion->user_data);
+	/* If it is an accept, this is the descriptor that it made. */
+	record->descriptor.fd = composer->call.result;
+	if (composer->call.result >= 0)
+		put_uring_descriptor((u64)file_of(task, composer->call.result), true);
+	return submit(composer);
+}
+
+SEC("tp_btf/io_uring_complete")
+int uring_complete(u64 *context)
+{
+	u64 ring = context[0];
+	struct io_kiocb *request = (void *)context[1];
+	struct task_struct *task = current_task();
+	struct composer *composer = composer_of(SLOT_LIFE);
+	struct uring_completion_record *record;
+	u32 operation;
+
+	if (!composer)
+		return 0;
+	if (!request)
+		return on_partial_completion(composer, task, ring, context[2]);
+	operation = read_kernel(request->opcode);
+	if (!begin_uring_call(composer, task, operation))
+		return 0;
+	record = &composer->uring_completion;
+	composer->call.result = read_kernel(request->cqe.res);
+	begin_call(composer, task, RECORD_URING_COMPLETION, sizeof(*record), 0);
+	record->request = (u64)request;
+	record->ring = ring;
+	record->user_data = read_kernel(request->cqe.user_data);
+	record->descriptor.fd = -1;
+	if (makes_descriptor(operation))
+		put_made(composer, task, (u64)request, operation);
+	else if (has_descriptor(operation))
+		put_uring_descriptor((u64)read_kernel(request->file), true);
+	put_uring_data((u64)request, operation);
+	return submit(composer);
+}
+
+#endif
