@@ -1,10 +1,8 @@
 /* connect as it starts: what it returns may be a minute away, and who is connected to is known now. Only of sockets that
- * block: the others' calls return at once. Internet sockets alone have the tracepoint. The record of the end follows. */
+ * block: the others' calls return at once. Internet sockets alone have the tracepoint, and the registers of the
+ * call are had from 5.15 on. The record of the end follows. */
 #ifndef EYRIE_CONNECT_START_H
 #define EYRIE_CONNECT_START_H
-
-/* Asks for the registers of the call, which a helper gives from 5.15 on. */
-#ifndef EYRIE_BASELINE
 
 #include "call.h"
 
@@ -77,5 +75,4 @@ int connect_start(u64 *context)
 	return submit(composer);
 }
 
-#endif
 #endif

@@ -122,6 +122,7 @@ const PROGRAMS: &[Program] = &[
         attach: Attach::BtfTracepoint("inet_sock_set_state"),
         lost_without: "connects as they start: one that waits for an answer is reported when it returns",
         is_required: false,
+        is_in_baseline: false,
     },
     // Completions first, so that none is missed of a request that was seen.
     Program {
@@ -129,12 +130,14 @@ const PROGRAMS: &[Program] = &[
         attach: Attach::BtfTracepoint("io_uring_complete"),
         lost_without: "results of calls that are submitted to io_uring: these count as not ended",
         is_required: false,
+        is_in_baseline: false,
     },
     Program {
         name: "uring_submit",
         attach: Attach::BtfTracepoint("io_uring_submit_req"),
         lost_without: "calls that are submitted to io_uring: opens, connections, transfers and more by that way are not seen",
         is_required: false,
+        is_in_baseline: false,
     },
     Program {
         name: SNAPSHOT_PROGRAM,

@@ -4,11 +4,7 @@ use super::{
 };
 use crate::{
     Call, CallSet, Cgroup, CgroupController, ChangeDirectory, Config, Connect, DetailedCall, Exec, Exit,
-<<<<<<< HEAD
-    FailedExec, Fork, Object, Open, Task, calls,
-=======
-    FailedExec, Fork, OBJECT, Open, Task, UringCompletion, UringRequest, calls,
->>>>>>> 913a4a6 (bpf, agent: calls submitted to io_uring are told as the calls that they are)
+    FailedExec, Fork, Object, Open, Task, UringCompletion, UringRequest, calls,
 };
 
 /// What Rust calls otherwise than C.
