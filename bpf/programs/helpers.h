@@ -26,6 +26,9 @@ typedef _Bool bool;
  * sees it. */
 #define forget(number) asm volatile("" : "+r"(number))
 
+/* Makes clang read memory anew, from which even an address comes back as a plain number. */
+#define forget_memory() asm volatile("" : : : "memory")
+
 /* Map definitions: the loader reads the types' sizes from BTF. */
 #define map_int(name, value) int (*name)[value]
 #define map_type(name, type) typeof(type) *name

@@ -54,6 +54,7 @@ int uring_submit(u64 *context)
 	struct uring_request_record *record;
 	struct file *file;
 	bool is_fixed;
+	u64 address;
 	s32 fd;
 
 	if (!composer || !begin_uring_call(composer, task, operation))
@@ -62,6 +63,9 @@ int uring_submit(u64 *context)
 	composer->call.result = -EINPROGRESS;
 	begin_call(composer, task, RECORD_URING_REQUEST, sizeof(*record), FLAG_STARTED_ONLY);
 	record->request = (u64)request;
+	/* Through memory it becomes a plain number, as functions that are verified by themselves want it. */
+	forget_memory();
+	address = record->request;
 	record->ring = (u64)read_kernel(request->ctx);
 	record->user_data = read_kernel(request->cqe.user_data);
 	/* A file of the ring's own has no descriptor. */
@@ -71,7 +75,7 @@ int uring_submit(u64 *context)
 		fd = read_kernel(command_of(request, io_close)->fd);
 	composer->call.arguments[0] = is_fixed ? -1 : fd;
 	record->call.first.fd = is_fixed ? -1 : fd;
-	put_uring_arguments((u64)request, operation);
+	put_uring_arguments(address, operation);
 	if (makes_descriptor(operation)) {
 		record->call.first.fd = -EINPROGRESS;
 	} else if (has_descriptor(operation)) {
@@ -140,17 +144,27 @@ __noinline int put_uring_data(u64 request, u32 operation)
 	return 0;
 }
 
-/* One completion of several has no request, and its result is in the ring. Before 6.15 the tracepoint has the program's
- * user data in that place, which is no address of ours to read from. */
-static __always_inline int on_partial_completion(struct composer *composer, struct task_struct *task, u64 ring, u64 entry)
+/* One completion of several has no request, and its result is in the ring. Older kernels' tracepoint has the program's
+ * user data in that place, which is no address of ours to read from. Addresses of ring and result are the first two
+ * arguments, as memory makes plain numbers of them. */
+__noinline int on_partial_completion(void)
 {
-	u64 rings = (u64)read_kernel(((struct io_ring_ctx *)ring)->rings);
-	struct uring_completion_record *record = &composer->uring_completion;
+	struct composer *composer = composer_of(SLOT_LIFE);
+	struct task_struct *task = current_task();
 	struct config *configured = configuration();
-	struct io_uring_cqe *completion = (struct io_uring_cqe *)entry;
+	struct uring_completion_record *record;
+	struct io_uring_cqe *completion;
+	u64 ring, entry, rings;
 
-	if (!configured || (u32)load(task->tgid) == configured->own_tgid || entry - rings >= URING_BYTES_MAX)
+	if (!composer || !configured || (u32)load(task->tgid) == configured->own_tgid)
 		return 0;
+	record = &composer->uring_completion;
+	ring = composer->call.arguments[0];
+	entry = composer->call.arguments[1];
+	rings = (u64)read_kernel(((struct io_ring_ctx *)ring)->rings);
+	if (entry - rings >= URING_BYTES_MAX)
+		return 0;
+	completion = (struct io_uring_cqe *)entry;
 	if (!has_bit(configured->calls, SUBMITTED_ACCEPT4) && !has_bit(configured->calls, SUBMITTED_READ) &&
 	    !has_bit(configured->calls, SUBMITTED_RECVFROM) && !has_bit(configured->calls, SUBMITTED_RECVMSG))
 		return 0;
@@ -170,7 +184,6 @@ static __always_inline int on_partial_completion(struct composer *composer, stru
 SEC("tp_btf/io_uring_complete")
 int uring_complete(u64 *context)
 {
-	u64 ring = context[0];
 	struct io_kiocb *request = (void *)context[1];
 	struct task_struct *task = current_task();
 	struct composer *composer = composer_of(SLOT_LIFE);
@@ -179,8 +192,11 @@ int uring_complete(u64 *context)
 
 	if (!composer)
 		return 0;
-	if (!request)
-		return on_partial_completion(composer, task, ring, context[2]);
+	if (!request) {
+		composer->call.arguments[0] = context[0];
+		composer->call.arguments[1] = context[2];
+		return on_partial_completion();
+	}
 	operation = read_kernel(request->opcode);
 	if (!begin_uring_call(composer, task, operation))
 		return 0;
@@ -188,7 +204,7 @@ int uring_complete(u64 *context)
 	composer->call.result = read_kernel(request->cqe.res);
 	begin_call(composer, task, RECORD_URING_COMPLETION, sizeof(*record), 0);
 	record->request = (u64)request;
-	record->ring = ring;
+	record->ring = context[0];
 	record->user_data = read_kernel(request->cqe.user_data);
 	record->descriptor.fd = -1;
 	if (makes_descriptor(operation))
