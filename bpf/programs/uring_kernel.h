@@ -161,18 +161,22 @@ struct msghdr {
 	int msg_namelen;
 };
 
-struct __kernel_sockaddr_storage {
-	u8 bytes[128]; /* the kernel calls it otherwise: only ever read whole */
+struct iou_vec {
+	u32 nr;
 };
 
 struct io_async_msghdr {
+	struct iou_vec vec; /* from 6.15 on */
 	struct msghdr msg;
-	struct __kernel_sockaddr_storage addr;
 };
 
-/* Before 6.10: what connect had instead. */
+struct sockaddr_storage {
+	u16 ss_family;
+};
+
+/* Before 6.10. */
 struct io_async_connect {
-	struct __kernel_sockaddr_storage address;
+	struct sockaddr_storage address;
 };
 
 #pragma clang attribute pop

@@ -4,23 +4,48 @@
 
 #include "uring_files.h"
 
-/* The socket address that the kernel has copied; what it has not copied yet is read from the program. */
+/* Whether the kernel's copy of an address begins where a request's further data do. That changed without a name that tells:
+ * before 6.10 it does, later a header came before it, and updates of 6.18 have taken that away again. The header begins with
+ * a pointer of the kernel's, whose lowest bits are those of no family here. */
+static __always_inline bool is_address(u64 copied)
+{
+	struct io_async_msghdr *header = (struct io_async_msghdr *)copied;
+	struct io_async_connect *connect = (struct io_async_connect *)copied;
+	u16 family = 0;
+
+	if (!copied || !(field_exists(header->vec) || field_exists(connect->address)))
+		return false;
+	bpf_probe_read_kernel(&family, sizeof(family), (void *)copied);
+	return family == AF_UNIX || family == AF_INET || family == AF_INET6;
+}
+
+/* The socket address of connect and bind: the kernel's copy where it can be told, else the program's, if that is known. */
 static __always_inline void put_uring_address(struct composer *composer, struct io_kiocb *request, u64 user_address,
 					      u32 size)
 {
 	u64 copied = (u64)read_kernel(request->async_data);
-	struct io_async_msghdr *header = (struct io_async_msghdr *)copied;
-	struct io_async_connect *connect = (struct io_async_connect *)copied;
 
 	forget(size);
 	if (size > SOCKET_ADDRESS_BYTES_MAX)
 		size = SOCKET_ADDRESS_BYTES_MAX;
-	if (!copied)
-		put_address(composer, user_address, size);
-	else if (field_exists(connect->address) && composer->call.number == NATIVE_CONNECT)
-		put_kernel_bytes(composer, &composer->detailed.address, &connect->address, size);
+	if (is_address(copied))
+		put_kernel_bytes(composer, &composer->detailed.address, (void *)copied, size);
 	else
-		put_kernel_bytes(composer, &composer->detailed.address, &header->addr, size);
+		put_address(composer, user_address, size);
+}
+
+/* To whom a message goes, by the kernel's copy. */
+static __always_inline void put_uring_peer(struct composer *composer, struct io_kiocb *request)
+{
+	struct io_async_msghdr *header = (struct io_async_msghdr *)read_kernel(request->async_data);
+	void *name = header ? read_kernel(header->msg.msg_name) : NULL;
+	u32 size = name ? (u32)read_kernel(header->msg.msg_namelen) : 0;
+
+	forget(size);
+	if (size > SOCKET_ADDRESS_BYTES_MAX)
+		size = SOCKET_ADDRESS_BYTES_MAX;
+	if (size)
+		put_kernel_bytes(composer, &composer->detailed.address, name, size);
 }
 
 __noinline int put_uring_socket(u64 address, u32 operation)
@@ -70,7 +95,6 @@ __noinline int put_uring_message(u64 address, u32 operation)
 	struct composer *composer = composer_of(SLOT_LIFE);
 	struct io_kiocb *request = (struct io_kiocb *)address;
 	struct io_sr_msg *message = command_of(address, io_sr_msg);
-	struct io_async_msghdr *header;
 	struct user_message given = {};
 	u64 *arguments;
 
@@ -96,9 +120,8 @@ __noinline int put_uring_message(u64 address, u32 operation)
 		if (given.vector_count)
 			put_vector(composer, given.vector, false);
 	}
-	header = (struct io_async_msghdr *)read_kernel(request->async_data);
-	if (operation != OPERATION_RECV && operation != OPERATION_RECV_ZC && header && read_kernel(header->msg.msg_name))
-		put_uring_address(composer, request, 0, read_kernel(header->msg.msg_namelen));
+	if (operation != OPERATION_RECV && operation != OPERATION_RECV_ZC)
+		put_uring_peer(composer, request);
 	return 0;
 }
 

@@ -15,6 +15,7 @@ mod fake_engine;
 mod calls {
     mod compat;
     mod descriptors;
+    mod executables;
     mod files;
     mod history;
     mod kernel;

@@ -78,8 +78,7 @@ mod tests {
     fn connect(result: i64, inode: u64) -> Vec<u8> {
         let is_started = result == -115;
         let flags = flag::HAS_CALL | if is_started { flag::STARTED_ONLY } else { 0 };
-        let header =
-            Header { kind: kind::CONNECT, flags, tid: 7, call_result: result, ..Header::default() };
+        let header = Header { kind: kind::CONNECT, flags, tid: 7, call_result: result, ..Header::default() };
         encode(&Record::Connect(Connect { header, fd: 3, inode, ..Connect::default() }))
     }
 

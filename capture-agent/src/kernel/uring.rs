@@ -108,7 +108,9 @@ impl UringRequests {
         {
             self.untold.remove(&arrival);
             let address = self.by_arrival.get(&arrival);
-            let Some(waiting) = address.and_then(|address| self.by_address.get_mut(address)) else { continue };
+            let Some(waiting) = address.and_then(|address| self.by_address.get_mut(address)) else {
+                continue;
+            };
             waiting.started_sequence = tell_start(&waiting.record, sink);
         }
     }

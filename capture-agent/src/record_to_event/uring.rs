@@ -90,7 +90,11 @@ pub(crate) fn of_completion<'a>(completion: &UringCompletion<'a>) -> Option<Urin
     header.call()?;
     // As far as anyone can tell, what it was given could not be read.
     header.flags |= flag::REQUESTED_UNREADABLE;
-    let call =
-        DetailedCall { header, first: completion.descriptor, data: completion.data, ..DetailedCall::default() };
+    let call = DetailedCall {
+        header,
+        first: completion.descriptor,
+        data: completion.data,
+        ..DetailedCall::default()
+    };
     Some(UringRequest { call, ..UringRequest::default() })
 }

@@ -10,7 +10,9 @@ use std::{
 use capture_agent::{Agent, Config, Running};
 use eyrie_proto::{
     capture::{CallPlan, CaptureLimits, CapturePlan, capture_response::Kind as Down},
-    event::{Descriptor, Event, PathArgument, SystemCall, SystemCallAbi, descriptor, event::Kind},
+    event::{
+        Descriptor, Event, Executable, PathArgument, SystemCall, SystemCallAbi, descriptor, event::Kind,
+    },
 };
 use test_programs::{Abi, Program};
 use tokio::runtime::Runtime;
@@ -121,6 +123,15 @@ fn is_call(event: &Event, abi: Abi, name: &str) -> bool {
 impl Scene {
     pub(crate) fn pid(&self) -> u32 {
         self.child.id()
+    }
+
+    /// The files that the process executed, in order.
+    pub(crate) fn executables(&self) -> Vec<Executable> {
+        let of = |event: &Event| match &event.kind {
+            Some(Kind::Exec(exec)) => exec.executable.clone(),
+            _ => None,
+        };
+        self.events.iter().filter_map(of).collect()
     }
 
     /// Events of a call, in order.

@@ -145,7 +145,9 @@ fn a_connect_that_waits_is_told_when_it_starts() {
             assert_eq!(start.requested, end.requested);
             let [first, last] = [start, end].map(|connect| {
                 let descriptor = connect.descriptor.as_ref().unwrap();
-                let Some(descriptor::Kind::Socket(socket)) = &descriptor.kind else { panic!("{descriptor:?}") };
+                let Some(descriptor::Kind::Socket(socket)) = &descriptor.kind else {
+                    panic!("{descriptor:?}")
+                };
                 assert_eq!((descriptor.fd, port(socket.remote.as_ref())), (3, full.port()));
                 socket.clone()
             });

@@ -50,9 +50,8 @@ fn program(flags: u32) -> (Program, Ring) {
 fn both(scene: &Scene, name: &str) -> [Vec<(i64, Kind)>; 2] {
     let (submitted, called): (Vec<_>, Vec<_>) =
         scene.calls(name).into_iter().partition(|(call, _)| call.is_io_uring);
-    let strip = |calls: Vec<(SystemCall, Kind)>| {
-        calls.into_iter().map(|(call, kind)| (call.result, kind)).collect()
-    };
+    let strip =
+        |calls: Vec<(SystemCall, Kind)>| calls.into_iter().map(|(call, kind)| (call.result, kind)).collect();
     [strip(called), strip(submitted)]
 }
 
@@ -143,7 +142,8 @@ fn calls_on_paths_are_told_like_calls() {
     program.call("unlinkat", &[99, link, 0]);
 
     let at = Submission { fd: cwd, ..Submission::default() };
-    let unlink = |address, operation_flags| Submission { operation: UNLINKAT, address, operation_flags, ..at };
+    let unlink =
+        |address, operation_flags| Submission { operation: UNLINKAT, address, operation_flags, ..at };
     let rename = |address, offset: u32, operation_flags| Submission {
         operation: RENAMEAT,
         address,

@@ -8,6 +8,7 @@ use crate::{
     classes,
     declaration::{Declaration, Scope},
     fd,
+    process::executable,
     value::{Extracted, Value},
     view::EventView,
 };
@@ -19,6 +20,8 @@ pub const LOSS_WINDOW: Duration = Duration::from_secs(10);
 pub(crate) const FIELDS: &[Declaration] = &[
     fd::RESOLVED,
     Declaration::new(classes::EYRIE, "proc.exec_id", CharBuf, Scope::Process, |view, _| exec_id(view), "the execution within its host's boot: pid, start and exec time"),
+    executable::IS_DELETED,
+    Declaration::new(classes::EYRIE, "evt.is_io_uring", Bool, Scope::Event, |view, _| Extracted::from_option(is_io_uring(view)), "whether the call was not made but submitted to io_uring"),
     Declaration::new(classes::EYRIE, "evt.loss", Bool, Scope::Event, |view, _| Value::Bool(is_evidence_lost(view)).into(), "whether events were lost within ten seconds of this one"),
 ];
 
@@ -27,6 +30,10 @@ fn exec_id<'a>(view: &EventView<'a>) -> Extracted<'a> {
     let Some(key) = view.task().and_then(|task| task.process) else { return Extracted::Absent };
     let executed = view.process().map_or(0, |process| process.exec_boot_ns());
     Extracted::owned(format!("{}-{:x}-{executed:x}", key.pid, key.start_boot_ns))
+}
+
+fn is_io_uring<'a>(view: &EventView<'a>) -> Option<Value<'a>> {
+    view.event.call.map(|call| Value::Bool(call.is_io_uring))
 }
 
 fn is_evidence_lost(view: &EventView<'_>) -> bool {

@@ -1,7 +1,7 @@
 //! `proc.*`: the process that caused the event.
 
 mod ancestors;
-mod executable;
+pub(crate) mod executable;
 mod resources;
 mod session;
 mod streams;

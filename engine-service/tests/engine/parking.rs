@@ -42,11 +42,7 @@ pub(crate) async fn start_rules(log: Arc<dyn AlertLog>, options: EngineOptions) 
     start_with_rules(log, options, RULES).await
 }
 
-pub(crate) async fn start_with_rules(
-    log: Arc<dyn AlertLog>,
-    options: EngineOptions,
-    rules: &str,
-) -> Running {
+pub(crate) async fn start_with_rules(log: Arc<dyn AlertLog>, options: EngineOptions, rules: &str) -> Running {
     let source = rule_language::Source { name: "r.yaml".into(), text: rules.into() };
     let evaluator = Arc::new(RuleEvaluator::compile(&[source], &RuleOptions::default()).unwrap().evaluator);
     let listener = Listener::bind("127.0.0.1:0".parse().unwrap(), ListenSecurity::LOCAL).await.unwrap();

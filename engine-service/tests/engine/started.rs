@@ -9,9 +9,7 @@ use eyrie_proto::{
 use crate::{
     metadata::late,
     metadata_service::CONTAINER,
-    parking::{
-        begin, cgroup_fact, deliver, entries, of_image, open, patient, start_rules, start_with_rules,
-    },
+    parking::{begin, cgroup_fact, deliver, entries, of_image, open, patient, start_rules, start_with_rules},
     support::*,
 };
 

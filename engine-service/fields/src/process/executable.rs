@@ -27,6 +27,10 @@ pub(crate) const FIELDS: &[Declaration] = &[
     field!("proc.pidns_init_start_ts", Uint64, "when the process's pid namespace started, nanoseconds since the epoch", |view, _| namespace_start(view)),
 ];
 
+/// Falco has no such field. True of memory files as well, which never had a directory entry.
+#[rustfmt::skip]
+pub(crate) const IS_DELETED: Declaration = Declaration::new(classes::EYRIE, "proc.is_exe_deleted", Bool, Scope::Process, |view, _| flag(view, |file| file.is_deleted), "whether the executable had no directory entry any more when it was executed");
+
 /// The path of a process's executable.
 pub(super) fn path<'a>(process: &'a Process) -> Option<Value<'a>> {
     process.executable().map(|file| &*file.path).filter(|path| !path.is_empty()).map(Value::bytes)

@@ -168,7 +168,7 @@ const FIELDS: &[(&str, &str, &str, &str)] = &[
     ),
     ("json", "", "CHARBUF", "json.value json.obj json.rawtime jevt.value jevt.obj jevt.rawtime"),
     ("eyrie", "", "CHARBUF", "proc.exec_id fd.resolved"),
-    ("eyrie", "", "BOOL", "evt.loss"),
+    ("eyrie", "", "BOOL", "proc.is_exe_deleted evt.is_io_uring evt.loss"),
 ];
 
 /// A class by name and short description, with the name of a type.

@@ -268,6 +268,17 @@ fn a_transfer_has_its_data() {
     check(&open("/x", "/x"), &host(), &[("evt.buffer", "<absent>"), ("evt.buflen", "<absent>")]);
 }
 
+/// Scenario: an open that was called, one that was submitted to io_uring, and the end of a process. Guarantees: they are told apart, and
+/// what is no call is neither.
+#[test]
+fn what_was_submitted_is_told_apart() {
+    let mut open = call(257, 3, Kind::Open(Open::default()));
+    check(&open, &host(), &[("evt.is_io_uring", "false"), ("evt.type", "openat")]);
+    open.call.as_mut().unwrap().is_io_uring = true;
+    check(&open, &host(), &[("evt.is_io_uring", "true"), ("evt.type", "openat")]);
+    check(&event(Kind::Exit(Exit::default())), &host(), &[("evt.is_io_uring", "<absent>")]);
+}
+
 /// Scenario: a loss near an event. Guarantees: evt.loss tells of it.
 #[test]
 fn a_loss_nearby_is_told() {

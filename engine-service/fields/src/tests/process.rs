@@ -1,11 +1,11 @@
 //! `proc.*`, `thread.*`, `user.*` and `container.*`.
 
 use eyrie_proto::{
-    event::{Capabilities, Event, ProcessKey, Task, event::Kind},
+    event::{Capabilities, Event, Exec, Executable, ProcessKey, Task, event::Kind},
     metadata::{Completeness, Container, ContainerMount, Image},
 };
 
-use super::fixture::{check, extract, host, open, show_in, tell_cgroup, tell_user, view};
+use super::fixture::{check, event, extract, host, open, show_in, tell_cgroup, tell_user, view};
 use crate::{ContainerView, EventView, Extracted, Value};
 
 /// Scenario: a process with arguments and an executable. Guarantees: Falco's lines, paths and flags.
@@ -39,6 +39,7 @@ fn a_process_has_names_and_lines() {
             ("proc.is_exe_writable", "true"),
             ("proc.is_exe_upper_layer", "true"),
             ("proc.is_exe_from_memfd", "false"),
+            ("proc.is_exe_deleted", "false"),
             ("proc.exe_ino", "77"),
             ("proc.exe_ino.ctime", "1600000000000000000"),
             ("proc.exe_ino.ctime_duration_proc_start", "100000001000000030"),
@@ -47,6 +48,19 @@ fn a_process_has_names_and_lines() {
             ("proc.exec_id", "30-3b9aca1e-77359400"),
         ],
     );
+}
+
+/// Scenario: a process executes a memory file, and then a file that was removed. Guarantees: the first is both, the second is deleted
+/// only.
+#[test]
+fn executables_without_a_directory_are_told() {
+    let mut host = host();
+    for (is_memfd, expected) in [(true, "true"), (false, "false")] {
+        let executable = Executable { is_memfd, is_deleted: true, ..Executable::default() };
+        let executed = event(Kind::Exec(Exec { executable: Some(executable), ..Exec::default() }));
+        host.apply(&executed);
+        check(&executed, &host, &[("proc.is_exe_from_memfd", expected), ("proc.is_exe_deleted", "true")]);
+    }
 }
 
 /// Scenario: the line of ancestors. Guarantees: numbers count from the process itself, no number means any above it.
