@@ -296,6 +296,8 @@ struct uring_request_record {
 	u64 request;
 	u64 ring;
 	u64 user_data;
+	u32 is_silent; /* it does not wait, and is completed only if it fails */
+	u32 reserved;
 };
 
 struct uring_completion_record {

@@ -28,6 +28,20 @@ static __always_inline bool has_descriptor(u32 operation)
 	return !makes_descriptor(operation);
 }
 
+/* Whether the request may have to wait for others. */
+static __always_inline bool may_wait(u32 operation)
+{
+	switch (operation) {
+	case OPERATION_OPENAT:
+	case OPERATION_OPENAT2:
+	case OPERATION_SOCKET:
+	case OPERATION_BIND:
+	case OPERATION_LISTEN:
+		return false;
+	}
+	return has_descriptor(operation) || operation == OPERATION_ACCEPT;
+}
+
 /* Begins the call in `composer` if the request's is recorded. */
 static __always_inline bool begin_uring_call(struct composer *composer, struct task_struct *task, u32 operation)
 {
@@ -44,6 +58,14 @@ static __always_inline bool begin_uring_call(struct composer *composer, struct t
 	return true;
 }
 
+static __always_inline s32 closed_by(u64 request)
+{
+	struct io_close *close = command_of(request, io_close);
+	u32 slot = read_kernel(close->file_slot);
+
+	return slot ? (s32)slot - 1 : read_kernel(close->fd);
+}
+
 SEC("tp_btf/io_uring_submit_req")
 int uring_submit(u64 *context)
 {
@@ -53,8 +75,8 @@ int uring_submit(u64 *context)
 	u32 operation = read_kernel(request->opcode);
 	struct uring_request_record *record;
 	struct file *file;
-	bool is_fixed;
 	u64 address;
+	u32 flags;
 	s32 fd;
 
 	if (!composer || !begin_uring_call(composer, task, operation))
@@ -68,18 +90,18 @@ int uring_submit(u64 *context)
 	address = record->request;
 	record->ring = (u64)read_kernel(request->ctx);
 	record->user_data = read_kernel(request->cqe.user_data);
-	/* A file of the ring's own has no descriptor. */
-	is_fixed = read_kernel(request->flags) & REQUEST_HAS_FIXED_FILE;
-	fd = read_kernel(request->cqe.fd);
-	if (operation == OPERATION_CLOSE)
-		fd = read_kernel(command_of(request, io_close)->fd);
-	composer->call.arguments[0] = is_fixed ? -1 : fd;
-	record->call.first.fd = is_fixed ? -1 : fd;
+	flags = read_kernel(request->flags);
+	record->is_silent = flags & REQUEST_SKIPS_SUCCESS && !may_wait(operation);
+	/* Of a file of the ring's own, its place among these. */
+	fd = operation == OPERATION_CLOSE ? closed_by(address) : read_kernel(request->cqe.fd);
+	composer->call.arguments[0] = fd;
+	record->call.first.fd = fd;
 	put_uring_arguments(address, operation);
 	if (makes_descriptor(operation)) {
 		record->call.first.fd = -EINPROGRESS;
 	} else if (has_descriptor(operation)) {
-		file = is_fixed ? file_in_ring((struct io_ring_ctx *)record->ring, fd) : file_of(task, fd);
+		file = flags & REQUEST_HAS_FIXED_FILE ? file_in_ring((struct io_ring_ctx *)record->ring, fd)
+						      : file_of(task, fd);
 		put_uring_descriptor((u64)file, false);
 	}
 	__builtin_memcpy(record->call.arguments, composer->call.arguments, sizeof(composer->call.arguments));
@@ -112,7 +134,7 @@ static __always_inline void put_made(struct composer *composer, struct task_stru
 		/* The kernel may have been told to choose one, and says then which. */
 		u32 index = slot == 0xffffffff ? (u32)result : slot - 1;
 
-		record->descriptor.fd = -1;
+		record->descriptor.fd = index;
 		file = file_in_ring((struct io_ring_ctx *)record->ring, index);
 	} else {
 		file = file_of(task, result);

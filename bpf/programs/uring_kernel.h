@@ -181,9 +181,10 @@ struct io_async_connect {
 
 #pragma clang attribute pop
 
-/* Bits of `flags`, which follow those that a submission sets. */
 enum {
-	REQUEST_HAS_FIXED_FILE = 1,
+	/* Bits of `flags`: the lowest are those that a submission sets. */
+	REQUEST_HAS_FIXED_FILE = 1 << 0,
+	REQUEST_SKIPS_SUCCESS = 1 << 6,
 
 	/* No ring is longer: 65,536 completions of at most 32 bytes behind its head and the submissions. */
 	URING_BYTES_MAX = 4 << 20,

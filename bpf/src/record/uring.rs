@@ -13,6 +13,10 @@ layout! {
         ring: u64,
         /// What the program calls it by.
         user_data: u64,
+        /// Not 0 where it does not wait for anything, and there will be a completion only if it fails.
+        is_silent: u32,
+        #[doc(hidden)]
+        reserved: Reserved<4>,
     }
 }
 
@@ -32,7 +36,8 @@ layout! {
         is_made: u32,
         #[doc(hidden)]
         reserved: Reserved<4>,
-        /// What the request made, or what it was about; its number is -1 where it has none, or only the request knew it. Of one
+        /// What the request made, or what it was about; then its number is -1, as only the request knew it. Of a file of the ring's
+        /// own, the number is its place among these. Of one
         /// completion of several, what is behind the result if that is a descriptor.
         descriptor: DescriptorInfo<'a>,
         /// The start of what was received or read.

@@ -149,10 +149,10 @@ impl UringRequests {
     }
 }
 
-/// Tells that a request has started; 0 where the event was not taken.
+/// Tells what is known of a request without its completion; 0 where the event was not taken.
 fn tell_start(record: &[u8], sink: &mut Sink<'_>) -> u64 {
-    let record = decode(record).ok();
-    let event = record.and_then(|record| record_to_event::event(&record));
+    let Ok(Record::UringRequest(request)) = decode(record) else { return 0 };
+    let event = record_to_event::event(&Record::UringRequest(uring::without_completion(&request)));
     event.and_then(sink).unwrap_or_default()
 }
 

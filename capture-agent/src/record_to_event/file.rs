@@ -16,8 +16,7 @@ pub(super) fn open(record: &eyrie_bpf::Open<'_>) -> Open {
         flags: record.flags,
         mode: record.mode,
         resolve: record.resolve,
-        // A file that io_uring opened for itself has no number.
-        descriptor: (record.fd >= 0 || file.is_known()).then(|| Descriptor {
+        descriptor: (record.fd >= 0).then(|| Descriptor {
             fd: record.fd,
             // Without a kind if another thread closed it before it could be looked at.
             kind: file.is_known().then(|| descriptor::Kind::File(file_descriptor(file, record.resolved))),

@@ -1,6 +1,6 @@
 //! Requests of io_uring, as the calls that they stand for.
 
-use eyrie_bpf::{Connect, DetailedCall, Open, UringCompletion, UringRequest, calls, flag};
+use eyrie_bpf::{Connect, DetailedCall, Open, UringCompletion, UringRequest, calls, file_flag, flag};
 use eyrie_proto::event::event::Kind;
 
 use super::{call, file, socket};
@@ -81,6 +81,21 @@ pub(crate) fn completed<'a>(
         call.data = completion.data;
     }
     completed
+}
+
+/// A request of which no completion came: of one that is silent unless it fails, that is a success. What it opened is a file as
+/// far as anyone can tell.
+pub(crate) fn without_completion<'a>(request: &UringRequest<'a>) -> UringRequest<'a> {
+    let mut told = *request;
+    if request.is_silent != 0 {
+        told.call.header.flags &= !flag::STARTED_ONLY;
+        told.call.header.call_result = 0;
+        if told.call.first.fd == UNMADE {
+            told.call.first.fd = 0;
+            told.call.first.file.flags |= file_flag::KNOWN;
+        }
+    }
+    told
 }
 
 /// What a completion tells of a request that is not known: its record was lost, or it is older than the capture. `None` where

@@ -64,8 +64,8 @@ pub(crate) fn captured(calls: &[&str], abi: Abi, command: &mut Command) -> Scene
         let child = command.stdin(Stdio::null()).stdout(Stdio::null()).spawn().unwrap();
         let pid = child.id();
         engine.until("the last call", |seen| ends(seen, pid, abi)).await;
-        let events = since_exec(engine.seen().events.values().filter(|event| is_of(event, pid)).cloned());
         assert_eq!(running.shutdown().await.unacked_events, 0);
+        let events = since_exec(engine.seen().events.values().filter(|event| is_of(event, pid)).cloned());
         Scene { child, abi, events }
     })
 }

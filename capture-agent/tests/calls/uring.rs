@@ -20,6 +20,7 @@ use test_programs::{Abi, Program};
 /// linux/io_uring.h.
 const READ_FIXED_FILE: u8 = 1;
 const ASYNC: u8 = 1 << 4;
+const SKIP_SUCCESS: u8 = 1 << 6;
 const ACCEPT: u8 = 13;
 const CONNECT: u8 = 16;
 const OPENAT: u8 = 18;
@@ -244,10 +245,10 @@ fn a_connection_by_the_ring() {
     }
 }
 
-/// Scenario: a file is opened into the ring's own table and read from there, and a registered file is read. Guarantees: both reads are of
-/// their files, without a number.
+/// Scenario: a file is opened into the ring's own table and read from there, and a registered file is read; another open is to say nothing
+/// unless it fails. Guarantees: the reads are of their files, whose numbers are their places; the silent open counts as successful.
 #[test]
-fn files_of_the_ring_have_no_number() {
+fn files_of_the_ring_have_their_places() {
     requires!(Requirement::Kernel);
     let (_keep, folder) = folder();
     for name in ["registered", "direct"] {
@@ -262,12 +263,16 @@ fn files_of_the_ring_have_no_number() {
     program.call("close", &[FIRST_FD]);
     let open = Submission { operation: OPENAT, fd: AT_FDCWD, address: direct, ..Submission::default() };
     ring.perform(&mut program, Submission { file_index: 2, ..open });
+    let silent = Submission { address: registered, flags: SKIP_SUCCESS, ..open };
     for index in 0..2 {
         let read = Submission { operation: READ, flags: READ_FIXED_FILE, fd: index, ..Submission::default() };
         ring.perform(&mut program, Submission { address: buffer, length: 64, ..read });
     }
+    ring.begin(&mut program, silent);
     let scene = performed(&["openat", "read"], Abi::X86_64, program, &folder);
-    let (0, Kind::Open(opened)) = scene.only("openat") else { panic!() };
+    let opens = scene.all("openat");
+    let [(0, Kind::Open(opened)), (0, Kind::Open(silent))] = &opens[..] else { panic!("{opens:?}") };
+    assert_eq!(silent.path.as_ref().unwrap().requested, b"registered");
     let [_, reads] = both(&scene, "read");
     let read_of = |(_, kind): &(i64, Kind)| match kind {
         Kind::Transfer(transfer) => (transfer.descriptor.clone(), transfer.data.clone()),
@@ -275,10 +280,12 @@ fn files_of_the_ring_have_no_number() {
     };
     let [first, second] = [read_of(&reads[0]), read_of(&reads[1])];
     assert_eq!((reads[0].0, first.1, reads[1].0, second.1), (10, b"register".into(), 6, b"direct".into()));
-    for (descriptor, name) in [(first.0, "registered"), (second.0, "direct"), (opened.descriptor, "direct")] {
+    let expected =
+        [(first.0, 0, "registered"), (second.0, 1, "direct"), (opened.descriptor.clone(), 1, "direct")];
+    for (descriptor, place, name) in expected {
         let descriptor = descriptor.unwrap();
         let Some(descriptor::Kind::File(file)) = descriptor.kind else { panic!("{descriptor:?}") };
-        assert_eq!((descriptor.fd, file.path), (-1, bytes_of(&folder.join(name))));
+        assert_eq!((descriptor.fd, file.path), (place, bytes_of(&folder.join(name))));
         assert_eq!(file.inode, fs::metadata(folder.join(name)).unwrap().ino());
     }
 }

@@ -1,5 +1,5 @@
 use eyrie_bpf::{DescriptorInfo, DetailedCall, FileInfo, Header, PathInfo, encode, file_flag, flag, kind};
-use eyrie_proto::event::{Event, event::Kind};
+use eyrie_proto::event::{Event, descriptor, event::Kind};
 
 use super::*;
 
@@ -39,7 +39,11 @@ fn request(address: u64, number: u32, tgid: u32) -> Vec<u8> {
     let first = DescriptorInfo { fd: -115, ..DescriptorInfo::default() };
     let path = PathInfo { directory_fd: -100, requested: b"/asked/for", ..PathInfo::default() };
     let call = DetailedCall { header, first, path, ..DetailedCall::default() };
-    encode(&Record::UringRequest(UringRequest { call, request: address, ring: 9, user_data: address }))
+    encode(&Record::UringRequest(UringRequest { call, ..named(address) }))
+}
+
+fn named(address: u64) -> UringRequest<'static> {
+    UringRequest { request: address, ring: 9, user_data: address, ..UringRequest::default() }
 }
 
 fn submit(requests: &mut UringRequests, record: &[u8], told: &mut Told) {
@@ -152,4 +156,18 @@ fn what_is_missing_is_done_without() {
     assert_eq!(told.calls()[1..], [(EINPROGRESS, 0)]);
     assert_eq!(requests.by_address.len(), MAX_REQUESTS);
     assert!(requests.bytes < MAX_BYTES && !requests.by_address.contains_key(&1));
+}
+
+/// Scenario: an open that is completed only if it fails, which it does not. Guarantees: it is told as the success that it is.
+#[test]
+fn silence_may_be_success() {
+    let (mut requests, mut told) = (UringRequests::default(), Told::default());
+    let record = request(1, OPENAT, 7);
+    let Ok(Record::UringRequest(silent)) = decode(&record) else { panic!("no request") };
+    let silent = encode(&Record::UringRequest(UringRequest { is_silent: 1, ..silent }));
+    submit(&mut requests, &silent, &mut told);
+    requests.tell_due(u64::MAX, &mut told.sink());
+    assert_eq!(told.calls(), [(0, 0)]);
+    let descriptor = open(&told.0[0]).descriptor.as_ref().unwrap();
+    assert!(matches!(descriptor.kind, Some(descriptor::Kind::File(_))), "{descriptor:?}");
 }
