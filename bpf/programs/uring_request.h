@@ -117,7 +117,8 @@ __noinline int put_uring_message(u64 address, u32 operation)
 		if (operation == OPERATION_RECVMSG)
 			return 0;
 		bpf_probe_read_user(&given, sizeof(given), (void *)arguments[1]);
-		if (given.vector_count)
+		/* Of 32-bit programs it is another structure. */
+		if (given.vector_count && !is_compat(current_task()))
 			put_vector(composer, given.vector, false);
 	}
 	if (operation != OPERATION_RECV && operation != OPERATION_RECV_ZC)
@@ -151,7 +152,8 @@ __noinline int put_uring_transfer(u64 request, u32 operation)
 	arguments[2] = read_kernel(transfer->len);
 	if (operation == OPERATION_WRITE || operation == OPERATION_WRITE_FIXED)
 		put_data(composer, arguments[1], arguments[2], false);
-	else if ((operation == OPERATION_WRITEV || operation == OPERATION_WRITEV_FIXED) && arguments[2])
+	else if ((operation == OPERATION_WRITEV || operation == OPERATION_WRITEV_FIXED) && arguments[2] &&
+		 !is_compat(current_task()))
 		put_vector(composer, arguments[1], false);
 	return 0;
 }

@@ -2,7 +2,8 @@ use proptest::prelude::*;
 
 use super::{DecodeError, decode, split_first};
 use crate::{
-    Call, ChangeDirectory, Connect, Endpoint, Exec, FileInfo, Fork, Header, Open, Record, encode, kind,
+    Call, ChangeDirectory, Connect, DescriptorInfo, DetailedCall, Endpoint, Exec, FileInfo, Fork, Header,
+    Open, PathInfo, Record, UringCompletion, UringRequest, encode, kind,
     layout::{Field, Reader},
 };
 
@@ -31,7 +32,7 @@ fn exec<'a>(tgid: u32, arguments: &'a [u8], environment: &'a [u8]) -> Vec<u8> {
 /// A valid record of any of several kinds.
 fn record() -> impl Strategy<Value = Vec<u8>> {
     let bytes = || proptest::collection::vec(any::<u8>(), 0..64);
-    (0..6, any::<u32>(), bytes(), bytes(), bytes()).prop_map(|(which, tgid, a, b, c)| match which {
+    (0..8, any::<u32>(), bytes(), bytes(), bytes()).prop_map(|(which, tgid, a, b, c)| match which {
         0 => open(tgid, &a, &b, &c),
         1 => exec(tgid, &a, &b),
         2 => encode(&Record::Fork(Fork { header: header(kind::FORK, tgid), ..zeroed() })),
@@ -44,6 +45,21 @@ fn record() -> impl Strategy<Value = Vec<u8>> {
         4 => encode(&Record::ChangeDirectory(ChangeDirectory {
             header: header(kind::CHANGE_DIRECTORY, tgid),
             working_directory: &a,
+            ..zeroed()
+        })),
+        5 => encode(&Record::UringRequest(UringRequest {
+            call: DetailedCall {
+                header: header(kind::URING_REQUEST, tgid),
+                path: PathInfo { requested: &a, base: &b, ..zeroed() },
+                data: &c,
+                ..zeroed()
+            },
+            ..zeroed()
+        })),
+        6 => encode(&Record::UringCompletion(UringCompletion {
+            header: header(kind::URING_COMPLETION, tgid),
+            descriptor: DescriptorInfo { path: &a, ..zeroed() },
+            data: &b,
             ..zeroed()
         })),
         _ => {
