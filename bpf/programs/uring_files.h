@@ -23,30 +23,37 @@ static __always_inline struct file *file_in_ring(struct io_ring_ctx *ring, u32 i
 	return node ? (struct file *)(read_kernel(node->file_ptr) & ~7UL) : NULL;
 }
 
+/* What a call that has succeeded makes of its socket. */
+static __always_inline u32 role_by(struct composer *composer)
+{
+	switch (composer->call.number) {
+	case NATIVE_CONNECT:
+		return HISTORY_CLIENT;
+	case SUBMITTED_BIND:
+	case SUBMITTED_LISTEN:
+	case SUBMITTED_ACCEPT4:
+		return HISTORY_SERVER;
+	}
+	return 0;
+}
+
 /* Fills in what is behind a descriptor: of a completion, or the first of a request. */
-__noinline int put_uring_descriptor(u64 address, u32 is_completion)
+__noinline int put_uring_descriptor(u64 file, u32 is_completion)
 {
 	struct composer *composer = composer_of(SLOT_LIFE);
-	struct task_struct *task = current_task();
-	struct file *file = (struct file *)address;
 	struct descriptor_info *info;
-	struct super_block *super;
-	struct socket *socket;
-	struct inode *inode;
-	u64 number = 0;
+	u64 socket;
+	u32 role;
 
 	if (!composer || !file)
 		return 0;
 	info = is_completion ? &composer->uring_completion.descriptor : &composer->detailed.first;
-	inode = read_kernel(file->f_inode);
-	super = read_kernel(inode->i_sb);
-	info->file_system = read_kernel(super->s_magic);
-	put_file(&info->file, file);
-	socket = socket_of(file, &number);
-	if (socket)
-		put_socket(composer, info, socket);
-	else
-		put_file_path(composer, SLOT_LIFE, task, file, &info->file, &info->path);
+	socket = put_open_file(composer, SLOT_LIFE, current_task(), info, (struct file *)file);
+	role = role_by(composer);
+	if (!socket || !role || !is_completion || composer->call.result < 0)
+		return 0;
+	note_role(socket, info->file.inode, role);
+	info->history |= role_of(socket, info->file.inode);
 	return 0;
 }
 

@@ -54,7 +54,7 @@ fn connect<'a>(call: &DetailedCall<'a>) -> Connect<'a> {
         requested: call.address,
         local_name: socket.local_name,
         remote_name: socket.remote_name,
-        ..Connect::default()
+        history: socket.history,
     }
 }
 
