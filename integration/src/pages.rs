@@ -15,6 +15,17 @@ pub fn metric(address: &str, name: &str) -> Option<f64> {
     page.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')?.parse().ok())
 }
 
+/// The sum of a metric over all its labels, 0 if it was never counted; nothing if the pages are not there (yet).
+pub fn metric_sum(address: &str, name: &str) -> Option<f64> {
+    let page = get(address, "/metrics").ok()?;
+    let of_name = |line: &str| {
+        let rest = line.strip_prefix(name)?;
+        let rest = if rest.starts_with('{') { rest.rsplit_once('}')?.1 } else { rest };
+        rest.strip_prefix(' ')?.parse::<f64>().ok()
+    };
+    Some(page.lines().filter_map(of_name).sum())
+}
+
 fn get(address: &str, path: &str) -> std::io::Result<String> {
     let mut stream = TcpStream::connect(address)?;
     stream.set_read_timeout(Some(WAIT))?;

@@ -27,7 +27,9 @@ pub fn built(name: &str) -> anyhow::Result<PathBuf> {
 /// Builds what the tests run, with the profile that the tests were built with.
 fn build() -> anyhow::Result<PathBuf> {
     let own = std::env::current_exe()?;
-    let folder = own.ancestors().nth(2).context("the test runs outside a target folder")?.to_owned();
+    // Tests are one folder deeper than programs.
+    let mut folders = own.ancestors().skip(1).skip_while(|folder| folder.ends_with("deps"));
+    let folder = folders.next().context("this runs outside a target folder")?.to_owned();
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo.args([
         "build",

@@ -1,0 +1,153 @@
+//! What is attached while a workload runs.
+
+use std::{
+    collections::BTreeSet,
+    fmt, fs,
+    path::{Path, PathBuf},
+    thread,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context as _, ensure};
+use integration::{
+    bpf, pages,
+    program::{PATIENCE, Program, free_port},
+};
+
+use crate::process::{Usage, cpu_seconds, resident_bytes};
+
+/// Between two looks at whether something is so.
+const POLL_INTERVAL: Duration = Duration::from_millis(20);
+
+/// One of the things compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Arm {
+    /// Nothing of ours runs.
+    Bare,
+    /// Agent and engine run; there are no rules, so that only what keeps the picture of processes right is captured.
+    NothingAsked,
+    /// Agent and engine run with all stock rules.
+    StockRules,
+}
+
+/// What runs during an arm.
+#[derive(Debug)]
+pub(crate) enum Attached {
+    Nothing { loaded: BTreeSet<u32> },
+    Agent { engine: Program, agent: Program, agent_pages: String, loaded: BTreeSet<u32> },
+}
+
+// === impl Arm ===
+
+impl Arm {
+    pub(crate) const ALL: [Self; 3] = [Self::Bare, Self::NothingAsked, Self::StockRules];
+
+    /// The files that the engine is given.
+    fn rules(self, stock: &Path, folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
+        if self == Self::StockRules {
+            let files = ["falco_rules.yaml", "falco-incubating_rules.yaml", "falco-sandbox_rules.yaml"];
+            return Ok(files.into_iter().map(|name| stock.join(name)).collect());
+        }
+        let none = folder.join("no-rules.yaml");
+        fs::write(&none, "[]\n")?;
+        Ok(vec![none])
+    }
+}
+
+impl fmt::Display for Arm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Bare => "bare",
+            Self::NothingAsked => "nothing asked for",
+            Self::StockRules => "93 stock rules",
+        })
+    }
+}
+
+// === impl Attached ===
+
+impl Attached {
+    /// Starts what the arm has, and waits until its capture plan is carried out.
+    pub(crate) fn start(arm: Arm, stock: &Path, folder: &Path) -> anyhow::Result<Self> {
+        let loaded = bpf::loaded_programs()?;
+        if arm == Arm::Bare {
+            return Ok(Self::Nothing { loaded });
+        }
+        let folder = folder.join(arm.to_string());
+        // What an earlier round left: every round begins with an empty log of alerts.
+        let _ = fs::remove_dir_all(&folder);
+        fs::create_dir(&folder)?;
+        let address = format!("127.0.0.1:{}", free_port()?);
+        let rules: Vec<_> =
+            arm.rules(stock, &folder)?.iter().map(|path| path.display().to_string()).collect();
+        let data = folder.join("data").display().to_string();
+        let rules = rules.join(",");
+        let mut engine = Program::start(
+            "engine-service",
+            ["--listen", &address, "--rules", &rules, "--data-dir", &data, "--quiet"],
+            &folder,
+        )?;
+        engine.wait_for_log(&address)?;
+        let agent_pages = format!("127.0.0.1:{}", free_port()?);
+        let url = format!("http://{address}");
+        let agent =
+            Program::start("capture-agent", ["--engine", &url, "--admin-listen", &agent_pages], &folder)?;
+        let mut attached = Self::Agent { engine, agent, agent_pages, loaded };
+        attached.wait_until("the capture plan is carried out", |pages| {
+            pages::metric(pages, "eyrie_agent_plan_generation").is_some_and(|generation| generation > 0.0)
+        })?;
+        attached.is_done()?;
+        Ok(attached)
+    }
+
+    /// Waits until the engine has acked all that there is.
+    pub(crate) fn is_done(&mut self) -> anyhow::Result<()> {
+        self.wait_until("everything is acked", |pages| {
+            pages::metric(pages, "eyrie_agent_events_unacked").is_some_and(|count| count < 1_000.0)
+        })
+    }
+
+    fn wait_until(&mut self, what: &str, is_so: impl Fn(&str) -> bool) -> anyhow::Result<()> {
+        let Self::Agent { agent, agent_pages, .. } = self else { return Ok(()) };
+        let deadline = Instant::now() + PATIENCE;
+        while !is_so(agent_pages) {
+            ensure!(agent.is_running()?, "the agent ended: {}", agent.log_text());
+            ensure!(Instant::now() < deadline, "waited too long until {what}: {}", agent.log_text());
+            thread::sleep(POLL_INTERVAL);
+        }
+        Ok(())
+    }
+
+    /// Whether BPF programs run that were not there at the arm's start and are not our agent's: tests of somebody else, say.
+    pub(crate) fn foreign_programs(&self) -> anyhow::Result<bool> {
+        let now = bpf::loaded_programs()?;
+        let (loaded, own) = match self {
+            Self::Nothing { loaded } => (loaded, BTreeSet::new()),
+            Self::Agent { agent, loaded, .. } => (loaded, bpf::programs_of(agent.pid())?),
+        };
+        Ok(!loaded.is_empty() || now.difference(&own).next().is_some())
+    }
+
+    /// What agent and engine have used so far.
+    pub(crate) fn usage(&self) -> anyhow::Result<Usage> {
+        let Self::Agent { engine, agent, agent_pages, .. } = self else { return Ok(Usage::default()) };
+        let sum =
+            |name: &str| pages::metric_sum(agent_pages, name).context("the agent's pages do not answer");
+        Ok(Usage {
+            agent_seconds: cpu_seconds(agent.pid())?,
+            engine_seconds: cpu_seconds(engine.pid())?,
+            agent_bytes: resident_bytes(agent.pid())?,
+            engine_bytes: resident_bytes(engine.pid())?,
+            events: sum("eyrie_agent_events_produced_total")?,
+            losses: sum("eyrie_agent_losses_total")?,
+        })
+    }
+
+    /// Ends it.
+    pub(crate) fn stop(self) -> anyhow::Result<()> {
+        let Self::Agent { mut engine, mut agent, .. } = self else { return Ok(()) };
+        ensure!(agent.terminate()?.success(), "the agent failed: {}", agent.log_text());
+        ensure!(engine.terminate()?.success(), "the engine failed: {}", engine.log_text());
+        Ok(())
+    }
+}

@@ -1,0 +1,97 @@
+//! The workloads.
+
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use anyhow::{Context as _, bail, ensure};
+
+/// A loop of some system calls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Workload {
+    /// `open`, `read` and `close` of a small file, and `getpid`.
+    Io,
+    /// `fork`, `execve` of /bin/true, and waiting for it.
+    Fork,
+    /// A connection over loopback: `socket`, `connect`, `accept4`, `setsockopt` and two `close`.
+    Conn,
+    /// `getpid`, which nothing asks for.
+    Getpid,
+}
+
+/// The compiled program.
+#[derive(Debug)]
+pub(crate) struct Load {
+    program: PathBuf,
+}
+
+// === impl Workload ===
+
+impl Workload {
+    pub(crate) const ALL: [Self; 4] = [Self::Io, Self::Fork, Self::Conn, Self::Getpid];
+
+    /// As many as peers were measured with.
+    pub(crate) fn default_iterations(self) -> u64 {
+        match self {
+            Self::Io => 500_000,
+            Self::Fork => 2_000,
+            Self::Conn => 20_000,
+            Self::Getpid => 5_000_000,
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Io => "io",
+            Self::Fork => "fork",
+            Self::Conn => "conn",
+            Self::Getpid => "getpid",
+        }
+    }
+}
+
+impl fmt::Display for Workload {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// Reads `WORKLOAD=COUNT`.
+pub(crate) fn iterations(text: &str) -> anyhow::Result<(Workload, u64)> {
+    let (name, count) = text.split_once('=').context("it must be WORKLOAD=COUNT")?;
+    let workload = Workload::ALL.into_iter().find(|workload| workload.name() == name);
+    let workload = workload.context("the workloads are io, fork, conn and getpid")?;
+    let count: u64 = count.parse().context("the count must be a number")?;
+    ensure!(count > 0, "the count must be above zero");
+    Ok((workload, count))
+}
+
+// === impl Load ===
+
+impl Load {
+    /// Compiles the workloads into `folder`.
+    pub(crate) fn compile(source: &Path, folder: &Path) -> anyhow::Result<Self> {
+        let program = folder.join("syscall-load");
+        let status = Command::new("cc").arg("-O2").arg("-o").arg(&program).arg(source).status();
+        ensure!(status.context("cannot run cc")?.success(), "{} does not compile", source.display());
+        Ok(Self { program })
+    }
+
+    /// Runs one on processor 0, to which it pins itself; nanoseconds an iteration.
+    pub(crate) fn run(&self, workload: Workload, iterations: u64) -> anyhow::Result<f64> {
+        let mut command = Command::new(&self.program);
+        let output = command.args([workload.name(), &iterations.to_string(), "0"]).output()?;
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        if !output.status.success() {
+            bail!("the workload {workload} failed: {}", String::from_utf8_lossy(&output.stderr));
+        }
+        // Its ns_per_iter is rounded to whole ones, which is a percent of getpid.
+        let wall = text.split_whitespace().find_map(|word| word.strip_prefix("wall=")?.parse::<f64>().ok());
+        let wall = wall.with_context(|| format!("the workload {workload} said {text:?}"))?;
+        #[expect(clippy::cast_precision_loss, reason = "counts of iterations are far below 2^52")]
+        let iterations = iterations as f64;
+        Ok(wall * 1e9 / iterations)
+    }
+}
