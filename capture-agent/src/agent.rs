@@ -20,6 +20,7 @@ use crate::{
     kernel::{Kernel, KernelError},
     late_facts::LateFacts,
     metrics::{Metrics, Shown},
+    privileges::{self, PrivilegeError},
     session::{ConnectionStatus, Introduction, Requests, Session, SharedStatus, Stop},
     source::EventSource,
     stream::{Base, Outbox, Stream, Totals},
@@ -56,6 +57,9 @@ pub enum StartError {
     /// The kernel or the privileges.
     #[error(transparent)]
     Kernel(#[from] KernelError),
+    /// They could not be given up.
+    #[error(transparent)]
+    Privileges(#[from] PrivilegeError),
     /// The host cannot be named.
     #[error(transparent)]
     Identity(#[from] IdentityError),
@@ -108,6 +112,7 @@ pub struct Summary {
 impl Agent {
     /// Loads and attaches the BPF programs, takes a snapshot of the host, and begins to capture and stream.
     pub async fn start(config: Config, instruments: Instruments) -> Result<Running, StartError> {
+        privileges::log();
         let kernel_config = config.clone();
         let kernel = tokio::task::spawn_blocking(move || Kernel::start(&kernel_config));
         let kernel = kernel.await.map_err(|_| StartError::Interrupted)??;

@@ -43,6 +43,8 @@ pub struct Config {
     pub drain_timeout: Duration,
     /// Capture this process's own events too. They are left out otherwise, as sending an event would make more.
     pub is_self_captured: bool,
+    /// Do not give up what capture does not need.
+    pub are_privileges_kept: bool,
     /// Where passwd and group are.
     pub etc: PathBuf,
     /// Storages of podman for the whole host; those of users are found by their containers.
@@ -73,6 +75,7 @@ impl Default for Config {
             object: None,
             drain_timeout: Duration::from_secs(10),
             is_self_captured: false,
+            are_privileges_kept: false,
             etc: PathBuf::from("/etc"),
             podman_storage: vec![PathBuf::from("/var/lib/containers/storage")],
             telemetry: TelemetryConfig::new(ADMIN_LISTEN),

@@ -33,6 +33,7 @@ mod kernel;
 mod late_facts;
 mod metrics;
 mod plan;
+mod privileges;
 mod probe;
 mod record_to_event;
 mod session;
@@ -45,6 +46,7 @@ pub use self::{
     config::{Config, Label, Settings},
     identity::IdentityError,
     kernel::KernelError,
+    privileges::{PrivilegeError, give_up as give_up_privileges},
     session::ConnectionStatus,
     source::{CgroupReading, Drained, EventSource},
 };

@@ -17,12 +17,20 @@ impl service_runtime::Service for Process {
         ServiceIdentity { name: "eyrie-agent", version: env!("CARGO_PKG_VERSION") };
     const ABOUT: &'static str = "Captures what happens on this host and streams it to an engine.\n\n\
         Needs root, or the capabilities CAP_BPF and CAP_PERFMON (to attach), CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH (to \
-        read other users' processes at the start).\n\n\
+        read other users' processes at the start). Whatever else it has it gives up before it starts, and has the kernel \
+        refuse it the calls that it never makes.\n\n\
         Exit codes: 0 ended as asked, 1 failed, 2 wrong usage or configuration, 77 the privileges or the kernel do not \
         allow capture.";
     type Settings = Settings;
     type Running = Running;
     type Error = StartError;
+
+    fn before_start(config: &Config) -> Result<(), StartError> {
+        if !config.are_privileges_kept {
+            capture_agent::give_up_privileges()?;
+        }
+        Ok(())
+    }
 
     async fn start(config: Config, instruments: Instruments) -> Result<Running, StartError> {
         Agent::start(config, instruments).await

@@ -76,6 +76,10 @@ pub struct Settings {
     #[arg(long)]
     pub capture_self: Option<bool>,
 
+    /// Keep the capabilities that capture does not need, and filter none of the agent's own system calls
+    #[arg(long)]
+    pub keep_privileges: Option<bool>,
+
     #[command(flatten)]
     #[serde(flatten)]
     pub telemetry: TelemetrySettings,
@@ -142,6 +146,7 @@ impl service_runtime::Settings for Settings {
             object: self.bpf_object.map(BpfObject::object),
             drain_timeout: Duration::from_secs(drain_seconds),
             is_self_captured: self.capture_self.unwrap_or(default.is_self_captured),
+            are_privileges_kept: self.keep_privileges.unwrap_or(default.are_privileges_kept),
             etc: default.etc,
             podman_storage: self.podman_storage.unwrap_or(default.podman_storage),
             telemetry: self.telemetry.resolve(ADMIN_LISTEN, is_insecure_allowed)?,
@@ -167,6 +172,7 @@ impl service_runtime::Settings for Settings {
             drain_seconds: Some(config.drain_timeout.as_secs()),
             podman_storage: Some(config.podman_storage.clone()),
             capture_self: Some(config.is_self_captured),
+            keep_privileges: Some(config.are_privileges_kept),
             telemetry: TelemetrySettings::from(&config.telemetry),
         }
     }

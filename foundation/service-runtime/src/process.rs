@@ -32,6 +32,11 @@ pub trait Service {
     /// Why it does not start, or ended by itself. The text names its causes itself.
     type Error: fmt::Display + From<<Self::Running as Running>::Error>;
 
+    /// Called before anything else is started, and while the process has this one thread: for what threads inherit.
+    fn before_start(_config: &<Self::Settings as Settings>::Config) -> Result<(), Self::Error> {
+        Ok(())
+    }
+
     /// Starts everything.
     fn start(
         config: <Self::Settings as Settings>::Config,
@@ -136,6 +141,9 @@ fn print<S: Settings>(config: &S::Config) -> Result<(), io::Error> {
 
 /// The outer error is of the process, the inner one of the service.
 fn serve<S: Service>(config: <S::Settings as Settings>::Config) -> Result<Result<End, S::Error>, ShellError> {
+    if let Err(error) = S::before_start(&config) {
+        return Ok(Err(error));
+    }
     let mut builder = tokio::runtime::Builder::new_multi_thread();
     if let Some(threads) = S::worker_threads() {
         builder.worker_threads(threads);

@@ -50,6 +50,7 @@ fn what_is_printed_can_be_read() {
         "--drain-seconds=0",
         "--podman-storage=/a,/b",
         "--capture-self",
+        "--keep-privileges",
     ];
     for flags in [&flags[..], &[]] {
         let config = configure(flags, "").unwrap();
