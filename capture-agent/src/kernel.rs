@@ -4,6 +4,7 @@
 //! with this process at the latest.
 
 mod counters;
+mod own_process;
 mod ring;
 mod started;
 mod uring;
@@ -24,7 +25,7 @@ use grpc_transport::with_causes;
 use thiserror::Error;
 use tracing::{info, warn};
 
-use self::{counters::LossCounters, ring::Ring};
+use self::{counters::LossCounters, own_process::OwnProcess, ring::Ring};
 use crate::{
     cgroups::{Cgroups, Hierarchy},
     clock,
@@ -121,13 +122,14 @@ impl Kernel {
         let settings = eyrie_bpf::Config {
             cgroup_hierarchy: cgroups.hierarchy().number,
             cgroup_controller: cgroups.hierarchy().controller,
-            ..plan::initial_settings(own_tgid(config))
+            ..plan::initial_settings(0)
         };
         let mut kernel = Self { object, ebpf, ring, counters, cgroups, settings, missing: Vec::new() };
         kernel.check_cgroups();
         kernel.write_shapes()?;
         kernel.write_settings()?;
         kernel.attach_all(&btf)?;
+        kernel.leave_out_own_calls(config)?;
         info!(object = object.name(), "capturing");
         Ok(kernel)
     }
@@ -139,15 +141,41 @@ impl Kernel {
         if hierarchy.mount.is_some() {
             return;
         }
-        let missing = MissingAbility {
+        self.is_missing(MissingAbility {
             name: "cgroup_scan".to_owned(),
             reason: "the hierarchy of control groups is not mounted here as a whole, or this is another cgroup namespace"
                 .to_owned(),
             consequence: "which containers run already: processes of those that started before the agent are in an unknown one"
                 .to_owned(),
-        };
-        warn!("{}, so that this is missing: {}", missing.reason, missing.consequence);
-        self.missing.push(missing);
+        });
+    }
+
+    /// The programs run by now, so that where the agent is in a pid namespace of its own they can tell who it is outside.
+    fn leave_out_own_calls(&mut self, config: &Config) -> Result<(), KernelError> {
+        if config.is_self_captured {
+            return Ok(());
+        }
+        let own = OwnProcess::of_this();
+        if let Some(missing) = own.missing_processes() {
+            self.is_missing(missing);
+        }
+        let iterate = || if self.has_iterator() { self.iterate(&[]) } else { None };
+        match own.outermost_pid(iterate) {
+            Some(pid) => {
+                info!(pid, "calls of this process are not captured");
+                self.settings.own_tgid = pid;
+                self.write_settings()
+            }
+            None => {
+                self.is_missing(own_process::missing_exclusion());
+                Ok(())
+            }
+        }
+    }
+
+    fn is_missing(&mut self, ability: MissingAbility) {
+        warn!(name = ability.name, "{}, so that this is missing: {}", ability.reason, ability.consequence);
+        self.missing.push(ability);
     }
 
     fn are_cgroups_recorded(&self) -> bool {
@@ -311,23 +339,4 @@ impl EventSource for Kernel {
 
 fn is_removal(fact: &OrderedFact) -> bool {
     matches!(&fact.kind, Some(ordered_fact::Kind::Cgroup(fact)) if fact.is_removed)
-}
-
-/// The process whose calls are not captured, in the initial pid namespace.
-fn own_tgid(config: &Config) -> u32 {
-    if config.is_self_captured {
-        return 0;
-    }
-    let pid = std::process::id();
-    // Within a pid namespace of its own the agent does not know its number outside.
-    let is_outermost =
-        std::fs::read_link("/proc/self/ns/pid").is_ok_and(|link| link.as_os_str() == "pid:[4026531836]");
-    if !is_outermost {
-        warn!(
-            "the agent runs in a pid namespace of its own and cannot leave its own calls out of the capture"
-        );
-        return 0;
-    }
-    info!(pid, "calls of this process are not captured");
-    pid
 }

@@ -17,34 +17,33 @@ use rustix::process::{Pid, Signal, kill_process};
 /// How long anything in a test may take before it counts as failed. Generous: machines are shared.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
+/// The packages of all programs that the tests run.
+const PACKAGES: &[&str] = &["eyrie", "capture-agent", "engine-service", "metadata-service"];
+
+/// Where the programs were built.
+static BUILT: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+
+/// Builds these packages' programs; before anything else, who does not need all.
+pub fn build_only(packages: &[&str]) -> anyhow::Result<()> {
+    let folder = BUILT.get_or_init(|| build(packages).map_err(|error| format!("{error:#}")));
+    folder.as_ref().map(drop).map_err(|error| anyhow::anyhow!("{error}"))
+}
+
 /// The path of one of the workspace's programs, built if it is not up to date.
 pub fn built(name: &str) -> anyhow::Result<PathBuf> {
-    static BUILT: OnceLock<Result<PathBuf, String>> = OnceLock::new();
-    let folder = BUILT.get_or_init(|| build().map_err(|error| format!("{error:#}")));
+    let folder = BUILT.get_or_init(|| build(PACKAGES).map_err(|error| format!("{error:#}")));
     folder.as_ref().map(|folder| folder.join(name)).map_err(|error| anyhow::anyhow!("{error}"))
 }
 
 /// Builds what the tests run, with the profile that the tests were built with.
-fn build() -> anyhow::Result<PathBuf> {
+fn build(packages: &[&str]) -> anyhow::Result<PathBuf> {
     let own = std::env::current_exe()?;
     // Tests are one folder deeper than programs.
     let mut folders = own.ancestors().skip(1).skip_while(|folder| folder.ends_with("deps"));
     let folder = folders.next().context("this runs outside a target folder")?.to_owned();
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo.args([
-        "build",
-        "--quiet",
-        "--locked",
-        "--bins",
-        "-p",
-        "eyrie",
-        "-p",
-        "capture-agent",
-        "-p",
-        "engine-service",
-        "-p",
-        "metadata-service",
-    ]);
+    cargo.args(["build", "--quiet", "--locked", "--bins"]);
+    cargo.args(packages.iter().flat_map(|package| ["-p", package]));
     if folder.ends_with("release") {
         cargo.arg("--release");
     }

@@ -103,3 +103,36 @@ async fn an_agent_can_be_told_to_keep_its_privileges() -> anyhow::Result<()> {
     assert_eq!(of_all_threads(agent.pid(), "Seccomp")?, own);
     Ok(())
 }
+
+/// Scenario: the agent in a pid namespace of its own, as in a pod without hostPID, where it is process 1. Guarantees: it leaves out
+/// the calls of the process that it is outside, and the engine is told that the host's other processes are not in its snapshot.
+#[tokio::test]
+async fn within_a_pid_namespace_the_agent_knows_who_it_is() -> anyhow::Result<()> {
+    requires!(Requirement::Kernel, Ok(()));
+    let scene = Scene::new()?;
+    let _engine = scene.engine()?;
+    let log = scene.folder().join("agent.log");
+    let mut unshare = Command::new("unshare")
+        .args(["--pid", "--fork", "--kill-child", "--mount-proc"])
+        .arg(integration::program::built("capture-agent")?)
+        .args(["--engine", &scene.url(), "--admin-listen", "none"])
+        .stdin(Stdio::null())
+        .stderr(File::create(&log)?)
+        .spawn()
+        .context("cannot run unshare")?;
+    let hosts =
+        subscriber::hosts_until(&scene.url(), |hosts| hosts.iter().any(|host| host.is_connected)).await;
+    let log = fs::read_to_string(log)?;
+    let agent = fs::read_to_string(format!("/proc/{0}/task/{0}/children", unshare.id()))?;
+    unshare.kill()?;
+    unshare.wait()?;
+
+    let hosts = hosts.with_context(|| log.clone())?;
+    let missing = hosts.iter().flat_map(|host| host.agent.iter().flat_map(|agent| &agent.missing_abilities));
+    let missing: Vec<_> = missing.map(|ability| ability.name.as_str()).collect();
+    assert!(missing.contains(&"host_processes"), "{missing:?}");
+    assert!(!missing.contains(&"own_calls_excluded"), "{missing:?}");
+    let line = format!("calls of this process are not captured pid={}", agent.trim());
+    assert!(log.contains(&line), "no {line:?} in {log}");
+    Ok(())
+}

@@ -3,7 +3,7 @@
 //! A list of what is refused, not of what is allowed: what the agent's libraries call changes with their versions, with libc and
 //! with the kernel, and would be found out on somebody's machine; what an intruder needs does not change. They fail with
 //! EPERM, so that a mistake in this list is an error in the log and no dead agent. `bpf` stays allowed: plans, snapshots
-//! and a ring of another size need it at any time. docs/decisions/0007 has the reasons.
+//! and a ring of another size need it at any time. docs/decisions/0008 has the reasons.
 
 use std::collections::BTreeMap;
 

@@ -106,7 +106,7 @@ fn main() -> anyhow::Result<ExitCode> {
     }
     let folder = tempfile::TempDir::with_prefix("eyrie-overhead-")?;
     // Built before this program pins itself, and what it starts with it.
-    integration::program::built("capture-agent")?;
+    integration::program::build_only(&["capture-agent", "engine-service"])?;
     let load = Load::compile(&arguments.load(), folder.path())?;
     let mut observers = CpuSet::new();
     observers.set(OBSERVER_CPU);
