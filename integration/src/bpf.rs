@@ -1,34 +1,150 @@
-//! What is loaded into the kernel's BPF.
+//! What is loaded into the kernel's BPF, and who holds it.
 
-use std::collections::BTreeSet;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    error::Error,
+    fs, io,
+    path::{Path, PathBuf},
+};
 
 use anyhow::Context as _;
 
-/// The ids of all BPF programs that are loaded now.
-pub fn loaded_programs() -> anyhow::Result<BTreeSet<u32>> {
-    aya::programs::loaded_programs()
-        .map(|program| Ok(program.context("cannot list BPF programs")?.id()))
-        .collect()
+/// The kernel keeps this much of a program's name.
+const NAME_BYTES: usize = 15;
+
+/// Ids of what is there.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Ids {
+    /// Programs.
+    pub programs: BTreeSet<u32>,
+    /// Maps.
+    pub maps: BTreeSet<u32>,
+    /// Links, which keep programs attached.
+    pub links: BTreeSet<u32>,
+}
+
+/// A program of ours that should be gone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Left {
+    /// Its id.
+    pub program: u32,
+    /// Its name in the kernel.
+    pub name: String,
+    /// The process that holds it, with its executable; nothing if only the kernel does, by a pin say.
+    pub holder: Option<(u32, PathBuf)>,
+}
+
+// === impl Ids ===
+
+impl Ids {
+    /// All that is loaded now.
+    pub fn loaded() -> anyhow::Result<Self> {
+        let (programs, links) = (aya::programs::loaded_programs(), aya::programs::loaded_links());
+        Ok(Self {
+            programs: known(programs, "programs")?.into_iter().map(|program| program.id()).collect(),
+            maps: known(aya::maps::loaded_maps(), "maps")?.into_iter().map(|map| map.id()).collect(),
+            links: known(links, "links")?.into_iter().map(|link| link.id()).collect(),
+        })
+    }
+
+    /// What a process holds by its descriptors. What a map or a link holds in its turn is not told.
+    pub fn of(pid: u32) -> anyhow::Result<Self> {
+        let folder = format!("/proc/{pid}/fdinfo");
+        let mut held = Self::default();
+        for entry in fs::read_dir(&folder).with_context(|| format!("cannot read {folder}"))? {
+            // A descriptor may be gone again; it then names nothing.
+            let text = fs::read_to_string(entry?.path()).unwrap_or_default();
+            for (key, ids) in
+                [("prog_id:", &mut held.programs), ("map_id:", &mut held.maps), ("link_id:", &mut held.links)]
+            {
+                let id = text.lines().find_map(|line| line.strip_prefix(key));
+                ids.extend(id.and_then(|id| id.trim().parse::<u32>().ok()));
+            }
+        }
+        Ok(held)
+    }
+
+    /// What is in both.
+    pub fn common(&self, other: &Self) -> Self {
+        let both = |one: &BTreeSet<u32>, other: &BTreeSet<u32>| one.intersection(other).copied().collect();
+        Self {
+            programs: both(&self.programs, &other.programs),
+            maps: both(&self.maps, &other.maps),
+            links: both(&self.links, &other.links),
+        }
+    }
 }
 
 /// The names below /sys/fs/bpf.
 pub fn pinned() -> anyhow::Result<BTreeSet<String>> {
-    match std::fs::read_dir("/sys/fs/bpf") {
+    match fs::read_dir("/sys/fs/bpf") {
         Ok(entries) => entries.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned())).collect(),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(BTreeSet::new()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(BTreeSet::new()),
         Err(error) => Err(error.into()),
     }
 }
 
-/// The ids of the BPF programs that a process holds by its descriptors.
-pub fn programs_of(pid: u32) -> anyhow::Result<BTreeSet<u32>> {
-    let folder = format!("/proc/{pid}/fdinfo");
-    let mut ids = BTreeSet::new();
-    for entry in std::fs::read_dir(&folder).with_context(|| format!("cannot read {folder}"))? {
-        // A descriptor may be gone again; it then names no program.
-        let text = std::fs::read_to_string(entry?.path()).unwrap_or_default();
-        let id = text.lines().find_map(|line| line.strip_prefix("prog_id:"));
-        ids.extend(id.and_then(|id| id.trim().parse::<u32>().ok()));
+/// Programs with the names of ours that no process holds, or one whose executable is below `folder`: what is still there after
+/// the tests that were built there have ended should not be. Agents of others are left alone.
+pub fn left_behind(folder: &Path) -> anyhow::Result<Vec<Left>> {
+    let names: BTreeSet<_> =
+        eyrie_bpf::Object::Full.programs().map(|program| in_the_kernel(program.name)).collect();
+    let loaded = known(aya::programs::loaded_programs(), "programs")?;
+    let holders = holders()?;
+    let mut left = Vec::new();
+    for program in loaded {
+        let name = String::from_utf8_lossy(program.name()).into_owned();
+        if !names.contains(name.as_str()) {
+            continue;
+        }
+        let program = program.id();
+        match holders.get(&program).map(Vec::as_slice).unwrap_or_default() {
+            [] => left.push(Left { program, name, holder: None }),
+            all => {
+                let ours = all.iter().find(|(_, executable)| executable.starts_with(folder));
+                left.extend(ours.map(|holder| Left { program, name, holder: Some(holder.clone()) }));
+            }
+        }
     }
-    Ok(ids)
+    Ok(left)
+}
+
+/// Processes by the programs that they hold. One that ends meanwhile is passed over.
+fn holders() -> anyhow::Result<BTreeMap<u32, Vec<(u32, PathBuf)>>> {
+    let mut holders: BTreeMap<u32, Vec<(u32, PathBuf)>> = BTreeMap::new();
+    for entry in fs::read_dir("/proc")? {
+        let Some(pid) = entry?.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else {
+            continue;
+        };
+        let Ok(held) = Ids::of(pid) else { continue };
+        let executable = fs::read_link(format!("/proc/{pid}/exe")).unwrap_or_default();
+        for program in held.programs {
+            holders.entry(program).or_default().push((pid, executable.clone()));
+        }
+    }
+    Ok(holders)
+}
+
+fn in_the_kernel(name: &str) -> &str {
+    name.get(..NAME_BYTES).unwrap_or(name)
+}
+
+/// Without those that went away while they were listed.
+fn known<T, E: Error + Send + Sync + 'static>(
+    listed: impl Iterator<Item = Result<T, E>>,
+    what: &'static str,
+) -> anyhow::Result<Vec<T>> {
+    let present = listed.filter(|item| !item.as_ref().is_err_and(|error| is_gone(error)));
+    present.collect::<Result<_, _>>().with_context(|| format!("cannot list BPF {what}"))
+}
+
+fn is_gone(error: &(dyn Error + 'static)) -> bool {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        if error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::NotFound) {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
 }

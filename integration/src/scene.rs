@@ -154,7 +154,8 @@ impl Scene {
         self.agent_to(&self.url(), &[&["--admin-listen", &pages], more].concat())
     }
 
-    fn agent_pages(&self) -> String {
+    /// Where the agent's admin pages are.
+    pub fn agent_pages(&self) -> String {
         format!("127.0.0.1:{}", self.agent_pages_port)
     }
 

@@ -110,8 +110,11 @@ async fn nothing_is_left_in_the_kernel() -> anyhow::Result<()> {
         let scene = Scene::new()?;
         let mut up = scene.up(&[])?;
         subscriber::hosts_until(&scene.url(), |hosts| hosts.iter().any(|host| host.is_connected)).await?;
-        let of_up = bpf::programs_of(up.pid())?;
-        assert!(!of_up.is_empty(), "a running agent has programs");
+        let of_up = bpf::Ids::of(up.pid())?;
+        assert!(
+            !of_up.programs.is_empty() && !of_up.links.is_empty(),
+            "a running agent has programs, attached"
+        );
         if is_killed {
             up.kill()?;
         } else {
@@ -119,8 +122,7 @@ async fn nothing_is_left_in_the_kernel() -> anyhow::Result<()> {
             assert_eq!((status.code(), status.signal()), (Some(0), None));
         }
         let left = || -> anyhow::Result<Option<()>> {
-            let loaded = bpf::loaded_programs()?;
-            Ok(of_up.is_disjoint(&loaded).then_some(()))
+            Ok((of_up.common(&bpf::Ids::loaded()?) == bpf::Ids::default()).then_some(()))
         };
         eventually(left).await?;
     }

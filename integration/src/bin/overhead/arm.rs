@@ -69,7 +69,7 @@ impl fmt::Display for Arm {
 impl Attached {
     /// Starts what the arm has, and waits until its capture plan is carried out.
     pub(crate) fn start(arm: Arm, stock: &Path, folder: &Path) -> anyhow::Result<Self> {
-        let loaded = bpf::loaded_programs()?;
+        let loaded = bpf::Ids::loaded()?.programs;
         if arm == Arm::Bare {
             return Ok(Self::Nothing { loaded });
         }
@@ -120,10 +120,10 @@ impl Attached {
 
     /// Whether BPF programs run that were not there at the arm's start and are not our agent's: tests of somebody else, say.
     pub(crate) fn foreign_programs(&self) -> anyhow::Result<bool> {
-        let now = bpf::loaded_programs()?;
+        let now = bpf::Ids::loaded()?.programs;
         let (loaded, own) = match self {
             Self::Nothing { loaded } => (loaded, BTreeSet::new()),
-            Self::Agent { agent, loaded, .. } => (loaded, bpf::programs_of(agent.pid())?),
+            Self::Agent { agent, loaded, .. } => (loaded, bpf::Ids::of(agent.pid())?.programs),
         };
         Ok(!loaded.is_empty() || now.difference(&own).next().is_some())
     }
