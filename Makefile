@@ -15,6 +15,7 @@ CONTAINER_NEEDS := podman:podman runc:runc busybox:busybox-static
 BUF := proto/node_modules/.bin/buf
 RULES ?= deploy/rules
 UP_FLAGS ?=
+OVERHEAD_FLAGS ?=
 
 .PHONY: help
 help: ## Show this list.
@@ -54,11 +55,12 @@ up: needs ## Watch this host: agent and engine in one process, alerts on standar
 	else echo "loading BPF programs needs root"; exec sudo target/release/eyrie up --rules $(RULES) $(UP_FLAGS); fi
 
 .PHONY: test
-test: rust ## Run all tests; the kernel's run for real as root, and what had to be skipped is counted last.
+test: rust ## Run all tests; the kernel's run for real as root, and leave no BPF program; skipped ones are counted last.
 	@$(call install_needs,$(TEST_NEEDS))
 	@if [ "$$(id -u)" = 0 ]; then $(call install_needs,$(CONTAINER_NEEDS)); fi
 	@log="$$(mktemp)"; trap 'rm -f "$$log"' EXIT; \
 	status=0; EYRIE_SKIP_LOG="$$log" $(CARGO) test --locked --workspace --no-fail-fast $(TEST_FLAGS) || status=$$?; \
+	$(CARGO) run --quiet --locked -p integration --bin bpf-left || status=1; \
 	skipped="$$(wc -l < "$$log")"; \
 	if [ "$$skipped" -gt 0 ]; then echo "skipped, for want of:"; sort "$$log"; fi; \
 	echo "tests skipped: $$skipped"; exit $$status
@@ -88,6 +90,14 @@ fields-doc: needs ## Write docs/fields.md anew from the declarations of fields.
 .PHONY: kill-test
 kill-test: needs ## Kill and restart the engine under a running agent, 50 times in a row.
 	EYRIE_REQUIRE=kernel EYRIE_KILL_ROUNDS=50 $(CARGO) test --locked -p integration --test engine_killed -- --nocapture
+
+.PHONY: start-test
+start-test: needs ## Start and stop an agent 100 times in one process, which must not grow.
+	EYRIE_REQUIRE=kernel EYRIE_START_ROUNDS=100 $(CARGO) test --locked -p capture-agent --test restarts -- --nocapture
+
+.PHONY: overhead
+overhead: needs ## Measure what capturing costs, as root on a quiet machine, in about a quarter of an hour (docs/performance.md).
+	$(CARGO) run --release --locked -p integration --bin overhead -- --markdown $(OVERHEAD_FLAGS)
 
 .PHONY: deny
 deny: ## Check licences and advisories of the dependencies (needs cargo-deny).
