@@ -32,9 +32,18 @@ pub(crate) enum Arm {
 
 /// What runs during an arm.
 #[derive(Debug)]
-pub(crate) enum Attached {
-    Nothing { loaded: BTreeSet<u32> },
-    Agent { engine: Program, agent: Program, agent_pages: String, loaded: BTreeSet<u32> },
+pub(crate) struct Attached {
+    /// The BPF programs that there were before.
+    loaded: BTreeSet<u32>,
+    pair: Option<Pair>,
+}
+
+/// An agent and its engine.
+#[derive(Debug)]
+struct Pair {
+    engine: Program,
+    agent: Program,
+    agent_pages: String,
 }
 
 // === impl Arm ===
@@ -71,7 +80,7 @@ impl Attached {
     pub(crate) fn start(arm: Arm, stock: &Path, folder: &Path) -> anyhow::Result<Self> {
         let loaded = bpf::Ids::loaded()?.programs;
         if arm == Arm::Bare {
-            return Ok(Self::Nothing { loaded });
+            return Ok(Self { loaded, pair: None });
         }
         let folder = folder.join(arm.to_string());
         // What an earlier round left: every round begins with an empty log of alerts.
@@ -92,7 +101,7 @@ impl Attached {
         let url = format!("http://{address}");
         let agent =
             Program::start("capture-agent", ["--engine", &url, "--admin-listen", &agent_pages], &folder)?;
-        let mut attached = Self::Agent { engine, agent, agent_pages, loaded };
+        let mut attached = Self { loaded, pair: Some(Pair { engine, agent, agent_pages }) };
         attached.wait_until("the capture plan is carried out", |pages| {
             pages::metric(pages, "eyrie_agent_plan_generation").is_some_and(|generation| generation > 0.0)
         })?;
@@ -108,7 +117,7 @@ impl Attached {
     }
 
     fn wait_until(&mut self, what: &str, is_so: impl Fn(&str) -> bool) -> anyhow::Result<()> {
-        let Self::Agent { agent, agent_pages, .. } = self else { return Ok(()) };
+        let Some(Pair { agent, agent_pages, .. }) = &mut self.pair else { return Ok(()) };
         let deadline = Instant::now() + PATIENCE;
         while !is_so(agent_pages) {
             ensure!(agent.is_running()?, "the agent ended: {}", agent.log_text());
@@ -118,19 +127,19 @@ impl Attached {
         Ok(())
     }
 
-    /// Whether BPF programs run that were not there at the arm's start and are not our agent's: tests of somebody else, say.
+    /// Whether BPF programs are loaded that are not our agent's: tests of somebody else, say.
     pub(crate) fn foreign_programs(&self) -> anyhow::Result<bool> {
         let now = bpf::Ids::loaded()?.programs;
-        let (loaded, own) = match self {
-            Self::Nothing { loaded } => (loaded, BTreeSet::new()),
-            Self::Agent { agent, loaded, .. } => (loaded, bpf::Ids::of(agent.pid())?.programs),
+        let own = match &self.pair {
+            None => BTreeSet::new(),
+            Some(pair) => bpf::Ids::of(pair.agent.pid())?.programs,
         };
-        Ok(!loaded.is_empty() || now.difference(&own).next().is_some())
+        Ok(!self.loaded.is_empty() || now.difference(&own).next().is_some())
     }
 
     /// What agent and engine have used so far.
     pub(crate) fn usage(&self) -> anyhow::Result<Usage> {
-        let Self::Agent { engine, agent, agent_pages, .. } = self else { return Ok(Usage::default()) };
+        let Some(Pair { engine, agent, agent_pages }) = &self.pair else { return Ok(Usage::default()) };
         let sum =
             |name: &str| pages::metric_sum(agent_pages, name).context("the agent's pages do not answer");
         Ok(Usage {
@@ -145,7 +154,7 @@ impl Attached {
 
     /// Ends it.
     pub(crate) fn stop(self) -> anyhow::Result<()> {
-        let Self::Agent { mut engine, mut agent, .. } = self else { return Ok(()) };
+        let Some(Pair { mut engine, mut agent, .. }) = self.pair else { return Ok(()) };
         ensure!(agent.terminate()?.success(), "the agent failed: {}", agent.log_text());
         ensure!(engine.terminate()?.success(), "the engine failed: {}", engine.log_text());
         Ok(())
