@@ -7,6 +7,7 @@ use std::{
 };
 
 use anyhow::{Context as _, bail, ensure};
+use clap::ValueEnum;
 
 /// A loop of some system calls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -19,6 +20,16 @@ pub(crate) enum Workload {
     Conn,
     /// `getpid`, which nothing asks for.
     Getpid,
+}
+
+/// Which of a workload's times is measured.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Clock {
+    /// What passes for whoever waits.
+    #[default]
+    Elapsed,
+    /// What the workload and its children spend on the processor, which others at work on the machine make less of a difference to.
+    Processor,
 }
 
 /// The compiled program.
@@ -80,7 +91,7 @@ impl Load {
     }
 
     /// Runs one on processor 0, to which it pins itself; nanoseconds an iteration.
-    pub(crate) fn run(&self, workload: Workload, iterations: u64) -> anyhow::Result<f64> {
+    pub(crate) fn run(&self, workload: Workload, iterations: u64, clock: Clock) -> anyhow::Result<f64> {
         let mut command = Command::new(&self.program);
         let output = command.args([workload.name(), &iterations.to_string(), "0"]).output()?;
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
@@ -88,10 +99,16 @@ impl Load {
             bail!("the workload {workload} failed: {}", String::from_utf8_lossy(&output.stderr));
         }
         // Its ns_per_iter is rounded to whole ones, which is a percent of getpid.
-        let wall = text.split_whitespace().find_map(|word| word.strip_prefix("wall=")?.parse::<f64>().ok());
-        let wall = wall.with_context(|| format!("the workload {workload} said {text:?}"))?;
+        let figure = |key: &str| {
+            let word = text.split_whitespace().find_map(|word| word.strip_prefix(key)?.parse::<f64>().ok());
+            word.with_context(|| format!("the workload {workload} has no {key} in {text:?}"))
+        };
+        let seconds = match clock {
+            Clock::Elapsed => figure("wall=")?,
+            Clock::Processor => figure("utime=")? + figure("stime=")?,
+        };
         #[expect(clippy::cast_precision_loss, reason = "counts of iterations are far below 2^52")]
         let iterations = iterations as f64;
-        Ok(wall * 1e9 / iterations)
+        Ok(seconds * 1e9 / iterations)
     }
 }

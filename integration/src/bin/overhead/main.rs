@@ -27,7 +27,7 @@ use rustix::thread::{CpuSet, sched_setaffinity};
 
 use self::{
     arm::{Arm, Attached},
-    load::{Load, Workload},
+    load::{Clock, Load, Workload},
     report::{Figures, Measurement},
 };
 
@@ -46,6 +46,10 @@ struct Arguments {
     /// Iterations of a workload instead of those that peers were measured with; may be repeated
     #[arg(long, value_name = "WORKLOAD=COUNT", value_parser = load::iterations)]
     iterations: Vec<(Workload, u64)>,
+
+    /// Which time is measured; the processor's where the machine has other work
+    #[arg(long, value_enum, default_value_t)]
+    clock: Clock,
 
     /// The source of the workloads
     #[arg(long, value_name = "FILE", env = "EYRIE_SYSCALL_LOAD")]
@@ -118,7 +122,8 @@ fn main() -> anyhow::Result<ExitCode> {
 
 fn measure(arguments: &Arguments, load: &Load, folder: &Path) -> anyhow::Result<Figures> {
     for workload in Workload::ALL {
-        load.run(workload, arguments.iterations(workload) / 10 + 1).context("the warming up")?;
+        load.run(workload, arguments.iterations(workload) / 10 + 1, arguments.clock)
+            .context("the warming up")?;
     }
     let steps = arguments.rounds * Arm::ALL.len() * Workload::ALL.len();
     let progress = ProgressBar::new(steps.try_into()?);
@@ -134,7 +139,7 @@ fn measure(arguments: &Arguments, load: &Load, folder: &Path) -> anyhow::Result<
                 progress.set_message(format!("{arm}: {workload}"));
                 let foreign_before = attached.foreign_programs()?;
                 let before = attached.usage()?;
-                let ns = load.run(workload, arguments.iterations(workload))?;
+                let ns = load.run(workload, arguments.iterations(workload), arguments.clock)?;
                 attached.is_done()?;
                 let used = attached.usage()?.since(&before);
                 let is_disturbed = foreign_before || attached.foreign_programs()?;
