@@ -99,6 +99,20 @@ static __always_inline bool has_bit(const u64 *bitmap, u32 number)
 	return bitmap[(number >> 6) & (CALL_BITMAP_WORDS - 1)] >> (number & 63) & 1;
 }
 
+/* Counts a call that is not recorded for want of time. */
+static __noinline int shed(u32 number, u32 flags)
+{
+	struct loss_source source = {
+		.call_number = number,
+		.reason = COUNTER_LOST_DEGRADED,
+		.flags = flags & LOSS_SOURCE_FLAGS,
+	};
+
+	bpf_get_current_comm(source.comm, sizeof(source.comm));
+	count_loss(&source);
+	return 0;
+}
+
 SEC("tp_btf/sys_exit")
 int system_call(u64 *context)
 {
@@ -122,8 +136,10 @@ int system_call(u64 *context)
 		return 0;
 	if (!has_bit(compat ? configured->compat_calls : configured->calls, number))
 		return 0;
-	if ((u32)load(task->tgid) == configured->own_tgid)
+	if ((u32)load(task->tgid) == configured->own_tgid) {
+		count(false, COUNTER_OWN);
 		return 0;
+	}
 	/* exec that succeeded has a tracepoint of its own; here its arguments are gone. */
 	if (result >= 0 && is_exec(number, compat))
 		return 0;
@@ -144,6 +160,8 @@ int system_call(u64 *context)
 		    (is_restarted && !is_connect(number, compat)))
 			return 0;
 	}
+	if (has_bit(compat ? configured->compat_shed_calls : configured->shed_calls, number))
+		return shed(number, composer->call.flags);
 	state = has_bit(compat ? configured->compat_state_calls : configured->state_calls, number)
 			? FLAG_STATE_BEARING
 			: 0;

@@ -99,30 +99,45 @@ enum record_flag_group {
 	FLAGS_OF_FAULTS = FLAG_REQUESTED_UNREADABLE | FLAG_ARGUMENTS_UNREADABLE | FLAG_ENVIRONMENT_UNREADABLE,
 };
 
+static __always_inline int lose(struct composer *composer, enum counter reason)
+{
+	struct record_header *header = &composer->header;
+	struct loss_source source = {
+		.call_number = header->call_number,
+		.kind = header->kind,
+		.reason = reason,
+		.flags = header->flags & LOSS_SOURCE_FLAGS,
+	};
+
+	__builtin_memcpy(source.comm, header->comm, sizeof(source.comm));
+	count_loss(&source);
+	return 0;
+}
+
 /* Hands the record over. The reader polls, because a wake-up costs more than everything else here; it is woken only
  * when the ring is filling faster than it polls. The last quarter is kept for records that bear state. */
 static __noinline int submit(struct composer *composer)
 {
 	u32 length = composer->length;
 	bool state_bearing = composer->header.flags & FLAG_STATE_BEARING;
-	u64 waiting = bpf_ringbuf_query(&events, BPF_RB_AVAIL_DATA);
-	u64 capacity = bpf_ringbuf_query(&events, BPF_RB_RING_SIZE);
-	u64 wakeup = waiting > capacity / 4 ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP;
+	void *ring = ring_of(composer->header.cpu);
+	u64 waiting, capacity, wakeup;
 
-	if (!state_bearing && waiting > capacity / 4 * 3) {
-		count_loss(state_bearing, COUNTER_LOST_REFUSED);
-		return 0;
-	}
+	if (!ring)
+		return lose(composer, COUNTER_LOST_BUG);
+	waiting = bpf_ringbuf_query(ring, BPF_RB_AVAIL_DATA);
+	capacity = bpf_ringbuf_query(ring, BPF_RB_RING_SIZE);
+	wakeup = waiting > capacity / 4 ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP;
+	if (waiting > capacity / 2)
+		count(state_bearing, COUNTER_ABOVE_HALF);
+	if (!state_bearing && waiting > capacity / 4 * 3)
+		return lose(composer, COUNTER_LOST_REFUSED);
 	forget(length);
-	if (length < sizeof(struct record_header) || length > RECORD_BYTES_MAX) {
-		count_loss(state_bearing, COUNTER_LOST_BUG);
-		return 0;
-	}
+	if (length < sizeof(struct record_header) || length > RECORD_BYTES_MAX)
+		return lose(composer, COUNTER_LOST_BUG);
 	composer->header.size = length;
-	if (bpf_ringbuf_output(&events, composer->bytes, length, wakeup) != 0) {
-		count_loss(state_bearing, COUNTER_LOST_FULL);
-		return 0;
-	}
+	if (bpf_ringbuf_output(ring, composer->bytes, length, wakeup) != 0)
+		return lose(composer, COUNTER_LOST_FULL);
 	count(state_bearing, COUNTER_PRODUCED);
 	if (composer->header.flags & FLAGS_OF_FAULTS)
 		count(state_bearing, COUNTER_FAULT);

@@ -20,15 +20,30 @@ static __always_inline void count(bool state_bearing, enum counter counter)
 		*value += 1;
 }
 
-static __noinline void count_loss(bool state_bearing, enum counter reason)
+/* Who had a loss, as well as that can be told: the least recent are forgotten where there are too many. */
+static __always_inline void note_source(struct loss_source *source)
 {
-	u64 *first = counter_of(state_bearing, COUNTER_FIRST_LOSS_NS);
-	u64 *last = counter_of(state_bearing, COUNTER_LAST_LOSS_NS);
-	u64 *epoch = counter_of(state_bearing, COUNTER_LOSS_EPOCH);
+	u64 *known = bpf_map_lookup_elem(&loss_sources, source), one = 1;
+
+	if (known)
+		__sync_fetch_and_add(known, 1);
+	else if (bpf_map_update_elem(&loss_sources, source, &one, BPF_NOEXIST) != 0) {
+		/* Another processor was faster. */
+		known = bpf_map_lookup_elem(&loss_sources, source);
+		if (known)
+			__sync_fetch_and_add(known, 1);
+	}
+}
+
+/* Times lie behind each other: of the first loss, of the last, and the epoch of the first. */
+static __always_inline void note_time(bool state_bearing, enum counter first_time)
+{
+	u64 *first = counter_of(state_bearing, first_time);
+	u64 *last = counter_of(state_bearing, first_time + 1);
+	u64 *epoch = counter_of(state_bearing, first_time + 2);
 	struct config *configured = configuration();
 	u64 now = bpf_ktime_get_boot_ns();
 
-	count(state_bearing, reason);
 	if (!first || !last || !epoch || !configured)
 		return;
 	*last = now;
@@ -36,6 +51,16 @@ static __noinline void count_loss(bool state_bearing, enum counter reason)
 		*first = now;
 		*epoch = configured->loss_epoch;
 	}
+}
+
+static __noinline void count_loss(struct loss_source *source)
+{
+	bool state_bearing = source->flags & FLAG_STATE_BEARING;
+
+	count(state_bearing, source->reason);
+	note_time(state_bearing, source->reason == COUNTER_LOST_DEGRADED ? COUNTER_FIRST_DEGRADED_NS
+									  : COUNTER_FIRST_LOSS_NS);
+	note_source(source);
 }
 
 #endif

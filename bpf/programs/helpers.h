@@ -32,17 +32,24 @@ typedef _Bool bool;
 /* Map definitions: the loader reads the types' sizes from BTF. */
 #define map_int(name, value) int (*name)[value]
 #define map_type(name, type) typeof(type) *name
+/* Of a map of maps: what its values are made like. */
+#define map_values(type) typeof(type) *values[]
 
 enum bpf_map_type_number {
 	BPF_MAP_TYPE_ARRAY = 2,
 	BPF_MAP_TYPE_PERCPU_ARRAY = 6,
 	BPF_MAP_TYPE_LRU_HASH = 9,
+	BPF_MAP_TYPE_ARRAY_OF_MAPS = 12,
 	BPF_MAP_TYPE_RINGBUF = 27,
 };
 
 enum bpf_ringbuf_flag {
 	BPF_RB_NO_WAKEUP = 1,
 	BPF_RB_FORCE_WAKEUP = 2,
+};
+
+enum bpf_map_update_flag {
+	BPF_NOEXIST = 1,
 };
 
 enum bpf_ringbuf_query_flag {
@@ -57,6 +64,7 @@ struct task_struct;
 static void *(*bpf_map_lookup_elem)(void *map, const void *key) = (void *)1;
 static long (*bpf_map_update_elem)(void *map, const void *key, const void *value, u64 flags) = (void *)2;
 static u32 (*bpf_get_smp_processor_id)(void) = (void *)8;
+static long (*bpf_get_current_comm)(void *to, u32 size) = (void *)16;
 static long (*bpf_probe_read_user)(void *to, u32 size, const void *from) = (void *)112;
 static long (*bpf_probe_read_kernel)(void *to, u32 size, const void *from) = (void *)113;
 static long (*bpf_probe_read_user_str)(void *to, u32 size, const void *from) = (void *)114;

@@ -420,6 +420,8 @@ enum limit {
 	RECORD_BYTES_MAX = 768 + 7 * 4096,
 	STEPS_MAX = 6,
 	SOCKET_ADDRESS_BYTES_MAX = 128,
+	/* Of a ring as the object has it. */
+	RING_BYTES = 4 << 20,
 };
 
 /* The one entry of the map `config`. */
@@ -438,12 +440,16 @@ struct config {
 	u32 max_data_bytes;
 	/* Whether what sockets did before is kept and told. */
 	u32 has_socket_history;
-	u32 reserved;
+	/* Which ring a processor's records go into: the processor's number divided by this; 0 for the first. */
+	u32 processors_per_ring;
 	/* A bit for each call number: what is recorded, and what of it bears state. */
 	u64 calls[CALL_BITMAP_WORDS];
 	u64 compat_calls[CALL_BITMAP_WORDS];
 	u64 state_calls[CALL_BITMAP_WORDS];
 	u64 compat_state_calls[CALL_BITMAP_WORDS];
+	/* Calls that would be recorded, and are counted as lost instead: the agent has no time for them. */
+	u64 shed_calls[CALL_BITMAP_WORDS];
+	u64 compat_shed_calls[CALL_BITMAP_WORDS];
 };
 
 /* Index into the map `counters`: one of these, plus COUNTERS_PER_CLASS for state-bearing records. */
@@ -461,8 +467,32 @@ enum counter {
 	COUNTER_FIRST_LOSS_NS = 5,
 	COUNTER_LAST_LOSS_NS = 6,
 	COUNTER_LOSS_EPOCH = 7,
-	COUNTERS_PER_CLASS = 8,
-	COUNTERS = 16,
+	/* Not a loss: calls of the process that is left out. */
+	COUNTER_OWN = 8,
+	/* The call is one of those that are shed. The times are apart from those of other losses: shedding goes on for
+	 * long, and is no reason to take a moment's loss for longer. */
+	COUNTER_LOST_DEGRADED = 9,
+	COUNTER_FIRST_DEGRADED_NS = 10,
+	COUNTER_LAST_DEGRADED_NS = 11,
+	COUNTER_DEGRADED_EPOCH = 12,
+	/* Not a loss: records that found their ring more than half full, taken or not. */
+	COUNTER_ABOVE_HALF = 13,
+	COUNTERS_PER_CLASS = 16,
+	COUNTERS = 32,
+};
+
+/* Key of the map `loss_sources`, which counts losses by who had them. Its entries are the most recent ones: sums of all
+ * losses are in `counters`. */
+struct loss_source {
+	char comm[16];
+	u32 call_number; /* if FLAG_HAS_CALL */
+	u16 kind;	 /* of the record; 0 where none was made */
+	u16 reason;	 /* the counter */
+	u32 flags;	 /* those of LOSS_SOURCE_FLAGS that the record had */
+};
+
+enum loss_source_flags {
+	LOSS_SOURCE_FLAGS = FLAG_STATE_BEARING | FLAG_HAS_CALL | FLAG_COMPAT32,
 };
 
 #endif

@@ -95,11 +95,20 @@ struct path_buffer {
 	u8 bytes[PATH_BUFFER_BYTES];
 };
 
-/* Records on their way to user space. The loader sets the size. */
-struct {
+/* What a ring is made like. Kernels before 5.10 take rings of this size alone. */
+struct ring {
 	map_int(type, BPF_MAP_TYPE_RINGBUF);
-	map_int(max_entries, 1 << 20);
-} events SEC(".maps");
+	map_int(max_entries, RING_BYTES);
+};
+
+/* Records on their way to user space: a ring for a number of processors each. User space makes the rings, puts them in
+ * before it attaches anything, and may put a larger one in the place of another at any time. */
+struct {
+	map_int(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+	map_int(max_entries, 1);
+	map_type(key, u32);
+	map_values(struct ring);
+} rings SEC(".maps");
 
 struct {
 	map_int(type, BPF_MAP_TYPE_ARRAY);
@@ -124,6 +133,16 @@ struct {
 	map_type(key, u32);
 	map_type(value, u64);
 } counters SEC(".maps");
+
+/* Some 320 KiB; processors take free entries in lots of 128. */
+enum { LOSS_SOURCES = 4096 };
+
+struct {
+	map_int(type, BPF_MAP_TYPE_LRU_HASH);
+	map_int(max_entries, LOSS_SOURCES);
+	map_type(key, struct loss_source);
+	map_type(value, u64);
+} loss_sources SEC(".maps");
 
 struct {
 	map_int(type, BPF_MAP_TYPE_PERCPU_ARRAY);
@@ -158,6 +177,17 @@ static __always_inline struct config *configuration(void)
 	u32 key = 0;
 
 	return bpf_map_lookup_elem(&config, &key);
+}
+
+/* The ring of a processor; NULL where user space has put none. */
+static __always_inline void *ring_of(u32 cpu)
+{
+	struct config *configured = configuration();
+	u32 key = 0;
+
+	if (configured && configured->processors_per_ring)
+		key = cpu / configured->processors_per_ring;
+	return bpf_map_lookup_elem(&rings, &key);
 }
 
 static __always_inline struct composer *composer_of(u32 slot)

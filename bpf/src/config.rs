@@ -26,6 +26,9 @@ pub struct Config {
     pub cgroup_controller: Option<CgroupController>,
     /// Whether it is kept and told what sockets did before: who connected, whether the peer is another one.
     pub has_socket_history: bool,
+    /// Which ring of [`RINGS_MAP`](crate::RINGS_MAP) a processor's records go into: its number divided by this; 0 for the
+    /// first.
+    pub processors_per_ring: u32,
     /// Native calls that are recorded.
     pub calls: CallSet,
     /// 32-bit calls of a 64-bit kernel that are recorded, in their own numbering.
@@ -35,6 +38,10 @@ pub struct Config {
     pub state_calls: CallSet,
     /// The same for 32-bit calls.
     pub compat_state_calls: CallSet,
+    /// Native calls that are not recorded although they are in `calls`, and counted as lost.
+    pub shed_calls: CallSet,
+    /// The same for 32-bit calls.
+    pub compat_shed_calls: CallSet,
 }
 
 /// Falco's `snaplen`.
@@ -71,7 +78,7 @@ pub struct CallSet([u64; CALL_BITMAP_WORDS]);
 
 impl Config {
     /// Size of the map's value.
-    pub const BYTES: usize = 48 + 4 * CALL_BITMAP_WORDS * size_of::<u64>();
+    pub const BYTES: usize = 48 + 6 * CALL_BITMAP_WORDS * size_of::<u64>();
 
     /// The value as the programs read it: `struct config` of `programs/layout.h`, in the machine's byte order.
     pub fn encode(&self) -> [u8; Self::BYTES] {
@@ -87,9 +94,15 @@ impl Config {
         put(&mut rest, &controller.to_ne_bytes());
         put(&mut rest, &self.max_data_bytes.to_ne_bytes());
         put(&mut rest, &u32::from(self.has_socket_history).to_ne_bytes());
-        // Keeps what follows aligned.
-        put(&mut rest, &[0; 4]);
-        for calls in [&self.calls, &self.compat_calls, &self.state_calls, &self.compat_state_calls] {
+        put(&mut rest, &self.processors_per_ring.to_ne_bytes());
+        for calls in [
+            &self.calls,
+            &self.compat_calls,
+            &self.state_calls,
+            &self.compat_state_calls,
+            &self.shed_calls,
+            &self.compat_shed_calls,
+        ] {
             for word in calls.0 {
                 put(&mut rest, &word.to_ne_bytes());
             }
@@ -111,10 +124,13 @@ impl Default for Config {
             cgroup_hierarchy: 0,
             cgroup_controller: None,
             has_socket_history: false,
+            processors_per_ring: 0,
             calls: crate::calls::NATIVE.iter().map(|call| call.number).collect(),
             compat_calls: crate::calls::COMPAT.iter().map(|call| call.number).collect(),
             state_calls: CallSet::default(),
             compat_state_calls: CallSet::default(),
+            shed_calls: CallSet::default(),
+            compat_shed_calls: CallSet::default(),
         }
     }
 }
@@ -181,6 +197,11 @@ impl CallSet {
         if let Some(word) = self.0.get_mut((number / u64::BITS) as usize) {
             *word &= !(1 << (number % u64::BITS));
         }
+    }
+
+    /// The numbers in the set, in order.
+    pub fn iter(&self) -> impl Iterator<Item = u32> + '_ {
+        (0..Self::NUMBERS).filter(|number| self.contains(*number))
     }
 
     /// Whether the call is in the set.

@@ -28,6 +28,19 @@ pub enum Counter {
     LastLossNs,
     /// The epoch to which `FirstLossNs` belongs.
     LossEpoch,
+    /// Not lost: calls of the process that is left out ([`Config::own_tgid`](crate::Config::own_tgid)). All are counted as plain.
+    Own,
+    /// Lost: calls that are shed ([`Config::shed_calls`](crate::Config::shed_calls)). Their times are apart from those of other
+    /// losses.
+    LostDegraded,
+    /// Boot time of the first of these since [`Config::loss_epoch`](crate::Config::loss_epoch) was changed.
+    FirstDegradedNs,
+    /// Boot time of the last of these.
+    LastDegradedNs,
+    /// The epoch to which `FirstDegradedNs` belongs.
+    DegradedEpoch,
+    /// Not lost: records that found their ring more than half full, taken or not.
+    AboveHalf,
 }
 
 /// The counters of one class over all processors.
@@ -43,10 +56,20 @@ pub struct Counts {
     pub lost_bug: u64,
     /// See [`Counter::Fault`].
     pub faults: u64,
+    /// See [`Counter::LostDegraded`].
+    pub lost_degraded: u64,
+    /// See [`Counter::Own`].
+    pub own: u64,
+    /// See [`Counter::AboveHalf`].
+    pub above_half: u64,
     /// Boot time of the first loss of the epoch; `None` if there was none.
     pub first_loss_ns: Option<u64>,
     /// Boot time of the last loss of any epoch; `None` if there never was one.
     pub last_loss_ns: Option<u64>,
+    /// Boot time of the first call of the epoch that was shed; `None` if there was none.
+    pub first_degraded_ns: Option<u64>,
+    /// Boot time of the last call of any epoch that was shed; `None` if there never was one.
+    pub last_degraded_ns: Option<u64>,
 }
 
 // === impl Counter ===
@@ -63,6 +86,12 @@ impl Counter {
             Self::FirstLossNs => counter::FIRST_LOSS_NS,
             Self::LastLossNs => counter::LAST_LOSS_NS,
             Self::LossEpoch => counter::LOSS_EPOCH,
+            Self::Own => counter::OWN,
+            Self::LostDegraded => counter::LOST_DEGRADED,
+            Self::FirstDegradedNs => counter::FIRST_DEGRADED_NS,
+            Self::LastDegradedNs => counter::LAST_DEGRADED_NS,
+            Self::DegradedEpoch => counter::DEGRADED_EPOCH,
+            Self::AboveHalf => counter::ABOVE_HALF,
         };
         match class {
             EventClass::Plain => counter,
@@ -86,20 +115,30 @@ impl Counts {
     ) -> Result<Self, E> {
         let mut values = |counter: Counter| read(counter.index(class));
         let sum = |values: Vec<u64>| values.into_iter().fold(0, u64::wrapping_add);
-        let first = values(Counter::FirstLossNs)?.into_iter().zip(values(Counter::LossEpoch)?);
+        let first = |values: Vec<u64>, epochs: Vec<u64>| {
+            let times = values.into_iter().zip(epochs);
+            times.filter(|(at, of)| *at != 0 && *of == epoch).map(|(at, _)| at).min()
+        };
+        let last = |values: Vec<u64>| values.into_iter().filter(|at| *at != 0).max();
         Ok(Self {
-            first_loss_ns: first.filter(|(at, of)| *at != 0 && *of == epoch).map(|(at, _)| at).min(),
-            last_loss_ns: values(Counter::LastLossNs)?.into_iter().filter(|at| *at != 0).max(),
+            first_loss_ns: first(values(Counter::FirstLossNs)?, values(Counter::LossEpoch)?),
+            last_loss_ns: last(values(Counter::LastLossNs)?),
+            first_degraded_ns: first(values(Counter::FirstDegradedNs)?, values(Counter::DegradedEpoch)?),
+            last_degraded_ns: last(values(Counter::LastDegradedNs)?),
             produced: sum(values(Counter::Produced)?),
             lost_full: sum(values(Counter::LostFull)?),
             lost_refused: sum(values(Counter::LostRefused)?),
             lost_bug: sum(values(Counter::LostBug)?),
             faults: sum(values(Counter::Fault)?),
+            lost_degraded: sum(values(Counter::LostDegraded)?),
+            own: sum(values(Counter::Own)?),
+            above_half: sum(values(Counter::AboveHalf)?),
         })
     }
 
     /// All losses.
     pub fn lost(&self) -> u64 {
-        self.lost_full.wrapping_add(self.lost_refused).wrapping_add(self.lost_bug)
+        let in_ring = self.lost_full.wrapping_add(self.lost_refused).wrapping_add(self.lost_bug);
+        in_ring.wrapping_add(self.lost_degraded)
     }
 }

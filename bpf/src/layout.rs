@@ -18,7 +18,8 @@ pub(crate) use constants::{
     CALL_BITMAP_WORDS, COUNTERS_PER_CLASS, STEPS_MAX, argument, controller, counter, step,
 };
 pub use constants::{
-    PART_BYTES, RECORD_BYTES_MAX, cgroup_flag, exit_flag, file_flag, flag, history_flag, kind, task_flag,
+    PART_BYTES, RECORD_BYTES_MAX, RING_BYTES, cgroup_flag, exit_flag, file_flag, flag, history_flag, kind,
+    task_flag,
 };
 pub use header::Header;
 pub(crate) use header::until_nul;

@@ -12,12 +12,14 @@
 //!   global variables.
 //! - **What is read of a call**: [`CALL_SHAPES_MAP`], an array with a [`Shape`] for each call. The calls of [`calls`] have
 //!   programs of their own and need none; a call without a shape is told with its registers alone.
-//! - **Out of it, live**: records in the ring [`EVENTS_MAP`], each of which [`decode`] turns into a [`Record`] that
-//!   borrows from it. The ring must be polled: its reader is woken only once it is a quarter full. Above three quarters
-//!   the programs refuse records that do not bear state.
+//! - **Out of it, live**: records in the rings of [`RINGS_MAP`], each of which [`decode`] turns into a [`Record`] that
+//!   borrows from it. Rings must be polled: their reader is woken only once one is a quarter full. Above three quarters
+//!   the programs refuse records that do not bear state. Within a ring records are in the order in which they were handed
+//!   over; between rings their times tell.
 //! - **Out of it, on request**: the iterator `task_snapshot` yields records of kind [`Record::Task`] one after the other;
 //!   [`split_first`] cuts them apart. One reader at a time: it composes in a buffer that all readers share.
-//! - **About it**: per-CPU counters in [`COUNTERS_MAP`], indexed by [`Counter::index`], summed by [`Counts::sum`].
+//! - **About it**: per-CPU counters in [`COUNTERS_MAP`], indexed by [`Counter::index`], summed by [`Counts::sum`]; and who had
+//!   the losses in [`LOSS_SOURCES_MAP`], by [`LossSource`]. The counters are exact; that map forgets what is rare.
 //!
 //! # What it promises
 //!
@@ -34,6 +36,7 @@ mod counters;
 mod decode;
 mod encode;
 mod layout;
+mod loss_source;
 mod object;
 mod record;
 mod shape;
@@ -45,12 +48,13 @@ pub use counters::{Counter, Counts, EventClass};
 pub use decode::{DecodeError, Split, decode, split_first};
 pub use encode::encode;
 pub use layout::{
-    DescriptorInfo, Endpoint, FileInfo, Header, PART_BYTES, PathInfo, RECORD_BYTES_MAX, Reserved,
+    DescriptorInfo, Endpoint, FileInfo, Header, PART_BYTES, PathInfo, RECORD_BYTES_MAX, RING_BYTES, Reserved,
     cgroup_flag, exit_flag, file_flag, flag, history_flag, kind, task_flag,
 };
+pub use loss_source::LossSource;
 pub use object::{
-    Attach, CALL_SHAPES_MAP, CGROUP_PROGRAMS, CONFIG_MAP, COUNTERS_MAP, EVENTS_MAP, Object, Program,
-    SNAPSHOT_PROGRAM,
+    Attach, CALL_SHAPES_MAP, CGROUP_PROGRAMS, CONFIG_MAP, COUNTERS_MAP, LOSS_SOURCES_MAP, Object, Program,
+    RINGS_MAP, SNAPSHOT_PROGRAM,
 };
 pub use record::{
     Call, Cgroup, ChangeDirectory, Connect, DetailedCall, Exec, Exit, FailedExec, Fork, Open, Record, Task,

@@ -17,8 +17,13 @@ pub enum Object {
     Baseline,
 }
 
-/// Ring buffer (`BPF_MAP_TYPE_RINGBUF`) with the records. 1 MiB unless the loader sets another size.
-pub const EVENTS_MAP: &str = "events";
+/// Array of maps (`BPF_MAP_TYPE_ARRAY_OF_MAPS`), in which the loader puts ring buffers before it attaches anything: for each ring the
+/// processors of [`Config::processors_per_ring`](crate::Config::processors_per_ring). It has one entry unless the loader sets
+/// another number. A ring may be replaced at any time; once the kernel has done that, no program writes into the old one
+/// any more.
+pub const RINGS_MAP: &str = "rings";
+/// Hash map of `u64` by [`LossSource::BYTES`](crate::LossSource::BYTES): losses by who had them, as far as there is room.
+pub const LOSS_SOURCES_MAP: &str = "loss_sources";
 /// Array of one entry: the bytes of [`Config::encode`](crate::Config::encode).
 pub const CONFIG_MAP: &str = "config";
 /// Array of [`Shape::encode`](crate::Shape::encode), at [`Shape::index`](crate::Shape::index).

@@ -23,11 +23,13 @@ macro_rules! constants {
 /// Words of a bitmap of system calls: 512 numbers.
 pub(crate) const CALL_BITMAP_WORDS: usize = 8;
 /// Counters of one class of records.
-pub(crate) const COUNTERS_PER_CLASS: u32 = 8;
+pub(crate) const COUNTERS_PER_CLASS: u32 = 16;
 /// Longest variable part of a record. Paths of the kernel are never longer; arguments and environment are cut.
 pub const PART_BYTES: u32 = 4096;
 /// Longest record.
 pub const RECORD_BYTES_MAX: usize = 768 + 7 * 4096;
+/// Bytes of a ring as the object has it. Kernels before 5.10 take no rings of another size in [`RINGS_MAP`](crate::RINGS_MAP).
+pub const RING_BYTES: u32 = 4 << 20;
 /// Steps of one call's shape.
 pub(crate) const STEPS_MAX: usize = 6;
 
@@ -220,5 +222,11 @@ constants! {
         FIRST_LOSS_NS = 5,
         LAST_LOSS_NS = 6,
         LOSS_EPOCH = 7,
+        OWN = 8,
+        LOST_DEGRADED = 9,
+        FIRST_DEGRADED_NS = 10,
+        LAST_DEGRADED_NS = 11,
+        DEGRADED_EPOCH = 12,
+        ABOVE_HALF = 13,
     }
 }

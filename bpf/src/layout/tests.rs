@@ -4,7 +4,7 @@ use super::{
 };
 use crate::{
     Call, CallSet, Cgroup, CgroupController, ChangeDirectory, Config, Connect, DetailedCall, Exec, Exit,
-    FailedExec, Fork, Object, Open, Task, UringCompletion, UringRequest, calls,
+    FailedExec, Fork, LossSource, Object, Open, RING_BYTES, Task, UringCompletion, UringRequest, calls,
 };
 
 /// What Rust calls otherwise than C.
@@ -50,7 +50,8 @@ fn structures_are_those_of_the_object() {
         PathInfo<'_>,
         DetailedCall<'_>,
         UringRequest<'_>,
-        UringCompletion<'_>
+        UringCompletion<'_>,
+        LossSource
     );
 }
 
@@ -84,6 +85,7 @@ fn constants_are_those_of_the_object() {
         assert_eq!(ours, theirs);
     }
     assert_eq!(btf.values["RECORD_BYTES_MAX"], RECORD_BYTES_MAX as u64);
+    assert_eq!(btf.values["RING_BYTES"], u64::from(RING_BYTES));
     assert_eq!(btf.values["STEPS_MAX"], STEPS_MAX as u64);
     assert_eq!(btf.values["PART_BYTES"], u64::from(PART_BYTES));
     assert_eq!(btf.values["CALL_BITMAP_WORDS"], CALL_BITMAP_WORDS as u64);
@@ -130,6 +132,9 @@ fn the_encoder_writes_the_objects_structure() {
         compat_calls: CallSet::from_iter([1]),
         state_calls: CallSet::from_iter([64]),
         compat_state_calls: CallSet::from_iter([130]),
+        shed_calls: CallSet::from_iter([3]),
+        compat_shed_calls: CallSet::from_iter([511]),
+        processors_per_ring: 0x8888,
     };
     let bytes = config.encode();
     let at = |name: &str| expected.members.iter().find(|member| member.name == name).unwrap().offset;
@@ -148,6 +153,8 @@ fn the_encoder_writes_the_objects_structure() {
     assert_eq!(half("has_socket_history"), 1);
     assert_eq!((word("calls", 0), word("calls", 7), word("compat_calls", 0)), (1, 1 << 63, 2));
     assert_eq!((word("state_calls", 1), word("compat_state_calls", 2)), (1, 4));
+    assert_eq!((word("shed_calls", 0), word("compat_shed_calls", 7)), (8, 1 << 63));
+    assert_eq!(half("processors_per_ring"), 0x8888);
 }
 
 /// Scenario: numbers below, at and above the end of the bitmaps. Guarantees: what fits can be put in and taken out, what

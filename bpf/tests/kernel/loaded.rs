@@ -7,12 +7,12 @@ use std::{
 
 use aya::{
     Btf, Ebpf, EbpfLoader, VerifierLogLevel,
-    maps::{Array, MapData, PerCpuArray, RingBuf},
+    maps::{Array, ArrayOfMaps, HashMap, Map, MapData, PerCpuArray, RingBuf},
     programs::{BtfTracePoint, Iter, Program, ProgramError, iter::IterLink},
 };
 use eyrie_bpf::{
-    Attach, CALL_SHAPES_MAP, CONFIG_MAP, COUNTERS_MAP, Config, Counts, EVENTS_MAP, EventClass, Record,
-    SNAPSHOT_PROGRAM, Shape, Step, decode, split_first,
+    Attach, CALL_SHAPES_MAP, CONFIG_MAP, COUNTERS_MAP, Config, Counts, EventClass, LOSS_SOURCES_MAP,
+    LossSource, RINGS_MAP, Record, SNAPSHOT_PROGRAM, Shape, Step, decode, split_first,
 };
 
 use crate::OBJECT;
@@ -25,6 +25,7 @@ pub(crate) const GENERATION: u64 = 7;
 /// The programs, loaded and attached; gone when dropped.
 pub(crate) struct Loaded {
     ebpf: Ebpf,
+    rings: ArrayOfMaps<MapData, RingBuf<MapData>>,
     ring: RingBuf<MapData>,
 }
 
@@ -42,6 +43,18 @@ fn retried(name: &str, mut load: impl FnMut() -> Result<(), ProgramError>) {
     panic!("{name}: interrupted each time");
 }
 
+fn new_ring(bytes: u32) -> RingBuf<MapData> {
+    const RINGBUF: u32 = 27;
+    let map = aya_obj::Map::new_from_params(RINGBUF, 0, 0, bytes, 0);
+    RingBuf::try_from(Map::RingBuf(MapData::create(map, "ring", None).unwrap())).unwrap()
+}
+
+fn count(ring: &mut RingBuf<MapData>, is_it: impl Fn(Record<'_>) -> bool) -> u64 {
+    std::iter::from_fn(|| ring.next().map(|bytes| is_it(decode(&bytes).unwrap())))
+        .filter(|is_it| *is_it)
+        .count() as u64
+}
+
 // === impl Loaded ===
 
 impl Loaded {
@@ -56,11 +69,11 @@ impl Loaded {
         let mut ebpf = EbpfLoader::new()
             .btf(Some(&btf))
             .verifier_log_level(VerifierLogLevel::STATS)
-            .map_max_entries(EVENTS_MAP, ring_bytes)
             .load(OBJECT.bytes())
             .unwrap();
-        let ring = RingBuf::try_from(ebpf.take_map(EVENTS_MAP).unwrap()).unwrap();
-        let mut loaded = Self { ebpf, ring };
+        let rings = ArrayOfMaps::try_from(ebpf.take_map(RINGS_MAP).unwrap()).unwrap();
+        let mut loaded = Self { ebpf, rings, ring: new_ring(ring_bytes) };
+        loaded.rings.set(0, &loaded.ring, 0).unwrap();
         loaded.configure(config);
         for program in OBJECT.programs() {
             loaded.attach(program.name, program.attach, &btf);
@@ -105,6 +118,27 @@ impl Loaded {
         Counts::sum(class, epoch, |index| map.get(&index, 0).map(|values| values.to_vec())).unwrap()
     }
 
+    /// Puts a ring of another size in the place of the one that there is, and returns how many of these records were left in
+    /// there.
+    pub(crate) fn replace_ring(&mut self, bytes: u32, is_it: impl Fn(Record<'_>) -> bool) -> u64 {
+        let ring = new_ring(bytes);
+        self.rings.set(0, &ring, 0).unwrap();
+        let mut old = std::mem::replace(&mut self.ring, ring);
+        count(&mut old, is_it)
+    }
+
+    /// Empties the ring and says how many of these records were in there.
+    pub(crate) fn drain_those(&mut self, is_it: impl Fn(Record<'_>) -> bool) -> u64 {
+        count(&mut self.ring, is_it)
+    }
+
+    /// Losses by who had them.
+    pub(crate) fn loss_sources(&self) -> Vec<(LossSource, u64)> {
+        let map = self.ebpf.map(LOSS_SOURCES_MAP).unwrap();
+        let map = HashMap::<_, [u8; LossSource::BYTES], u64>::try_from(map).unwrap();
+        map.iter().map(Result::unwrap).map(|(key, count)| (LossSource::read(&key).unwrap(), count)).collect()
+    }
+
     /// The kernel's ids of the programs.
     pub(crate) fn program_ids(&self) -> Vec<u32> {
         self.ebpf.programs().map(|(_, program)| program.info().unwrap().id()).collect()
@@ -138,7 +172,7 @@ impl Loaded {
 
     /// Empties the ring and says how many records were in there.
     pub(crate) fn drain_all(&mut self) -> u64 {
-        std::iter::from_fn(|| self.ring.next().map(|_| ())).count() as u64
+        self.drain_those(|_| true)
     }
 
     /// Takes a snapshot, and keeps the records of `processes`. The baseline object takes none.

@@ -86,16 +86,16 @@ const FLOOD: u64 = 200_000;
 #[cfg(target_arch = "x86_64")]
 #[test]
 fn a_floods_books_balance() {
-    const GETPGID: u32 = 121;
+    const GETSID: u32 = 124;
     if is_acting() {
         for _ in 0..FLOOD {
-            rustix::process::getpgid(None).unwrap();
+            rustix::process::getsid(None).unwrap();
         }
         return;
     }
     requires!(Requirement::Kernel);
     let (_keep, folder) = folder();
-    let calls = [GETPGID].into_iter().collect();
+    let calls = [GETSID].into_iter().collect();
     let mut loaded = Loaded::with(1 << 20, &Config { calls, ..Config::default() });
     for round in 1..=10 {
         let before = loaded.counts(EventClass::Plain, 0);
