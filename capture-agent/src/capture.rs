@@ -3,7 +3,6 @@
 use std::{
     collections::HashMap,
     sync::Arc,
-    thread,
     time::{Duration, Instant},
 };
 
@@ -27,13 +26,6 @@ use crate::{
     stream::Stream,
 };
 
-/// Sleep between two drains when little happens: the ring holds far more than comes in so short a time, and 200 looks at an
-/// empty ring a second cost less than half a percent of a processor.
-const LONG_SLEEP: Duration = Duration::from_millis(5);
-/// Sleep between two drains when much happens.
-const SHORT_SLEEP: Duration = Duration::from_millis(1);
-/// Records in one drain that count as much.
-const MUCH: usize = 256;
 /// How often the source's losses are read.
 const LOSS_INTERVAL: Duration = Duration::from_millis(100);
 /// How often files that facts come from are looked at.
@@ -117,6 +109,7 @@ impl Capture {
                 losses_read = Instant::now();
                 self.report_losses();
                 self.repair();
+                self.keep_within_budget();
             }
             if facts_read.elapsed() >= LOST_FACT_INTERVAL && self.stream.outbox().take_facts_wanted() {
                 facts_read = Instant::now();
@@ -126,10 +119,8 @@ impl Capture {
                 self.push_changed_facts(CgroupReading::Routine);
             }
             self.serve_requests();
-            match drained {
-                Drained { is_more: true, .. } => {}
-                Drained { records: MUCH.., .. } => thread::sleep(SHORT_SLEEP),
-                _ => thread::sleep(LONG_SLEEP),
+            if !drained.is_more {
+                self.source.wait();
             }
         }
         self.finish();
@@ -242,6 +233,13 @@ impl Capture {
                 let answer = StateAnswer { request_id, is_complete: false, failure };
                 self.answer(capture_request::Kind::StateAnswer(answer));
             }
+        }
+    }
+
+    /// What is captured changes without a plan: the engine is told as if it had asked again.
+    fn keep_within_budget(&mut self) {
+        if let Some(answer) = self.source.keep_within_budget() {
+            self.answer(capture_request::Kind::PlanAnswer(answer));
         }
     }
 

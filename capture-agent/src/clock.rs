@@ -1,11 +1,18 @@
 //! The host's clocks.
 
+use std::time::Duration;
+
 use eyrie_proto::capture::ClockReading;
 use rustix::time::{ClockId, Timespec, clock_gettime};
 
 /// CLOCK_BOOTTIME, nanoseconds.
 pub fn boot_ns() -> u64 {
     nanoseconds(clock_gettime(ClockId::Boottime))
+}
+
+/// Processor time that this process has used so far, by all of its threads.
+pub(crate) fn processor_time() -> Duration {
+    Duration::from_nanos(nanoseconds(clock_gettime(ClockId::ProcessCPUTime)))
 }
 
 /// Boot time and wall time of the same moment.

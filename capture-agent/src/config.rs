@@ -15,7 +15,7 @@ use telemetry::TelemetryConfig;
 use grpc_transport::{ClientSecurity, ServiceAddress, ServiceAddressError};
 
 pub use self::{labels::Label, settings::Settings};
-use crate::stream::Limits;
+use crate::{budget::CpuBudget, kernel::RingLimits, stream::Limits};
 
 /// Where the admin pages are unless set.
 const ADMIN_LISTEN: SocketAddr = SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 7455));
@@ -35,8 +35,10 @@ pub struct Config {
     pub labels: BTreeMap<String, String>,
     /// Bounds of the queue of events that are not acked.
     pub limits: Limits,
-    /// Size of the ring between kernel and agent, a power of two.
-    pub ring_bytes: u32,
+    /// The rings between kernel and agent.
+    pub rings: RingLimits,
+    /// How much of a processor the agent may use.
+    pub cpu_budget: CpuBudget,
     /// The object with the BPF programs; probed for unless set.
     pub object: Option<eyrie_bpf::Object>,
     /// How long to wait for acks at the end.
@@ -71,7 +73,8 @@ impl Default for Config {
             machine_id: None,
             labels: BTreeMap::new(),
             limits: Limits::default(),
-            ring_bytes: 8 << 20,
+            rings: RingLimits::default(),
+            cpu_budget: CpuBudget::default(),
             object: None,
             drain_timeout: Duration::from_secs(10),
             is_self_captured: false,

@@ -3,9 +3,13 @@
 //! Nothing is pinned, so that nothing can be left behind: programs and maps live as long as their descriptors, and those end
 //! with this process at the latest.
 
+mod call_costs;
 mod counters;
+mod loss_sources;
 mod own_process;
-mod ring;
+mod records;
+mod rings;
+mod shedding;
 mod started;
 mod uring;
 
@@ -15,7 +19,7 @@ use aya::{
     programs::{BtfTracePoint, Iter, Program, ProgramError},
 };
 use eyrie_bpf::{
-    Attach, CALL_SHAPES_MAP, CGROUP_PROGRAMS, CONFIG_MAP, EVENTS_MAP, Object, SNAPSHOT_PROGRAM, Shape,
+    Attach, CALL_SHAPES_MAP, CGROUP_PROGRAMS, CONFIG_MAP, Object, RINGS_MAP, SNAPSHOT_PROGRAM, Shape,
 };
 use eyrie_proto::{
     capture::{CapturePlan, MissingAbility, PlanAnswer},
@@ -25,7 +29,11 @@ use grpc_transport::with_causes;
 use thiserror::Error;
 use tracing::{info, warn};
 
-use self::{counters::LossCounters, own_process::OwnProcess, ring::Ring};
+pub use self::rings::RingLimits;
+use self::{
+    counters::LossCounters, loss_sources::LossSources, own_process::OwnProcess, records::Records, rings::Rings,
+    shedding::Shedding,
+};
 use crate::{
     cgroups::{Cgroups, Hierarchy},
     clock,
@@ -63,6 +71,12 @@ pub enum KernelError {
         /// What the loader or the kernel said.
         problem: String,
     },
+    /// Nothing to wait on for records can be had.
+    #[error("cannot be woken by the BPF programs: {problem}; are there file descriptors left?")]
+    Wake {
+        /// What the kernel said.
+        problem: String,
+    },
     /// A map of the object cannot be used.
     #[error("cannot use the BPF map {map}: {problem}")]
     Map {
@@ -77,8 +91,11 @@ pub enum KernelError {
 pub(crate) struct Kernel {
     object: Object,
     ebpf: Ebpf,
-    ring: Ring,
+    rings: Rings,
+    records: Records,
     counters: LossCounters,
+    loss_sources: LossSources,
+    shedding: Shedding,
     cgroups: Cgroups,
     settings: eyrie_bpf::Config,
     missing: Vec<MissingAbility>,
@@ -94,6 +111,10 @@ impl KernelError {
 
     fn map(map: &'static str) -> impl Fn(MapError) -> Self {
         move |error| Self::Map { map, problem: with_causes(&error) }
+    }
+
+    fn wake(errno: rustix::io::Errno) -> Self {
+        Self::Wake { problem: errno.to_string() }
     }
 
     fn no_map(map: &'static str) -> impl Fn() -> Self {
@@ -112,19 +133,31 @@ impl Kernel {
         let mut ebpf = EbpfLoader::new()
             .btf(Some(&btf))
             .verifier_log_level(VerifierLogLevel::STATS)
-            .map_max_entries(EVENTS_MAP, config.ring_bytes)
+            .map_max_entries(RINGS_MAP, config.rings.layout_of_host().0)
             .load(object.bytes())
             .map_err(|error: EbpfError| KernelError::Load { problem: with_causes(&error) })?;
-        let ring = ebpf.take_map(EVENTS_MAP).ok_or_else(KernelError::no_map(EVENTS_MAP))?;
-        let ring = Ring::new(ring).map_err(KernelError::map(EVENTS_MAP))?;
+        let rings = Rings::new(&mut ebpf, &config.rings)?;
         let counters = LossCounters::new(&mut ebpf)?;
+        let loss_sources = LossSources::new(&mut ebpf)?;
         let cgroups = Cgroups::new(Hierarchy::of_host());
         let settings = eyrie_bpf::Config {
             cgroup_hierarchy: cgroups.hierarchy().number,
             cgroup_controller: cgroups.hierarchy().controller,
+            processors_per_ring: rings.processors_per_ring(),
             ..plan::initial_settings(0)
         };
-        let mut kernel = Self { object, ebpf, ring, counters, cgroups, settings, missing: Vec::new() };
+        let mut kernel = Self {
+            object,
+            ebpf,
+            rings,
+            records: Records::default(),
+            counters,
+            loss_sources,
+            shedding: Shedding::new(config.cpu_budget),
+            cgroups,
+            settings,
+            missing: Vec::new(),
+        };
         kernel.check_cgroups();
         kernel.write_shapes()?;
         kernel.write_settings()?;
@@ -261,15 +294,23 @@ impl Kernel {
 
 impl EventSource for Kernel {
     fn drain(&mut self, sink: &mut dyn FnMut(Event) -> Option<u64>) -> Drained {
-        self.ring.drain(&mut self.cgroups, sink)
+        let (records, cgroups) = (&mut self.records, &mut self.cgroups);
+        let drained = self.rings.drain(&mut |bytes| records.read(bytes, cgroups, sink));
+        records.tell_due(drained, sink);
+        drained
+    }
+
+    fn wait(&mut self) {
+        self.rings.wait();
     }
 
     fn take_losses(&mut self) -> Vec<LossRecord> {
-        let mut losses = self.ring.take_losses();
+        let mut losses = self.records.take_losses();
         let epoch = self.settings.loss_epoch;
         match self.counters.take(epoch) {
             Ok(lost) if lost.is_empty() => {}
-            Ok(lost) => {
+            Ok(mut lost) => {
+                self.loss_sources.move_into(&mut lost);
                 losses.extend(lost);
                 // The next loss is a first one again.
                 self.settings.loss_epoch = epoch.wrapping_add(1);
@@ -278,6 +319,10 @@ impl EventSource for Kernel {
                 }
             }
             Err(error) => warn!("losses of the ring cannot be read: {error}"),
+        }
+        match self.counters.pressure(self.settings.processors_per_ring) {
+            Ok(pressure) => self.rings.grow(&pressure),
+            Err(error) => warn!("how full rings are cannot be read: {error}"),
         }
         losses
     }
@@ -293,9 +338,10 @@ impl EventSource for Kernel {
     fn carry_out(&mut self, plan: CapturePlan) -> PlanAnswer {
         let (settings, answer) = plan::carry_out(plan, &self.settings);
         let Some(settings) = settings else { return answer };
+        let settings = self.shedding.without(settings);
         let before = std::mem::replace(&mut self.settings, settings);
         match self.write_settings() {
-            Ok(()) => answer,
+            Ok(()) => self.shedding.answer(answer),
             Err(error) => {
                 self.settings = before;
                 PlanAnswer {
@@ -305,6 +351,18 @@ impl EventSource for Kernel {
                 }
             }
         }
+    }
+
+    fn keep_within_budget(&mut self) -> Option<PlanAnswer> {
+        let costs = &mut self.records.costs;
+        if !self.shedding.weigh(&self.settings, costs) {
+            return None;
+        }
+        self.settings = self.shedding.without(self.settings);
+        if let Err(error) = self.write_settings() {
+            warn!("{error}; what is captured stays as it is until settings are next written");
+        }
+        self.shedding.running_answer()
     }
 
     fn cgroup_facts(&mut self, reading: CgroupReading) -> Vec<OrderedFact> {
@@ -320,6 +378,8 @@ impl EventSource for Kernel {
 
     fn show(&self, meter: &telemetry::Meter) {
         self.counters.show(meter);
+        self.rings.show(meter);
+        self.shedding.show(meter);
     }
 
     fn missing_abilities(&self) -> Vec<MissingAbility> {
@@ -333,7 +393,8 @@ impl EventSource for Kernel {
                 warn!(program = name, "cannot unload: {error}; it goes with this process");
             }
         }
-        self.ring.end();
+        self.rings.end();
+        self.records.end();
     }
 }
 

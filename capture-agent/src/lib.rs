@@ -22,6 +22,7 @@
 
 mod agent;
 mod batch_spans;
+mod budget;
 mod capture;
 mod cgroups;
 pub mod clock;
@@ -43,9 +44,10 @@ pub mod stream;
 
 pub use self::{
     agent::{Agent, Running, StartError, Status, Summary},
+    budget::CpuBudget,
     config::{Config, Label, Settings},
     identity::IdentityError,
-    kernel::KernelError,
+    kernel::{KernelError, RingLimits},
     privileges::{PrivilegeError, give_up as give_up_privileges},
     session::ConnectionStatus,
     source::{CgroupReading, Drained, EventSource},

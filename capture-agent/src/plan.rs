@@ -4,6 +4,7 @@
 //! of this type", and the answer says so. Calls that carry state are always captured.
 
 mod calls;
+mod shed;
 mod table;
 
 use eyrie_bpf::{CallSet, Config, DEFAULT_DATA_BYTES, PART_BYTES};
@@ -14,6 +15,7 @@ use self::calls::{
 };
 pub(crate) use self::{
     calls::CallAbi,
+    shed::{CapturedCall, answer_without, settings_without},
     table::{DescribedCall, Message, Register, Structure, by_number, shapes},
 };
 

@@ -1,5 +1,7 @@
 //! Where events come from: the kernel, or a script in tests.
 
+use std::time::Duration;
+
 use eyrie_proto::{
     capture::{CapturePlan, MissingAbility, PlanAnswer},
     event::{Event, LossRecord, OrderedFact, ProcessState},
@@ -12,6 +14,11 @@ pub trait EventSource: Send + 'static {
     /// It does not wait. The sink tells each event's sequence number; `None` if it found no room.
     fn drain(&mut self, sink: &mut dyn FnMut(Event) -> Option<u64>) -> Drained;
 
+    /// Waits until it is time to drain again. The source knows how full it gets.
+    fn wait(&mut self) {
+        std::thread::sleep(Duration::from_millis(2));
+    }
+
     /// The losses since the last call.
     fn take_losses(&mut self) -> Vec<LossRecord>;
 
@@ -21,6 +28,12 @@ pub trait EventSource: Send + 'static {
 
     /// Captures by this plan from now on, and says what became of it.
     fn carry_out(&mut self, plan: CapturePlan) -> PlanAnswer;
+
+    /// Looks at how much of the processor the agent uses, and leaves calls out or takes them back where that asks for it. The
+    /// answer to the plan that is carried out, if it is another now.
+    fn keep_within_budget(&mut self) -> Option<PlanAnswer> {
+        None
+    }
 
     /// Facts about control groups that were not drained as events. A source that knows of none has none.
     fn cgroup_facts(&mut self, reading: CgroupReading) -> Vec<OrderedFact> {

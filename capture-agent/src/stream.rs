@@ -14,6 +14,8 @@ mod outbox;
 mod tests;
 mod trace;
 
+pub(crate) use self::losses::merge_sources;
+
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;

@@ -16,7 +16,7 @@ use std::{
     time::Duration,
 };
 
-use capture_agent::{Agent, Config};
+use capture_agent::{Agent, Config, RingLimits};
 use eyrie_bpf::Object;
 use eyrie_proto::{
     capture::{CallPlan, CapturePlan, StateRequest, capture_response::Kind as Down},
@@ -220,7 +220,15 @@ async fn losses_of_the_ring_are_told() {
     let engine = FakeEngine::start(Policy { acks: false, ..Policy::default() }).await;
     let metrics = telemetry::Metrics::local().unwrap();
     let instruments = telemetry::Instruments { meter: metrics.meter(), ..Default::default() };
-    let running = Agent::start(Config { ring_bytes: 4096, ..config(&engine) }, instruments).await.unwrap();
+    let running = Agent::start(
+        Config {
+            rings: RingLimits { bytes: 4096, max_bytes: 4096, ..RingLimits::default() },
+            ..config(&engine)
+        },
+        instruments,
+    )
+    .await
+    .unwrap();
     let script = "i=0; while [ $i -lt 3000 ]; do : < /dev/null; i=$((i+1)); done";
     assert!(Command::new("sh").args(["-c", script]).status().unwrap().success());
     engine.change(|policy| policy.acks = true);

@@ -13,13 +13,17 @@ use service_runtime::{
 use telemetry::{TelemetryConfig, TelemetrySettings};
 
 use super::{ADMIN_LISTEN, Config, labels::Label};
-use crate::stream::Limits;
+use crate::{budget::CpuBudget, kernel::RingLimits, stream::Limits};
 
 /// Below this a burst of execs would not fit.
 const MIN_QUEUE_BYTES: u32 = 1 << 20;
 /// A ring of fewer pages would be full all the time; more than a gigabyte no kernel gives.
 const MIN_RING_BYTES: u32 = 64 << 10;
 const MAX_RING_BYTES: u32 = 1 << 30;
+/// More than any host has processors.
+const MAX_RINGS: u32 = 4_096;
+/// A hundred processors: the agent has but a few threads.
+const MAX_CPU_PERCENT: u32 = 10_000;
 
 /// Settings as somebody gave them; what is absent is left to the next in line, and to the defaults in the end.
 #[derive(Clone, Debug, Default, PartialEq, Args, Serialize, Deserialize)]
@@ -56,13 +60,25 @@ pub struct Settings {
     #[arg(long, value_name = "BYTES")]
     pub queue_bytes: Option<u32>,
 
-    /// Bytes of the ring between kernel and agent; rounded up to a power of two
+    /// Rings between kernel and agent; 0 for one for every eight processors
+    #[arg(long, value_name = "NUMBER")]
+    pub rings: Option<u32>,
+
+    /// Bytes of each ring at the start; rounded up to a power of two
     #[arg(long, value_name = "BYTES")]
     pub ring_bytes: Option<u32>,
 
     /// The object with the BPF programs; the agent chooses by what the kernel can unless this is set
     #[arg(long, value_name = "OBJECT")]
     pub bpf_object: Option<BpfObject>,
+
+    /// Bytes that each ring may grow to when it is more than half full; rounded up to a power of two
+    #[arg(long, value_name = "BYTES")]
+    pub ring_bytes_max: Option<u32>,
+
+    /// Percent of one processor above which the costliest calls are left out, and counted as lost; 0 for no bound
+    #[arg(long, value_name = "PERCENT")]
+    pub cpu_budget_percent: Option<u32>,
 
     /// How long to wait for the engine's acks at the end
     #[arg(long, value_name = "SECONDS")]
@@ -121,6 +137,7 @@ impl service_runtime::Settings for Settings {
 
     fn resolve(self) -> Result<Config, ConfigError> {
         let default = Config::default();
+        let rings = self.rings(&default.rings)?;
         let is_insecure_allowed = self.insecure.unwrap_or(default.security.is_insecure_allowed);
         let security = self.tls.security(is_insecure_allowed).map_err(incomplete)?;
         let engine = self.engine.unwrap_or(default.engine);
@@ -131,8 +148,7 @@ impl service_runtime::Settings for Settings {
         })?;
         let queue_bytes = small(default.limits.queue_bytes);
         let queue_bytes = number("queue-bytes", self.queue_bytes, MIN_QUEUE_BYTES..=u32::MAX, queue_bytes)?;
-        let ring_bytes =
-            number("ring-bytes", self.ring_bytes, MIN_RING_BYTES..=MAX_RING_BYTES, default.ring_bytes)?;
+        let percent = number("cpu-budget-percent", self.cpu_budget_percent, 0..=MAX_CPU_PERCENT, 0)?;
         let drain_seconds = default.drain_timeout.as_secs();
         let drain_seconds = number("drain-seconds", self.drain_seconds, 0..=DAY.as_secs(), drain_seconds)?;
         Ok(Config {
@@ -142,7 +158,8 @@ impl service_runtime::Settings for Settings {
             machine_id: self.machine_id.map(machine_id).transpose()?,
             labels: self.labels.unwrap_or_default().into_iter().map(Label::into_pair).collect(),
             limits: Limits::with_queue_bytes(usize::try_from(queue_bytes).unwrap_or(usize::MAX)),
-            ring_bytes: ring_bytes.next_power_of_two(),
+            rings,
+            cpu_budget: CpuBudget { percent, ..default.cpu_budget },
             object: self.bpf_object.map(BpfObject::object),
             drain_timeout: Duration::from_secs(drain_seconds),
             is_self_captured: self.capture_self.unwrap_or(default.is_self_captured),
@@ -167,14 +184,30 @@ impl service_runtime::Settings for Settings {
             machine_id: config.machine_id.clone(),
             labels: Some(labels.collect()),
             queue_bytes: Some(small(config.limits.queue_bytes)),
-            ring_bytes: Some(config.ring_bytes),
             bpf_object: config.object.map(BpfObject::of),
+            rings: Some(config.rings.rings),
+            ring_bytes: Some(config.rings.bytes),
+            ring_bytes_max: Some(config.rings.max_bytes),
+            cpu_budget_percent: Some(config.cpu_budget.percent),
             drain_seconds: Some(config.drain_timeout.as_secs()),
             podman_storage: Some(config.podman_storage.clone()),
             capture_self: Some(config.is_self_captured),
             keep_privileges: Some(config.are_privileges_kept),
             telemetry: TelemetrySettings::from(&config.telemetry),
         }
+    }
+}
+
+impl Settings {
+    fn rings(&self, default: &RingLimits) -> Result<RingLimits, ConfigError> {
+        let bytes = number("ring-bytes", self.ring_bytes, MIN_RING_BYTES..=MAX_RING_BYTES, default.bytes)?;
+        let least = default.max_bytes.max(bytes);
+        Ok(RingLimits {
+            rings: number("rings", self.rings, 0..=MAX_RINGS, default.rings)?,
+            bytes: bytes.next_power_of_two(),
+            max_bytes: number("ring-bytes-max", self.ring_bytes_max, bytes..=MAX_RING_BYTES, least)?
+                .next_power_of_two(),
+        })
     }
 }
 

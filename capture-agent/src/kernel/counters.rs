@@ -6,7 +6,7 @@ use aya::{
     Ebpf,
     maps::{MapData, MapError, PerCpuArray},
 };
-use eyrie_bpf::{COUNTERS_MAP, Counts};
+use eyrie_bpf::{COUNTERS_MAP, Counter, Counts};
 use eyrie_proto::event::{EventClass, LossPlace, LossReason, LossRecord};
 use telemetry::{KeyValue, Meter};
 
@@ -48,6 +48,23 @@ impl LossCounters {
         Ok(losses)
     }
 
+    /// For each ring the records so far that found it more than half full or without room. Counters are of processors, and so
+    /// tell the ring.
+    pub(super) fn pressure(&self, processors_per_ring: u32) -> Result<Vec<u64>, MapError> {
+        let mut rings = Vec::new();
+        for (class, _) in CLASSES {
+            for counter in [Counter::AboveHalf, Counter::LostFull] {
+                let processors = self.map.get(&counter.index(class), 0)?;
+                let lots = processors.chunks(usize::try_from(processors_per_ring.max(1)).unwrap_or(1));
+                rings.resize(lots.len(), 0_u64);
+                for (ring, lot) in rings.iter_mut().zip(lots) {
+                    *ring = lot.iter().fold(*ring, |sum, count| sum.wrapping_add(*count));
+                }
+            }
+        }
+        Ok(rings)
+    }
+
     /// Makes them visible, as they were when it was last looked for losses.
     pub(super) fn show(&self, meter: &Meter) {
         let seen = Arc::downgrade(&self.seen);
@@ -65,6 +82,9 @@ impl LossCounters {
                         ("lost_full", counts.lost_full),
                         ("lost_refused", counts.lost_refused),
                         ("lost_bug", counts.lost_bug),
+                        ("lost_degraded", counts.lost_degraded),
+                        // Calls of this process, left out on purpose.
+                        ("own", counts.own),
                         // Among the produced.
                         ("fault", counts.faults),
                     ] {
@@ -87,15 +107,20 @@ fn difference<'counts>(
     read_boot_ns: u64,
 ) -> impl Iterator<Item = LossRecord> + 'counts {
     let full = |counts: &Counts| counts.lost_full.wrapping_add(counts.lost_refused);
-    let last_boot_ns = now.last_loss_ns.unwrap_or(read_boot_ns);
-    let first_boot_ns = now.first_loss_ns.unwrap_or(last_boot_ns).min(last_boot_ns);
+    let range = |first: Option<u64>, last: Option<u64>| {
+        let last = last.unwrap_or(read_boot_ns);
+        (first.unwrap_or(last).min(last), last)
+    };
+    let in_ring = range(now.first_loss_ns, now.last_loss_ns);
+    let degraded = range(now.first_degraded_ns, now.last_degraded_ns);
     [
-        (LossReason::Full, full(now).wrapping_sub(full(before))),
-        (LossReason::Undecodable, now.lost_bug.wrapping_sub(before.lost_bug)),
+        (LossReason::Full, full(now).wrapping_sub(full(before)), in_ring),
+        (LossReason::Undecodable, now.lost_bug.wrapping_sub(before.lost_bug), in_ring),
+        (LossReason::Degraded, now.lost_degraded.wrapping_sub(before.lost_degraded), degraded),
     ]
     .into_iter()
-    .filter(|(_, count)| *count > 0)
-    .map(move |(reason, count)| LossRecord {
+    .filter(|(_, count, _)| *count > 0)
+    .map(move |(reason, count, (first_boot_ns, last_boot_ns))| LossRecord {
         place: LossPlace::Ring.into(),
         event_class: class.into(),
         reason: reason.into(),
@@ -121,12 +146,16 @@ mod tests {
             lost_bug: 1,
             first_loss_ns: Some(100),
             last_loss_ns: Some(200),
+            lost_degraded: 8,
+            first_degraded_ns: Some(110),
+            last_degraded_ns: Some(290),
             ..before
         };
         let losses: Vec<_> = difference(&before, &now, EventClass::Plain, 300).collect();
         let figures: Vec<_> = losses.iter().map(|loss| (loss.reason(), loss.count)).collect();
-        assert_eq!(figures, [(LossReason::Full, 5), (LossReason::Undecodable, 1)]);
-        assert!(losses.iter().all(|loss| (loss.first_boot_ns, loss.last_boot_ns) == (100, 200)));
+        assert_eq!(figures, [(LossReason::Full, 5), (LossReason::Undecodable, 1), (LossReason::Degraded, 8)]);
+        let times: Vec<_> = losses.iter().map(|loss| (loss.first_boot_ns, loss.last_boot_ns)).collect();
+        assert_eq!(times, [(100, 200), (100, 200), (110, 290)]);
         assert_eq!(difference(&now, &now, EventClass::Plain, 300).count(), 0);
     }
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use eyrie_bpf::{Record, UringCompletion, UringRequest, decode};
 
-use super::ring::Sink;
+use super::records::Sink;
 use crate::record_to_event::{self, uring};
 
 /// How long a request may take before it is told as started; its end is told as well then.

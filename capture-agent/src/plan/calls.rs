@@ -121,6 +121,15 @@ fn numbers_by_name(name: &str) -> (Option<u32>, Option<u32>) {
     (native, compat)
 }
 
+/// What the kernel calls the call of a number.
+pub(super) fn name(abi: CallAbi, number: u32) -> Option<&'static str> {
+    let number = usize::try_from(number).ok()?;
+    match abi {
+        CallAbi::Native => native::Sysno::new(number).map(|call| call.name()),
+        CallAbi::Compat => compat::Sysno::new(number).map(|call| call.name()),
+    }
+}
+
 pub(super) fn completeness(event_type: &str) -> Completeness {
     let is_whole = RECORDED_CALLS.contains(&event_type)
         || table::has(event_type)

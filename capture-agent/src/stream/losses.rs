@@ -89,16 +89,21 @@ fn merge(into: &mut LossRecord, record: LossRecord) {
     into.bytes = into.bytes.saturating_add(record.bytes);
     into.first_boot_ns = into.first_boot_ns.min(record.first_boot_ns);
     into.last_boot_ns = into.last_boot_ns.max(record.last_boot_ns);
-    for source in record.top_sources {
-        merge_source(&mut into.top_sources, source);
+    merge_sources(&mut into.top_sources, record.top_sources);
+}
+
+/// Adds shares of a loss to others: those of one source as one, the most first, no more than are kept.
+pub(crate) fn merge_sources(into: &mut Vec<LossSource>, sources: impl IntoIterator<Item = LossSource>) {
+    for source in sources {
+        merge_source(into, source);
     }
-    into.top_sources.sort_by_key(|source| std::cmp::Reverse(source.count));
-    into.top_sources.truncate(TOP_SOURCES);
+    into.sort_by_key(|source| std::cmp::Reverse(source.count));
+    into.truncate(TOP_SOURCES);
 }
 
 fn merge_source(sources: &mut Vec<LossSource>, source: LossSource) {
-    let same =
-        |other: &&mut LossSource| other.comm == source.comm && other.syscall_number == source.syscall_number;
+    let key = |source: &LossSource| (source.kind, source.syscall_number);
+    let same = |other: &&mut LossSource| other.comm == source.comm && key(other) == key(&source);
     match sources.iter_mut().find(same) {
         Some(known) => known.count = known.count.saturating_add(source.count),
         None => sources.push(source),

@@ -25,7 +25,7 @@ fn flags_go_over_the_file() {
     let config = configure(&["--label", "env=prod,site=a", "--ring-bytes", "100000"], file).unwrap();
     let labels: Vec<_> = config.labels.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
     assert_eq!(labels, [("env", "prod"), ("rack", "7"), ("site", "a")]);
-    assert_eq!(config.ring_bytes, 131_072);
+    assert_eq!((config.rings.bytes, config.rings.max_bytes), (131_072, RingLimits::default().max_bytes));
     assert_eq!(config.limits.queue_bytes, 2 << 20);
     assert_eq!(config.drain_timeout, Config::default().drain_timeout);
     assert!(configure(&["--engine", "http://192.0.2.1:7443", "--insecure"], "").is_ok());
@@ -46,7 +46,10 @@ fn what_is_printed_can_be_read() {
         "--machine-id=0123456789ABCDEF0123456789abcdef",
         "--label=a.b/c=x=y",
         "--queue-bytes=1048576",
+        "--rings=3",
         "--ring-bytes=65536",
+        "--ring-bytes-max=131072",
+        "--cpu-budget-percent=30",
         "--drain-seconds=0",
         "--podman-storage=/a,/b",
         "--capture-self",

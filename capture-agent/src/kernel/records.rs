@@ -1,81 +1,66 @@
-//! The ring between the programs and the agent.
+//! What lies in the rings, as events.
 
-use aya::maps::{Map, MapData, MapError, RingBuf};
 use eyrie_bpf::{Connect, DecodeError, Record, decode, flag};
 use eyrie_proto::event::{Event, EventClass, LossPlace, LossReason, LossRecord, event::Kind};
 
-use super::{started::StartedConnects, uring::UringRequests};
+use super::{call_costs::CallCosts, started::StartedConnects, uring::UringRequests};
 use crate::{cgroups::Cgroups, clock, record_to_event, source::Drained, stream::LossLedger};
-
-/// Records of one drain: about half a millisecond of work, after which the caller may look after other things.
-const RECORDS_PER_DRAIN: usize = 1_024;
 
 /// Where events go; see [`EventSource::drain`](crate::EventSource::drain).
 pub(super) type Sink<'a> = dyn FnMut(Event) -> Option<u64> + 'a;
 
-/// The consuming end of the ring.
-pub(super) struct Ring {
-    ring: RingBuf<MapData>,
+/// Reads records.
+#[derive(Default)]
+pub(super) struct Records {
     /// Records that could not be understood.
     losses: LossLedger,
+    pub(super) costs: CallCosts,
     started: StartedConnects,
     requests: UringRequests,
     is_ending: bool,
 }
 
-// === impl Ring ===
+// === impl Records ===
 
-impl Ring {
-    pub(super) fn new(map: Map) -> Result<Self, MapError> {
-        Ok(Self {
-            ring: RingBuf::try_from(map)?,
-            losses: LossLedger::default(),
-            started: StartedConnects::default(),
-            requests: UringRequests::default(),
-            is_ending: false,
-        })
-    }
-
-    /// Hands over the events of what lies in the ring, up to a bound.
-    pub(super) fn drain(&mut self, cgroups: &mut Cgroups, sink: &mut Sink<'_>) -> Drained {
-        let mut records = 0;
-        let mut is_more = true;
-        while records < RECORDS_PER_DRAIN {
-            let Some(bytes) = self.ring.next() else {
-                is_more = false;
-                break;
-            };
-            records += 1;
-            match decode(&bytes) {
-                Ok(Record::Cgroup(record)) => {
-                    if let Some(fact) = cgroups.record(&record) {
-                        let (boot_ns, cpu) = (record.header.boot_ns, record.header.cpu);
-                        sink(Event { boot_ns, cpu, kind: Some(Kind::Fact(fact)), ..Event::default() });
+impl Records {
+    /// Hands over the events that a record makes.
+    pub(super) fn read(&mut self, bytes: &[u8], cgroups: &mut Cgroups, sink: &mut Sink<'_>) {
+        let record = match decode(bytes) {
+            Ok(record) => record,
+            Err(error) => return count(&mut self.losses, error, bytes),
+        };
+        self.costs.count(record.header());
+        match record {
+            Record::Cgroup(record) => {
+                if let Some(fact) = cgroups.record(&record) {
+                    let (boot_ns, cpu) = (record.header.boot_ns, record.header.cpu);
+                    sink(Event { boot_ns, cpu, kind: Some(Kind::Fact(fact)), ..Event::default() });
+                }
+            }
+            Record::Connect(record) => tell_connect(&mut self.started, &record, sink),
+            Record::UringRequest(record) => self.requests.submitted(bytes, &record, sink),
+            Record::UringCompletion(record) => self.requests.completed(&record, sink),
+            record => {
+                if let Record::Exit(exit) = &record {
+                    self.started.forget(exit.header.tid);
+                    if exit.is_process_end() {
+                        self.requests.process_ended(exit.header.tgid, sink);
                     }
                 }
-                Ok(Record::Connect(record)) => tell_connect(&mut self.started, &record, sink),
-                Ok(Record::UringRequest(record)) => self.requests.submitted(&bytes, &record, sink),
-                Ok(Record::UringCompletion(record)) => self.requests.completed(&record, sink),
-                Ok(record) => {
-                    if let Record::Exit(exit) = &record {
-                        self.started.forget(exit.header.tid);
-                        if exit.is_process_end() {
-                            self.requests.process_ended(exit.header.tgid, sink);
-                        }
-                    }
-                    if let Some(event) = record_to_event::event(&record) {
-                        sink(event);
-                    }
+                if let Some(event) = record_to_event::event(&record) {
+                    sink(event);
                 }
-                Err(error) => count(&mut self.losses, error, &bytes),
             }
         }
-        let is_last = self.is_ending && !is_more;
-        self.requests.tell_due(if is_last { u64::MAX } else { clock::boot_ns() }, sink);
-        Drained { records, is_more }
     }
 
-    /// Nothing more comes into the ring: what has not ended when it is empty is told as it is.
+    /// Hands over what has waited for its end for long enough, after a drain.
+    pub(super) fn tell_due(&mut self, drained: Drained, sink: &mut Sink<'_>) {
+        let is_last = self.is_ending && !drained.is_more;
+        self.requests.tell_due(if is_last { u64::MAX } else { clock::boot_ns() }, sink);
+    }
+
+    /// Nothing more comes into the rings: what has not ended when they are empty is told as it is.
     pub(super) fn end(&mut self) {
         self.is_ending = true;
     }
