@@ -43,6 +43,8 @@ pub(crate) struct Policy {
     pub(crate) refuses_call: Option<tonic::Code>,
     pub(crate) credit: u64,
     pub(crate) acks_late_facts: bool,
+    /// Events with this number of a call are only counted: a flood would not fit into memory.
+    pub(crate) only_counts: Option<u32>,
 }
 
 /// What the engine has seen.
@@ -53,6 +55,14 @@ pub(crate) struct Seen {
     pub(crate) bases: Vec<Vec<BaseState>>,
     /// What it took, each sequence number once.
     pub(crate) events: BTreeMap<u64, Event>,
+    /// The last that it took.
+    pub(crate) through: u64,
+    /// Events that were counted and not kept.
+    pub(crate) counted: u64,
+    /// Of these, those that happened before the one in front of them.
+    pub(crate) counted_out_of_order: u64,
+    /// When the last of them happened.
+    pub(crate) counted_boot_ns: u64,
     /// Events that came again.
     pub(crate) repeated: u64,
     /// Events that came again and were different.
@@ -98,6 +108,7 @@ impl Default for Policy {
             refuses_call: None,
             credit: 4 << 20,
             acks_late_facts: true,
+            only_counts: None,
         }
     }
 }
@@ -266,7 +277,7 @@ impl Shared {
         let held = {
             let mut seen = self.seen.lock().unwrap();
             seen.hellos.push(hello);
-            policy.holds_state.then(|| seen.events.keys().next_back().copied().unwrap_or(0))
+            policy.holds_state.then_some(seen.through)
         };
         let kind = if policy.greets_wrongly {
             Down::Credit(Credit { additional_bytes: 1 })
@@ -294,11 +305,11 @@ impl Shared {
                 message: "busy".to_owned(),
                 retry_after_ms: Some(20),
             });
-        } else if let Some(rejection) = self.remember(batch) {
+        } else if let Some(rejection) = self.remember(batch, policy.only_counts) {
             ack.rejections.push(rejection);
         }
         if policy.acks {
-            ack.through_sequence = self.seen.lock().unwrap().events.keys().next_back().copied().unwrap_or(0);
+            ack.through_sequence = self.seen.lock().unwrap().through;
         }
         if policy.acks_nonsense {
             ack.through_sequence = u64::MAX;
@@ -309,10 +320,9 @@ impl Shared {
         }
     }
 
-    fn remember(&self, batch: Batch) -> Option<BatchRejection> {
+    fn remember(&self, batch: Batch, only_counts: Option<u32>) -> Option<BatchRejection> {
         let mut seen = self.seen.lock().unwrap();
-        let next = seen.events.keys().next_back().copied().unwrap_or(0) + 1;
-        if batch.first_sequence > next {
+        if batch.first_sequence > seen.through + 1 {
             return Some(BatchRejection {
                 batch_id: batch.batch_id,
                 reason: RejectionReason::OutOfOrder.into(),
@@ -321,10 +331,17 @@ impl Shared {
         }
         assert_eq!(batch.events.len(), batch.event_count as usize);
         for (sequence, event) in (batch.first_sequence..).zip(batch.events) {
-            if let Some(before) = seen.events.get(&sequence) {
-                let is_changed = *before != event;
+            if sequence <= seen.through {
+                let is_changed = seen.events.get(&sequence).is_some_and(|before| *before != event);
                 seen.repeated += 1;
                 seen.changed += u64::from(is_changed);
+                continue;
+            }
+            seen.through = sequence;
+            if only_counts.is_some() && event.call.as_ref().map(|call| call.number) == only_counts {
+                seen.counted += 1;
+                seen.counted_out_of_order += u64::from(event.boot_ns < seen.counted_boot_ns);
+                seen.counted_boot_ns = event.boot_ns;
                 continue;
             }
             seen.events.insert(sequence, event);
