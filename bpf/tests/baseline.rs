@@ -16,6 +16,7 @@ mod kernel {
     mod execs;
     mod lives;
     mod loaded;
+    mod losses;
     mod opens;
     mod policy;
 }

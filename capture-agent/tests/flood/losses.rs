@@ -106,9 +106,8 @@ async fn several_rings_are_one_stream() {
         watching(|config| capture_agent::Config { rings, ..config }, Default::default()).await;
     let (books, _, _) = flood(&engine, TEST).await;
     assert_eq!(books.iter().sum::<u64>(), CALLS, "{books:?}");
-    let seen = engine.seen();
-    let (counted, out_of_order) = (seen.counted, seen.counted_out_of_order);
-    drop(seen);
+    let counted = engine.seen().counted;
+    let out_of_order = engine.seen().counted_out_of_order;
     println!(
         "received, lost in the ring and in the queue: {books:?}; {out_of_order} of {counted} out of order"
     );
