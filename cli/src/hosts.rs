@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use comfy_table::{Cell, CellAlignment, Table, presets};
 use eyrie_proto::capture::{Host, ListHostsRequest, LossTotal, host_service_client::HostServiceClient};
-use eyrie_proto::event::{EventClass, LossPlace};
+use eyrie_proto::event::{EventClass, LossPlace, LossReason};
 use serde_json::{Value, json};
 
 use crate::{args::HostsArguments, client};
@@ -75,7 +75,9 @@ fn losses_text(losses: &[LossTotal]) -> String {
     if losses.is_empty() {
         return "none".to_owned();
     }
-    let text = |loss: &LossTotal| format!("{} {} at {}", loss.count, class(loss), place(loss));
+    let why =
+        |loss: &LossTotal| if loss.reason() == LossReason::Degraded { " by its CPU budget" } else { "" };
+    let text = |loss: &LossTotal| format!("{} {} at {}{}", loss.count, class(loss), place(loss), why(loss));
     losses.iter().map(text).collect::<Vec<_>>().join(", ")
 }
 
@@ -118,6 +120,12 @@ fn to_json(host: &Host) -> Value {
         .iter()
         .map(|ability| json!({ "name": ability.name, "reason": ability.reason, "consequence": ability.consequence }))
         .collect();
+    let plan = host.plan.clone().unwrap_or_default();
+    let uncaptured: Vec<Value> = plan
+        .uncaptured
+        .iter()
+        .map(|call| json!({ "event_type": call.event_type, "reason": call.reason }))
+        .collect();
     json!({
         "hostname": agent.hostname,
         "origin": host.origin.as_ref().map(ToString::to_string),
@@ -129,6 +137,8 @@ fn to_json(host: &Host) -> Value {
         "kernel_release": agent.kernel_release,
         "labels": agent.labels,
         "missing_abilities": missing,
+        "plan_generation": plan.generation,
+        "uncaptured": uncaptured,
         "events": host.received_events,
         "events_per_second": host.events_per_second,
         "last_event": time(host.last_event_ns),

@@ -1,6 +1,8 @@
 //! The rings between the programs and the agent: drained in order, and made larger where they are too small.
 
 mod drain_period;
+mod growing_ring;
+mod limits;
 mod merge;
 
 use std::{os::fd::OwnedFd, time::Instant};
@@ -17,30 +19,15 @@ use telemetry::{
 };
 use tracing::{info, warn};
 
-use self::{drain_period::DrainPeriod, merge::Merge};
+pub use self::limits::RingLimits;
+use self::{drain_period::DrainPeriod, growing_ring::GrowingRing, merge::Merge};
 use super::KernelError;
 use crate::{clock, source::Drained};
 
 /// Records of one drain: about half a millisecond of work, after which the caller may look after other things.
 const RECORDS_PER_DRAIN: usize = 1_024;
-/// Up to here one ring is as fast as several, and keeps the order of all records.
-const PROCESSORS_PER_RING: u32 = 8;
 /// `BPF_MAP_TYPE_RINGBUF`
 const RINGBUF: u32 = 27;
-/// What the kernel puts before a record in the ring, and what it rounds its length to.
-const RECORD_HEAD_BYTES: u64 = 8;
-
-/// How many rings there are and how large they may be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct RingLimits {
-    /// Rings; 0 for one for every eight processors.
-    pub rings: u32,
-    /// Bytes of each at first, a power of two and of whole pages.
-    pub bytes: u32,
-    /// Bytes that each may grow to, likewise.
-    pub max_bytes: u32,
-}
-
 /// All rings.
 pub(super) struct Rings {
     /// What the programs look into.
@@ -56,50 +43,12 @@ pub(super) struct Rings {
     shown: Shown,
 }
 
-struct GrowingRing {
-    ring: RingBuf<MapData>,
-    bytes: u32,
-    /// What was in its place before, until it is empty: no program writes into it any more.
-    old: Option<RingBuf<MapData>>,
-    /// Bytes drained since the last wait.
-    drained_bytes: u64,
-    /// Records that found it more than half full, as of the last look.
-    pressure: u64,
-    /// It was replaced after that look, which says nothing about its size as it is now.
-    is_fresh: bool,
-}
-
 #[derive(Default)]
 struct Shown {
     rings: Level,
     bytes: Level,
     grown: Count,
     period_us: Level,
-}
-
-// === impl RingLimits ===
-
-impl RingLimits {
-    /// How many rings, and how many processors each is for.
-    fn layout(&self, processors: u32) -> (u32, u32) {
-        let processors = processors.max(1);
-        let wanted = if self.rings == 0 { processors.div_ceil(PROCESSORS_PER_RING) } else { self.rings };
-        let processors_per_ring = processors.div_ceil(wanted.clamp(1, processors));
-        (processors.div_ceil(processors_per_ring), processors_per_ring)
-    }
-
-    /// The same for this host, counting processors that may be plugged in later.
-    pub(super) fn layout_of_host(&self) -> (u32, u32) {
-        let processors = aya::util::nr_cpus().ok().and_then(|count| u32::try_from(count).ok());
-        self.layout(processors.unwrap_or(1))
-    }
-}
-
-impl Default for RingLimits {
-    /// 4 MiB hold what a busy host does in some ten milliseconds; 32 MiB a second of it.
-    fn default() -> Self {
-        Self { rings: 0, bytes: RING_BYTES, max_bytes: 32 << 20 }
-    }
 }
 
 // === impl Rings ===
@@ -166,10 +115,8 @@ impl Rings {
     pub(super) fn grow(&mut self, pressure: &[u64]) {
         for (index, pressure) in (0..).zip(pressure) {
             let Some(ring) = self.rings.get_mut(index as usize) else { return };
-            let is_pressed = *pressure != std::mem::replace(&mut ring.pressure, *pressure);
-            let is_settled = !std::mem::take(&mut ring.is_fresh) && ring.old.is_none();
             let bytes = ring.bytes.saturating_mul(2);
-            if is_pressed && is_settled && bytes <= self.max_bytes {
+            if ring.is_too_small(*pressure) && bytes <= self.max_bytes {
                 self.replace(index, bytes);
             }
         }
@@ -257,71 +204,5 @@ impl Rings {
     fn show_sizes(&self) {
         self.shown.rings.set(self.rings.len() as u64);
         self.shown.bytes.set(self.rings.iter().map(|ring| u64::from(ring.bytes)).sum());
-    }
-}
-
-// === impl GrowingRing ===
-
-impl GrowingRing {
-    fn new(ring: RingBuf<MapData>, bytes: u32) -> Self {
-        Self { ring, bytes, old: None, drained_bytes: 0, pressure: 0, is_fresh: false }
-    }
-
-    fn replace(&mut self, ring: RingBuf<MapData>, bytes: u32) {
-        self.old = Some(std::mem::replace(&mut self.ring, ring));
-        self.bytes = bytes;
-        self.is_fresh = true;
-    }
-
-    fn drain(&mut self, at_most: usize, take: &mut dyn FnMut(&[u8])) -> Drained {
-        let mut records = 0;
-        while records < at_most {
-            if !self.take(take) {
-                return Drained { records, is_more: false };
-            }
-            records += 1;
-        }
-        Drained { records, is_more: true }
-    }
-
-    /// Takes the oldest record, if there is one.
-    fn take(&mut self, take: &mut dyn FnMut(&[u8])) -> bool {
-        if let Some(old) = &mut self.old {
-            if let Some(bytes) = old.next() {
-                take(&bytes);
-                return true;
-            }
-            self.old = None;
-        }
-        let Some(bytes) = self.ring.next() else { return false };
-        self.drained_bytes += RECORD_HEAD_BYTES + (bytes.len() as u64).next_multiple_of(8);
-        take(&bytes);
-        true
-    }
-
-    /// How full it was since the last call, in percent.
-    fn take_fill(&mut self) -> u64 {
-        std::mem::take(&mut self.drained_bytes).saturating_mul(100) / u64::from(self.bytes.max(1))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Scenario: hosts of one to 256 processors, with and without a number of rings set. Guarantees: one ring up to eight processors,
-    /// then one for every eight; never more rings than processors, and none without a processor.
-    #[test]
-    fn rings_are_laid_out_by_processors() {
-        let layout = |rings, processors| RingLimits { rings, ..RingLimits::default() }.layout(processors);
-        assert_eq!(
-            [layout(0, 1), layout(0, 8), layout(0, 9), layout(0, 256)],
-            [(1, 1), (1, 8), (2, 5), (32, 8)]
-        );
-        assert_eq!(
-            [layout(1, 64), layout(4, 64), layout(5, 8), layout(99, 2)],
-            [(1, 64), (4, 16), (4, 2), (2, 1)]
-        );
-        assert_eq!(layout(0, 0), (1, 1));
     }
 }
