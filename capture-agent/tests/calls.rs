@@ -14,12 +14,16 @@ mod fake_engine;
 
 mod calls {
     mod compat;
+    mod covered;
     mod descriptors;
     mod executables;
     mod files;
     mod history;
     mod kernel;
     mod mounts;
+    mod names;
+    mod opens;
+    mod owners;
     mod processes;
     mod ring;
     mod scene;
