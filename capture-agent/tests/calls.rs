@@ -14,7 +14,9 @@ mod fake_engine;
 
 mod calls {
     mod compat;
+    mod connections;
     mod covered;
+    mod datagrams;
     mod descriptors;
     mod executables;
     mod files;
