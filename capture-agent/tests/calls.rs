@@ -21,7 +21,9 @@ mod calls {
     mod executables;
     mod files;
     mod history;
+    mod ids;
     mod kernel;
+    mod lives;
     mod mounts;
     mod names;
     mod opens;

@@ -231,6 +231,7 @@ fn several_messages_of(abi: Abi) {
             panic!("{all:?}")
         };
         assert_eq!((moved.data.as_slice(), port(moved.peer.as_ref())), (&b"first on"[..], peer), "{name}");
+        assert_eq!(moved.size, if fd == 3 { 9 } else { 32 }, "{name}");
         assert_eq!(scene.check(moved.descriptor.as_ref()), fd, "{name}");
         assert_eq!(failed.descriptor, without_kind(99), "{name}");
     }

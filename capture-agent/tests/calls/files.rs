@@ -71,7 +71,7 @@ fn attributes() {
     path("fchownat", 0, PathCall { uid: 9, gid: u32::MAX, ..one("g", 3, &inner) });
     path("chmod", 0, PathCall { mode: 0o4711, ..one("f", -100, &folder) });
     path("fchmodat", 0, PathCall { mode: 0o640, ..one("g", 3, &inner) });
-    path("truncate", 0, one("f", -100, &folder));
+    path("truncate", 0, PathCall { length: 4, ..one("f", -100, &folder) });
     path("access", ENOENT, PathCall { mode: 4, ..one("missing", -100, &folder) });
     path("faccessat", 0, PathCall { mode: 2, ..one("g", 3, &inner) });
     let (_, set) = scene.only("setxattr");

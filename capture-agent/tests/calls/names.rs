@@ -43,8 +43,8 @@ fn names_of(abi: Abi) {
     fs::write(folder.join("gone"), "").unwrap();
     fs::write(folder.join("a"), "").unwrap();
     let mut program = program(abi);
-    let texts = ["m", "n", "gone", "a", "b", "c", "d", "hard", "to", "sym", "fifo"];
-    let [m, n, gone, a, b, c, d, hard, to, sym, fifo] = texts.map(|text| program.text(text));
+    let texts = ["m", "n", "gone", "a", "b", "c", "d", "hard", "to", "sym", "fifo", "dev"];
+    let [m, n, gone, a, b, c, d, hard, to, sym, fifo, device] = texts.map(|text| program.text(text));
     let e = folder.join("e");
     let absolute = program.text(bytes_of(&e));
     let buffer = program.bytes(&[0; 64]);
@@ -62,7 +62,7 @@ fn names_of(abi: Abi) {
     program.call("symlink", &[to, sym]);
     program.call("symlinkat", &[to, INNER, sym]);
     program.call("mknodat", &[INNER, fifo, 0o010_600, 0]);
-    program.call("mknod", &[fifo, 0o010_640, 0]);
+    program.call("mknod", &[device, 0o020_640, 0x1103]);
     program.call("readlink", &[sym, buffer, 64]);
     program.call("readlinkat", &[INNER, sym, buffer, 64]);
     let calls = [
@@ -91,7 +91,8 @@ fn names_of(abi: Abi) {
     path("mkdirat", PathCall { mode: 0o700, ..one("n", 3, &inner) });
     path("rmdir", one("m", -100, &folder));
     path("unlinkat", PathCall { flags: AT_REMOVEDIR.into(), ..one("n", 3, &inner) });
-    path("mknod", PathCall { mode: 0o010_640, ..one("fifo", -100, &folder) });
+    path("mknod", PathCall { mode: 0o020_640, device: 0x1103, ..one("dev", -100, &folder) });
+    assert_eq!(fs::metadata(folder.join("dev")).unwrap().rdev(), rustix::fs::makedev(0x11, 3));
     path("mknodat", PathCall { mode: 0o010_600, ..one("fifo", 3, &inner) });
     let unlinked = Kind::PathCall(one("gone", -100, &folder));
     assert_eq!(scene.all("unlink"), [(0, unlinked.clone()), (ENOENT, unlinked)]);

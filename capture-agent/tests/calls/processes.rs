@@ -27,11 +27,11 @@ fn a_process_changes() {
     let name = program.text("eyrie-renamed-and-long");
     let limits = program.words(&[100, 200]);
     let more = program.words(&[10, 20]);
-    let old = program.bytes(&[0; 16]);
+    let [was, old] = [(); 2].map(|()| program.bytes(&[0; 16]));
     let namespace = program.text("/proc/self/ns/uts");
     program.call("prctl", &[PR_SET_NAME, name, 2, 3, 4]);
     program.call("prctl", &[PR_SET_DUMPABLE, 1, 0, 0, 0]);
-    program.call("prlimit64", &[0, RLIMIT_NOFILE, limits, old]);
+    program.call("prlimit64", &[0, RLIMIT_NOFILE, limits, was]);
     program.call("prlimit64", &[0, RLIMIT_NOFILE, 0, old]);
     program.call("setrlimit", &[RLIMIT_CORE, more]);
     program.call("openat", &[AT_FDCWD, namespace, 0]);
@@ -68,7 +68,9 @@ fn a_process_changes() {
     assert_eq!((dumpable.option, dumpable.text.as_slice(), dumpable.arguments[0]), (4, &b""[..], 1));
     let limit = |resource| ResourceLimit { resource, ..ResourceLimit::default() };
     let (soft, hard) = (Some(100), Some(200));
-    let set = ResourceLimit { new_soft: soft, new_hard: hard, ..limit(RLIMIT_NOFILE) };
+    let [was_soft, was_hard] = [was, was + 8].map(|at| Some(u64::from_le_bytes(scene.memory(at))));
+    let before = ResourceLimit { old_soft: was_soft, old_hard: was_hard, ..limit(RLIMIT_NOFILE) };
+    let set = ResourceLimit { new_soft: soft, new_hard: hard, ..before };
     let asked = ResourceLimit { old_soft: soft, old_hard: hard, ..limit(RLIMIT_NOFILE) };
     assert_eq!(scene.all("prlimit64"), [set, asked].map(|limit| (0, Kind::ResourceLimit(limit))));
     let core = ResourceLimit { new_soft: Some(10), new_hard: Some(20), ..limit(RLIMIT_CORE) };

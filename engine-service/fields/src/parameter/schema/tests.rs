@@ -10,7 +10,7 @@ use eyrie_proto::event::{
 use super::*;
 use crate::{
     event_table,
-    parameter::of_event,
+    parameter::{Raw, of_event},
     parameter_types,
     tests::fixture::{call, host, view},
 };
@@ -231,8 +231,6 @@ fn only_these_parameters_have_no_value() {
         "getresuid: ruid euid suid",
         "init_module: img",
         "io_uring_enter: sig",
-        "mknod: dev",
-        "mknodat: dev",
         "mmap2: vm_size vm_rss vm_swap",
         "mmap: vm_size vm_rss vm_swap",
         "munmap: vm_size vm_rss vm_swap",
@@ -254,4 +252,15 @@ fn only_these_parameters_have_no_value() {
         "vfork: pgft_maj pgft_min vm_size vm_rss vm_swap cgroups",
     ];
     assert_eq!(missing, expected);
+}
+
+/// Scenario: a mapping from the fourth page of a file on. Guarantees: mmap tells the offset in bytes and mmap2 in units of 4,096, as their
+/// callers give it.
+#[test]
+fn offsets_of_mappings() {
+    let event = call(0, 0, Kind::MemoryCall(MemoryCall { offset: 3 * 4_096, ..MemoryCall::default() }));
+    let (host, offset) = (host(), |raw| matches!(raw, Some(Raw::Unsigned(12_288))));
+    assert!(offset(of_event::value(&view(&event, &host), "mmap", "offset")));
+    let pages = of_event::value(&view(&event, &host), "mmap2", "pgoffset");
+    assert!(matches!(pages, Some(Raw::Unsigned(3))));
 }
