@@ -27,6 +27,7 @@ mod cgroups;
 pub mod clock;
 mod config;
 mod containers;
+mod described;
 mod facts;
 mod identity;
 mod kernel;
@@ -43,6 +44,7 @@ pub mod stream;
 pub use self::{
     agent::{Agent, Running, StartError, Status, Summary},
     config::{Config, Label, Settings},
+    described::{CapturedCall, Source, captured_calls},
     identity::IdentityError,
     kernel::KernelError,
     session::ConnectionStatus,

@@ -198,7 +198,8 @@ pub(crate) fn shapes() -> impl Iterator<Item = (u32, Shape)> {
     })
 }
 
-fn all() -> impl Iterator<Item = &'static DescribedCall> {
+/// Every line.
+pub(crate) fn all() -> impl Iterator<Item = &'static DescribedCall> {
     FAMILIES.into_iter().flatten()
 }
 
