@@ -33,6 +33,7 @@ mod calls {
     mod scene;
     mod sockets;
     mod started;
+    mod sweep;
     mod transfers;
     mod uring;
 }

@@ -55,7 +55,8 @@ is a child, and all as `clone`. Of a successful exec the numbering of the call i
 | 4 | several kinds of these, or data that are moved besides |
 
 *Tested live*: a program makes the call on a real kernel, and what the event says is held against /proc, stat or the socket API: with success
-(ok), with an error (failed), by a 32-bit program (32). The tests are in `capture-agent/tests/calls`.
+(ok), with an error (failed), by a 32-bit program (32). The tests are in `capture-agent/tests/calls`. Besides, every call here is made
+with arguments that mean nothing, native and 32-bit, and has to be told with its result (`sweep.rs`, which lists the few that are left out).
 
 This page is made by `make events-doc`.
 ";

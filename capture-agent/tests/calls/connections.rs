@@ -140,13 +140,13 @@ fn accepted() {
         (result, Kind::Accept(accept)) => (*result, accept.clone()),
         other => panic!("{other:?}"),
     };
-    for turn in 0..3 {
+    for (turn, (family, _)) in families.iter().enumerate() {
         let (result, accept) = accept(turn);
         let first = 3 + 3 * turn as i32;
         assert_eq!((result, accept.listening_fd, accept.flags), ((first + 2).into(), first, 0));
         assert_eq!(scene.check(accept.descriptor.as_ref()), first + 2);
         let socket = socket(accept.descriptor.as_ref());
-        assert_eq!((socket.family, socket.role()), (families[turn].0, SocketRole::Server));
+        assert_eq!((socket.family, socket.role()), (*family, SocketRole::Server));
         // Taken from the queue by this call, which was the only one in it.
         assert_eq!((accept.queue_length, accept.queue_limit), (0, 7));
     }

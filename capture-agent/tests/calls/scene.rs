@@ -142,16 +142,7 @@ impl Scene {
         self.events.iter().filter_map(of).collect()
     }
 
-    /// Events of a call, in order.
-    pub(crate) fn calls(&self, name: &str) -> Vec<(SystemCall, Kind)> {
-        let calls = self.events.iter().filter(|event| is_call(event, self.abi, name));
-        calls.map(|event| (event.call.unwrap(), event.kind.clone().unwrap())).collect()
-    }
-
-    /// The same with results alone.
-    pub(crate) fn all(&self, name: &str) -> Vec<(i64, Kind)> {
-        self.calls(name).into_iter().map(|(call, kind)| (call.result, kind)).collect()
-    /// Events of a call, in order.
+    /// Events of a call, whole and in order.
     pub(crate) fn events(&self, name: &str) -> Vec<Event> {
         let calls = self.events.iter().filter(|event| is_call(event, self.abi, name));
         calls.inspect(|event| self.cover(name, event.call.as_ref().unwrap().result)).cloned().collect()
@@ -172,10 +163,14 @@ impl Scene {
         self.covered.borrow_mut().add(name, Outcome::of(self.abi, result));
     }
 
-    /// Results and events of a call, in order.
+    /// Calls and events of a call, in order.
+    pub(crate) fn calls(&self, name: &str) -> Vec<(SystemCall, Kind)> {
+        self.events(name).into_iter().map(|event| (event.call.unwrap(), event.kind.unwrap())).collect()
+    }
+
+    /// The same with results alone.
     pub(crate) fn all(&self, name: &str) -> Vec<(i64, Kind)> {
-        let of = |event: Event| (event.call.unwrap().result, event.kind.unwrap());
-        self.events(name).into_iter().map(of).collect()
+        self.calls(name).into_iter().map(|(call, kind)| (call.result, kind)).collect()
     }
 
     /// The only call of this name.
