@@ -87,6 +87,11 @@ fields-doc: needs ## Write docs/fields.md anew from the declarations of fields.
 	$(CARGO) run --quiet --locked -p eyrie -- fields --format markdown > docs/fields.md.new
 	mv docs/fields.md.new docs/fields.md
 
+.PHONY: events-doc
+events-doc: needs ## Write docs/events.md anew from the tables of calls and tests.
+	$(CARGO) run --quiet --locked -p integration --bin events_doc > docs/events.md.new
+	mv docs/events.md.new docs/events.md
+
 .PHONY: kill-test
 kill-test: needs ## Kill and restart the engine under a running agent, 50 times in a row.
 	EYRIE_REQUIRE=kernel EYRIE_KILL_ROUNDS=50 $(CARGO) test --locked -p integration --test engine_killed -- --nocapture

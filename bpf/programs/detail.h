@@ -4,72 +4,7 @@
 #define EYRIE_DETAIL_H
 
 #include "descriptor.h"
-
-/* struct msghdr and struct iovec, of 64-bit and of 32-bit programs. */
-struct user_message {
-	u64 name;
-	u32 name_size;
-	u32 padding;
-	u64 vector;
-	u64 vector_count;
-	u64 control;
-	u64 control_size;
-};
-
-struct user_message32 {
-	u32 name;
-	u32 name_size;
-	u32 vector;
-	u32 vector_count;
-	u32 control;
-	u32 control_size;
-};
-
-struct user_vector {
-	u64 base;
-	u64 size;
-};
-
-struct user_vector32 {
-	u32 base;
-	u32 size;
-};
-
-/* A step with its four bytes in one number, which is all that a function may be given that is verified by itself. */
-static __always_inline u32 kind_of(u32 step)
-{
-	return step & 0xff;
-}
-
-static __always_inline bool is_second(u32 step)
-{
-	return step >> 8 & 0xff;
-}
-
-static __always_inline u64 argument_of(struct composer *composer, u32 index)
-{
-	if (index == ARGUMENT_RESULT)
-		return composer->call.result;
-	forget(index);
-	if (index >= 6)
-		return 0;
-	return composer->call.arguments[index];
-}
-
-static __always_inline u64 value_of(struct composer *composer, u32 step)
-{
-	return argument_of(composer, step >> 16 & 0xff);
-}
-
-static __always_inline u64 other_of(struct composer *composer, u32 step)
-{
-	return argument_of(composer, step >> 24);
-}
-
-static __always_inline bool is_of_32_bits(struct composer *composer)
-{
-	return composer->call.flags & FLAG_COMPAT32;
-}
+#include "transfer.h"
 
 __noinline int put_descriptor(u32 second, u32 fd)
 {
@@ -81,8 +16,10 @@ __noinline int put_descriptor(u32 second, u32 fd)
 		return 0;
 	info = second ? &composer->detailed.second : &composer->detailed.first;
 	socket = put_descriptor_info(composer, SLOT_CALL, current_task(), info, fd);
-	if (second)
+	if (second) {
+		put_queue(&composer->detailed, (struct sock *)socket);
 		return 0;
+	}
 	composer->call.socket = socket;
 	composer->call.socket_inode = info->file.inode;
 	return 0;
@@ -97,6 +34,9 @@ __noinline int step_path(u32 step)
 	if (!composer)
 		return 0;
 	path = is_second(step) ? &composer->detailed.second_path : &composer->detailed.path;
+	/* Some calls take none. */
+	if (!value_of(composer, step))
+		return 0;
 	path->directory_fd = step >> 24 == ARGUMENT_NONE ? AT_FDCWD : (s32)other_of(composer, step);
 	if (put_requested_path(composer, &path->requested, value_of(composer, step)))
 		put_base(composer, SLOT_CALL, task, path->directory_fd, &path->base);
@@ -118,18 +58,6 @@ __noinline int step_descriptor(u32 step)
 	return put_descriptor(1, pair[1]);
 }
 
-static __always_inline void put_address(struct composer *composer, u64 address, u64 size)
-{
-	if (!address || !size)
-		return;
-	if (size > SOCKET_ADDRESS_BYTES_MAX) {
-		size = SOCKET_ADDRESS_BYTES_MAX;
-		composer->header.flags |= FLAG_REQUESTED_TRUNCATED;
-	}
-	if (!put_user_bytes(composer, &composer->detailed.address, address, size))
-		composer->header.flags |= FLAG_REQUESTED_UNREADABLE;
-}
-
 __noinline int step_address(u32 step)
 {
 	struct composer *composer = composer_of(SLOT_CALL);
@@ -149,93 +77,13 @@ __noinline int step_address(u32 step)
 	return 0;
 }
 
-/* As much of the data as is wanted: what the call moved, or what it was to move if it failed to send it. */
-static __always_inline void put_data(struct composer *composer, u64 address, u64 size, bool is_written)
-{
-	struct config *configured = configuration();
-	s64 moved = composer->call.result;
-	u32 wanted;
-
-	if (moved < 0 ? is_written : (u64)moved < size)
-		size = moved < 0 ? 0 : (u64)moved;
-	wanted = configured ? configured->max_data_bytes : 0;
-	if (size < wanted)
-		wanted = size;
-	if (wanted && address)
-		put_user_bytes(composer, &composer->detailed.data, address, wanted);
-}
-
-__noinline int step_data(u32 step)
-{
-	struct composer *composer = composer_of(SLOT_CALL);
-
-	if (composer)
-		put_data(composer, value_of(composer, step), other_of(composer, step), is_second(step));
-	return 0;
-}
-
-static __always_inline void put_vector(struct composer *composer, u64 address, bool is_written)
-{
-	struct user_vector vector = {};
-
-	if (is_of_32_bits(composer)) {
-		struct user_vector32 narrow = {};
-
-		bpf_probe_read_user(&narrow, sizeof(narrow), (void *)address);
-		vector.base = narrow.base;
-		vector.size = narrow.size;
-	} else {
-		bpf_probe_read_user(&vector, sizeof(vector), (void *)address);
-	}
-	put_data(composer, vector.base, vector.size, is_written);
-}
-
-__noinline int step_vector(u32 step)
-{
-	struct composer *composer = composer_of(SLOT_CALL);
-
-	if (composer && other_of(composer, step))
-		put_vector(composer, value_of(composer, step), is_second(step));
-	return 0;
-}
-
-__noinline int step_message(u32 step)
-{
-	struct composer *composer = composer_of(SLOT_CALL);
-	struct user_message message = {};
-	bool is_written = is_second(step);
-	u64 address;
-
-	if (!composer)
-		return 0;
-	address = value_of(composer, step);
-	if (is_of_32_bits(composer)) {
-		struct user_message32 narrow = {};
-
-		bpf_probe_read_user(&narrow, sizeof(narrow), (void *)address);
-		message.name = narrow.name;
-		message.name_size = narrow.name_size;
-		message.vector = narrow.vector;
-		message.vector_count = narrow.vector_count;
-		message.control = narrow.control;
-		message.control_size = narrow.control_size;
-	} else {
-		bpf_probe_read_user(&message, sizeof(message), (void *)address);
-	}
-	if (message.vector_count)
-		put_vector(composer, message.vector, is_written);
-	if (is_written && composer->call.result < 0)
-		return 0;
-	put_address(composer, message.name, message.name_size);
-	if (message.control && message.control_size)
-		put_user_bytes(composer, &composer->detailed.control, message.control,
-			       message.control_size > PART_BYTES ? PART_BYTES : message.control_size);
-	return 0;
-}
+/* `into` of STEP_BYTES. */
+enum { BYTES_WRITTEN = 1, BYTES_SECOND = 2 };
 
 __noinline int step_bytes(u32 step)
 {
 	struct composer *composer = composer_of(SLOT_CALL);
+	u32 into = step >> 8 & 0xff;
 	bool is_cut = false;
 	u64 address;
 
@@ -249,8 +97,19 @@ __noinline int step_bytes(u32 step)
 			composer->header.flags |= FLAG_REQUESTED_UNREADABLE;
 		return 0;
 	}
-	if (!is_second(step) || composer->call.result >= 0)
-		put_user_bytes(composer, &composer->detailed.data, address, step >> 24);
+	if (!(into & BYTES_WRITTEN) || composer->call.result >= 0)
+		put_user_bytes(composer,
+			       into & BYTES_SECOND ? &composer->detailed.control : &composer->detailed.data, address,
+			       step >> 24);
+	return 0;
+}
+
+__noinline int step_root_directory(void)
+{
+	struct composer *composer = composer_of(SLOT_CALL);
+
+	if (composer && composer->call.result >= 0)
+		put_root_directory(composer, SLOT_CALL, current_task(), &composer->detailed.text);
 	return 0;
 }
 
@@ -295,6 +154,7 @@ __noinline int take_step(u32 step)
 	case STEP_ADDRESS_BACK:
 		return step_address(step);
 	case STEP_MESSAGE:
+	case STEP_MESSAGES:
 		return step_message(step);
 	case STEP_DATA:
 		return step_data(step);
@@ -306,6 +166,8 @@ __noinline int take_step(u32 step)
 	case STEP_ROLE:
 	case STEP_PEER:
 		return step_history(step);
+	case STEP_ROOT_DIRECTORY:
+		return step_root_directory();
 	}
 	return 0;
 }

@@ -303,6 +303,8 @@ struct sock {
 	u16 sk_protocol;
 	u16 sk_type;
 	struct socket *sk_socket;
+	u32 sk_ack_backlog;
+	u32 sk_max_ack_backlog;
 };
 
 struct socket {

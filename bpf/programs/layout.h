@@ -283,6 +283,9 @@ struct detailed_call_record {
 	struct descriptor_info second;
 	struct path_info path;
 	struct path_info second_path;
+	u32 queue_length; /* of a second descriptor that listens: connections that wait to be accepted */
+	u32 queue_limit;  /* and how many may */
+	u64 data_size; /* what vectors have room for together; 0 where the call has none */
 	struct span address; /* struct sockaddr */
 	struct span text;
 	struct span data;
@@ -332,12 +335,16 @@ enum step_kind {
 	STEP_VECTOR = 8,
 	/* A string. */
 	STEP_TEXT = 9,
-	/* A structure; `other` is its size. `into` is 1 if the call wrote it. */
+	/* A structure; `other` is its size. `into` has 1 if the call wrote it, and 2 if it goes where ancillary data go. */
 	STEP_BYTES = 10,
 	/* Nothing is read: if the call succeeds, its first descriptor is a socket of the role in `other` (HISTORY_*) from now on. */
 	STEP_ROLE = 11,
 	/* Nothing is read: the address is the peer of its first descriptor. `into` is 1 if the call wrote it. */
 	STEP_PEER = 12,
+	/* struct mmsghdr, of which the first counts, as STEP_MESSAGE. */
+	STEP_MESSAGES = 13,
+	/* The process's root directory afterwards, as text. */
+	STEP_ROOT_DIRECTORY = 14,
 };
 
 enum step_argument {

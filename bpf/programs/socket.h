@@ -77,4 +77,16 @@ static __always_inline void put_unix_names(struct composer *composer, struct spa
 		}                                                                                                \
 	})
 
+/* net/tcp_states.h; Unix sockets use it as well. */
+enum { TCP_LISTEN = 10 };
+
+/* Who waits to be accepted. */
+static __always_inline void put_queue(struct detailed_call_record *record, struct sock *sock)
+{
+	if (!sock || read_kernel(sock->__sk_common.skc_state) != TCP_LISTEN)
+		return;
+	record->queue_length = read_kernel(sock->sk_ack_backlog);
+	record->queue_limit = read_kernel(sock->sk_max_ack_backlog);
+}
+
 #endif

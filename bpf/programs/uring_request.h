@@ -110,7 +110,7 @@ __noinline int put_uring_message(u64 address, u32 operation)
 		arguments[2] = (u32)read_kernel(message->len);
 		arguments[3] = read_kernel(message->msg_flags);
 		if (operation == OPERATION_SEND || operation == OPERATION_SEND_ZC)
-			put_data(composer, arguments[1], arguments[2], false);
+			put_data(composer, arguments[1], arguments[2], composer->call.result, false);
 		break;
 	default:
 		arguments[2] = read_kernel(message->msg_flags);
@@ -119,7 +119,8 @@ __noinline int put_uring_message(u64 address, u32 operation)
 		bpf_probe_read_user(&given, sizeof(given), (void *)arguments[1]);
 		/* Of 32-bit programs it is another structure. */
 		if (given.vector_count && !is_compat(current_task()))
-			put_vector(composer, given.vector, false);
+			put_vectors(composer, SLOT_LIFE, given.vector, given.vector_count, composer->call.result,
+				    false);
 	}
 	if (operation != OPERATION_RECV && operation != OPERATION_RECV_ZC)
 		put_uring_peer(composer, request);
@@ -151,10 +152,10 @@ __noinline int put_uring_transfer(u64 request, u32 operation)
 	arguments[1] = read_kernel(transfer->addr);
 	arguments[2] = read_kernel(transfer->len);
 	if (operation == OPERATION_WRITE || operation == OPERATION_WRITE_FIXED)
-		put_data(composer, arguments[1], arguments[2], false);
+		put_data(composer, arguments[1], arguments[2], composer->call.result, false);
 	else if ((operation == OPERATION_WRITEV || operation == OPERATION_WRITEV_FIXED) && arguments[2] &&
 		 !is_compat(current_task()))
-		put_vector(composer, arguments[1], false);
+		put_vectors(composer, SLOT_LIFE, arguments[1], arguments[2], composer->call.result, false);
 	return 0;
 }
 

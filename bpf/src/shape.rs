@@ -71,6 +71,13 @@ pub enum Step {
         /// Whether the call wrote them.
         is_written: bool,
     },
+    /// The same of the first `struct mmsghdr` of several.
+    Messages {
+        /// Where their address is.
+        argument: u8,
+        /// Whether the call wrote them.
+        is_written: bool,
+    },
     /// The start of data.
     Data {
         /// Where their address is.
@@ -80,7 +87,7 @@ pub enum Step {
         /// Whether the call wrote them.
         is_written: bool,
     },
-    /// The start of the data of the first `struct iovec`.
+    /// The start of the data of the first `struct iovec`, and the size of all together.
     Vector {
         /// Where the vectors' address is.
         argument: u8,
@@ -91,8 +98,12 @@ pub enum Step {
     },
     /// A string.
     Text(u8),
+    /// The process's root directory after the call, as text.
+    RootDirectory,
     /// A structure.
     Bytes {
+        /// Whether it is told as data, or where ancillary data are.
+        place: Place,
         /// Where its address is.
         argument: u8,
         /// Its size in bytes.
@@ -173,12 +184,18 @@ impl Step {
             Self::Message { argument, is_written } => {
                 [step::MESSAGE, is_written.into(), argument, argument::NONE]
             }
+            Self::Messages { argument, is_written } => {
+                [step::MESSAGES, is_written.into(), argument, argument::NONE]
+            }
             Self::Data { argument, size, is_written } => [step::DATA, is_written.into(), argument, size],
             Self::Vector { argument, count, is_written } => {
                 [step::VECTOR, is_written.into(), argument, count]
             }
             Self::Text(argument) => [step::TEXT, 0, argument, argument::NONE],
-            Self::Bytes { argument, size, is_written } => [step::BYTES, is_written.into(), argument, size],
+            Self::RootDirectory => [step::ROOT_DIRECTORY, 0, argument::NONE, argument::NONE],
+            Self::Bytes { place, argument, size, is_written } => {
+                [step::BYTES, u8::from(is_written) | place.encode() << 1, argument, size]
+            }
             Self::Role(role) => [step::ROLE, 0, argument::NONE, role.encode()],
             Self::Peer { is_written } => [step::PEER, is_written.into(), argument::NONE, argument::NONE],
         }

@@ -31,8 +31,8 @@ use tracing::{info, warn};
 
 pub use self::rings::RingLimits;
 use self::{
-    counters::LossCounters, loss_sources::LossSources, own_process::OwnProcess, records::Records, rings::Rings,
-    shedding::Shedding,
+    counters::LossCounters, loss_sources::LossSources, own_process::OwnProcess, records::Records,
+    rings::Rings, shedding::Shedding,
 };
 use crate::{
     cgroups::{Cgroups, Hierarchy},

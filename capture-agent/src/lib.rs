@@ -28,6 +28,7 @@ mod cgroups;
 pub mod clock;
 mod config;
 mod containers;
+mod described;
 mod facts;
 mod identity;
 mod kernel;
@@ -46,6 +47,7 @@ pub use self::{
     agent::{Agent, Running, StartError, Status, Summary},
     budget::CpuBudget,
     config::{Config, Label, Settings},
+    described::{CapturedCall, Source, captured_calls},
     identity::IdentityError,
     kernel::{KernelError, RingLimits},
     privileges::{PrivilegeError, give_up as give_up_privileges},

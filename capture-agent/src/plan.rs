@@ -10,13 +10,11 @@ mod table;
 use eyrie_bpf::{CallSet, Config, DEFAULT_DATA_BYTES, PART_BYTES};
 use eyrie_proto::capture::{CallPlan, CaptureLimits, CapturePlan, PlanAnswer, UncapturedCall};
 
-use self::calls::{
-    Completeness, completeness, is_tracepoint, kernel_name, numbers, socket_call_for, state_calls,
-};
+use self::calls::{Completeness, completeness, kernel_name, socket_call_for, state_calls};
 pub(crate) use self::{
-    calls::CallAbi,
+    calls::{CallAbi, is_exec, is_state, is_tracepoint, numbers, recorded_calls},
     shed::{CapturedCall, answer_without, settings_without},
-    table::{DescribedCall, Message, Register, Structure, by_number, shapes},
+    table::{DescribedCall, Message, Register, Structure, all as described, by_number, shapes},
 };
 
 /// Event types that a plan may name: there are about 400 of them, and names of our own make no more.

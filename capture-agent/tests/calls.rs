@@ -14,17 +14,26 @@ mod fake_engine;
 
 mod calls {
     mod compat;
+    mod connections;
+    mod covered;
+    mod datagrams;
     mod descriptors;
     mod executables;
     mod files;
     mod history;
+    mod ids;
     mod kernel;
+    mod lives;
     mod mounts;
+    mod names;
+    mod opens;
+    mod owners;
     mod processes;
     mod ring;
     mod scene;
     mod sockets;
     mod started;
+    mod sweep;
     mod transfers;
     mod uring;
 }

@@ -7,6 +7,7 @@
 
 pub mod actor;
 pub mod bpf;
+pub mod events_page;
 pub mod pages;
 pub mod program;
 pub mod scene;

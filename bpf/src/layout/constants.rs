@@ -202,6 +202,8 @@ constants! {
         BYTES = 10,
         ROLE = 11,
         PEER = 12,
+        MESSAGES = 13,
+        ROOT_DIRECTORY = 14,
     }
 }
 

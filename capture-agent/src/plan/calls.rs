@@ -25,7 +25,7 @@ pub(super) enum Completeness {
 }
 
 /// Calls after which the picture of processes has to change, and that have no record of their own; their events are made of
-/// registers and of what rides on every event.
+/// registers and of what rides on every event, and of what the table says.
 const STATE_CALLS: &[&str] = &[
     "setuid",
     "setgid",
@@ -49,6 +49,10 @@ const STATE_CALLS: &[&str] = &[
     "prctl",
     "unshare",
     "setns",
+    "chroot",
+    "pivot_root",
+    "prlimit64",
+    "setrlimit",
 ];
 
 /// State-bearing calls with records of their own.
@@ -94,8 +98,22 @@ const RENAMED: &[(&str, &str)] = &[
     ("newselect", "_newselect"),
 ];
 
-pub(super) fn is_tracepoint(event_type: &str) -> bool {
+pub(crate) fn is_tracepoint(event_type: &str) -> bool {
     TRACEPOINT_EVENTS.contains(&event_type)
+}
+
+pub(crate) fn is_exec(call: &str) -> bool {
+    matches!(call, "execve" | "execveat")
+}
+
+/// Whether this call is captured whatever the plan.
+pub(crate) fn is_state(abi: CallAbi, number: u32) -> bool {
+    state_calls().any(|call| call == (abi, number))
+}
+
+/// What has a record of its own: calls, and what the scheduler tells.
+pub(crate) fn recorded_calls() -> impl Iterator<Item = &'static str> {
+    RECORDED_CALLS.iter().chain(TRACEPOINT_EVENTS).copied()
 }
 
 /// The kernel's name of an event type that has another one.
@@ -109,7 +127,7 @@ pub(super) fn kernel_name(event_type: &str) -> &str {
 }
 
 /// The native number and the 32-bit number of the call behind an event type.
-pub(super) fn numbers(event_type: &str) -> (Option<u32>, Option<u32>) {
+pub(crate) fn numbers(event_type: &str) -> (Option<u32>, Option<u32>) {
     let renamed = renamed(event_type).map_or((None, None), numbers_by_name);
     let (native, compat) = numbers_by_name(event_type);
     (native.or(renamed.0), compat.or(renamed.1))

@@ -85,6 +85,8 @@ pub(crate) enum Register {
     Backlog,
     Command,
     Data,
+    /// A device as the program gave it.
+    Device,
     Family,
     /// The number of a descriptor that is not looked at.
     Fd,
@@ -99,6 +101,8 @@ pub(crate) enum Register {
     Id16,
     Last,
     Length,
+    /// The upper half of `Length`.
+    LengthHigh,
     Level,
     Mode,
     Name,
@@ -194,7 +198,8 @@ pub(crate) fn shapes() -> impl Iterator<Item = (u32, Shape)> {
     })
 }
 
-fn all() -> impl Iterator<Item = &'static DescribedCall> {
+/// Every line.
+pub(crate) fn all() -> impl Iterator<Item = &'static DescribedCall> {
     FAMILIES.into_iter().flatten()
 }
 
@@ -258,11 +263,15 @@ const MADE: Step = Step::Descriptor { place: Place::First, argument: Argument::R
 const SECOND_MADE: Step = Step::Descriptor { place: Place::Second, argument: Argument::Result };
 
 const fn given(argument: u8, size: u8) -> Step {
-    Step::Bytes { argument, size, is_written: false }
+    Step::Bytes { place: Place::First, argument, size, is_written: false }
 }
 
 const fn written(argument: u8, size: u8) -> Step {
-    Step::Bytes { argument, size, is_written: true }
+    Step::Bytes { place: Place::First, argument, size, is_written: true }
+}
+
+const fn second_written(argument: u8, size: u8) -> Step {
+    Step::Bytes { place: Place::Second, argument, size, is_written: true }
 }
 
 #[cfg(test)]

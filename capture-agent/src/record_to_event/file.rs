@@ -6,6 +6,9 @@ use eyrie_proto::event::{
 };
 use host_model::paths::is_disputed;
 
+/// O_CREAT and O_TMPFILE without O_DIRECTORY, of asm-generic/fcntl.h.
+const MAKES_FILE: u32 = 0o100 | 0o20_000_000;
+
 pub(super) fn open(record: &eyrie_bpf::Open<'_>) -> Open {
     let file = &record.file;
     let path =
@@ -14,7 +17,8 @@ pub(super) fn open(record: &eyrie_bpf::Open<'_>) -> Open {
         is_path_disputed: is_disputed(&path).unwrap_or(false),
         path: Some(path),
         flags: record.flags,
-        mode: record.mode,
+        // A call that makes nothing is given none: programs leave the register as it is.
+        mode: if record.flags & MAKES_FILE == 0 { 0 } else { record.mode },
         resolve: record.resolve,
         descriptor: (record.fd >= 0).then(|| Descriptor {
             fd: record.fd,
@@ -26,13 +30,9 @@ pub(super) fn open(record: &eyrie_bpf::Open<'_>) -> Open {
 }
 
 pub(super) fn change_directory(record: &eyrie_bpf::ChangeDirectory<'_>) -> ChangeDirectory {
-    let path = path_argument(
-        &record.header,
-        record.directory_fd,
-        record.requested,
-        record.base,
-        record.working_directory,
-    );
+    // A call that failed reached nothing; where the process still is, is told all the same.
+    let resolved = if record.header.call_result < 0 { &[] } else { record.working_directory };
+    let path = path_argument(&record.header, record.directory_fd, record.requested, record.base, resolved);
     ChangeDirectory { path: Some(path), working_directory: record.working_directory.to_vec() }
 }
 

@@ -105,10 +105,20 @@ fn made() {
 /// number.
 #[test]
 fn copied_and_closed() {
+    copied_and_closed_of(Abi::X86_64);
+}
+
+/// Scenario: the same in a 32-bit program. Guarantees: the same.
+#[test]
+fn copied_and_closed_32() {
+    copied_and_closed_of(Abi::I386);
+}
+
+fn copied_and_closed_of(abi: Abi) {
     requires!(Requirement::Kernel);
     let (_keep, folder) = folder();
     fs::write(folder.join("f"), "").unwrap();
-    let mut program = Program::with_nothing_open(Abi::X86_64);
+    let mut program = Program::with_nothing_open(abi);
     let f = program.text("f");
     program.call("openat", &[AT_FDCWD, f, 0]);
     program.call("dup", &[3]);
@@ -117,6 +127,9 @@ fn copied_and_closed() {
     program.call("fcntl", &[3, F_DUPFD, 30]);
     program.call("fcntl", &[3, F_GETFL, 0]);
     program.call("dup", &[99]);
+    program.call("dup2", &[99, 22]);
+    program.call("dup3", &[99, 22, 0]);
+    program.call("fcntl", &[99, F_DUPFD, 0]);
     program.call("dup", &[3]);
     program.call("close", &[5]);
     program.call("close", &[99]);
@@ -125,7 +138,7 @@ fn copied_and_closed() {
     program.call("flock", &[3, 2]);
     program.call("lseek", &[3, 6, 1]);
     let calls = ["dup", "dup2", "dup3", "fcntl", "close", "close_range", "ioctl", "flock", "lseek"];
-    let scene = performed(&calls, Abi::X86_64, program, &folder);
+    let scene = performed(&calls, abi, program, &folder);
 
     let copy = |call: &DescriptorCall| {
         [&call.descriptor, &call.second].map(|descriptor| scene.check(descriptor.as_ref()))
@@ -134,13 +147,23 @@ fn copied_and_closed() {
     let [(4, dup), (EBADF, unopened), (5, _)] = &dups[..] else { panic!("{dups:?}") };
     assert_eq!(copy(dup), [3, 4]);
     assert_eq!([&unopened.descriptor, &unopened.second], [&without_kind(99), &without_kind(-9)]);
-    let (20, dup2) = only(&scene, "dup2") else { panic!() };
+    let refused = |call: &DescriptorCall| {
+        assert_eq!([&call.descriptor, &call.second], [&without_kind(99), &without_kind(-9)]);
+    };
+    let twice = |name: &str| {
+        let calls = descriptor_calls(&scene, name);
+        let [made, (EBADF, failed)] = &calls[..] else { panic!("{calls:?}") };
+        refused(failed);
+        made.clone()
+    };
+    let (20, dup2) = twice("dup2") else { panic!() };
     assert_eq!((copy(&dup2), dup2.argument), ([3, 20], 20));
-    let (21, dup3) = only(&scene, "dup3") else { panic!() };
+    let (21, dup3) = twice("dup3") else { panic!() };
     assert_eq!((copy(&dup3), dup3.argument, dup3.flags), ([3, 21], 21, O_CLOEXEC.into()));
     let controls = descriptor_calls(&scene, "fcntl");
-    let [(30, made), (_, asked)] = &controls[..] else { panic!("{controls:?}") };
+    let [(30, made), (_, asked), (EBADF, failed)] = &controls[..] else { panic!("{controls:?}") };
     assert_eq!((copy(made), made.command, made.argument), ([3, 30], F_DUPFD.into(), 30));
+    refused(failed);
     assert_eq!((asked.command, &asked.second), (F_GETFL.into(), &None));
     let closed = |fd| DescriptorCall { descriptor: without_kind(fd), ..DescriptorCall::default() };
     assert_eq!(descriptor_calls(&scene, "close"), [(0, closed(5)), (EBADF, closed(99))]);
@@ -159,10 +182,20 @@ fn copied_and_closed() {
 /// and names; the descriptors as /proc has them where this kernel allows them, and the error otherwise.
 #[test]
 fn of_the_kernel() {
+    of_the_kernel_of(Abi::X86_64);
+}
+
+/// Scenario: the same in a 32-bit program. Guarantees: the same.
+#[test]
+fn of_the_kernel_32() {
+    of_the_kernel_of(Abi::I386);
+}
+
+fn of_the_kernel_of(abi: Abi) {
     requires!(Requirement::Kernel);
     let (_keep, folder) = folder();
     fs::write(folder.join("f"), "no module").unwrap();
-    let mut program = Program::with_nothing_open(Abi::X86_64);
+    let mut program = Program::with_nothing_open(abi);
     // BPF_MAP_TYPE_ARRAY, sizes of key and value, entries; flags, inner map and NUMA node; a name.
     let words = [2_u32, 4, 8, 1, 0, 0, 0].map(u32::to_le_bytes).concat();
     let attributes = program.bytes(&[&words[..], b"eyrie_map\0\0\0\0\0\0\0", &[0; 28]].concat());
@@ -177,7 +210,7 @@ fn of_the_kernel() {
     program.call("init_module", &[attributes, 16, arguments]);
     program.call("delete_module", &[module, 0o4000]);
     let calls = ["bpf", "io_uring_setup", "userfaultfd", "finit_module", "init_module", "delete_module"];
-    let scene = performed(&calls, Abi::X86_64, program, &folder);
+    let scene = performed(&calls, abi, program, &folder);
 
     let kernel_call = |kind: &Kind| match kind {
         Kind::KernelCall(call) => call.clone(),

@@ -1,110 +1,22 @@
 use std::{fs, os::unix::fs::MetadataExt};
 
-use eyrie_proto::event::{Open, PathCall, TwoPathCall, event::Kind};
+use eyrie_proto::event::{Open, PathCall, event::Kind};
 use test_requirements::{Requirement, requires};
 
-use super::scene::{AT_FDCWD, asked, bytes_of, folder, performed};
-use test_programs::{Abi, Program};
+use super::{
+    names::{INNER, program},
+    scene::{asked, bytes_of, folder, performed},
+};
+use test_programs::Abi;
 
 const ENOENT: i64 = -2;
-const O_DIRECTORY: u32 = 0o200_000;
-const AT_REMOVEDIR: u32 = 0x200;
 const AT_EMPTY_PATH: u32 = 0x1000;
-const RENAME_NOREPLACE: u32 = 1;
 
-/// The descriptor of `inner` in the programs of this file: the first that they open.
-const INNER: u32 = 3;
-
-fn path_call(kind: &Kind) -> &PathCall {
+pub(super) fn path_call(kind: &Kind) -> &PathCall {
     match kind {
         Kind::PathCall(call) => call,
         other => panic!("{other:?}"),
     }
-}
-
-/// Opens `inner`, so that its descriptor is [`INNER`].
-fn program() -> Program {
-    let mut program = Program::with_nothing_open(Abi::X86_64);
-    let inner = program.text("inner");
-    program.call("openat", &[AT_FDCWD, inner, O_DIRECTORY]);
-    program
-}
-
-/// Scenario: files and directories are made, renamed, linked and removed, by paths and by descriptors of directories; one is missing.
-/// Guarantees: each path as it was given, what it starts from, the flags and modes; the file system has what the events say.
-#[test]
-fn names() {
-    requires!(Requirement::Kernel);
-    let (_keep, folder) = folder();
-    let inner = folder.join("inner");
-    fs::create_dir(&inner).unwrap();
-    fs::write(folder.join("gone"), "").unwrap();
-    fs::write(folder.join("a"), "").unwrap();
-    let mut program = program();
-    let texts = ["m", "n", "gone", "a", "b", "c", "d", "hard", "to", "sym", "fifo"];
-    let [m, n, gone, a, b, c, d, hard, to, sym, fifo] = texts.map(|text| program.text(text));
-    let e = folder.join("e");
-    let absolute = program.text(bytes_of(&e));
-    program.call("mkdir", &[m, 0o750]);
-    program.call("mkdirat", &[INNER, n, 0o700]);
-    program.call("rmdir", &[m]);
-    program.call("unlink", &[gone]);
-    program.call("unlink", &[gone]);
-    program.call("unlinkat", &[INNER, n, AT_REMOVEDIR]);
-    program.call("rename", &[a, b]);
-    program.call("renameat", &[AT_FDCWD, b, INNER, c]);
-    program.call("renameat2", &[INNER, c, AT_FDCWD, d, RENAME_NOREPLACE]);
-    program.call("link", &[d, absolute]);
-    program.call("linkat", &[AT_FDCWD, d, INNER, hard, 0]);
-    program.call("symlink", &[to, sym]);
-    program.call("symlinkat", &[to, INNER, sym]);
-    program.call("mknodat", &[INNER, fifo, 0o010_600, 0]);
-    let calls = [
-        "mkdir",
-        "mkdirat",
-        "rmdir",
-        "unlink",
-        "unlinkat",
-        "rename",
-        "renameat",
-        "renameat2",
-        "link",
-        "linkat",
-        "symlink",
-        "symlinkat",
-        "mknodat",
-    ];
-    let scene = performed(&calls, Abi::X86_64, program, &folder);
-
-    let one = |requested, fd, base| PathCall { path: asked(requested, fd, base), ..PathCall::default() };
-    let path = |name, expected| assert_eq!(scene.only(name), (0, Kind::PathCall(expected)), "{name}");
-    path("mkdir", PathCall { mode: 0o750, ..one("m", -100, &folder) });
-    path("mkdirat", PathCall { mode: 0o700, ..one("n", 3, &inner) });
-    path("rmdir", one("m", -100, &folder));
-    path("unlinkat", PathCall { flags: AT_REMOVEDIR.into(), ..one("n", 3, &inner) });
-    path("mknodat", PathCall { mode: 0o010_600, ..one("fifo", 3, &inner) });
-    let unlinked = Kind::PathCall(one("gone", -100, &folder));
-    assert_eq!(scene.all("unlink"), [(0, unlinked.clone()), (ENOENT, unlinked)]);
-    let two = |name, source, target, flags| {
-        let expected = TwoPathCall { source, target, flags, ..TwoPathCall::default() };
-        assert_eq!(scene.only(name), (0, Kind::TwoPathCall(expected)), "{name}");
-    };
-    let of = |requested| asked(requested, -100, &folder);
-    let of_inner = |requested| asked(requested, 3, &inner);
-    two("rename", of("a"), of("b"), 0);
-    two("renameat", of("b"), of_inner("c"), 0);
-    two("renameat2", of_inner("c"), of("d"), 1);
-    two("link", of("d"), of(e.to_str().unwrap()), 0);
-    two("linkat", of("d"), of_inner("hard"), 0);
-    let target = asked("to", -100, std::path::Path::new(""));
-    two("symlink", target.clone(), of("sym"), 0);
-    two("symlinkat", target, of_inner("sym"), 0);
-
-    let inode = |path: std::path::PathBuf| fs::symlink_metadata(path).unwrap().ino();
-    assert_eq!(inode(folder.join("d")), inode(folder.join("e")));
-    assert_eq!(inode(folder.join("d")), inode(inner.join("hard")));
-    assert_eq!(fs::read_link(inner.join("sym")).unwrap().to_str(), Some("to"));
-    assert!(!folder.join("gone").exists() && !inner.join("n").exists());
 }
 
 /// Scenario: permissions, owners, attributes and times of files are changed and asked for, by paths, by descriptors and by both.
@@ -118,7 +30,7 @@ fn attributes() {
     fs::create_dir(&inner).unwrap();
     fs::write(folder.join("f"), "0123456789").unwrap();
     fs::write(inner.join("g"), "").unwrap();
-    let mut program = program();
+    let mut program = program(Abi::X86_64);
     let [f, g, none, attribute, missing] =
         ["f", "g", "", "user.eyrie", "missing"].map(|text| program.text(text));
     let buffer = program.bytes(&[0; 256]);
@@ -159,7 +71,7 @@ fn attributes() {
     path("fchownat", 0, PathCall { uid: 9, gid: u32::MAX, ..one("g", 3, &inner) });
     path("chmod", 0, PathCall { mode: 0o4711, ..one("f", -100, &folder) });
     path("fchmodat", 0, PathCall { mode: 0o640, ..one("g", 3, &inner) });
-    path("truncate", 0, one("f", -100, &folder));
+    path("truncate", 0, PathCall { length: 4, ..one("f", -100, &folder) });
     path("access", ENOENT, PathCall { mode: 4, ..one("missing", -100, &folder) });
     path("faccessat", 0, PathCall { mode: 2, ..one("g", 3, &inner) });
     let (_, set) = scene.only("setxattr");
@@ -188,7 +100,7 @@ fn open_by_handle() {
     let (_keep, folder) = folder();
     fs::create_dir(folder.join("inner")).unwrap();
     fs::write(folder.join("inner/g"), "").unwrap();
-    let mut program = program();
+    let mut program = program(Abi::X86_64);
     let g = program.text("g");
     let handle = program.bytes(&[&128_u32.to_le_bytes()[..], &[0; 132]].concat());
     let wrong = program.bytes(&[0; 8]);

@@ -1,11 +1,12 @@
 use std::fs;
 
 use eyrie_proto::event::{
-    ChangeCredentials, ChangeSession, GenericCall, ProcessAccess, ResourceLimit, Signal, event::Kind,
+    ChangeCredentials, ChangeNamespace, ChangeSession, GenericCall, ProcessAccess, ProcessControl,
+    ResourceLimit, Signal, event::Kind,
 };
 use test_requirements::{Requirement, requires};
 
-use super::scene::{AT_FDCWD, folder, performed};
+use super::scene::{AT_FDCWD, folder, performed, without_kind};
 use test_programs::{Abi, Program};
 
 const PR_SET_NAME: u32 = 15;
@@ -14,6 +15,7 @@ const RLIMIT_CORE: u32 = 4;
 const RLIMIT_NOFILE: u32 = 7;
 const CLONE_NEWUTS: u32 = 0x0400_0000;
 const PTRACE_DETACH: u32 = 17;
+const EINVAL: i64 = -22;
 /// Above any process.
 const NOBODY: u32 = 0x7fff_fff0;
 
@@ -27,11 +29,11 @@ fn a_process_changes() {
     let name = program.text("eyrie-renamed-and-long");
     let limits = program.words(&[100, 200]);
     let more = program.words(&[10, 20]);
-    let old = program.bytes(&[0; 16]);
+    let [was, old] = [(); 2].map(|()| program.bytes(&[0; 16]));
     let namespace = program.text("/proc/self/ns/uts");
     program.call("prctl", &[PR_SET_NAME, name, 2, 3, 4]);
     program.call("prctl", &[PR_SET_DUMPABLE, 1, 0, 0, 0]);
-    program.call("prlimit64", &[0, RLIMIT_NOFILE, limits, old]);
+    program.call("prlimit64", &[0, RLIMIT_NOFILE, limits, was]);
     program.call("prlimit64", &[0, RLIMIT_NOFILE, 0, old]);
     program.call("setrlimit", &[RLIMIT_CORE, more]);
     program.call("openat", &[AT_FDCWD, namespace, 0]);
@@ -68,7 +70,9 @@ fn a_process_changes() {
     assert_eq!((dumpable.option, dumpable.text.as_slice(), dumpable.arguments[0]), (4, &b""[..], 1));
     let limit = |resource| ResourceLimit { resource, ..ResourceLimit::default() };
     let (soft, hard) = (Some(100), Some(200));
-    let set = ResourceLimit { new_soft: soft, new_hard: hard, ..limit(RLIMIT_NOFILE) };
+    let [was_soft, was_hard] = [was, was + 8].map(|at| Some(u64::from_le_bytes(scene.memory(at))));
+    let before = ResourceLimit { old_soft: was_soft, old_hard: was_hard, ..limit(RLIMIT_NOFILE) };
+    let set = ResourceLimit { new_soft: soft, new_hard: hard, ..before };
     let asked = ResourceLimit { old_soft: soft, old_hard: hard, ..limit(RLIMIT_NOFILE) };
     assert_eq!(scene.all("prlimit64"), [set, asked].map(|limit| (0, Kind::ResourceLimit(limit))));
     let core = ResourceLimit { new_soft: Some(10), new_hard: Some(20), ..limit(RLIMIT_CORE) };
@@ -104,4 +108,53 @@ fn a_process_changes() {
     assert_eq!(scene.status("Uid"), "1003 1003 1003 1003");
     let (1003, Kind::GenericCall(GenericCall { arguments })) = scene.only("getuid") else { panic!() };
     assert_eq!(arguments.len(), 6);
+}
+
+/// Scenario: a program asks for what there is not, and to be traced by its parent. Guarantees: each event has what was asked for
+/// and its result.
+#[test]
+fn in_vain() {
+    in_vain_of(Abi::X86_64);
+}
+
+/// Scenario: the same in a 32-bit program. Guarantees: the same.
+#[test]
+fn in_vain_32() {
+    in_vain_of(Abi::I386);
+}
+
+fn in_vain_of(abi: Abi) {
+    requires!(Requirement::Kernel);
+    let (_keep, folder) = folder();
+    let mut program = Program::with_nothing_open(abi);
+    let limits = program.words(&[20, 10, 0, 0]);
+    program.call("prctl", &[0x7777, 1, 2, 3, 4]);
+    program.call("prctl", &[PR_SET_DUMPABLE, 1, 0, 0, 0]);
+    program.call("prlimit64", &[NOBODY, RLIMIT_NOFILE, 0, 0]);
+    program.call("prlimit64", &[0, RLIMIT_NOFILE, 0, 0]);
+    program.call("setrlimit", &[RLIMIT_CORE, limits]);
+    program.call("setns", &[99, CLONE_NEWUTS]);
+    program.call("ptrace", &[PTRACE_DETACH, NOBODY, 5, 6]);
+    program.call("ptrace", &[0, 0, 0, 0]);
+    let calls = ["prctl", "prlimit", "setrlimit", "setns", "ptrace"];
+    let scene = performed(&calls, abi, program, &folder);
+
+    let control =
+        |option, arguments: &[u64]| ProcessControl { option, arguments: arguments.into(), text: Vec::new() };
+    let controls = [(EINVAL, control(0x7777, &[1, 2, 3, 4])), (0, control(4, &[1, 0, 0, 0]))];
+    assert_eq!(scene.all("prctl"), controls.map(|(result, call)| (result, Kind::ProcessControl(call))));
+    let of = |pid| ResourceLimit { pid, resource: RLIMIT_NOFILE, ..ResourceLimit::default() };
+    let limits = [(-3, of(NOBODY)), (0, of(0))];
+    assert_eq!(scene.all("prlimit64"), limits.map(|(result, limit)| (result, Kind::ResourceLimit(limit))));
+    let (new_soft, new_hard) = (Some(20), Some(10));
+    let reversed = ResourceLimit { resource: RLIMIT_CORE, new_soft, new_hard, ..ResourceLimit::default() };
+    assert_eq!(scene.only("setrlimit"), (EINVAL, Kind::ResourceLimit(reversed)));
+    let joined = ChangeNamespace { flags: CLONE_NEWUTS.into(), descriptor: without_kind(99) };
+    assert_eq!(scene.only("setns"), (-9, Kind::ChangeNamespace(joined)));
+    let access = |request, pid, address, data| ProcessAccess { request, pid, address, data };
+    let traces = [(-3, access(17, NOBODY, 5, 6)), (0, access(0, 0, 0, 0))];
+    assert_eq!(scene.all("ptrace"), traces.map(|(result, call)| (result, Kind::ProcessAccess(call))));
+    // The thread that started it.
+    let parent = rustix::thread::gettid().as_raw_nonzero();
+    assert_eq!(scene.status("TracerPid"), parent.to_string());
 }

@@ -1,8 +1,9 @@
 //! A program under the eyes of an agent.
 
 use std::{
+    cell::RefCell,
     fs,
-    os::unix::fs::MetadataExt,
+    os::unix::fs::{FileExt, MetadataExt},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
 };
@@ -17,6 +18,7 @@ use eyrie_proto::{
 use test_programs::{Abi, Program};
 use tokio::runtime::Runtime;
 
+use super::covered::{Covered, Outcome};
 use crate::fake_engine::{FakeEngine, Policy, Seen};
 
 /// How much of moved data the plan asks for.
@@ -26,11 +28,16 @@ pub(crate) const AT_FDCWD: u32 = -100_i32 as u32;
 /// Agents of this process one at a time: each captures the whole machine.
 pub(crate) static ALONE: std::sync::Mutex<()> = std::sync::Mutex::new(());
 
-/// A program that has made its calls and waits, with what was told of it.
+/// A program that has made its calls and waits, with what was told of it. There is one in a test: when it is dropped, what was asked of
+/// it is held against what `covered.tsv` says that the test looks at.
 pub(crate) struct Scene {
     child: Child,
     abi: Abi,
+    /// Its own, since it was executed.
     events: Vec<Event>,
+    /// Those of other processes while it ran.
+    others: Vec<Event>,
+    covered: RefCell<Covered>,
 }
 
 /// A folder without symbolic links in its path.
@@ -65,8 +72,9 @@ pub(crate) fn captured(calls: &[&str], abi: Abi, command: &mut Command) -> Scene
         let pid = child.id();
         engine.until("the last call", |seen| ends(seen, pid, abi)).await;
         assert_eq!(running.shutdown().await.unacked_events, 0);
-        let events = since_exec(engine.seen().events.values().filter(|event| is_of(event, pid)).cloned());
-        Scene { child, abi, events }
+        let (own, others): (Vec<_>, _) =
+            engine.seen().events.values().cloned().partition(|event| is_of(event, pid));
+        Scene { child, abi, events: since_exec(own), others, covered: RefCell::default() }
     })
 }
 
@@ -101,9 +109,9 @@ pub(crate) fn ends(seen: &Seen, pid: u32, abi: Abi) -> bool {
 }
 
 /// What came before was made by a copy of this test.
-fn since_exec(events: impl Iterator<Item = Event>) -> Vec<Event> {
+fn since_exec(events: Vec<Event>) -> Vec<Event> {
     let is_exec = |event: &Event| matches!(&event.kind, Some(Kind::Exec(_)));
-    events.skip_while(|event| !is_exec(event)).collect()
+    events.into_iter().skip_while(|event| !is_exec(event)).collect()
 }
 
 pub(crate) fn is_of(event: &Event, pid: u32) -> bool {
@@ -134,10 +142,30 @@ impl Scene {
         self.events.iter().filter_map(of).collect()
     }
 
-    /// Events of a call, in order.
-    pub(crate) fn calls(&self, name: &str) -> Vec<(SystemCall, Kind)> {
+    /// Events of a call, whole and in order.
+    pub(crate) fn events(&self, name: &str) -> Vec<Event> {
         let calls = self.events.iter().filter(|event| is_call(event, self.abi, name));
-        calls.map(|event| (event.call.unwrap(), event.kind.clone().unwrap())).collect()
+        calls.inspect(|event| self.cover(name, event.call.as_ref().unwrap().result)).cloned().collect()
+    }
+
+    /// All events of the program's, whatever they are.
+    pub(crate) fn own(&self) -> &[Event] {
+        &self.events
+    }
+
+    /// Events of other processes, from the start of the agent on.
+    pub(crate) fn others(&self) -> &[Event] {
+        &self.others
+    }
+
+    /// Says that the test looks at a call with this result.
+    pub(crate) fn cover(&self, name: &str, result: i64) {
+        self.covered.borrow_mut().add(name, Outcome::of(self.abi, result));
+    }
+
+    /// Calls and events of a call, in order.
+    pub(crate) fn calls(&self, name: &str) -> Vec<(SystemCall, Kind)> {
+        self.events(name).into_iter().map(|event| (event.call.unwrap(), event.kind.unwrap())).collect()
     }
 
     /// The same with results alone.
@@ -150,6 +178,22 @@ impl Scene {
         let mut all = self.all(name);
         assert_eq!(all.len(), 1, "{name}: {all:?}");
         all.remove(0)
+    }
+
+    /// What the program has at an address.
+    pub(crate) fn memory<const BYTES: usize>(&self, address: u32) -> [u8; BYTES] {
+        let mut bytes = [0; BYTES];
+        let memory = fs::File::open(format!("/proc/{}/mem", self.pid())).unwrap();
+        memory.read_exact_at(&mut bytes, address.into()).unwrap();
+        bytes
+    }
+
+    /// What a call returned, as the program kept it at an address.
+    pub(crate) fn kept(&self, address: u32) -> i64 {
+        match self.abi {
+            Abi::X86_64 => i64::from_le_bytes(self.memory(address)),
+            Abi::I386 => i32::from_le_bytes(self.memory(address)).into(),
+        }
     }
 
     /// A file of the program's in /proc.
@@ -209,5 +253,8 @@ impl Drop for Scene {
         // It may have ended by itself, if the test failed.
         let _ = self.child.kill();
         let _ = self.child.wait();
+        if !std::thread::panicking() {
+            self.covered.borrow().check();
+        }
     }
 }

@@ -64,14 +64,14 @@ fn data_are_moved() {
     let (-9, refused) = &writes[1] else { panic!("{writes:?}") };
     assert_eq!((&refused.descriptor, refused.data.as_slice()), (&without_kind(99), &b"01234567"[..]));
     check(&transfers(&scene, "pwrite64")[0], 3, 3, b"abc");
-    check(&transfers(&scene, "writev")[0], 8, 0, b"abcdef");
+    check(&transfers(&scene, "writev")[0], 8, 8, b"abcdef");
     check(&transfers(&scene, "pread64")[0], 5, 5, &content[..5]);
     let reads = transfers(&scene, "read");
     check(&reads[0], 18, 64, start);
     check(&reads[1], 0, 64, b"");
     // Of the first vector, which the second overwrote here: both are the same buffer.
     let (moved, vectors) = &transfers(&scene, "readv")[0];
-    assert_eq!((*moved, vectors.data.as_slice()), (18, &content[4..8]));
+    assert_eq!((*moved, vectors.size, vectors.data.as_slice()), (18, 64, &content[4..8]));
     for (name, moved, size, descriptors, flags) in
         [("sendfile", 7, 7, [4, 3], 0), ("splice", 5, 5, [3, 6], 1), ("copy_file_range", 6, 100, [3, 4], 0)]
     {

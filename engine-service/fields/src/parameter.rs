@@ -11,6 +11,7 @@ mod text;
 
 pub(crate) use self::errno::name as errno_name;
 pub(crate) use self::flags::{CREATE, TEMPORARY, access};
+pub use self::schema::parameters_of;
 pub(crate) use self::schema::{Category, EventSchema, schema_of};
 
 use std::borrow::Cow;

@@ -3,7 +3,7 @@
 //!
 //! Only tests use it: whatever goes wrong is a panic.
 #![forbid(unsafe_code)]
-#![allow(clippy::expect_used, clippy::unwrap_used, reason = "a crate of tests")]
+#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::unwrap_used, reason = "a crate of tests")]
 
 use std::{fs, os::unix::fs::PermissionsExt, path::Path, process::Command};
 
@@ -92,9 +92,48 @@ impl Program {
         });
     }
 
+    /// Keeps what the last call returned, as the program saw it, in a word of its width at the address that this returns.
+    pub fn keep_result(&mut self) -> u32 {
+        let address = self.words(&[0]);
+        // mov [address], rax or eax.
+        let opcode: &[u8] = match self.abi {
+            Abi::X86_64 => &[0x48, 0x89, 0x04, 0x25],
+            Abi::I386 => &[0xa3],
+        };
+        self.load(opcode, address);
+        address
+    }
+
+    /// What only the child does of the fork before it. It shares no stack with anybody, as nothing here uses one.
+    pub fn in_child(&mut self, add: impl FnOnce(&mut Self)) {
+        // test eax, eax; jnz to behind the child's part.
+        self.code.extend_from_slice(&[0x85, 0xc0]);
+        self.load(&[0x0f, 0x85], 0);
+        let from = self.code.len();
+        add(self);
+        let distance = (self.code.len() - from) as u32;
+        self.code[from - 4..from].copy_from_slice(&distance.to_le_bytes());
+    }
+
+    /// Does what no processor can: the kernel ends it by SIGILL.
+    pub fn crash(&mut self) {
+        self.code.extend_from_slice(&[0x0f, 0x0b]);
+    }
+
     fn load(&mut self, opcode: &[u8], value: u32) {
         self.code.extend_from_slice(opcode);
         self.code.extend_from_slice(&value.to_le_bytes());
+    }
+
+    /// Makes an executable file of it that ends with status 0, for another program to execute.
+    pub fn write_to(mut self, path: &Path) {
+        self.call("exit", &[0]);
+        self.write_file_to(path);
+    }
+
+    /// The same, ending as [`Self::write_waiting`] says.
+    pub fn write_waiting_to(self, path: &Path) {
+        self.waiting().write_file_to(path);
     }
 
     /// Writes it to a file in `folder`; the command runs it there, and it ends with status 0.
@@ -105,25 +144,33 @@ impl Program {
 
     /// The same, but it ends with `getppid`, by which a test knows that all calls were made, and then waits to be killed, so
     /// that /proc still has it.
-    pub fn write_waiting(mut self, folder: &Path) -> Command {
+    pub fn write_waiting(self, folder: &Path) -> Command {
+        self.waiting().write_file(folder)
+    }
+
+    fn waiting(mut self) -> Self {
         self.call("getppid", &[]);
         self.call("pause", &[]);
-        self.write_file(folder)
+        self
     }
 
     fn write_file(self, folder: &Path) -> Command {
+        let path = folder.join("program");
+        self.write_file_to(&path);
+        let mut command = Command::new(path);
+        command.current_dir(folder);
+        command
+    }
+
+    fn write_file_to(self, path: &Path) {
         let mut file = self.headers();
         file.resize(DATA_AT as usize, 0);
         file.extend_from_slice(&self.data);
         assert!(file.len() <= CODE_AT as usize, "the program's data are too long");
         file.resize(CODE_AT as usize, 0);
         file.extend_from_slice(&self.code);
-        let path = folder.join("program");
-        fs::write(&path, file).unwrap();
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
-        let mut command = Command::new(path);
-        command.current_dir(folder);
-        command
+        fs::write(path, file).unwrap();
+        fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
     }
 
     /// ELF header and one program header that maps all of it.

@@ -1,11 +1,12 @@
 //! Calls on paths, and calls on descriptors that are the same for an open file.
 
-use eyrie_bpf::Step::Text;
+use eyrie_bpf::Step::{RootDirectory, Text};
 
 use super::{
     DescribedCall, MADE,
     Message::{ChangeRoot, NameCall, Open, PathBack, PathCall, TwoPathCall},
-    Register::{Fd, Flags, Gid, Gid16, Mode, Uid, Uid16},
+    PAIR,
+    Register::{Device, Fd, Flags, Gid, Gid16, Length, LengthHigh, Mode, Uid, Uid16},
     call, fd, given, path, path_at, second_path, second_path_at,
 };
 
@@ -17,8 +18,8 @@ pub(super) const CALLS: &[DescribedCall] = &[
     call("rmdir", PathCall, &[path(0)], &[]),
     call("mkdir", PathCall, &[path(0)], &[(Mode, 1)]),
     call("mkdirat", PathCall, &[path_at(1, 0)], &[(Mode, 2)]),
-    call("mknod", PathCall, &[path(0)], &[(Mode, 1)]),
-    call("mknodat", PathCall, &[path_at(1, 0)], &[(Mode, 2)]),
+    call("mknod", PathCall, &[path(0)], &[(Mode, 1), (Device, 2)]),
+    call("mknodat", PathCall, &[path_at(1, 0)], &[(Mode, 2), (Device, 3)]),
     call("rename", TwoPathCall, &[path(0), second_path(1)], &[]),
     call("renameat", TwoPathCall, &[path_at(1, 0), second_path_at(3, 2)], &[]),
     call("renameat2", TwoPathCall, &[path_at(1, 0), second_path_at(3, 2)], &[(Flags, 4)]),
@@ -48,8 +49,8 @@ pub(super) const CALLS: &[DescribedCall] = &[
     call("fchown32", PathCall, &[fd(0)], &[(Uid, 1), (Gid, 2)]),
     call("fchownat", PathCall, &[path_at(1, 0), fd(0)], &[(Uid, 2), (Gid, 3), (Flags, 4)]),
     // Sizes and times.
-    call("truncate", PathCall, &[path(0)], &[]),
-    call("truncate64", PathCall, &[path(0)], &[]),
+    call("truncate", PathCall, &[path(0)], &[(Length, 1)]),
+    call("truncate64", PathCall, &[path(0)], &[(Length, PAIR), (LengthHigh, PAIR + 1)]),
     call("utime", PathCall, &[path(0)], &[]),
     call("utimes", PathCall, &[path(0)], &[]),
     call("futimesat", PathCall, &[path_at(1, 0), fd(0)], &[]),
@@ -106,7 +107,7 @@ pub(super) const CALLS: &[DescribedCall] = &[
     call("umount", PathCall, &[path(0)], &[]),
     call("umount2", PathCall, &[path(0)], &[(Flags, 1)]),
     call("pivot_root", TwoPathCall, &[path(0), second_path(1)], &[]),
-    call("chroot", ChangeRoot, &[path(0)], &[]),
+    call("chroot", ChangeRoot, &[path(0), RootDirectory], &[]),
     call("move_mount", TwoPathCall, &[path_at(1, 0), second_path_at(3, 2)], &[(Flags, 4)]),
     call("mount_setattr", PathCall, &[path_at(1, 0), fd(0)], &[(Flags, 2)]),
     call("open_tree", PathCall, &[path_at(1, 0), MADE], &[(Flags, 2)]),

@@ -9,7 +9,7 @@ use super::{
     Register::{
         Address, Data, Flags, Id, Id16, Number, Option, Pid, ProcessGroup, Request, Resource, Tid, Word,
     },
-    call, fd, given, written,
+    call, fd, given, second_written,
 };
 
 /// What `PR_SET_NAME` takes: 15 bytes count, and what a program gave behind them is told all the same.
@@ -54,18 +54,13 @@ pub(super) const CALLS: &[DescribedCall] = &[
     call("arch_prctl", ProcessControl, &[], &[(Option, 0), (Word, 1)]),
     call("unshare", ChangeNamespace, &[], &[(Flags, 0)]),
     call("setns", ChangeNamespace, &[fd(0)], &[(Flags, 1)]),
-    // Limits, of 64 bits but in 32-bit programs. Of prlimit there is room for one of both: the new one where it has one.
-    call(
-        "prlimit64",
-        ResourceLimit,
-        &[written(3, 16), given(2, 16)],
-        &[(Pid, 0), (Resource, 1), (Address, 2)],
-    ),
-    call("setrlimit", ResourceLimit, &[given(1, 16)], &[(Resource, 0), (Address, 1)]).native(),
-    call("setrlimit", ResourceLimit, &[given(1, 8)], &[(Resource, 0), (Address, 1)]).compat(),
-    call("getrlimit", ResourceLimit, &[written(1, 16)], &[(Resource, 0)]).native(),
-    call("getrlimit", ResourceLimit, &[written(1, 8)], &[(Resource, 0)]).compat(),
-    call("ugetrlimit", ResourceLimit, &[written(1, 8)], &[(Resource, 0)]),
+    // Limits, of 64 bits but in 32-bit programs: the new one, and the old one as second structure.
+    call("prlimit64", ResourceLimit, &[given(2, 16), second_written(3, 16)], &[(Pid, 0), (Resource, 1)]),
+    call("setrlimit", ResourceLimit, &[given(1, 16)], &[(Resource, 0)]).native(),
+    call("setrlimit", ResourceLimit, &[given(1, 8)], &[(Resource, 0)]).compat(),
+    call("getrlimit", ResourceLimit, &[second_written(1, 16)], &[(Resource, 0)]).native(),
+    call("getrlimit", ResourceLimit, &[second_written(1, 8)], &[(Resource, 0)]).compat(),
+    call("ugetrlimit", ResourceLimit, &[second_written(1, 8)], &[(Resource, 0)]),
     // Other processes.
     call("ptrace", ProcessAccess, &[], &[(Request, 0), (Pid, 1), (Address, 2), (Data, 3)]),
     call("process_vm_readv", ProcessAccess, &[], &[(Pid, 0)]),

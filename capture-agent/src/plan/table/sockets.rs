@@ -9,7 +9,7 @@ use super::{
     DescribedCall, MADE,
     Message::{Accept, Bind, SocketCreate, SocketOption},
     Register::{Backlog, Family, Fd, Flags, How, Length, Level, Name, Protocol, Type},
-    call, fd, given, written,
+    call, fd, given, second_fd, written,
 };
 
 /// An option's value may be of any size: of one that was set this much is told, of one that was asked for as much as those have
@@ -23,8 +23,9 @@ pub(super) const CALLS: &[DescribedCall] = &[
     call("socketpair", SocketCreate, &[DescriptorPair(3)], &[(Family, 0), (Type, 1), (Protocol, 2)]),
     call("bind", Bind, &[fd(0), Address { argument: 1, size: 2 }, SERVES], &[]),
     call("listen", Bind, &[fd(0), SERVES], &[(Backlog, 1)]),
-    call("accept", Accept, &[MADE, SERVES], &[(Fd, 0)]),
-    call("accept4", Accept, &[MADE, SERVES], &[(Fd, 0), (Flags, 3)]),
+    // The second one is what listens, for its queue.
+    call("accept", Accept, &[MADE, second_fd(0), SERVES], &[(Fd, 0)]),
+    call("accept4", Accept, &[MADE, second_fd(0), SERVES], &[(Fd, 0), (Flags, 3)]),
     call("setsockopt", SocketOption, &[fd(0), given(3, SET_BYTES)], &[(Level, 1), (Name, 2), (Length, 4)]),
     call("getsockopt", SocketOption, &[fd(0), written(3, ASKED_BYTES)], &[(Level, 1), (Name, 2)]),
     call("shutdown", SocketOption, &[fd(0)], &[(How, 1)]),

@@ -15,15 +15,18 @@ const RECEIVED: Step = Step::Data { argument: 1, size: 2, is_written: true };
 /// Vectors at argument 1, their number in argument 2.
 const SENT_VECTOR: Step = Step::Vector { argument: 1, count: 2, is_written: false };
 const RECEIVED_VECTOR: Step = Step::Vector { argument: 1, count: 2, is_written: true };
-/// A message at argument 1, or the first of several.
+/// A message at argument 1.
 const SENT_MESSAGE: Step = Step::Message { argument: 1, is_written: false };
 const RECEIVED_MESSAGE: Step = Step::Message { argument: 1, is_written: true };
+/// The first of several.
+const SENT_MESSAGES: Step = Step::Messages { argument: 1, is_written: false };
+const RECEIVED_MESSAGES: Step = Step::Messages { argument: 1, is_written: true };
 
 /// Whom the address is of.
 const SENT_TO: Step = Step::Peer { is_written: false };
 const RECEIVED_FROM: Step = Step::Peer { is_written: true };
 
-/// The sizes of vectors and messages are in memory and are not added up.
+/// The sizes of vectors and messages are in memory, and are added up there.
 pub(super) const CALLS: &[DescribedCall] = &[
     call("read", Transfer, &[fd(0), RECEIVED], &[(Size, 2)]),
     call("pread64", Transfer, &[fd(0), RECEIVED], &[(Size, 2)]),
@@ -51,7 +54,7 @@ pub(super) const CALLS: &[DescribedCall] = &[
         &[(Size, 2), (Flags, 3)],
     ),
     call("sendmsg", Transfer, &[fd(0), SENT_MESSAGE, SENT_TO], &[(Flags, 2)]),
-    call("sendmmsg", Transfer, &[fd(0), SENT_MESSAGE, SENT_TO], &[(Flags, 3)]),
+    call("sendmmsg", Transfer, &[fd(0), SENT_MESSAGES, SENT_TO], &[(Flags, 3)]),
     call("recv", Transfer, &[fd(0), RECEIVED], &[(Size, 2), (Flags, 3)]),
     call(
         "recvfrom",
@@ -60,8 +63,8 @@ pub(super) const CALLS: &[DescribedCall] = &[
         &[(Size, 2), (Flags, 3)],
     ),
     call("recvmsg", Transfer, &[fd(0), RECEIVED_MESSAGE, RECEIVED_FROM], &[(Flags, 2)]),
-    call("recvmmsg", Transfer, &[fd(0), RECEIVED_MESSAGE, RECEIVED_FROM], &[(Flags, 3)]),
-    call("recvmmsg_time64", Transfer, &[fd(0), RECEIVED_MESSAGE, RECEIVED_FROM], &[(Flags, 3)]),
+    call("recvmmsg", Transfer, &[fd(0), RECEIVED_MESSAGES, RECEIVED_FROM], &[(Flags, 3)]),
+    call("recvmmsg_time64", Transfer, &[fd(0), RECEIVED_MESSAGES, RECEIVED_FROM], &[(Flags, 3)]),
     // Message queues.
     call("mq_timedsend", Transfer, &[fd(0), SENT], &[(Size, 2)]),
     call("mq_timedsend_time64", Transfer, &[fd(0), SENT], &[(Size, 2)]),

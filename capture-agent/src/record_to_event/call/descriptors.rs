@@ -32,7 +32,8 @@ pub(super) fn control(parts: &Parts<'_>) -> DescriptorCall {
 pub(super) fn transfer(parts: &Parts<'_>) -> Transfer {
     Transfer {
         descriptor: parts.descriptor(Place::First),
-        size: parts.word(Register::Size),
+        // It has one or the other.
+        size: parts.word(Register::Size) | parts.record.data_size,
         data: parts.record.data.to_vec(),
         peer: socket_address(parts.record.address),
         flags: parts.flags(),

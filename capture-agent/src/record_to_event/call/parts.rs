@@ -150,14 +150,20 @@ impl Parts<'_> {
 
     /// A number of 32 bits in what was read from memory.
     pub(super) fn u32_at(&self, at: usize) -> Option<u32> {
-        let bytes = self.record.data.get(at..)?.first_chunk()?;
-        Some(u32::from_ne_bytes(*bytes))
+        u32_at(self.record.data, at)
     }
 
     pub(super) fn u64_at(&self, at: usize) -> Option<u64> {
-        let bytes = self.record.data.get(at..)?.first_chunk()?;
-        Some(u64::from_ne_bytes(*bytes))
+        u64_at(self.record.data, at)
     }
+}
+
+pub(super) fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
+    bytes.get(at..)?.first_chunk().map(|bytes| u32::from_ne_bytes(*bytes))
+}
+
+pub(super) fn u64_at(bytes: &[u8], at: usize) -> Option<u64> {
+    bytes.get(at..)?.first_chunk().map(|bytes| u64::from_ne_bytes(*bytes))
 }
 
 /// What is before the first NUL byte.

@@ -46,6 +46,8 @@ fn with_words(parts: &Parts<'_>) -> PathCall {
         flags: parts.flags(),
         uid: parts.ids(Register::Uid, Register::Uid16).next().unwrap_or_default(),
         gid: parts.ids(Register::Gid, Register::Gid16).next().unwrap_or_default(),
+        device: parts.low(Register::Device),
+        length: parts.word(Register::Length) | parts.word(Register::LengthHigh) << 32,
         ..PathCall::default()
     }
 }
@@ -80,14 +82,7 @@ pub(super) fn two_path_call(parts: &Parts<'_>) -> TwoPathCall {
     }
 }
 
-/// The kernel does not tell where the new root is from the initial one. An absolute path says it, but for links in it and for
-/// a root that was not the initial one before; what the program executes next tells it exactly.
+/// A process whose root is that of its mount namespace has an empty one.
 pub(super) fn change_root(parts: &Parts<'_>) -> ChangeRoot {
-    let path = parts.path(Place::First);
-    let root_directory = path
-        .as_ref()
-        .map(|path| path.requested.clone())
-        .filter(|requested| requested.starts_with(b"/") && !parts.has_failed())
-        .unwrap_or_default();
-    ChangeRoot { path, root_directory }
+    ChangeRoot { path: parts.path(Place::First), root_directory: parts.text() }
 }

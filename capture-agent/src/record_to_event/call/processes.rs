@@ -7,7 +7,7 @@ use eyrie_proto::event::{
 
 use super::{
     super::credentials,
-    parts::{Parts, until_nul},
+    parts::{Parts, u32_at, u64_at, until_nul},
 };
 use crate::plan::Register;
 
@@ -42,29 +42,24 @@ pub(super) fn change_namespace(parts: &Parts<'_>) -> ChangeNamespace {
     ChangeNamespace { flags: parts.flags(), descriptor: parts.descriptor(Place::First) }
 }
 
-/// One limit: the one that was given, or where none was given the one that was asked for.
 pub(super) fn limit(parts: &Parts<'_>) -> ResourceLimit {
-    let is_given = parts.word(Register::Address) != 0;
-    let limit = ResourceLimit {
+    let (new, old) = (pair_of_limits(parts.record.data), pair_of_limits(parts.record.control));
+    ResourceLimit {
         pid: parts.low(Register::Pid),
         resource: parts.low(Register::Resource),
-        ..ResourceLimit::default()
-    };
-    match pair_of_limits(parts) {
-        Some((soft, hard)) if is_given => {
-            ResourceLimit { new_soft: Some(soft), new_hard: Some(hard), ..limit }
-        }
-        Some((soft, hard)) => ResourceLimit { old_soft: Some(soft), old_hard: Some(hard), ..limit },
-        None => limit,
+        new_soft: new.map(|(soft, _)| soft),
+        new_hard: new.map(|(_, hard)| hard),
+        old_soft: old.map(|(soft, _)| soft),
+        old_hard: old.map(|(_, hard)| hard),
     }
 }
 
 /// `struct rlimit` of 64-bit or of 32-bit programs, by its size. All bits set are "no limit" in both.
-fn pair_of_limits(parts: &Parts<'_>) -> Option<(u64, u64)> {
+fn pair_of_limits(bytes: &[u8]) -> Option<(u64, u64)> {
     let widened = |half: u32| if half == u32::MAX { u64::MAX } else { half.into() };
-    match parts.record.data.len() {
-        16 => Some((parts.u64_at(0)?, parts.u64_at(8)?)),
-        8 => Some((widened(parts.u32_at(0)?), widened(parts.u32_at(4)?))),
+    match bytes.len() {
+        16 => Some((u64_at(bytes, 0)?, u64_at(bytes, 8)?)),
+        8 => Some((widened(u32_at(bytes, 0)?), widened(u32_at(bytes, 4)?))),
         _ => None,
     }
 }

@@ -36,7 +36,8 @@ pub(super) fn accept(parts: &Parts<'_>) -> Accept {
         descriptor,
         listening_fd: parts.signed(Register::Fd),
         flags: parts.low(Register::Flags),
-        ..Accept::default()
+        queue_length: parts.record.queue_length,
+        queue_limit: parts.record.queue_limit,
     }
 }
 

@@ -9,9 +9,11 @@ mod files;
 mod processes;
 mod sockets;
 mod system;
+mod untold;
 
 use std::{collections::HashMap, sync::LazyLock};
 
+pub(crate) use self::untold::UNTOLD;
 use super::flags::Table;
 
 /// Writes parameters as `name SHAPE, …`.
@@ -124,6 +126,14 @@ pub(crate) fn schema_of(name: &str) -> Option<&'static EventSchema> {
 
 pub(super) fn all() -> impl Iterator<Item = &'static EventSchema> {
     FAMILIES.into_iter().flatten()
+}
+
+/// Names of the parameters of an event in their order, each with whether it ever has a value.
+pub fn parameters_of(event: &str) -> Option<Vec<(&'static str, bool)>> {
+    let untold = UNTOLD.iter().find(|(own, _)| *own == event).map_or("", |(_, names)| names);
+    let is_told = |name: &str| untold.split(' ').all(|own| own != name);
+    let columns = schema_of(event)?.columns.iter();
+    Some(columns.map(|column| (column.name, is_told(column.name))).collect())
 }
 
 /// What calls have that share Falco's generic event.

@@ -165,11 +165,15 @@ fn paths_of_other_kinds() {
     let refused = DetailedCall { text: b"stale", ..call("getcwd", [9, 1, 0, 0, 0, 0], -34) };
     assert_eq!(event(&refused), Kind::PathCall(PathCall::default()));
 
-    let chroot = DetailedCall { path: path_info(b"/jail", -100, b""), ..call("chroot", [9; 6], 0) };
-    let path = asked(b"/jail", -100, b"");
-    let root_directory = b"/jail".to_vec();
+    let chroot = DetailedCall {
+        path: path_info(b"jail", -100, b"/srv"),
+        text: b"/srv/jail",
+        ..call("chroot", [9; 6], 0)
+    };
+    let path = asked(b"jail", -100, b"/srv");
+    let root_directory = b"/srv/jail".to_vec();
     assert_eq!(event(&chroot), Kind::ChangeRoot(ChangeRoot { path: path.clone(), root_directory }));
-    let denied = DetailedCall { path: path_info(b"/jail", -100, b""), ..call("chroot", [9; 6], -1) };
+    let denied = DetailedCall { path: path_info(b"jail", -100, b"/srv"), ..call("chroot", [9; 6], -1) };
     assert_eq!(event(&denied), Kind::ChangeRoot(ChangeRoot { path, root_directory: Vec::new() }));
 
     let mq_open = DetailedCall {

@@ -49,7 +49,7 @@ fn the_process_itself() {
 }
 
 /// Scenario: limits that are set, asked for, of 32-bit programs, and that could not be read. Guarantees: the new pair where one was given
-/// and the old one elsewhere; "no limit" is the same for both widths.
+/// and the old one where one was told; "no limit" is the same for both widths.
 #[test]
 fn limits() {
     let of = |record: &DetailedCall<'_>| match event(record) {
@@ -70,13 +70,16 @@ fn limits() {
         old_hard: Some(u64::MAX),
         ..ResourceLimit::default()
     };
-    let prlimit = |pid, new| DetailedCall { data: &pair, ..call("prlimit64", [pid, 7, new, 9, 0, 0], 0) };
-    assert_eq!(of(&prlimit(0, 9)), set);
-    assert_eq!(of(&prlimit(44, 0)), ResourceLimit { pid: 44, ..asked });
+    let prlimit =
+        |pid, data, control| DetailedCall { data, control, ..call("prlimit64", [pid, 7, 9, 9, 0, 0], 0) };
+    assert_eq!(of(&prlimit(0, &pair, &[])), set);
+    assert_eq!(of(&prlimit(44, &[], &pair)), ResourceLimit { pid: 44, ..asked });
+    let (old_soft, old_hard) = (asked.old_soft, asked.old_hard);
+    assert_eq!(of(&prlimit(0, &pair, &pair)), ResourceLimit { old_soft, old_hard, ..set });
     assert_eq!(of(&DetailedCall { data: &pair, ..call("setrlimit", [7, 9, 0, 0, 0, 0], 0) }), set);
     assert_eq!(of(&DetailedCall { data: &narrow, ..compat_call("setrlimit", [7, 9, 0, 0, 0, 0], 0) }), set);
     assert_eq!(
-        of(&DetailedCall { data: &narrow, ..compat_call("ugetrlimit", [7, 9, 0, 0, 0, 0], 0) }),
+        of(&DetailedCall { control: &narrow, ..compat_call("ugetrlimit", [7, 9, 0, 0, 0, 0], 0) }),
         asked
     );
     let unread = ResourceLimit { resource: 7, ..ResourceLimit::default() };

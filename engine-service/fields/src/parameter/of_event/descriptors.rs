@@ -72,11 +72,17 @@ pub(super) fn of_transfer<'a>(
         "in_fd" | "fd_out" | "fdout" => fd(transfer.second.as_ref()),
         "data" => bytes(&transfer.data),
         "msgcontrol" => bytes(&transfer.control),
+        // Of these Falco tells what came, not what there was room for.
+        "size" if matches!(event, "readv" | "preadv" | "recvmsg") => number(received(view)),
         "size" | "len" => number(transfer.size),
         "flags" => number(transfer.flags),
         "tuple" => sockets::tuple(view, event.starts_with("recv")),
         _ => return None,
     })
+}
+
+fn received(view: &EventView<'_>) -> u64 {
+    u64::try_from(result(view)).unwrap_or(0)
 }
 
 fn bytes(bytes: &[u8]) -> Raw<'_> {

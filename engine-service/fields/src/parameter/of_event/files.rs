@@ -67,6 +67,7 @@ pub(super) fn of_path_call<'a>(call: &'a PathCall, name: &str) -> Option<Raw<'a>
         "flags" => number(call.flags),
         "uid" => number(call.uid),
         "gid" => number(call.gid),
+        "dev" => number(call.device),
         _ => return None,
     })
 }

@@ -8,6 +8,8 @@ use crate::view::EventView;
 /// How many bits of a command of quotactl say whose quotas are meant (SUBCMDSHIFT of linux/quota.h).
 const QUOTA_TYPE_BITS: u32 = 8;
 const QUOTA_TYPE_MASK: u64 = 0xff;
+/// What mmap2 counts its offset in, whatever the size of a page.
+const PAGE_OFFSET_UNIT: u64 = 4_096;
 /// Nanoseconds in a second.
 const SECOND: u64 = 1_000_000_000;
 
@@ -18,7 +20,8 @@ pub(super) fn of_memory_call<'a>(call: &'a MemoryCall, name: &str) -> Option<Raw
         "prot" => number(call.protection),
         "flags" => number(call.flags),
         "fd" => fd(call.descriptor.as_ref()),
-        "offset" | "pgoffset" => number(call.offset),
+        "offset" => number(call.offset),
+        "pgoffset" => number(call.offset / PAGE_OFFSET_UNIT),
         _ => return None,
     })
 }

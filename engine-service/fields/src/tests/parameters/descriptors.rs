@@ -106,7 +106,9 @@ fn transfers_of_data() {
     };
     check_arguments(0, 4, Kind::Transfer(transfer.clone()), "res=4 data=a.b. fd=3(<f>/a) size=80");
     check_arguments(17, 4, Kind::Transfer(transfer.clone()), "res=4 data=a.b. fd=3(<f>/a) size=80 pos=NULL");
-    check_arguments(19, 4, Kind::Transfer(transfer.clone()), "res=4 size=80 data=a.b. fd=3(<f>/a)");
+    // Of vectors Falco tells what was read, and what was to be written.
+    check_arguments(19, 4, Kind::Transfer(transfer.clone()), "res=4 size=4 data=a.b. fd=3(<f>/a)");
+    check_arguments(20, 4, Kind::Transfer(transfer.clone()), "res=4 data=a.b. fd=3(<f>/a) size=80");
     let moved = Transfer { second: Some(file(4, "/b")), flags: 2, data: Vec::new(), ..transfer.clone() };
     check_arguments(1, 0, Kind::Transfer(moved.clone()), "res=0 data=NULL fd=3(<f>/a) size=80");
     check_arguments(

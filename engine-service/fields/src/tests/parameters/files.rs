@@ -90,7 +90,7 @@ fn calls_on_one_path() {
         133,
         0,
         with_mode(path("/p"), 0o10_600),
-        "res=0 path=/p mode=010600(S_IWUSR|S_IRUSR|S_IFIFO) dev=NULL",
+        "res=0 path=/p mode=010600(S_IWUSR|S_IRUSR|S_IFIFO) dev=0",
     );
     check_arguments(21, -13, with_mode(path("/a"), 6), "res=-13(EACCES) name=/a mode=6(R_OK|W_OK)");
     check_arguments(21, 0, with_mode(path("/a"), 0), "res=0 name=/a mode=0(F_OK)");
