@@ -99,20 +99,6 @@ static __always_inline bool has_bit(const u64 *bitmap, u32 number)
 	return bitmap[(number >> 6) & (CALL_BITMAP_WORDS - 1)] >> (number & 63) & 1;
 }
 
-/* Counts a call that is not recorded for want of time. */
-static __noinline int shed(u32 number, u32 flags)
-{
-	struct loss_source source = {
-		.call_number = number,
-		.reason = COUNTER_LOST_DEGRADED,
-		.flags = flags & LOSS_SOURCE_FLAGS,
-	};
-
-	bpf_get_current_comm(source.comm, sizeof(source.comm));
-	count_loss(&source);
-	return 0;
-}
-
 SEC("tp_btf/sys_exit")
 int system_call(u64 *context)
 {

@@ -36,7 +36,9 @@ static __always_inline bool is_in_connect(struct composer *composer, struct task
 	}
 	if (number != (compat ? COMPAT_CONNECT : NATIVE_CONNECT))
 		return false;
-	return has_bit(compat ? configured->compat_calls : configured->calls, number);
+	/* One that is shed is counted when it ends. */
+	return has_bit(compat ? configured->compat_calls : configured->calls, number) &&
+	       !has_bit(compat ? configured->compat_shed_calls : configured->shed_calls, number);
 }
 
 SEC("tp_btf/inet_sock_set_state")

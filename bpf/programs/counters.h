@@ -63,4 +63,18 @@ static __noinline void count_loss(struct loss_source *source)
 	note_source(source);
 }
 
+/* Counts a call that is not recorded for want of time. */
+static __noinline int shed(u32 number, u32 flags)
+{
+	struct loss_source source = {
+		.call_number = number,
+		.reason = COUNTER_LOST_DEGRADED,
+		.flags = flags & LOSS_SOURCE_FLAGS,
+	};
+
+	bpf_get_current_comm(source.comm, sizeof(source.comm));
+	count_loss(&source);
+	return 0;
+}
+
 #endif

@@ -52,6 +52,11 @@ static __always_inline bool begin_uring_call(struct composer *composer, struct t
 		return false;
 	if ((u32)load(task->tgid) == configured->own_tgid)
 		return false;
+	/* Both records of a request are counted, as both would have been. */
+	if (has_bit(configured->shed_calls, number)) {
+		shed(number, FLAG_HAS_CALL);
+		return false;
+	}
 	__builtin_memset(&composer->call, 0, sizeof(composer->call));
 	composer->call.number = number;
 	composer->call.flags = FLAG_HAS_CALL | FLAG_IO_URING;

@@ -5,6 +5,7 @@
 
 mod call_costs;
 mod counters;
+mod error;
 mod loss_sources;
 mod own_process;
 mod records;
@@ -15,7 +16,7 @@ mod uring;
 
 use aya::{
     Btf, Ebpf, EbpfError, EbpfLoader, VerifierLogLevel,
-    maps::{Array, MapError},
+    maps::Array,
     programs::{BtfTracePoint, Iter, Program, ProgramError},
 };
 use eyrie_bpf::{
@@ -26,66 +27,20 @@ use eyrie_proto::{
     event::{Event, LossRecord, OrderedFact, ProcessState, ordered_fact},
 };
 use grpc_transport::with_causes;
-use thiserror::Error;
 use tracing::{info, warn};
 
-pub use self::rings::RingLimits;
 use self::{
     counters::LossCounters, loss_sources::LossSources, own_process::OwnProcess, records::Records,
     rings::Rings, shedding::Shedding,
 };
+pub use self::{error::KernelError, rings::RingLimits};
 use crate::{
     cgroups::{Cgroups, Hierarchy},
     clock,
     config::Config,
-    plan,
-    probe::{self, ProbeError},
-    snapshot,
+    plan, probe, snapshot,
     source::{CgroupReading, Drained, EventSource},
 };
-
-/// Why the kernel cannot be captured from.
-#[derive(Debug, Error)]
-pub enum KernelError {
-    /// Privileges or BTF are missing.
-    #[error(transparent)]
-    Probe(#[from] ProbeError),
-    /// The kernel's description of its types cannot be read.
-    #[error("cannot read the kernel's BTF: {0}")]
-    Btf(#[source] Box<aya::BtfError>),
-    /// The object as a whole was refused.
-    #[error("cannot load the BPF object: {problem}")]
-    Load {
-        /// What the loader or the kernel said.
-        problem: String,
-    },
-    /// A program without which capture makes no sense was refused.
-    #[error(
-        "cannot load or attach the BPF program {program}, without which these are not seen: {lost_without}; {problem}"
-    )]
-    Program {
-        /// Its name.
-        program: &'static str,
-        /// What is not seen without it.
-        lost_without: &'static str,
-        /// What the loader or the kernel said.
-        problem: String,
-    },
-    /// Nothing to wait on for records can be had.
-    #[error("cannot be woken by the BPF programs: {problem}; are there file descriptors left?")]
-    Wake {
-        /// What the kernel said.
-        problem: String,
-    },
-    /// A map of the object cannot be used.
-    #[error("cannot use the BPF map {map}: {problem}")]
-    Map {
-        /// Its name.
-        map: &'static str,
-        /// What the loader or the kernel said.
-        problem: String,
-    },
-}
 
 /// The programs at work.
 pub(crate) struct Kernel {
@@ -99,27 +54,6 @@ pub(crate) struct Kernel {
     cgroups: Cgroups,
     settings: eyrie_bpf::Config,
     missing: Vec<MissingAbility>,
-}
-
-// === impl KernelError ===
-
-impl KernelError {
-    /// Whether privileges or the kernel's configuration do not allow capture.
-    pub fn is_privilege(&self) -> bool {
-        matches!(self, Self::Probe(_))
-    }
-
-    fn map(map: &'static str) -> impl Fn(MapError) -> Self {
-        move |error| Self::Map { map, problem: with_causes(&error) }
-    }
-
-    fn wake(errno: rustix::io::Errno) -> Self {
-        Self::Wake { problem: errno.to_string() }
-    }
-
-    fn no_map(map: &'static str) -> impl Fn() -> Self {
-        move || Self::Map { map, problem: "the object does not have it".to_owned() }
-    }
 }
 
 // === impl Kernel ===
