@@ -12,7 +12,8 @@ use capture_agent::{Agent, Config, Running};
 use eyrie_proto::{
     capture::{CallPlan, CaptureLimits, CapturePlan, capture_response::Kind as Down},
     event::{
-        Descriptor, Event, Executable, PathArgument, SystemCall, SystemCallAbi, descriptor, event::Kind,
+        Connect, Descriptor, Event, Executable, PathArgument, SystemCall, SystemCallAbi, descriptor,
+        event::Kind,
     },
 };
 use test_programs::{Abi, Program};
@@ -126,6 +127,10 @@ fn is_call(event: &Event, abi: Abi, name: &str) -> bool {
     event.call.as_ref().is_some_and(|call| call.number as i32 == number && call.abi() == expected)
 }
 
+fn is_start(event: &Event) -> bool {
+    matches!(&event.kind, Some(Kind::Connect(connect)) if connect.is_started_only)
+}
+
 // === impl Scene ===
 
 impl Scene {
@@ -145,7 +150,12 @@ impl Scene {
     /// Events of a call, whole and in order.
     pub(crate) fn events(&self, name: &str) -> Vec<Event> {
         let calls = self.events.iter().filter(|event| is_call(event, self.abi, name));
-        calls.inspect(|event| self.cover(name, event.call.as_ref().unwrap().result)).cloned().collect()
+        let calls: Vec<_> = calls.cloned().collect();
+        // What has only begun has no outcome.
+        for event in calls.iter().filter(|event| !is_start(event)) {
+            self.cover(name, event.call.unwrap().result);
+        }
+        calls
     }
 
     /// All events of the program's, whatever they are.
@@ -171,6 +181,16 @@ impl Scene {
     /// The same with results alone.
     pub(crate) fn all(&self, name: &str) -> Vec<(i64, Kind)> {
         self.calls(name).into_iter().map(|(call, kind)| (call.result, kind)).collect()
+    }
+
+    /// How connects went: without the events of their beginnings.
+    pub(crate) fn connects(&self) -> Vec<(i64, Connect)> {
+        let of = |(result, kind)| match kind {
+            Kind::Connect(connect) => Some((result, connect)),
+            _ => None,
+        };
+        let connects = self.all("connect").into_iter().filter_map(of);
+        connects.filter(|(_, connect)| !connect.is_started_only).collect()
     }
 
     /// The only call of this name.

@@ -142,8 +142,9 @@ fn a_connection_of(abi: Abi) {
     let ports = (port(own.local.as_ref()), port(own.remote.as_ref()));
     assert_eq!((ports.0, ports), (own_port, ports_in_proc("tcp", own.inode)));
 
-    let (0, Kind::Connect(connected)) = scene.only("connect") else { panic!() };
-    assert_eq!((port(connected.requested.as_ref()), connected.is_started_only), (own_port, false));
+    let connects = scene.connects();
+    let [(0, connected)] = &connects[..] else { panic!("{connects:?}") };
+    assert_eq!(port(connected.requested.as_ref()), own_port);
     assert_eq!(scene.check(connected.descriptor.as_ref()), 4);
     let client = socket(connected.descriptor.as_ref());
     assert_eq!((client.role(), client.is_connected), (SocketRole::Client, true));
