@@ -112,10 +112,11 @@ pub struct Summary {
 impl Agent {
     /// Loads and attaches the BPF programs, takes a snapshot of the host, and begins to capture and stream.
     pub async fn start(config: Config, instruments: Instruments) -> Result<Running, StartError> {
-        privileges::log();
         let kernel_config = config.clone();
         let kernel = tokio::task::spawn_blocking(move || Kernel::start(&kernel_config));
         let kernel = kernel.await.map_err(|_| StartError::Interrupted)??;
+        // Who may not capture is told that alone.
+        privileges::log();
         Self::start_with(config, Box::new(kernel), instruments).await
     }
 

@@ -240,13 +240,18 @@ fn standard_streams_are_told() {
         .unwrap();
     until_named(other.id(), "sleep");
     let recorded = loaded.drain(std::process::id());
-    let sleeps = |seconds: &[u8]| {
+    // Tests that run beside this one are of the same process, and sleep as well.
+    let sleeps = |pid: u32| {
         recorded.only(|record| match record {
-            Record::Exec(exec) if exec.argument_list().eq([&b"sleep"[..], seconds]) => Some(exec),
+            Record::Exec(exec)
+                if exec.header.tgid == pid && exec.argument_list().next() == Some(&b"sleep"[..]) =>
+            {
+                Some(exec)
+            }
             _ => None,
         })
     };
-    let exec = sleeps(b"1000");
+    let exec = sleeps(child.id());
     assert_eq!((exec.standard_input.fd, exec.standard_input.path), (0, input.as_os_str().as_encoded_bytes()));
     assert_is(&exec.standard_input.file, &input);
     let output = &exec.standard_output;
@@ -254,7 +259,7 @@ fn standard_streams_are_told() {
     assert_eq!(output.remote.port, listener.local_addr().unwrap().port());
     let error = &exec.standard_error;
     assert_eq!((error.fd, error.file.is_known(), error.file_system), (2, false, 0));
-    let exec = sleeps(b"999");
+    let exec = sleeps(other.id());
     let link = fs::read_link(format!("/proc/{}/fd/0", other.id())).unwrap();
     assert_eq!(format!("pipe:[{}]", exec.standard_input.file.inode), link.to_str().unwrap());
     assert_eq!((exec.standard_output.family, exec.standard_error.path), (1, &b"/dev/null"[..]));
