@@ -87,7 +87,9 @@ async fn follow_a_child(object: Object) -> Vec<String> {
     let mut sleeper = Command::new("sleep").arg("600").env("MARK", "here").spawn().unwrap();
     let engine = FakeEngine::start(Policy::default()).await;
     let before = own_programs();
-    let config = Config { object: Some(object), ..config(&engine) };
+    // Room for whatever else the machine does meanwhile: plain records are refused where a ring fills up.
+    let rings = RingLimits { bytes: 32 << 20, ..RingLimits::default() };
+    let config = Config { object: Some(object), rings, ..config(&engine) };
     let running = Agent::start(config, Default::default()).await.unwrap();
     let missing = running.status().missing_abilities.into_iter().map(|missing| missing.name).collect();
     let mut ids: Vec<_> = own_programs().difference(&before).cloned().collect();
