@@ -99,28 +99,47 @@ static __always_inline bool has_bit(const u64 *bitmap, u32 number)
 	return bitmap[(number >> 6) & (CALL_BITMAP_WORDS - 1)] >> (number & 63) & 1;
 }
 
+static __always_inline bool is_recorded(struct config *configured, u32 number, bool compat)
+{
+	return has_bit(compat ? configured->compat_calls : configured->calls, number);
+}
+
+static __always_inline bool is_shed(struct config *configured, u32 number, bool compat)
+{
+	return has_bit(compat ? configured->compat_shed_calls : configured->shed_calls, number);
+}
+
+/* The number of the call in `regs`, and the flags that say whose numbering it is in. */
+static __always_inline s64 numbered_call(struct pt_regs *regs, bool compat, u32 *flags)
+{
+	s64 number = call_number(regs);
+
+	*flags = FLAG_HAS_CALL | (compat ? FLAG_COMPAT32 : 0);
+#if defined(__TARGET_ARCH_x86)
+	if (!compat && number > 0 && number & X32_BIT) {
+		number &= ~(s64)X32_BIT;
+		*flags |= FLAG_X32;
+	}
+#endif
+	return number;
+}
+
 SEC("tp_btf/sys_exit")
 int system_call(u64 *context)
 {
 	struct pt_regs *regs = (void *)context[0];
 	struct task_struct *task = current_task();
 	struct config *configured = configuration();
-	s64 number = call_number(regs), result = context[1];
 	bool compat = is_compat(task), is_restarted;
+	u32 flags, state;
+	s64 number = numbered_call(regs, compat, &flags), result = context[1];
 	struct composer *composer;
-	u32 flags = FLAG_HAS_CALL, state;
 
 	if (!configured)
 		return 0;
-#if defined(__TARGET_ARCH_x86)
-	if (!compat && number > 0 && number & X32_BIT) {
-		number &= ~(s64)X32_BIT;
-		flags |= FLAG_X32;
-	}
-#endif
 	if (number < 0 || number >= CALL_BITMAP_WORDS * 64)
 		return 0;
-	if (!has_bit(compat ? configured->compat_calls : configured->calls, number))
+	if (!is_recorded(configured, number, compat))
 		return 0;
 	if ((u32)load(task->tgid) == configured->own_tgid) {
 		count(false, COUNTER_OWN);
@@ -137,16 +156,16 @@ int system_call(u64 *context)
 		return 0;
 	composer->call.number = number;
 	composer->call.result = result;
-	composer->call.flags = flags | (compat ? FLAG_COMPAT32 : 0);
+	composer->call.flags = flags;
 	call_arguments(regs, compat, composer->call.arguments);
 	if (compat && number == COMPAT_SOCKETCALL) {
 		see_through_socketcall(composer);
 		number = composer->call.number;
-		if (!has_bit(configured->compat_calls, number) ||
+		if (!is_recorded(configured, number, compat) ||
 		    (is_restarted && !is_connect(number, compat)))
 			return 0;
 	}
-	if (has_bit(compat ? configured->compat_shed_calls : configured->shed_calls, number))
+	if (is_shed(configured, number, compat))
 		return shed(number, composer->call.flags);
 	state = has_bit(compat ? configured->compat_state_calls : configured->state_calls, number)
 			? FLAG_STATE_BEARING

@@ -17,14 +17,7 @@ static __always_inline bool is_in_connect(struct composer *composer, struct task
 	/* Threads that the kernel made have no registers of a call, or those of another thread. */
 	if (load(task->flags) & (PF_KTHREAD | PF_IO_WORKER | PF_USER_WORKER))
 		return false;
-	number = call_number(regs);
-	composer->call.flags = FLAG_HAS_CALL | (compat ? FLAG_COMPAT32 : 0);
-#if defined(__TARGET_ARCH_x86)
-	if (!compat && number > 0 && number & X32_BIT) {
-		number &= ~(s64)X32_BIT;
-		composer->call.flags |= FLAG_X32;
-	}
-#endif
+	number = numbered_call(regs, compat, &composer->call.flags);
 	if (number < 0 || !is_connect(number, compat))
 		return false;
 	composer->call.number = number;
@@ -37,8 +30,7 @@ static __always_inline bool is_in_connect(struct composer *composer, struct task
 	if (number != (compat ? COMPAT_CONNECT : NATIVE_CONNECT))
 		return false;
 	/* One that is shed is counted when it ends. */
-	return has_bit(compat ? configured->compat_calls : configured->calls, number) &&
-	       !has_bit(compat ? configured->compat_shed_calls : configured->shed_calls, number);
+	return is_recorded(configured, number, compat) && !is_shed(configured, number, compat);
 }
 
 SEC("tp_btf/inet_sock_set_state")
@@ -48,7 +40,7 @@ int connect_start(u64 *context)
 	struct task_struct *task = current_task();
 	struct config *configured = configuration();
 	struct composer *composer = composer_of(SLOT_LIFE);
-	struct connect_record *connect;
+	struct descriptor_info *info;
 	struct socket *socket;
 	struct inode *inode;
 	struct file *file;
@@ -64,16 +56,16 @@ int connect_start(u64 *context)
 		file = file_of(task, composer->call.arguments[0]);
 	if (!file || read_kernel(file->f_flags) & O_NONBLOCK)
 		return 0;
-	connect = &composer->connect;
-	begin_call(composer, task, RECORD_CONNECT, sizeof(*connect), FLAG_STARTED_ONLY);
-	connect->fd = composer->call.arguments[0];
+	begin_call(composer, task, RECORD_CONNECT, sizeof(composer->connect), FLAG_STARTED_ONLY);
+	info = &composer->connect.socket;
+	info->fd = composer->call.arguments[0];
 	inode = read_kernel(file->f_inode);
-	connect->inode = read_kernel(inode->i_ino);
-	connect->family = load(sock->__sk_common.skc_family);
-	connect->type = load(sock->sk_type);
-	connect->protocol = load(sock->sk_protocol);
-	connect->state = TCP_SYN_SENT;
-	put_internet(&connect->local, &connect->remote, connect->family, sock);
+	info->file.inode = read_kernel(inode->i_ino);
+	info->family = load(sock->__sk_common.skc_family);
+	info->type = load(sock->sk_type);
+	info->protocol = load(sock->sk_protocol);
+	info->state = TCP_SYN_SENT;
+	put_internet(&info->local, &info->remote, info->family, sock);
 	return submit(composer);
 }
 

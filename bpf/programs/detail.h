@@ -113,32 +113,49 @@ __noinline int step_root_directory(void)
 	return 0;
 }
 
+/* The start of struct sockaddr_in and sockaddr_in6. */
+struct internet_address {
+	u16 family;
+	u16 port;
+	u8 ipv4[4]; /* flow information of IPv6 */
+	u8 ipv6[16];
+};
+
 /* What the call says of its socket's past and changes in it. */
 __noinline int step_history(u32 step)
 {
 	struct composer *composer = composer_of(SLOT_CALL);
 	struct internet_address peer = {};
-	u64 socket, inode;
+	struct socket_past now = {};
 	bool is_internet;
-	u32 at;
+	u32 at, *history;
+	u64 socket;
 
 	if (!composer || composer->call.result < 0 || !composer->call.socket)
 		return 0;
 	socket = composer->call.socket;
-	inode = composer->call.socket_inode;
 	at = composer->detailed.address.offset;
 	forget(at);
 	if (composer->detailed.address.length >= 8 && at <= RECORD_BYTES_MAX - sizeof(peer))
 		bpf_probe_read_kernel(&peer, sizeof(peer), composer->bytes + at);
 	is_internet = peer.family == AF_INET || peer.family == AF_INET6;
+	history = &composer->detailed.first.history;
 	if (kind_of(step) == STEP_ROLE) {
 		/* Who binds to any port is no server yet. */
 		if (!is_internet || peer.port)
-			note_role(socket, inode, step >> 24);
+			*history |= note_role(socket, composer->call.socket_inode, step >> 24);
 	} else if (is_internet && composer->detailed.first.type != SOCK_STREAM) {
-		composer->detailed.first.history |= note_peer(socket, inode, &peer, is_second(step));
+		now.inode = composer->call.socket_inode;
+		/* As Falco does it: servers begin by receiving and clients by sending. */
+		now.role = is_second(step) ? HISTORY_SERVER : HISTORY_CLIENT;
+		now.family = peer.family;
+		now.port = peer.port;
+		if (peer.family == AF_INET)
+			__builtin_memcpy(now.address, peer.ipv4, sizeof(peer.ipv4));
+		else
+			__builtin_memcpy(now.address, peer.ipv6, sizeof(peer.ipv6));
+		*history |= note_peer(socket, &now, false);
 	}
-	composer->detailed.first.history |= role_of(socket, inode);
 	return 0;
 }
 

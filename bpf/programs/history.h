@@ -42,62 +42,46 @@ static __always_inline u32 role_of(u64 socket, u64 inode)
 	return past ? past->role : 0;
 }
 
-/* Notes the role of a socket that has none, or another one. */
-static __always_inline void note_role(u64 socket, u64 inode, u32 role)
+/* Notes the role of a socket that has none, or another one, and returns it; 0 where no past is kept. */
+static __always_inline u32 note_role(u64 socket, u64 inode, u32 role)
 {
 	struct config *configured = configuration();
 	struct socket_past *past = past_of(socket, inode);
 	struct socket_past first = {};
 
 	if (!configured || !configured->has_socket_history)
-		return;
+		return 0;
 	if (past) {
 		past->role = role;
-		return;
+		return role;
 	}
 	first.inode = inode;
 	first.role = role;
 	bpf_map_update_elem(&socket_pasts, &socket, &first, 0);
+	return role;
 }
 
-/* The start of struct sockaddr_in and sockaddr_in6. */
-struct internet_address {
-	u16 family;
-	u16 port;
-	u8 ipv4[4]; /* flow information of IPv6 */
-	u8 ipv6[16];
-};
-
-/* Notes whom a socket speaks to. HISTORY_PEER_CHANGED if that was another one the last time. A socket without a role gets
- * one, as Falco does it: servers begin by receiving and clients by sending. */
-static __always_inline u32 note_peer(u64 socket, u64 inode, struct internet_address *peer, bool is_received)
+/* Notes the peer in `now`, and returns the socket's role, with HISTORY_PEER_CHANGED if the peer was another one the last time;
+ * 0 where no past is kept. The role in `now` holds if it `is_certain`, or if the socket has none yet. */
+static __always_inline u32 note_peer(u64 socket, struct socket_past *now, bool is_certain)
 {
 	struct config *configured = configuration();
-	struct socket_past *past = past_of(socket, inode);
-	struct socket_past now = {};
-	bool is_ipv4 = peer->family == AF_INET;
+	struct socket_past *past = past_of(socket, now->inode);
 	u32 changes = 0;
 
 	if (!configured || !configured->has_socket_history)
 		return 0;
-	now.inode = inode;
-	now.role = is_received ? HISTORY_SERVER : HISTORY_CLIENT;
-	now.family = peer->family;
-	now.port = peer->port;
-	__builtin_memcpy(now.address, is_ipv4 ? peer->ipv4 : peer->ipv6, 4);
-	if (!is_ipv4)
-		__builtin_memcpy(now.address + 4, peer->ipv6 + 4, 12);
 	if (past) {
-		u64 *before = (u64 *)past->address, *after = (u64 *)now.address;
+		u64 *before = (u64 *)past->address, *after = (u64 *)now->address;
 
-		if (past->role)
-			now.role = past->role;
-		if (past->family && (past->family != now.family || past->port != now.port ||
+		if (past->role && !is_certain)
+			now->role = past->role;
+		if (past->family && (past->family != now->family || past->port != now->port ||
 				     before[0] != after[0] || before[1] != after[1]))
 			changes = HISTORY_PEER_CHANGED;
 	}
-	bpf_map_update_elem(&socket_pasts, &socket, &now, 0);
-	return changes;
+	bpf_map_update_elem(&socket_pasts, &socket, now, 0);
+	return now->role | changes;
 }
 
 #endif

@@ -239,18 +239,8 @@ struct open_record {
 
 struct connect_record {
 	struct record_header header;
-	u64 inode;
-	s32 fd;
-	u16 family; /* 0: the descriptor is no socket */
-	u16 type;
-	u16 protocol;
-	u16 state; /* TCP_* */
-	u32 history;
-	struct endpoint local;
-	struct endpoint remote;
-	struct span requested;	 /* struct sockaddr as the program gave it */
-	struct span local_name;	 /* sun_path of a Unix socket */
-	struct span remote_name; /* of its peer */
+	struct descriptor_info socket; /* without path; of its file the inode alone */
+	struct span requested;	       /* struct sockaddr as the program gave it */
 };
 
 struct change_directory_record {

@@ -35,6 +35,18 @@ static __always_inline void put_internet(struct endpoint *local, struct endpoint
 	}
 }
 
+/* struct sockaddr that the program has. */
+static __always_inline void put_requested_address(struct composer *composer, struct span *span, u64 address,
+						  u64 size)
+{
+	if (size > SOCKET_ADDRESS_BYTES_MAX) {
+		size = SOCKET_ADDRESS_BYTES_MAX;
+		composer->header.flags |= FLAG_REQUESTED_TRUNCATED;
+	}
+	if (!put_user_bytes(composer, span, address, size))
+		composer->header.flags |= FLAG_REQUESTED_UNREADABLE;
+}
+
 /* Name of a Unix socket: its path, or a NUL byte and an abstract name. */
 static __always_inline void put_unix_name(struct composer *composer, struct span *span, struct unix_sock *sock)
 {
@@ -60,22 +72,22 @@ static __always_inline void put_unix_names(struct composer *composer, struct spa
 		put_unix_name(composer, remote, peer);
 }
 
-/* Fills in what there is of a socket. `into` is a record or a part of one that has its fields. */
-#define put_socket(composer, into, socket)                                                                      \
-	({                                                                                                       \
-		struct sock *sock_ = read_kernel((socket)->sk);                                                  \
-                                                                                                                 \
-		if (sock_) {                                                                                     \
-			(into)->family = read_kernel(sock_->__sk_common.skc_family);                             \
-			(into)->state = read_kernel(sock_->__sk_common.skc_state);                               \
-			(into)->type = read_kernel(sock_->sk_type);                                              \
-			(into)->protocol = read_kernel(sock_->sk_protocol);                                      \
-			if ((into)->family == AF_INET || (into)->family == AF_INET6)                             \
-				put_internet(&(into)->local, &(into)->remote, (into)->family, sock_);            \
-			else if ((into)->family == AF_UNIX)                                                      \
-				put_unix_names(composer, &(into)->local_name, &(into)->remote_name, sock_);      \
-		}                                                                                                \
-	})
+/* Fills in what there is of a socket. */
+static __always_inline void put_socket(struct composer *composer, struct descriptor_info *info, struct socket *socket)
+{
+	struct sock *sock = read_kernel(socket->sk);
+
+	if (!sock)
+		return;
+	info->family = read_kernel(sock->__sk_common.skc_family);
+	info->state = read_kernel(sock->__sk_common.skc_state);
+	info->type = read_kernel(sock->sk_type);
+	info->protocol = read_kernel(sock->sk_protocol);
+	if (info->family == AF_INET || info->family == AF_INET6)
+		put_internet(&info->local, &info->remote, info->family, sock);
+	else if (info->family == AF_UNIX)
+		put_unix_names(composer, &info->local_name, &info->remote_name, sock);
+}
 
 /* net/tcp_states.h; Unix sockets use it as well. */
 enum { TCP_LISTEN = 10 };

@@ -2,7 +2,7 @@
 #ifndef EYRIE_TRANSFER_H
 #define EYRIE_TRANSFER_H
 
-#include "compose.h"
+#include "socket.h"
 #include "step.h"
 
 /* struct msghdr and struct iovec, of 64-bit and of 32-bit programs. */
@@ -38,16 +38,11 @@ struct user_vector32 {
 /* Of the whole structures, whose last field is not looked at. */
 enum { USER_MESSAGE_BYTES = 56, USER_MESSAGE32_BYTES = 28 };
 
+/* The address of a call that may have none. */
 static __always_inline void put_address(struct composer *composer, u64 address, u64 size)
 {
-	if (!address || !size)
-		return;
-	if (size > SOCKET_ADDRESS_BYTES_MAX) {
-		size = SOCKET_ADDRESS_BYTES_MAX;
-		composer->header.flags |= FLAG_REQUESTED_TRUNCATED;
-	}
-	if (!put_user_bytes(composer, &composer->detailed.address, address, size))
-		composer->header.flags |= FLAG_REQUESTED_UNREADABLE;
+	if (address && size)
+		put_requested_address(composer, &composer->detailed.address, address, size);
 }
 
 /* As much of the data as is wanted: what the call moved, or what it was to move if it failed to send it. */

@@ -48,12 +48,12 @@ static __always_inline bool begin_uring_call(struct composer *composer, struct t
 	struct config *configured = configuration();
 	u32 number = call_of_operation(operation);
 
-	if (!configured || number == NO_CALL || !has_bit(configured->calls, number))
+	if (!configured || number == NO_CALL || !is_recorded(configured, number, false))
 		return false;
 	if ((u32)load(task->tgid) == configured->own_tgid)
 		return false;
 	/* Both records of a request are counted, as both would have been. */
-	if (has_bit(configured->shed_calls, number)) {
+	if (is_shed(configured, number, false)) {
 		shed(number, FLAG_HAS_CALL);
 		return false;
 	}
@@ -192,8 +192,8 @@ __noinline int on_partial_completion(void)
 	if (entry - rings >= URING_BYTES_MAX)
 		return 0;
 	completion = (struct io_uring_cqe *)entry;
-	if (!has_bit(configured->calls, SUBMITTED_ACCEPT4) && !has_bit(configured->calls, SUBMITTED_READ) &&
-	    !has_bit(configured->calls, SUBMITTED_RECVFROM) && !has_bit(configured->calls, SUBMITTED_RECVMSG))
+	if (!is_recorded(configured, SUBMITTED_ACCEPT4, false) && !is_recorded(configured, SUBMITTED_READ, false) &&
+	    !is_recorded(configured, SUBMITTED_RECVFROM, false) && !is_recorded(configured, SUBMITTED_RECVMSG, false))
 		return 0;
 	composer->call.number = 0;
 	composer->call.flags = FLAG_IO_URING;

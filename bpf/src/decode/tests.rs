@@ -39,8 +39,7 @@ fn record() -> impl Strategy<Value = Vec<u8>> {
         3 => encode(&Record::Connect(Connect {
             header: header(kind::CONNECT, tgid),
             requested: &a,
-            remote_name: &b,
-            ..zeroed()
+            socket: DescriptorInfo { remote_name: &b, ..zeroed() },
         })),
         4 => encode(&Record::ChangeDirectory(ChangeDirectory {
             header: header(kind::CHANGE_DIRECTORY, tgid),
@@ -187,8 +186,9 @@ fn nested_structures_come_back() {
     let Ok(Record::Open(open)) = decode(&bytes) else { panic!("no open") };
     assert_eq!(open.file, file);
     let remote = Endpoint { address: [9; 16], scope_id: 3, port: 443, ..zeroed() };
-    let connect = Connect { header: header(kind::CONNECT, 1), remote, ..zeroed() };
+    let socket = DescriptorInfo { remote, ..zeroed() };
+    let connect = Connect { header: header(kind::CONNECT, 1), socket, ..zeroed() };
     let bytes = encode(&Record::Connect(connect));
     let Ok(Record::Connect(connect)) = decode(&bytes) else { panic!("no connect") };
-    assert_eq!(connect.remote, remote);
+    assert_eq!(connect.socket.remote, remote);
 }

@@ -87,12 +87,17 @@ fn a_connection_has_both_ends() {
         ("udp", ipv4(9), AF_INET, 2, 17, loopback4, 9),
     ] {
         let connect = connect_to(&recorded, &requested);
-        assert_eq!((connect.family, connect.r#type, connect.protocol), (family, r#type, protocol), "{name}");
-        assert_eq!((connect.remote.address, connect.remote.port), (address, port), "{name}");
-        assert_eq!(connect.local.address, address, "{name}");
+        assert_eq!(
+            (connect.socket.family, connect.socket.r#type, connect.socket.protocol),
+            (family, r#type, protocol),
+            "{name}"
+        );
+        assert_eq!((connect.socket.remote.address, connect.socket.remote.port), (address, port), "{name}");
+        assert_eq!(connect.socket.local.address, address, "{name}");
         assert_eq!(connect.header.call().unwrap().1, 0, "{name}");
-        assert_eq!(connect.state, TCP_ESTABLISHED, "{name}");
-        let said = format!("{} {} {}", connect.fd, connect.local.port, connect.inode);
+        assert_eq!(connect.socket.state, TCP_ESTABLISHED, "{name}");
+        let said =
+            format!("{} {} {}", connect.socket.fd, connect.socket.local.port, connect.socket.file.inode);
         assert_eq!(said, acted.said(name), "{name}");
     }
 }
@@ -127,13 +132,16 @@ fn a_failed_connection_has_the_address_asked_for() {
         run(&mut actor("kernel::connects::a_failed_connection_has_the_address_asked_for", &path)).succeeded();
     let recorded = loaded.drain(acted.pid);
     let refused = connect_to(&recorded, &ipv4(closed_port));
-    assert_eq!((refused.header.call_result, refused.family, refused.protocol), (-111, AF_INET, 6));
+    assert_eq!(
+        (refused.header.call_result, refused.socket.family, refused.socket.protocol),
+        (-111, AF_INET, 6)
+    );
     let unblocking = connect_to(&recorded, &ipv4(open_port));
     assert_eq!(unblocking.header.call_result, -115);
-    assert_eq!(unblocking.remote.port, open_port);
-    assert!([TCP_ESTABLISHED, TCP_SYN_SENT].contains(&unblocking.state));
+    assert_eq!(unblocking.socket.remote.port, open_port);
+    assert!([TCP_ESTABLISHED, TCP_SYN_SENT].contains(&unblocking.socket.state));
     let on_file = connect_to(&recorded, &ipv4(2));
-    assert_eq!((on_file.header.call_result, on_file.family, on_file.inode), (-88, 0, 0));
+    assert_eq!((on_file.header.call_result, on_file.socket.family, on_file.socket.file.inode), (-88, 0, 0));
 }
 
 /// Scenario: Unix sockets with a path and with an abstract name; the peer is there, or not. Guarantees: the peer's name
@@ -159,14 +167,14 @@ fn unix_sockets_have_names() {
     let acted = run(&mut actor("kernel::connects::unix_sockets_have_names", &path)).succeeded();
     let recorded = loaded.drain(acted.pid);
     let by_path = connect_to(&recorded, b"\x01\0socket");
-    assert_eq!((by_path.family, by_path.r#type, by_path.header.call_result), (AF_UNIX, 1, 0));
-    assert_eq!(by_path.remote_name, [at_path.as_os_str().as_encoded_bytes(), b"\0"].concat());
-    assert!(by_path.local_name.is_empty());
+    assert_eq!((by_path.socket.family, by_path.socket.r#type, by_path.header.call_result), (AF_UNIX, 1, 0));
+    assert_eq!(by_path.socket.remote_name, [at_path.as_os_str().as_encoded_bytes(), b"\0"].concat());
+    assert!(by_path.socket.local_name.is_empty());
     let by_name = connect_to(&recorded, abstract_name.as_bytes());
-    assert_eq!(by_name.remote_name, format!("\0{abstract_name}").as_bytes());
+    assert_eq!(by_name.socket.remote_name, format!("\0{abstract_name}").as_bytes());
     let missing = connect_to(&recorded, b"\x01\0missing");
-    assert_eq!((missing.header.call_result, missing.family), (-2, AF_UNIX));
-    assert!(missing.remote_name.is_empty());
+    assert_eq!((missing.header.call_result, missing.socket.family), (-2, AF_UNIX));
+    assert!(missing.socket.remote_name.is_empty());
 }
 
 /// Scenario: a 32-bit program connects by the old way, socketcall. Guarantees: it is recorded as the connect that it is.
@@ -186,7 +194,7 @@ fn socketcall_is_seen_through() {
     let acted = run(&mut program.write(&path)).succeeded();
     let recorded = loaded.drain(acted.pid);
     let connect = connect_to(&recorded, &ipv4(9));
-    assert_eq!((connect.fd, connect.header.call_result, connect.remote.port), (3, 0, 9));
+    assert_eq!((connect.socket.fd, connect.header.call_result, connect.socket.remote.port), (3, 0, 9));
     assert!(connect.header.has(flag::COMPAT32));
-    assert_eq!((connect.family, connect.r#type, connect.protocol), (AF_INET, 2, 17));
+    assert_eq!((connect.socket.family, connect.socket.r#type, connect.socket.protocol), (AF_INET, 2, 17));
 }

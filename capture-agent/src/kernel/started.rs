@@ -64,13 +64,13 @@ impl StartedConnects {
 
 impl Socket {
     fn of(connect: &Connect<'_>) -> Self {
-        Self { fd: connect.fd, inode: connect.inode }
+        Self { fd: connect.socket.fd, inode: connect.socket.file.inode }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use eyrie_bpf::{Header, Record, decode, encode, kind};
+    use eyrie_bpf::{DescriptorInfo, FileInfo, Header, Record, decode, encode, kind};
 
     use super::*;
 
@@ -79,7 +79,9 @@ mod tests {
         let is_started = result == -115;
         let flags = flag::HAS_CALL | if is_started { flag::STARTED_ONLY } else { 0 };
         let header = Header { kind: kind::CONNECT, flags, tid: 7, call_result: result, ..Header::default() };
-        encode(&Record::Connect(Connect { header, fd: 3, inode, ..Connect::default() }))
+        let file = FileInfo { inode, ..FileInfo::default() };
+        let socket = DescriptorInfo { fd: 3, file, ..DescriptorInfo::default() };
+        encode(&Record::Connect(Connect { header, socket, ..Connect::default() }))
     }
 
     fn told(started: &mut StartedConnects, bytes: &[u8], sequence: Option<u64>) -> u64 {

@@ -15,26 +15,18 @@ const TCP_ESTABLISHED: u16 = 1;
 const TCP_LISTEN: u16 = 10;
 
 pub(super) fn connect(record: &eyrie_bpf::Connect<'_>) -> Connect {
-    let remote = own_end(record.family, &record.remote, record.remote_name);
-    let is_connected = record.header.call_result == 0 || record.state == TCP_ESTABLISHED;
     let is_started_only = record.header.has(flag::STARTED_ONLY);
     // A descriptor that is no socket has no family, and nothing else.
-    let socket = (record.family != 0).then(|| SocketDescriptor {
-        family: record.family.into(),
-        r#type: record.r#type.into(),
-        protocol: record.protocol.into(),
-        local: own_end(record.family, &record.local, record.local_name),
-        remote: remote.clone(),
-        role: SocketRole::Client.into(),
-        state: record.state.into(),
-        inode: record.inode,
-        name_changed: record.history & history_flag::PEER_CHANGED != 0,
-        is_connected,
+    let socket = (record.socket.family != 0).then(|| {
+        let as_it_is = socket_descriptor(&record.socket);
+        let is_connected = record.header.call_result == 0 || as_it_is.is_connected;
+        SocketDescriptor { role: SocketRole::Client.into(), is_connected, ..as_it_is }
     });
+    // At its start, what was asked for is what the kernel took.
+    let taken = || socket.as_ref().filter(|_| is_started_only).and_then(|socket| socket.remote.clone());
     Connect {
-        descriptor: Some(Descriptor { fd: record.fd, kind: socket.map(descriptor::Kind::Socket) }),
-        // At its start, what was asked for is what the kernel took.
-        requested: socket_address(record.requested).or(remote.filter(|_| is_started_only)),
+        requested: socket_address(record.requested).or_else(taken),
+        descriptor: Some(Descriptor { fd: record.socket.fd, kind: socket.map(descriptor::Kind::Socket) }),
         is_started_only,
     }
 }

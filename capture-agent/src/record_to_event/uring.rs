@@ -14,7 +14,10 @@ pub(super) fn kind(record: &UringRequest<'_>) -> Kind {
     let known = calls::NATIVE.iter().find(|known| known.number == call.header.call_number);
     match known.map(|known| known.name) {
         Some("OPENAT" | "OPENAT2") => Kind::Open(file::open(&open(call))),
-        Some("CONNECT") => Kind::Connect(socket::connect(&connect(call))),
+        Some("CONNECT") => {
+            let (header, socket, requested) = (call.header, call.first, call.address);
+            Kind::Connect(socket::connect(&Connect { header, socket, requested }))
+        }
         _ => call::detailed(call),
     }
 }
@@ -36,25 +39,6 @@ fn open<'a>(call: &DetailedCall<'a>) -> Open<'a> {
         requested: call.path.requested,
         base: call.path.base,
         resolved: call.first.path,
-    }
-}
-
-fn connect<'a>(call: &DetailedCall<'a>) -> Connect<'a> {
-    let socket = &call.first;
-    Connect {
-        header: call.header,
-        inode: socket.file.inode,
-        fd: socket.fd,
-        family: socket.family,
-        r#type: socket.r#type,
-        protocol: socket.protocol,
-        state: socket.state,
-        local: socket.local,
-        remote: socket.remote,
-        requested: call.address,
-        local_name: socket.local_name,
-        remote_name: socket.remote_name,
-        history: socket.history,
     }
 }
 
