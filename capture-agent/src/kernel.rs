@@ -162,11 +162,7 @@ impl Kernel {
                 let (program, lost_without) = (program.name, program.lost_without);
                 return Err(KernelError::Program { program, lost_without, problem });
             }
-            warn!(
-                program = program.name,
-                "not available, so that this is missing: {}; {problem}", program.lost_without
-            );
-            self.missing.push(MissingAbility {
+            self.is_missing(MissingAbility {
                 name: program.name.to_owned(),
                 reason: problem,
                 consequence: program.lost_without.to_owned(),

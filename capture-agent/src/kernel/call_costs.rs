@@ -1,6 +1,6 @@
 //! Which calls there is most of.
 
-use eyrie_bpf::{CallSet, Config, Header, flag};
+use eyrie_bpf::{CallSet, Config, Header};
 
 use crate::plan::{CallAbi, CapturedCall};
 
@@ -16,8 +16,8 @@ impl CallCosts {
     /// Counts a record, if it is of a call.
     pub(super) fn count(&mut self, header: &Header) {
         let Some((number, _)) = header.call() else { return };
-        let abi = if header.has(flag::COMPAT32) { CallAbi::Compat } else { CallAbi::Native };
-        let count = usize::try_from(number).ok().and_then(|number| self.counts_mut(abi).get_mut(number));
+        let counts = self.counts_mut(CallAbi::of(header));
+        let count = usize::try_from(number).ok().and_then(|number| counts.get_mut(number));
         if let Some(count) = count {
             *count += 1;
         }
@@ -25,19 +25,11 @@ impl CallCosts {
 
     /// The call with the most records of those that may be left out: captured, without state, and not left out already.
     pub(super) fn most(&self, settings: &Config) -> Option<CapturedCall> {
-        let native = self.native.iter().zip(0..).map(|(count, number)| (count, CallAbi::Native, number));
-        let compat = self.compat.iter().zip(0..).map(|(count, number)| (count, CallAbi::Compat, number));
-        let most = native.chain(compat).filter(|(count, abi, number)| {
-            let (calls, state, shed) = match abi {
-                CallAbi::Native => (&settings.calls, &settings.state_calls, &settings.shed_calls),
-                CallAbi::Compat => {
-                    (&settings.compat_calls, &settings.compat_state_calls, &settings.compat_shed_calls)
-                }
-            };
-            let may_be_shed = calls.contains(*number) && !state.contains(*number) && !shed.contains(*number);
-            **count > 0 && may_be_shed
-        });
-        most.max_by_key(|(count, ..)| **count).map(|(_, abi, number)| CapturedCall { abi, number })
+        let of = |abi| move |(count, number): (&u64, u32)| (*count, CapturedCall { abi, number });
+        let native = self.native.iter().zip(0..).map(of(CallAbi::Native));
+        let compat = self.compat.iter().zip(0..).map(of(CallAbi::Compat));
+        let most = native.chain(compat).filter(|(count, call)| *count > 0 && call.may_be_shed(settings));
+        most.max_by_key(|(count, _)| *count).map(|(_, call)| call)
     }
 
     fn counts_mut(&mut self, abi: CallAbi) -> &mut [u64] {
@@ -56,6 +48,8 @@ impl Default for CallCosts {
 
 #[cfg(test)]
 mod tests {
+    use eyrie_bpf::flag;
+
     use super::*;
 
     fn costs(calls: &[(u32, u32, usize)]) -> CallCosts {

@@ -1,6 +1,6 @@
 //! Which system calls an event type means, and what is known of them.
 
-use eyrie_bpf::CallSet;
+use eyrie_bpf::{CallSet, Header, flag};
 #[cfg(target_arch = "aarch64")]
 use syscalls::{aarch64 as native, arm as compat};
 #[cfg(target_arch = "x86_64")]
@@ -13,6 +13,15 @@ use super::table;
 pub(crate) enum CallAbi {
     Native,
     Compat,
+}
+
+// === impl CallAbi ===
+
+impl CallAbi {
+    /// That of the call that a record is about.
+    pub(crate) fn of(header: &Header) -> Self {
+        if header.has(flag::COMPAT32) { Self::Compat } else { Self::Native }
+    }
 }
 
 /// What of a call's events there is.

@@ -22,9 +22,23 @@ impl CapturedCall {
 
     /// Whether these settings capture it, or would if it were not left out.
     pub(crate) fn is_in(self, settings: &Config) -> bool {
+        let [calls, ..] = self.sets(settings);
+        calls.contains(self.number)
+    }
+
+    /// Whether it can be left out: it is captured, bears no state, and is not left out already.
+    pub(crate) fn may_be_shed(self, settings: &Config) -> bool {
+        let [calls, state, shed] = self.sets(settings).map(|set| set.contains(self.number));
+        calls && !state && !shed
+    }
+
+    /// What is captured, what of it bears state, and what is left out, of its own numbering.
+    fn sets(self, settings: &Config) -> [&CallSet; 3] {
         match self.abi {
-            CallAbi::Native => settings.calls.contains(self.number),
-            CallAbi::Compat => settings.compat_calls.contains(self.number),
+            CallAbi::Native => [&settings.calls, &settings.state_calls, &settings.shed_calls],
+            CallAbi::Compat => {
+                [&settings.compat_calls, &settings.compat_state_calls, &settings.compat_shed_calls]
+            }
         }
     }
 }

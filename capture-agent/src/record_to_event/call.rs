@@ -12,7 +12,7 @@ mod sockets;
 #[cfg(target_arch = "x86_64")]
 mod tests;
 
-use eyrie_bpf::{Call, DetailedCall, flag};
+use eyrie_bpf::{Call, DetailedCall};
 use eyrie_proto::event::{GenericCall, event::Kind};
 
 use self::parts::Parts;
@@ -26,8 +26,7 @@ pub(super) fn plain(record: &Call) -> Kind {
 
 /// The event of a call with its parts. Registers beyond those that the call has are not passed on in typed events.
 pub(super) fn detailed(record: &DetailedCall<'_>) -> Kind {
-    let abi = if record.header.has(flag::COMPAT32) { CallAbi::Compat } else { CallAbi::Native };
-    match by_number(abi, record.header.call_number) {
+    match by_number(CallAbi::of(&record.header), record.header.call_number) {
         Some(line) => message(line.message, &Parts { line, record }),
         None => generic(record),
     }

@@ -1,13 +1,12 @@
 use std::time::Duration;
 
 use capture_agent::{Config, CpuBudget};
-use eyrie_proto::event::{EventClass, LossPlace, LossReason, LossSourceKind};
-use telemetry::Metrics;
+use eyrie_proto::event::{EventClass, LossPlace, LossReason};
 use test_requirements::{Requirement, requires};
 
 use crate::{
     fake_engine::Seen,
-    flooder::{ALONE, CALL, CALL_NAME, NAME, flooder, has_flooded, losses, watching},
+    flooder::{ALONE, CALL_NAME, flooder, has_flooded, is_of_flooder, losses, metered, watching},
 };
 
 /// More than the agent takes when nothing happens, less than it takes for a flood.
@@ -41,8 +40,7 @@ async fn above_its_budget_the_agent_leaves_out_what_costs_most() {
     }
     requires!(Requirement::Kernel);
     let _alone = ALONE.lock().await;
-    let metrics = Metrics::local().unwrap();
-    let instruments = telemetry::Instruments { meter: metrics.meter(), ..Default::default() };
+    let (metrics, instruments) = metered();
     // The engine and its clients are part of this process, so that the windows are shorter than those of a real agent and not its share.
     let window = Duration::from_millis(500);
     let cpu_budget = CpuBudget { percent: PERCENT, window, calm: 3 * window };
@@ -66,9 +64,7 @@ async fn above_its_budget_the_agent_leaves_out_what_costs_most() {
     let told = losses(&engine.seen(), 0);
     let by_budget = told.iter().filter(|loss| loss.reason() == LossReason::Degraded);
     for loss in by_budget {
-        let first = &loss.top_sources[0];
-        assert_eq!((first.comm.as_slice(), first.kind()), (NAME.as_bytes(), LossSourceKind::SystemCall));
-        assert_eq!(first.syscall_number, CALL);
+        assert!(is_of_flooder(&loss.top_sources[0]), "{loss:?}");
     }
     let answers = engine.seen().plan_answers.clone();
     assert!(answers.iter().all(|answer| answer.generation == 1 && answer.failure.is_empty()), "{answers:?}");

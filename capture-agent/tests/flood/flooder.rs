@@ -9,10 +9,10 @@ use std::{
 use capture_agent::{Agent, Config, Running};
 use eyrie_proto::{
     capture::{CallPlan, CapturePlan, capture_response::Kind as Down},
-    event::{Event, LossRecord, event::Kind},
+    event::{Event, LossRecord, LossSource, LossSourceKind, event::Kind},
 };
 use rustix::process::getpriority_process;
-use telemetry::Instruments;
+use telemetry::{Instruments, Metrics};
 
 use crate::fake_engine::{FakeEngine, Policy, Seen};
 
@@ -54,6 +54,19 @@ pub(crate) fn config(engine: &FakeEngine) -> Config {
         machine_id: Some("0123456789abcdef0123456789abcdef".to_owned()),
         ..Config::new(&engine.url()).unwrap()
     }
+}
+
+/// Metrics that can be read here, and what an agent needs to count in them.
+pub(crate) fn metered() -> (Metrics, Instruments) {
+    let metrics = Metrics::local().unwrap();
+    let instruments = Instruments { meter: metrics.meter(), ..Default::default() };
+    (metrics, instruments)
+}
+
+/// Whether it names the flooder and its call.
+pub(crate) fn is_of_flooder(source: &LossSource) -> bool {
+    let call = (source.kind(), source.syscall_number);
+    source.comm == NAME.as_bytes() && call == (LossSourceKind::SystemCall, CALL)
 }
 
 /// An agent that captures the call, and the engine that counts it.

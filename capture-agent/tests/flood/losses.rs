@@ -1,13 +1,12 @@
 use std::time::{Duration, Instant};
 
 use capture_agent::RingLimits;
-use eyrie_proto::event::{EventClass, LossPlace, LossRecord, LossSource, LossSourceKind};
-use telemetry::Metrics;
+use eyrie_proto::event::{EventClass, LossPlace, LossRecord};
 use test_requirements::{Requirement, requires};
 
 use crate::{
     fake_engine::FakeEngine,
-    flooder::{ALONE, CALL, NAME, flooder, has_flooded, losses, watching},
+    flooder::{ALONE, flooder, has_flooded, is_of_flooder, losses, metered, watching},
 };
 
 const THREADS: u64 = 4;
@@ -47,11 +46,6 @@ async fn flood(engine: &FakeEngine, test: &'static str) -> ([u64; 3], Vec<LossRe
     }
 }
 
-fn is_of_flooder(source: &LossSource) -> bool {
-    let call = (source.kind(), source.syscall_number);
-    source.comm == NAME.as_bytes() && call == (LossSourceKind::SystemCall, CALL)
-}
-
 /// Scenario: ten times over, four threads make a million calls as fast as the machine lets them, with a ring that is far too small at
 /// first, may grow, and stays too small. Guarantees: each time calls made are events received and losses told, by place and class, to the
 /// last one; each loss of a ring names the flooder and its call first; the ring has grown.
@@ -63,8 +57,7 @@ async fn a_floods_books_balance_in_the_stream() {
     }
     requires!(Requirement::Kernel);
     let _alone = ALONE.lock().await;
-    let metrics = Metrics::local().unwrap();
-    let instruments = telemetry::Instruments { meter: metrics.meter(), ..Default::default() };
+    let (metrics, instruments) = metered();
     let rings = RingLimits { bytes: 64 << 10, max_bytes: 512 << 10, ..RingLimits::default() };
     let (engine, running) = watching(|config| capture_agent::Config { rings, ..config }, instruments).await;
     for round in 1..=ROUNDS {
