@@ -23,6 +23,7 @@ use eyrie_proto::{
     event::{Event, LossPlace, LossReason, ProcessKey, ProcessState, descriptor, event::Kind},
 };
 use fake_engine::{FakeEngine, Policy, Seen};
+use test_bpf::Ids;
 use test_requirements::{Requirement, requires};
 
 fn config(engine: &FakeEngine) -> Config {
@@ -42,22 +43,9 @@ fn events_of(seen: &Seen, pid: u32) -> Vec<Event> {
     seen.events.values().filter(is_of).cloned().collect()
 }
 
-/// The BPF programs that this process holds: the kernel tells their ids by the descriptors. Other agents on this machine, and other
-/// tests, have theirs in processes of their own.
-fn own_programs() -> BTreeSet<String> {
-    let mut programs = BTreeSet::new();
-    for entry in std::fs::read_dir("/proc/self/fdinfo").unwrap().flatten() {
-        let info = std::fs::read_to_string(entry.path()).unwrap_or_default();
-        programs.extend(
-            info.lines().filter_map(|line| line.strip_prefix("prog_id:")).map(|id| id.trim().to_owned()),
-        );
-    }
-    programs
-}
-
-fn all_programs() -> String {
-    let output = Command::new("bpftool").args(["prog", "list"]).output();
-    output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default()
+/// The BPF programs that this process holds. Other agents on this machine, and other tests, have theirs in processes of their own.
+fn own_programs() -> BTreeSet<u32> {
+    Ids::of(std::process::id()).unwrap().programs
 }
 
 /// Scenario: a child of this test runs `cat` on a file, while a process from before the agent sleeps. Guarantees: fork, exec, open and
@@ -92,7 +80,7 @@ async fn follow_a_child(object: Object) -> Vec<String> {
     let config = Config { object: Some(object), rings, ..config(&engine) };
     let running = Agent::start(config, Default::default()).await.unwrap();
     let missing = running.status().missing_abilities.into_iter().map(|missing| missing.name).collect();
-    let mut ids: Vec<_> = own_programs().difference(&before).cloned().collect();
+    let mut ids: Vec<_> = own_programs().difference(&before).copied().collect();
     assert!(ids.len() >= 4, "programs are loaded: {ids:?}");
 
     let cat = Command::new("cat").arg(&path).stdout(Stdio::null()).spawn().unwrap();
@@ -113,9 +101,9 @@ async fn follow_a_child(object: Object) -> Vec<String> {
     assert!(!own.iter().any(|event| matches!(event.kind, Some(Kind::Open(_)))), "own opens are left out");
     assert!(own_programs().is_subset(&before), "no program of ours is held");
     // The kernel lets go of them a grace period after the last descriptor is closed.
-    let is_listed = |id: &String| all_programs().lines().any(|line| line.starts_with(&format!("{id}:")));
     for _ in 0..500 {
-        ids.retain(is_listed);
+        let loaded = Ids::loaded().unwrap().programs;
+        ids.retain(|id| loaded.contains(id));
         if ids.is_empty() {
             return missing;
         }

@@ -29,7 +29,7 @@ All is read when the call returns. *What that shows*: the result, the registers 
 file behind a new descriptor, a socket's ends, the working directory and the root that hold now. *What it does not show*: what the call
 took away (what was behind a closed descriptor, the inode of a removed name, the directory before a chdir), and a path or data
 in the program's memory as they were at the beginning, if another thread has changed them since. A call that blocks is told
-when it ends; a blocking connect when it is interrupted as well. A call that never returns (exit, a task that is killed) is told by its end.
+when it ends; a blocking connect of TCP when it starts as well. A call that never returns (exit, a task that is killed) is told by its end.
 
 A failed call is told with its error, except for making tasks: fork, vfork, clone and clone3 are told by the scheduler when there
 is a child, and all as `clone`. Of a successful exec the numbering of the call is not told.

@@ -6,12 +6,13 @@
 #![forbid(unsafe_code)]
 
 pub mod actor;
-pub mod bpf;
 pub mod events_page;
 pub mod pages;
 pub mod program;
 pub mod scene;
 pub mod subscriber;
+
+pub use test_bpf as bpf;
 
 /// Looks again and again until there is something to be seen; an error if that takes too long.
 pub async fn eventually<T>(mut look: impl FnMut() -> anyhow::Result<Option<T>>) -> anyhow::Result<T> {

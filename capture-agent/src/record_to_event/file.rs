@@ -14,7 +14,7 @@ pub(super) fn open(record: &eyrie_bpf::Open<'_>) -> Open {
     let path =
         path_argument(&record.header, record.directory_fd, record.requested, record.base, record.resolved);
     Open {
-        is_path_disputed: is_disputed(&path).unwrap_or(false),
+        is_path_disputed: is_disputed(&path),
         path: Some(path),
         flags: record.flags,
         // A call that makes nothing is given none: programs leave the register as it is.

@@ -68,13 +68,35 @@ fn is_normal(path: &[u8]) -> bool {
 }
 
 /// Whether the kernel's path of what was opened is not what was asked for, as text: a link was followed, or somebody changed the
-/// path while the call ran. `None` where that cannot be told.
-pub fn is_disputed(path: &PathArgument) -> Option<bool> {
-    if path.is_truncated || path.is_unreadable || path.resolved.is_empty() || path.requested.is_empty() {
-        return None;
+/// path while the call ran. False where that cannot be told.
+pub fn is_disputed(path: &PathArgument) -> bool {
+    let is_whole = !path.is_truncated && !path.is_unreadable && !path.requested.is_empty();
+    let is_absolute = path.requested.starts_with(b"/") || !path.base.is_empty();
+    is_whole && is_absolute && !path.resolved.is_empty() && *asked_for(path, &[]) != *path.resolved
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Scenario: opens by plain paths, by a relative one with dots, through a link, and such of which the path, its base or what was opened is not
+    /// known. Guarantees: only the link is disputed.
+    #[test]
+    fn links_are_disputed_and_dots_are_not() {
+        let path = |requested: &str, base: &str, resolved: &str| PathArgument {
+            requested: requested.into(),
+            base: base.into(),
+            resolved: resolved.into(),
+            ..PathArgument::default()
+        };
+        let link = path("/run/link", "", "/etc/shadow");
+        assert!(is_disputed(&link));
+        assert!(is_disputed(&path("link", "/run", "/etc/shadow")));
+        assert!(!is_disputed(&path("/etc//shadow", "", "/etc/shadow")));
+        assert!(!is_disputed(&path("../etc/./shadow", "/run", "/etc/shadow")));
+        assert!(!is_disputed(&path("shadow", "", "/etc/shadow")));
+        assert!(!is_disputed(&path("/run/link", "", "")));
+        assert!(!is_disputed(&PathArgument { is_truncated: true, ..link.clone() }));
+        assert!(!is_disputed(&PathArgument { is_unreadable: true, ..link }));
     }
-    if !path.requested.starts_with(b"/") && path.base.is_empty() {
-        return None;
-    }
-    Some(*asked_for(path, &[]) != *path.resolved)
 }

@@ -1,4 +1,7 @@
-//! What is loaded into the kernel's BPF, and who holds it.
+//! What is loaded into the kernel's BPF, and who holds it, so that tests can tell whether anything was left behind.
+//!
+//! It reads only; whatever it finds is somebody's.
+#![forbid(unsafe_code)]
 
 use std::{
     collections::{BTreeMap, BTreeSet},
