@@ -65,7 +65,7 @@ pub use posix_regex::{RegexError, compile_regex};
 pub use priority::UnknownPriority;
 pub use ruleset::{ExtraField, Priority, Rule, RuleSet, Template, TemplatePart};
 pub use schema::rules_schema;
-pub use selection::{RuleSelector, Selection};
+pub use selection::{RuleSelector, Selection, matches_wildcard};
 pub use source::Source;
 pub use suggest::closest;
 pub use text_position::Position;
