@@ -11,6 +11,7 @@ pub mod pages;
 pub mod program;
 pub mod scene;
 pub mod subscriber;
+pub mod undecided;
 
 pub use test_bpf as bpf;
 

@@ -64,10 +64,12 @@ pub fn section() -> anyhow::Result<String> {
         rules.dedup();
         for rule in rules {
             let of = |is_deleted: bool| {
-                let leaves = group.leaves.iter().filter(|leaf| leaf.rule == rule && leaf.is_deleted == is_deleted);
+                let leaves =
+                    group.leaves.iter().filter(|leaf| leaf.rule == rule && leaf.is_deleted == is_deleted);
                 let mut numbers: BTreeMap<&str, Vec<String>> = BTreeMap::new();
                 leaves.for_each(|leaf| numbers.entry(&leaf.what).or_default().push(leaf.number.to_string()));
-                let shown = numbers.iter().map(|(what, numbers)| format!("`{what}` ({})", numbers.join(", ")));
+                let shown =
+                    numbers.iter().map(|(what, numbers)| format!("`{what}` ({})", numbers.join(", ")));
                 shown.collect::<Vec<_>>().join(", ")
             };
             writeln!(text, "| {rule} | {} | {} |", of(true), of(false))?;
