@@ -1,5 +1,6 @@
 //! `eyrie rules test`: runs cases against rules.
 
+mod mutation;
 mod report;
 
 use std::{
@@ -32,7 +33,8 @@ pub(crate) fn run(arguments: &RulesTestArguments) -> anyhow::Result<ExitCode> {
     let is_wanted = |case: &Case| {
         let is_named = arguments.case.as_ref().is_none_or(|pattern| matches_wildcard(pattern, &case.name));
         let mut rules = case.expected_rules().chain(case.expect_not.iter().map(|rule| rule.name.as_str()));
-        is_named && arguments.rule.as_ref().is_none_or(|pattern| rules.any(|rule| matches_wildcard(pattern, rule)))
+        is_named
+            && arguments.rule.as_ref().is_none_or(|pattern| rules.any(|rule| matches_wildcard(pattern, rule)))
     };
     let mut scenes: Vec<SceneReport> = Vec::new();
     for group in &groups {
@@ -45,7 +47,17 @@ pub(crate) fn run(arguments: &RulesTestArguments) -> anyhow::Result<ExitCode> {
     }
     let mut output = anstream::stdout().lock();
     report::write(&mut output, &scenes)?;
-    let has_failed = scenes.iter().any(|scene| !scene.failures.is_empty());
+    let mut has_failed = scenes.iter().any(|scene| !scene.failures.is_empty());
+    if arguments.mutate || arguments.near_misses {
+        let reports = mutation::measure(&groups, &is_wanted, arguments.near_misses);
+        if arguments.near_misses {
+            has_failed |= mutation::write_derived(&mut output, &reports)? > 0;
+        }
+        if arguments.mutate {
+            let score = mutation::write(&mut output, &reports)?;
+            has_failed |= arguments.min_score.is_some_and(|least| score.percent() < f64::from(least));
+        }
+    }
     Ok(if has_failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 

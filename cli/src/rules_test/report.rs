@@ -69,7 +69,11 @@ fn write_reason(output: &mut impl Write, reason: &Reason) -> io::Result<()> {
     }
     if let Some(origin) = &reason.origin {
         let of = origin.in_macro.as_ref().map_or_else(String::new, |name| format!(", in macro {name}"));
-        writeln!(output, "        at {}:{}:{}{of}", origin.file, origin.position.line, origin.position.column)?;
+        writeln!(
+            output,
+            "        at {}:{}:{}{of}",
+            origin.file, origin.position.line, origin.position.column
+        )?;
     }
     Ok(())
 }

@@ -95,16 +95,20 @@ impl Setting {
             _ => None,
         };
         let number = number.ok_or_else(|| self.misfit("a number"))?;
-        N::try_from(number).map_err(|_| self.problem(format!("{} cannot be {number}: out of range", self.field)))
+        N::try_from(number)
+            .map_err(|_| self.problem(format!("{} cannot be {number}: out of range", self.field)))
     }
 
     /// The members of a list, or the words of a text.
     pub(crate) fn words(&self) -> Result<Vec<Vec<u8>>, Problem> {
         match &self.value {
-            Given::List(members) => {
-                members.iter().map(|member| member.bytes().ok_or_else(|| self.misfit("a list of texts"))).collect()
+            Given::List(members) => members
+                .iter()
+                .map(|member| member.bytes().ok_or_else(|| self.misfit("a list of texts")))
+                .collect(),
+            Given::Text(text) => {
+                Ok(text.split(' ').filter(|word| !word.is_empty()).map(|word| word.into()).collect())
             }
-            Given::Text(text) => Ok(text.split(' ').filter(|word| !word.is_empty()).map(|word| word.into()).collect()),
             Given::Missing => Ok(Vec::new()),
             Given::Bytes(_) | Given::Map(_) => Err(self.misfit("a list of texts")),
         }

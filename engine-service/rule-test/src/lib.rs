@@ -10,8 +10,10 @@
 #![forbid(unsafe_code)]
 
 pub mod cases;
+pub mod derive;
 mod given;
 mod logic;
+pub mod mutation;
 mod play;
 mod rules;
 pub mod run;
@@ -19,7 +21,9 @@ mod why;
 mod world;
 
 pub use self::{
+    derive::{Derived, Search},
     given::{Given, Problem, Setting},
+    mutation::mutate,
     rules::{Rules, RulesError},
     run::run,
     why::Reason,

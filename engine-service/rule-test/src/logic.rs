@@ -183,7 +183,13 @@ impl Node {
     }
 
     /// Adds what has to change beside the way to a leaf. `None` if the leaf is not below, false if something cannot change.
-    fn flips_around(&self, logic: &Logic, truths: &[bool], leaf: usize, flips: &mut Vec<usize>) -> Option<bool> {
+    fn flips_around(
+        &self,
+        logic: &Logic,
+        truths: &[bool],
+        leaf: usize,
+        flips: &mut Vec<usize>,
+    ) -> Option<bool> {
         match self {
             Self::And(parts) | Self::Or(parts) => {
                 let wanted = matches!(self, Self::And(_));

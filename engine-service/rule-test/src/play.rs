@@ -39,6 +39,7 @@ pub(crate) fn play(
         let changes = if number == changed.event { changed.settings } else { &[] };
         let primitives = Primitives::new(settings, changes).map_err(|problem| at(problem, case))?;
         let to_check: Vec<&Setting> = match checking {
+            Checking::Strict if primitives.is_retyped() => changes.iter().collect(),
             Checking::Strict => settings.iter().chain(changes).filter(|own| primitives.says(own)).collect(),
             Checking::Lenient => Vec::new(),
         };

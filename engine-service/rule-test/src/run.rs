@@ -133,8 +133,9 @@ fn run_scene(
         event: case.events.len().saturating_sub(1),
         settings: change.map_or(&[], |change| &change.settings),
     };
-    let played = check_names(rules, case)
-        .and_then(|()| play(rules, case, changed, Checking::Strict, &mut |number, view| run.look(number, view)));
+    let played = check_names(rules, case).and_then(|()| {
+        play(rules, case, changed, Checking::Strict, &mut |number, view| run.look(number, view))
+    });
     if let Err(problem) = played {
         report.failures.push(broken(&file.source, problem));
         return report;
@@ -200,7 +201,9 @@ impl Run<'_> {
         view: &EventView<'_>,
     ) -> Result<Vec<(String, String, String)>, Problem> {
         let mut wrong = Vec::new();
-        for expected in self.expected_of(rule).filter(|expected| expected.event.is_none_or(|event| event == number + 1)) {
+        for expected in
+            self.expected_of(rule).filter(|expected| expected.event.is_none_or(|event| event == number + 1))
+        {
             for setting in &expected.fields {
                 let extracted = self.rules.extractors.of(setting)?.extract(view);
                 if !matches(setting, &extracted, view) {
@@ -238,9 +241,8 @@ impl Run<'_> {
     fn missing(&self, expected: &Expectation, changed: Changed<'_>, failures: &mut Vec<Failure>) {
         let name = &expected.rule.name;
         let Some(place) = self.rules.place(name) else { return };
-        let is_it = |fired: &&Fired| {
-            fired.place == place && expected.event.is_none_or(|event| event == fired.event)
-        };
+        let is_it =
+            |fired: &&Fired| fired.place == place && expected.event.is_none_or(|event| event == fired.event);
         let fired: Vec<&Fired> = self.fired.iter().filter(is_it).collect();
         // A variant is told by its changes: the fields of the case as written need not be its.
         let is_right = |fired: &&&Fired| !changed.settings.is_empty() || fired.wrong.is_empty();

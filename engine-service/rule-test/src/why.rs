@@ -51,9 +51,10 @@ pub(crate) fn why_not(
             let mut values: Vec<(String, String)> = Vec::new();
             for field in fields_of(&own.check.lhs, &own.check.rhs) {
                 let setting = Setting::new(field.to_string(), Given::Missing, &case.span);
-                let value = rules.extractors.of(&setting).map_or_else(|problem| problem.message, |extractor| {
-                    show(&extractor.extract(view))
-                });
+                let value = rules
+                    .extractors
+                    .of(&setting)
+                    .map_or_else(|problem| problem.message, |extractor| show(&extractor.extract(view)));
                 if values.iter().all(|(known, _)| *known != setting.field) {
                     values.push((setting.field, value));
                 }

@@ -18,8 +18,8 @@ mod users;
 use std::collections::BTreeMap;
 
 use eyrie_proto::event::{
-    Event, EventClass, Exec, LossPlace, LossReason, LossRecord, NamesFact, OrderedFact, PathArgument, ProcessKey,
-    ProcessSnapshot, ProcessState, SystemCall, event::Kind, ordered_fact,
+    Event, EventClass, Exec, LossPlace, LossReason, LossRecord, NamesFact, OrderedFact, PathArgument,
+    ProcessKey, ProcessSnapshot, ProcessState, SystemCall, event::Kind, ordered_fact,
 };
 use fields::{Architecture, ContainerView, EventView};
 use host_model::HostModel;
@@ -43,8 +43,6 @@ const EPOCH_OFFSET_NS: i64 = 1_767_225_600_000_000_000;
 const NEW_FD: i64 = 3;
 const COPIED_FD: i64 = 10;
 const CHILD_PID: i64 = 6_000;
-/// -ENOENT and -EINPROGRESS.
-const NO_ENTRY: i64 = -2;
 /// Bytes that a call moves of which the case does not say how many.
 const MOVED: i64 = 64;
 /// The processor that everything happens on.
@@ -53,7 +51,6 @@ const ARCHITECTURE: Architecture = Architecture::X86_64;
 /// The host of a case, as of its last event.
 pub(crate) struct World<'case> {
     model: HostModel,
-    case: &'case Case,
     containers: Containers<'case>,
     users: Users,
     hostname: String,
@@ -71,7 +68,6 @@ impl<'case> World<'case> {
     pub(crate) fn new(case: &'case Case, names: &[String]) -> Result<Self, Problem> {
         let mut world = Self {
             model: HostModel::default(),
-            case,
             containers: Containers::new(&case.containers),
             users: Users::new(&case.host)?,
             hostname: case.host.hostname.clone().unwrap_or_else(|| "host-1".to_owned()),
@@ -160,7 +156,8 @@ impl<'case> World<'case> {
             let Some(setting) = primitives.take(name) else { continue };
             let boot_ns = epoch_ns(&setting)?.checked_add_signed(-EPOCH_OFFSET_NS);
             let Some(boot_ns) = boot_ns.filter(|boot_ns| *boot_ns > before) else {
-                let problem = setting.problem("the event would happen before the one before it, or the boot of its host");
+                let problem = setting
+                    .problem("the event would happen before the one before it, or the boot of its host");
                 return Err(problem.help("hosts of cases boot at the start of 2026"));
             };
             self.boot_ns = boot_ns;
@@ -199,12 +196,7 @@ impl<'case> World<'case> {
         };
         match primitives.take("evt.rawres") {
             Some(Setting { value: Given::Text(text), .. }) if text == "SUCCESS" => Ok(succeeds),
-            Some(setting) => {
-                let result: i64 = setting.number()?;
-                // Where an open fails, its descriptor is said to be -1: why, nobody said.
-                let is_unsaid = result == -1 && setting.field == "evt.rawres" && message::returns_descriptor(event_type);
-                Ok(if is_unsaid { NO_ENTRY } else { result })
-            }
+            Some(setting) => setting.number(),
             None if event_type == "dup2" || event_type == "dup3" => {
                 primitives.get("evt.arg.newfd").map_or(Ok(succeeds), Setting::number)
             }
@@ -314,7 +306,11 @@ impl<'case> World<'case> {
             last_boot_ns: self.boot_ns - 1,
             ..LossRecord::default()
         };
-        self.model.apply(&Event { boot_ns: self.boot_ns - 1, kind: Some(Kind::Loss(loss)), ..Event::default() });
+        self.model.apply(&Event {
+            boot_ns: self.boot_ns - 1,
+            kind: Some(Kind::Loss(loss)),
+            ..Event::default()
+        });
     }
 
     fn epoch_ns(&self) -> u64 {
@@ -338,14 +334,17 @@ fn epoch_ns(setting: &Setting) -> Result<u64, Problem> {
 fn open_access(kind: &mut Kind, primitives: &mut Primitives) -> Result<(), Problem> {
     const CREATE: u32 = 0o100;
     const EXECUTABLE: u32 = 0o755;
-    let mut take = |name: &str| primitives.take(name).map(|setting| Ok((setting.flag()?, setting))).transpose();
+    let mut take =
+        |name: &str| primitives.take(name).map(|setting| Ok((setting.flag()?, setting))).transpose();
     let (read, write, exec) =
         (take("evt.is_open_read")?, take("evt.is_open_write")?, take("evt.is_open_exec")?);
     let Some((_, first)) = read.as_ref().or(write.as_ref()).or(exec.as_ref()) else { return Ok(()) };
     let Kind::Open(open) = kind else {
         // Which they all are not then.
         return match [&read, &write, &exec].into_iter().flatten().find(|(holds, _)| *holds) {
-            Some((_, setting)) => Err(setting.problem(format!("{} holds for events that open files", first.field))),
+            Some((_, setting)) => {
+                Err(setting.problem(format!("{} holds for events that open files", first.field)))
+            }
             None => Ok(()),
         };
     };

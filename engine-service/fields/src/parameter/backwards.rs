@@ -34,9 +34,13 @@ pub fn parameter_number(event: &str, parameter: &str, text: &str) -> Result<Opti
     };
     let number = number(text, column.shape);
     match column.shape {
-        Shape::Text | Shape::Path | Shape::Bytes | Shape::Tuple | Shape::Address | Shape::Call | Shape::List => {
-            Ok(None)
-        }
+        Shape::Text
+        | Shape::Path
+        | Shape::Bytes
+        | Shape::Tuple
+        | Shape::Address
+        | Shape::Call
+        | Shape::List => Ok(None),
         // Whose names are not ours to know.
         Shape::Uid | Shape::Gid => Ok(number),
         _ if number.is_some() => Ok(number),
@@ -58,7 +62,9 @@ fn number(text: &str, shape: Shape) -> Option<i128> {
     let octal = text.strip_prefix('0').filter(|digits| !digits.is_empty());
     match (shape, octal) {
         (Shape::Unsigned(_, Radix::Hexadecimal), _) => i128::from_str_radix(text, 16).ok(),
-        (Shape::Unsigned(_, Radix::Octal) | Shape::Mode(_), Some(digits)) => i128::from_str_radix(digits, 8).ok(),
+        (Shape::Unsigned(_, Radix::Octal) | Shape::Mode(_), Some(digits)) => {
+            i128::from_str_radix(digits, 8).ok()
+        }
         _ => text.parse().ok(),
     }
 }

@@ -4,17 +4,8 @@ use std::rc::Rc;
 
 use super::{Compiled, Loaded, Outcome, run};
 use crate::{
-    ast::Node,
-    catalogue::Catalogue,
-    definitions,
-    diagnostic::LoadError,
-    exceptions::with_exceptions,
-    limits::Budget,
-    lists::Expanded,
-    parser::parse_within,
-    ruleset::Rule,
-    source::Source,
-    text::Text,
+    ast::Node, catalogue::Catalogue, definitions, diagnostic::LoadError, exceptions::with_exceptions,
+    limits::Budget, lists::Expanded, parser::parse_within, ruleset::Rule, source::Source, text::Text,
     text_position::Position,
 };
 
@@ -88,7 +79,9 @@ impl<'run> Origins<'run> {
 
     /// Nothing for what cannot be parsed, which was told when it was loaded.
     fn of_text(&mut self, text: &Text, in_macro: Option<&str>, visibility: u64) -> Vec<LeafOrigin> {
-        let Ok(expanded) = self.compiled.lists.expand(&text.value, &mut self.budget) else { return Vec::new() };
+        let Ok(expanded) = self.compiled.lists.expand(&text.value, &mut self.budget) else {
+            return Vec::new();
+        };
         let Ok(root) = parse_within(&expanded.text, self.budget.parsed()) else { return Vec::new() };
         let mut leaves = Vec::new();
         let mut pending = vec![&root];

@@ -72,19 +72,30 @@ impl Reader {
             match key.scalar() {
                 Some("rules") => file.rules = self.texts(&value, "rules"),
                 Some("cases") => {
-                    file.cases = self.sequence(&value, "cases").to_vec().iter().map(|case| self.case(case)).collect();
+                    file.cases =
+                        self.sequence(&value, "cases").to_vec().iter().map(|case| self.case(case)).collect();
                 }
                 _ => self.unknown_key(&key, "a file of cases", &["rules", "cases"]),
             }
         }
         let mut names = HashSet::new();
-        let repeated: Vec<_> =
-            file.cases.iter().filter(|case| !names.insert(case.name.clone())).map(|case| case.span.clone()).collect();
+        let repeated: Vec<_> = file
+            .cases
+            .iter()
+            .filter(|case| !names.insert(case.name.clone()))
+            .map(|case| case.span.clone())
+            .collect();
         for span in repeated {
-            self.tell(&span, "another case of this file has the same name: names tell cases apart in reports");
+            self.tell(
+                &span,
+                "another case of this file has the same name: names tell cases apart in reports",
+            );
         }
         if self.scenes > MAX_SCENES {
-            self.tell(&(0..1), format!("a file can have {MAX_SCENES} cases, variants and near misses together: split it"));
+            self.tell(
+                &(0..1),
+                format!("a file can have {MAX_SCENES} cases, variants and near misses together: split it"),
+            );
         }
         file
     }
@@ -115,7 +126,12 @@ impl Reader {
                 Some("containers") => case.containers = self.containers(&value),
                 Some("host") => case.host = self.host(&value),
                 Some("events") => {
-                    case.events = self.sequence(&value, "events").to_vec().iter().map(|event| self.settings(event)).collect();
+                    case.events = self
+                        .sequence(&value, "events")
+                        .to_vec()
+                        .iter()
+                        .map(|event| self.settings(event))
+                        .collect();
                 }
                 Some("expect") => {
                     let expected = self.sequence(&value, "expect").to_vec();
@@ -124,7 +140,9 @@ impl Reader {
                 Some("expect_not") => case.expect_not = self.rule_names(&value),
                 Some("variants") => case.variants = self.changes(&value, "variants"),
                 Some("near_misses") => case.near_misses = self.changes(&value, "near_misses"),
-                Some("recording") => self.tell(&key.span(), "recordings cannot be cases yet: write its events down"),
+                Some("recording") => {
+                    self.tell(&key.span(), "recordings cannot be cases yet: write its events down")
+                }
                 _ => self.unknown_key(&key, "a case", &KEYS),
             }
         }
@@ -176,7 +194,9 @@ impl Reader {
         for (key, value) in self.mapping(node, "host").to_vec() {
             match key.scalar() {
                 Some("hostname") => host.hostname = Some(self.text(&value, "hostname")),
-                Some("users") => host.users = self.entries(&value, "users", &["uid", "gid", "name", "home", "shell"]),
+                Some("users") => {
+                    host.users = self.entries(&value, "users", &["uid", "gid", "name", "home", "shell"])
+                }
                 Some("groups") => host.groups = self.entries(&value, "groups", &["gid", "name"]),
                 _ => self.unknown_key(&key, "host", &["hostname", "users", "groups"]),
             }
@@ -231,7 +251,10 @@ impl Reader {
         let mut changes = Vec::new();
         for member in self.sequence(node, what).to_vec() {
             let mut settings = self.settings(&member);
-            let name = settings.iter().position(|setting| setting.field == "name").map(|place| settings.remove(place));
+            let name = settings
+                .iter()
+                .position(|setting| setting.field == "name")
+                .map(|place| settings.remove(place));
             let name = name.map(|name| name.value.to_string());
             if settings.is_empty() {
                 self.tell(&member.span(), "a change needs at least one field");
@@ -272,9 +295,9 @@ impl Reader {
         match &node.content {
             Content::Null => Given::Missing,
             Content::Scalar(scalar) => Given::Text(scalar.value.to_string()),
-            Content::Sequence(members) => {
-                Given::List(members.iter().take(MAX_MEMBERS).map(|member| self.value(member, depth + 1)).collect())
-            }
+            Content::Sequence(members) => Given::List(
+                members.iter().take(MAX_MEMBERS).map(|member| self.value(member, depth + 1)).collect(),
+            ),
             Content::Mapping(pairs) => match pairs.as_slice() {
                 [(key, value)] if key.scalar() == Some("hex") => self.hex(value),
                 pairs => {
@@ -294,7 +317,10 @@ impl Reader {
         match bytes {
             Some(bytes) => Given::Bytes(bytes),
             None => {
-                self.tell(&node.span(), "`hex` takes pairs of hexadecimal digits, in quotes if they are all decimal");
+                self.tell(
+                    &node.span(),
+                    "`hex` takes pairs of hexadecimal digits, in quotes if they are all decimal",
+                );
                 Given::Missing
             }
         }
@@ -304,7 +330,10 @@ impl Reader {
     fn may_go_on(&mut self, span: &Range<usize>) -> bool {
         self.values += 1;
         if self.values == MAX_VALUES {
-            self.tell(span, format!("a file can hold {MAX_VALUES} values, with its aliases followed: split it"));
+            self.tell(
+                span,
+                format!("a file can hold {MAX_VALUES} values, with its aliases followed: split it"),
+            );
         }
         self.values < MAX_VALUES
     }

@@ -120,7 +120,8 @@ impl World<'_> {
         let known = self.model.process(pid);
         let is_new = known.is_none();
         let mut states: Vec<ProcessState> = known.into_iter().map(host_model::Process::to_state).collect();
-        let above = |process| self.model.ancestors(process).map(host_model::Process::to_state).collect::<Vec<_>>();
+        let above =
+            |process| self.model.ancestors(process).map(host_model::Process::to_state).collect::<Vec<_>>();
         // A parent that has acted before brings its own ancestors.
         let parent = match primitives.get("proc.apid[1]") {
             Some(setting) if !setting.is_missing() => self.model.process(setting.number()?),
@@ -170,7 +171,8 @@ impl World<'_> {
 
     /// Adds a process above the last one; the first process of the host is there once.
     fn push_above(&mut self, states: &mut Vec<ProcessState>, name: &[u8]) {
-        let below = states.last().and_then(|state| state.process).map_or(self.boot_ns, |key| key.start_boot_ns);
+        let below =
+            states.last().and_then(|state| state.process).map_or(self.boot_ns, |key| key.start_boot_ns);
         let age = self.boot_ns.saturating_sub(below) + SECOND;
         if name == b"systemd" {
             let known = self.model.process(INIT_PID).map(host_model::Process::to_state);
@@ -264,9 +266,12 @@ impl World<'_> {
         let mut end = usize::MAX;
         for name in ["proc.aname", "proc.aexe", "proc.aexepath", "proc.aargs", "proc.apid", "proc.avpid"] {
             for (number, setting) in primitives.take_with_arguments(name) {
-                let number: usize = number.parse().map_err(|_| setting.misfit("the number of an ancestor"))?;
+                let number: usize =
+                    number.parse().map_err(|_| setting.misfit("the number of an ancestor"))?;
                 if number == 0 || number > MAX_ANCESTORS {
-                    return Err(setting.problem(format!("cases have {MAX_ANCESTORS} ancestors at most, from 1")));
+                    return Err(
+                        setting.problem(format!("cases have {MAX_ANCESTORS} ancestors at most, from 1"))
+                    );
                 }
                 if setting.is_missing() && matches!(name, "proc.aname" | "proc.apid") {
                     end = end.min(number);
@@ -287,7 +292,13 @@ impl World<'_> {
         Ok(())
     }
 
-    fn describe_ancestor(&self, state: &mut ProcessState, name: &str, setting: &Setting, number: usize) -> Result<(), Problem> {
+    fn describe_ancestor(
+        &self,
+        state: &mut ProcessState,
+        name: &str,
+        setting: &Setting,
+        number: usize,
+    ) -> Result<(), Problem> {
         match name {
             "proc.aname" => {
                 let value = setting.bytes()?;
@@ -303,7 +314,8 @@ impl World<'_> {
                 }
                 if let Some(key) = &mut state.process {
                     // A namespace's numbers are its own.
-                    state.namespace_pid = if state.namespace_pid == key.pid { pid } else { state.namespace_pid };
+                    state.namespace_pid =
+                        if state.namespace_pid == key.pid { pid } else { state.namespace_pid };
                     key.pid = pid;
                 }
             }

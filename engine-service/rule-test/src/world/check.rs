@@ -59,12 +59,15 @@ fn is_value(given: &Given, value: &Value<'_>) -> bool {
     match value {
         Value::Bytes(bytes) => given.bytes().is_some_and(|given| *given == **bytes),
         Value::Time { epoch_ns, text } => match given {
-            Given::Text(given) => given == text || given.parse() == Ok(*epoch_ns) || is_time(given, *epoch_ns),
+            Given::Text(given) => {
+                given == text || given.parse() == Ok(*epoch_ns) || is_time(given, *epoch_ns)
+            }
             _ => false,
         },
         Value::Int(own) => given_number(given) == Some((*own).into()),
         Value::Uint(own) => {
-            given_number(given) == Some((*own).into()) || matches!(given, Given::Text(text) if is_time(text, *own))
+            given_number(given) == Some((*own).into())
+                || matches!(given, Given::Text(text) if is_time(text, *own))
         }
         Value::Bool(own) => match given {
             Given::Text(text) if matches!(text.as_str(), "true" | "1") => *own,
@@ -81,7 +84,8 @@ fn is_value(given: &Given, value: &Value<'_>) -> bool {
         Value::AnyOf(values) => values.iter().any(|value| is_value(given, value)),
         Value::List(values) => match given {
             Given::List(members) => {
-                members.len() == values.len() && members.iter().zip(values).all(|(given, value)| is_value(given, value))
+                members.len() == values.len()
+                    && members.iter().zip(values).all(|(given, value)| is_value(given, value))
             }
             given => matches!(values.as_slice(), [only] if is_value(given, only)),
         },
@@ -105,7 +109,8 @@ fn is_time(text: &str, epoch_ns: u64) -> bool {
 /// Parameters have several texts: names in another order, numbers in place of names, a path as it was given.
 fn is_same_parameter(setting: &Setting, value: &Value<'_>, view: &EventView<'_>) -> bool {
     let parameter = setting.field.strip_prefix("evt.arg.");
-    let (Some(parameter), Given::Text(given), Value::Bytes(bytes)) = (parameter, &setting.value, value) else {
+    let (Some(parameter), Given::Text(given), Value::Bytes(bytes)) = (parameter, &setting.value, value)
+    else {
         return false;
     };
     let event = fields::event_type(view.event, view.architecture).unwrap_or_default();
@@ -137,7 +142,9 @@ fn is_same_text(setting: &Setting, value: &Value<'_>) -> bool {
         "container.id" => given.get(..12) == Some(&**bytes),
         field if field.starts_with("thread.cap_") => {
             let text = String::from_utf8_lossy(&given).replace(',', " ");
-            let set = number(&text).and_then(|set| u64::try_from(set).ok()).or_else(|| fields::capability_set(&text));
+            let set = number(&text)
+                .and_then(|set| u64::try_from(set).ok())
+                .or_else(|| fields::capability_set(&text));
             set.is_some() && set == fields::capability_set(&String::from_utf8_lossy(bytes))
         }
         // A list of mounts is compared by its parts, which were set one by one.

@@ -50,7 +50,10 @@ impl<'case> Containers<'case> {
     pub(super) fn fact(&self, id: Option<&str>) -> CgroupFact {
         let known = id.and_then(|id| self.known.get(id));
         let cgroup_id = known.map_or(HOST_CGROUP, |(cgroup, _)| *cgroup);
-        let path = id.map_or_else(|| b"/user.slice".to_vec(), |id| format!("/system.slice/docker-{id}.scope").into_bytes());
+        let path = id.map_or_else(
+            || b"/user.slice".to_vec(),
+            |id| format!("/system.slice/docker-{id}.scope").into_bytes(),
+        );
         CgroupFact {
             cgroup: Some(CgroupKey { cgroup_id, ..CgroupKey::default() }),
             path,
@@ -62,7 +65,11 @@ impl<'case> Containers<'case> {
 
     /// Where the event happens; `current` is the container that its process has been in. What it says of that container holds
     /// from then on.
-    pub(super) fn place(&mut self, primitives: &mut Primitives, current: Option<&str>) -> Result<Place, Problem> {
+    pub(super) fn place(
+        &mut self,
+        primitives: &mut Primitives,
+        current: Option<&str>,
+    ) -> Result<Place, Problem> {
         let named = match primitives.take("container") {
             Some(setting) if setting.is_missing() => return Ok(Place::Host),
             Some(setting) => self.named(&setting)?,
@@ -75,8 +82,10 @@ impl<'case> Containers<'case> {
             named.take_family("")
         })?;
         let is_host = |setting: &&Setting| {
-            matches!(setting.field.as_str(), "container.id" | "container.full_id" | "container.name" | "container.type")
-                && (setting.value == Given::of("host") || setting.is_missing())
+            matches!(
+                setting.field.as_str(),
+                "container.id" | "container.full_id" | "container.name" | "container.type"
+            ) && (setting.value == Given::of("host") || setting.is_missing())
         };
         if own.iter().any(|setting| is_host(&setting)) {
             // What else is said would be of a container.
@@ -175,7 +184,8 @@ fn set(container: &mut Container, setting: &Setting) -> Result<(), Problem> {
 
 /// `container.label[…]`, and mounts by what they lead from or to.
 fn set_with_argument(container: &mut Container, field: &str, setting: &Setting) -> Result<(), Problem> {
-    let (name, argument) = field.strip_suffix(']').and_then(|field| field.split_once('[')).unwrap_or((field, ""));
+    let (name, argument) =
+        field.strip_suffix(']').and_then(|field| field.split_once('[')).unwrap_or((field, ""));
     let argument = argument.trim_matches(['"', '\'']);
     match name {
         "container.label" if setting.is_missing() => {
@@ -186,7 +196,9 @@ fn set_with_argument(container: &mut Container, field: &str, setting: &Setting) 
         }
         "container.mount.dest" | "container.mount.source" => {
             let is_of_source = name.ends_with("dest");
-            let own = |mount: &ContainerMount| if is_of_source { mount.source.clone() } else { mount.destination.clone() };
+            let own = |mount: &ContainerMount| {
+                if is_of_source { mount.source.clone() } else { mount.destination.clone() }
+            };
             // A pattern stands for a path that it matches.
             let path: String = argument.chars().filter(|letter| !matches!(letter, '*' | '?')).collect();
             container.mounts.retain(|mount| own(mount) != path);
@@ -220,7 +232,8 @@ fn mount(setting: &Setting, member: &Given) -> Result<ContainerMount, Problem> {
     let Given::Map(pairs) = member else {
         return Err(setting.misfit("a list of {source, dest, mode, rdwr, propagation}"));
     };
-    let mut mount = ContainerMount { is_writable: true, propagation: "rprivate".to_owned(), ..ContainerMount::default() };
+    let mut mount =
+        ContainerMount { is_writable: true, propagation: "rprivate".to_owned(), ..ContainerMount::default() };
     for (key, value) in pairs {
         let part = Setting::new(format!("{key} of a mount"), value.clone(), &setting.span);
         match key.as_str() {

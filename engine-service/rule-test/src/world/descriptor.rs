@@ -28,7 +28,12 @@ pub(super) fn describe(
     result: i64,
 ) -> Result<(), Problem> {
     let subject = message::subject(event);
-    let is_asked_for = primitives.has_family("fd.");
+    // What is said to be missing is missing unless something else brings it, which is checked.
+    let said = primitives.take_family("fd.");
+    for setting in said.into_iter().filter(|setting| !setting.is_missing() || setting.field == "fd.name") {
+        primitives.put_back(setting);
+    }
+    let is_asked_for = primitives.has_family("fd.") && !primitives.is_retyped();
     if subject == Subject::None && !is_asked_for {
         return Ok(());
     }
@@ -78,7 +83,10 @@ pub(super) fn describe(
 }
 
 fn without_descriptor(setting: &Setting, event: &str) -> Problem {
-    let problem = setting.problem(format!("events of type {event} are about no descriptor, so that {} is missing", setting.field));
+    let problem = setting.problem(format!(
+        "events of type {event} are about no descriptor, so that {} is missing",
+        setting.field
+    ));
     problem.help("set evt.arg.NAME, or fs.path.name")
 }
 
@@ -141,7 +149,8 @@ fn ask_for(primitives: &mut Primitives, open: &mut Open, file: &FileDescriptor) 
         None => None,
     };
     let requested = raw.or(named).unwrap_or_else(|| file.path.clone());
-    let path = open.path.get_or_insert_with(|| PathArgument { directory_fd: AT_FDCWD, ..PathArgument::default() });
+    let path =
+        open.path.get_or_insert_with(|| PathArgument { directory_fd: AT_FDCWD, ..PathArgument::default() });
     path.requested = requested;
     path.resolved = file.path.clone();
     Ok(())

@@ -4,8 +4,8 @@
 mod processes;
 
 use eyrie_proto::event::{
-    DescriptorCall, OverlayLayer, PathArgument, PathCall, SocketAddress, SocketOption, TwoPathCall, descriptor,
-    event::Kind, socket_address,
+    DescriptorCall, OverlayLayer, PathArgument, PathCall, SocketAddress, SocketOption, TwoPathCall,
+    descriptor, event::Kind, socket_address,
 };
 use fields::parameter_number;
 
@@ -156,8 +156,8 @@ fn of_two_path_call(parameter: &Parameter<'_>, call: &mut TwoPathCall) -> Result
 fn of_descriptor_call(parameter: &Parameter<'_>, call: &mut DescriptorCall) -> Result<bool, Problem> {
     match parameter.name {
         "oldfd" | "fd" => fd(parameter, call.descriptor.as_mut()),
-        "newfd" | "arg" | "argument" | "initval" | "clockid" | "size" | "offset" | "pid" | "maxevents" | "aux"
-        | "target_fd" => parameter.put_wrapping(&mut call.argument),
+        "newfd" | "arg" | "argument" | "initval" | "clockid" | "size" | "offset" | "pid" | "maxevents"
+        | "aux" | "target_fd" => parameter.put_wrapping(&mut call.argument),
         "cmd" | "request" | "operation" | "whence" => parameter.put(&mut call.command),
         "flags" => parameter.put(&mut call.flags),
         "name" | "key" => parameter.bytes(&mut call.name),
@@ -184,7 +184,10 @@ fn directory(parameter: &Parameter<'_>, path: &mut PathArgument) -> Result<bool,
     Ok(is_set)
 }
 
-fn fd(parameter: &Parameter<'_>, descriptor: Option<&mut eyrie_proto::event::Descriptor>) -> Result<bool, Problem> {
+fn fd(
+    parameter: &Parameter<'_>,
+    descriptor: Option<&mut eyrie_proto::event::Descriptor>,
+) -> Result<bool, Problem> {
     match descriptor {
         Some(descriptor) => parameter.put(&mut descriptor.fd),
         None => Ok(false),
@@ -204,15 +207,18 @@ impl Parameter<'_> {
     /// Sets a number; an error where it is none or there is no room for it.
     pub(super) fn put<N: TryFrom<i128>>(&self, place: &mut N) -> Result<bool, Problem> {
         let Some(number) = self.number else { return Err(self.setting.misfit("a number")) };
-        *place = N::try_from(number)
-            .map_err(|_| self.setting.problem(format!("{} cannot be {number}: out of range", self.setting.field)))?;
+        *place = N::try_from(number).map_err(|_| {
+            self.setting.problem(format!("{} cannot be {number}: out of range", self.setting.field))
+        })?;
         Ok(true)
     }
 
     /// The same for registers, in which numbers below zero are large ones.
     pub(super) fn put_wrapping(&self, place: &mut u64) -> Result<bool, Problem> {
         let mut number = 0_i64;
-        if let (Some(large), Ok(())) = (self.number.and_then(|number| u64::try_from(number).ok()), Ok::<(), Problem>(())) {
+        if let (Some(large), Ok(())) =
+            (self.number.and_then(|number| u64::try_from(number).ok()), Ok::<(), Problem>(()))
+        {
             *place = large;
             return Ok(true);
         }
@@ -244,7 +250,11 @@ impl Parameter<'_> {
         let text = self.setting.text()?;
         let internet = text.rsplit_once(':').and_then(|(ip, port)| {
             let ip = super::socket::octets(ip.parse().ok()?);
-            Some(eyrie_proto::event::InternetAddress { ip, port: port.parse::<u16>().ok()?.into(), scope_id: 0 })
+            Some(eyrie_proto::event::InternetAddress {
+                ip,
+                port: port.parse::<u16>().ok()?.into(),
+                scope_id: 0,
+            })
         });
         let kind = match internet {
             Some(internet) => socket_address::Kind::Internet(internet),

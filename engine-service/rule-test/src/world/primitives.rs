@@ -16,10 +16,26 @@ use crate::given::{Given, Problem, Setting};
 /// Calls that make the descriptor that `fd.num` is the number of: it is their result.
 const MAKERS: [&str; 8] =
     ["open", "openat", "openat2", "creat", "open_by_handle_at", "socket", "accept", "accept4"];
+/// -ENOENT: why calls fail that do not say why.
+const NO_ENTRY: &str = "-2";
 /// Calls whose path is what `fd.name` tells.
 pub(crate) const OPENS: [&str; 5] = ["open", "openat", "openat2", "creat", "open_by_handle_at"];
 /// The file of events that do not say which.
 pub(crate) const DEFAULT_PATH: &[u8] = b"/tmp/file";
+/// Fields that look at others: paths are put together of their parts, and a descriptor is -1 because of an error.
+const LATE: [&str; 3] = ["fd.directory", "fd.filename", "fd.num"];
+/// What only connections have.
+const OF_CONNECTIONS: [&str; 9] = [
+    "fd.lip",
+    "fd.lport",
+    "fd.rip",
+    "fd.rport",
+    "fd.lip.name",
+    "fd.rip.name",
+    "fd.l4proto",
+    "fd.connected",
+    "fd.name_changed",
+];
 /// Parameters of executions that are properties of the process.
 const OF_EXECUTION: [(&str, &str); 17] = [
     ("exe", "proc.exe"),
@@ -47,6 +63,8 @@ pub(crate) struct Primitives {
     by_name: BTreeMap<String, Setting>,
     /// The primitives that each setting became, by its field; beside them the setting's place, which tells it from others.
     of_field: BTreeMap<String, (Range<usize>, Vec<String>)>,
+    /// A change made it an event of another type, in which what was set for the first one need not have a place.
+    is_retyped: bool,
 }
 
 // === impl Primitives ===
@@ -64,16 +82,22 @@ impl Primitives {
             (None, Some(own)) => own.clone(),
             (None, None) => {
                 let span = base.first().or(changes.first()).map_or(0..0, |setting| setting.span.clone());
-                return Err(Problem::new(&span, "an event needs an evt.type").help("as in `evt.type: openat`"));
+                return Err(
+                    Problem::new(&span, "an event needs an evt.type").help("as in `evt.type: openat`")
+                );
             }
         };
-        let mut primitives = Self::default();
+        let is_retyped = own.is_some_and(|own| own != event);
+        let mut primitives = Self { is_retyped, ..Self::default() };
         for (settings, is_change) in [(base, false), (changes, true)] {
             // What puts a path together has to see both of its parts.
             let (late, first): (Vec<&Setting>, Vec<&Setting>) =
-                settings.iter().partition(|setting| matches!(setting.field.as_str(), "fd.directory" | "fd.filename"));
+                settings.iter().partition(|setting| LATE.contains(&setting.field.as_str()));
             for setting in first.into_iter().chain(late) {
-                primitives.add(&event, setting, is_change)?;
+                match primitives.add(&event, setting, is_change) {
+                    Err(_) if is_retyped && !is_change => {}
+                    added => added?,
+                }
             }
         }
         Ok(primitives)
@@ -81,19 +105,24 @@ impl Primitives {
 
     /// The primitives of the fields that are set, in one step.
     fn add(&mut self, event: &str, setting: &Setting, is_change: bool) -> Result<(), Problem> {
-        let (parts, mut touched) = self.parts(event, setting, is_change)?;
+        let (mut parts, mut touched) = self.parts(event, setting, is_change)?;
+        if is_change {
+            parts.extend(self.raw_name(&parts));
+        }
         // The second part of a path completes what the first one began.
         let may_replace = is_change || matches!(setting.field.as_str(), "fd.directory" | "fd.filename");
         if is_change {
             for part in &parts {
                 self.drop_topic(&part.field, event);
+                self.drop_what_goes_with(part);
             }
         }
         for part in parts {
             match self.by_name.get(&part.field) {
                 Some(known) if known.value != part.value && !may_replace => {
                     let Setting { field, value, .. } = setting;
-                    let message = format!("{field}: {value} cannot be together with {}: {}", known.field, known.value);
+                    let message =
+                        format!("{field}: {value} cannot be together with {}: {}", known.field, known.value);
                     return Err(setting.problem(message).help(format!("both say what {} is", part.field)));
                 }
                 _ => {}
@@ -105,6 +134,15 @@ impl Primitives {
         Ok(())
     }
 
+    /// A path that led to the old name by a detour leads to the new one by the same.
+    fn raw_name(&self, parts: &[Setting]) -> Option<Setting> {
+        let new = parts.iter().find(|part| part.field == "fd.name" && !part.is_missing())?;
+        let (old, raw) =
+            (self.by_name.get("fd.name")?.bytes().ok()?, self.by_name.get("fd.nameraw")?.bytes().ok()?);
+        let path = [raw.strip_suffix(old.as_slice())?, &new.bytes().ok()?].concat();
+        Some(Setting::new("fd.nameraw", Given::of_bytes(path), &new.span))
+    }
+
     /// Forgets what says the same as a primitive that is about to change, and whoever was made of it.
     fn drop_topic(&mut self, primitive: &str, event: &str) {
         let topic = topic(primitive, event).to_owned();
@@ -112,9 +150,31 @@ impl Primitives {
         self.of_field.retain(|_, (_, parts)| parts.iter().all(|part| self::topic(part, event) != topic));
     }
 
+    /// Forgets what there cannot be any more: the addresses of what has become a file, the ancestors of who has none.
+    fn drop_what_goes_with(&mut self, part: &Setting) {
+        let is_internet = matches!(&part.value, Given::Text(kind) if kind == "ipv4" || kind == "ipv6");
+        let number = |field: &str| field.split_once('[')?.1.trim_end_matches(']').parse::<usize>().ok();
+        let is_above = |field: &str| {
+            field.starts_with("proc.a") && number(field).is_some_and(|own| Some(own) >= number(&part.field))
+        };
+        let goes = |field: &str| match part.field.as_str() {
+            "fd.type" if is_internet => matches!(field, "fd.name" | "fd.nameraw"),
+            "fd.type" => OF_CONNECTIONS.contains(&field),
+            name if name.starts_with("proc.aname[") && part.is_missing() => is_above(field),
+            _ => false,
+        };
+        self.by_name.retain(|name, _| !goes(name));
+        self.of_field.retain(|_, (_, parts)| !parts.iter().any(|part| goes(part)));
+    }
+
     /// Whether a setting still says how things are: no change has replaced it.
     pub(crate) fn says(&self, setting: &Setting) -> bool {
         self.of_field.get(&setting.field).is_some_and(|(span, _)| *span == setting.span)
+    }
+
+    /// Whether the event is of another type than the case wrote, so that only changes have to hold.
+    pub(crate) fn is_retyped(&self) -> bool {
+        self.is_retyped
     }
 
     pub(crate) fn event_type(&self) -> &str {
@@ -139,7 +199,8 @@ impl Primitives {
             let argument = field.strip_prefix(name)?.strip_prefix('[')?.strip_suffix(']')?;
             Some(argument.trim_matches(['"', '\'']).to_owned())
         };
-        let names: Vec<_> = self.by_name.keys().filter_map(|field| Some((argument_of(field)?, field.clone()))).collect();
+        let names: Vec<_> =
+            self.by_name.keys().filter_map(|field| Some((argument_of(field)?, field.clone()))).collect();
         names.into_iter().filter_map(|(argument, field)| Some((argument, self.take(&field)?))).collect()
     }
 
@@ -160,6 +221,9 @@ impl Primitives {
 
     /// What nobody took.
     pub(crate) fn rest(&self) -> Option<Problem> {
+        if self.is_retyped {
+            return None;
+        }
         let setting = self.by_name.values().next()?;
         let event = match self.event_type() {
             "" => "this event".to_owned(),
@@ -169,7 +233,12 @@ impl Primitives {
     }
 
     /// The primitives that a setting stands for; beside them those that are kept for other reasons.
-    fn parts(&self, event: &str, setting: &Setting, is_change: bool) -> Result<(Vec<Setting>, Vec<String>), Problem> {
+    fn parts(
+        &self,
+        event: &str,
+        setting: &Setting,
+        is_change: bool,
+    ) -> Result<(Vec<Setting>, Vec<String>), Problem> {
         let named = |name: &str| Setting { field: name.to_owned(), ..setting.clone() };
         let one = |name: &str| Ok((vec![named(name)], Vec::new()));
         let field = setting.field.as_str();
@@ -191,6 +260,15 @@ impl Primitives {
             "proc.cmdline" => Ok((line(setting, "proc.name", "proc.args")?, Vec::new())),
             "proc.exeline" => Ok((line(setting, "proc.exe", "proc.args")?, Vec::new())),
             "evt.res" | "evt.failed" => one_with("evt.rawres", result(setting)?, setting),
+            "fd.num" if MAKERS.contains(&event) && setting.number() == Ok(-1) => {
+                match self.by_name.get("evt.rawres") {
+                    // Why it failed is said already.
+                    Some(result) if result.number().is_ok_and(|result: i64| result < 0) => {
+                        Ok((Vec::new(), Vec::new()))
+                    }
+                    _ => one_with("evt.rawres", Given::of(NO_ENTRY), setting),
+                }
+            }
             "fd.num" if MAKERS.contains(&event) => one("evt.rawres"),
             "fd.typechar" => one_with("fd.type", type_of_character(setting)?, setting),
             "fd.directory" | "fd.filename" => self.path(setting, is_change),
@@ -200,7 +278,9 @@ impl Primitives {
             _ => match self.end(event, setting)? {
                 Some(parts) => Ok((parts, Vec::new())),
                 None => match instead_of(field) {
-                    Some(help) => Err(setting.problem(format!("{field} follows from other fields")).help(help)),
+                    Some(help) => {
+                        Err(setting.problem(format!("{field} follows from other fields")).help(help))
+                    }
                     None => one(field),
                 },
             },
@@ -218,7 +298,8 @@ impl Primitives {
         }
         let whole = known.unwrap_or_else(|| DEFAULT_PATH.to_vec());
         let split = whole.iter().rposition(|byte| *byte == b'/').unwrap_or(0);
-        let (directory, file) = (whole.get(..split).unwrap_or_default(), whole.get(split..).unwrap_or_default());
+        let (directory, file) =
+            (whole.get(..split).unwrap_or_default(), whole.get(split..).unwrap_or_default());
         let path = if setting.field == "fd.directory" {
             [part.strip_suffix(b"/").unwrap_or(&part), file].concat()
         } else {
@@ -304,14 +385,18 @@ fn of_parameter(event: &str, parameter: &str, setting: &Setting) -> Result<Vec<S
             return Err(setting.problem(message).help(parameters_help(event)));
         }
         Some((_, false)) => {
-            return Err(setting.problem(format!("evt.arg.{parameter} never has a value in events of type {event}")));
+            return Err(
+                setting.problem(format!("evt.arg.{parameter} never has a value in events of type {event}"))
+            );
         }
         Some(_) => {}
     }
     let is_execution = matches!(event, "execve" | "execveat");
     match parameter {
         "res" => return Ok(vec![Setting::new("evt.rawres", result(setting)?, &setting.span)]),
-        "fd" if MAKERS.contains(&event) => return Ok(vec![Setting::new("evt.rawres", result(setting)?, &setting.span)]),
+        "fd" if MAKERS.contains(&event) => {
+            return Ok(vec![Setting::new("evt.rawres", result(setting)?, &setting.span)]);
+        }
         "name" | "path" if OPENS.contains(&event) => return renamed("fd.name"),
         "flags" if is_execution => {
             let help = "set proc.is_exe_writable, proc.is_exe_upper_layer, proc.is_exe_from_memfd";
@@ -333,14 +418,19 @@ fn of_parameter(event: &str, parameter: &str, setting: &Setting) -> Result<Vec<S
 /// Says at once what cannot be a value of the parameter.
 fn check_parameter(event: &str, parameter: &str, text: &str, setting: &Setting) -> Result<(), Problem> {
     // What Falco adds to the flags of opens is no flag of the call, and no text that others share.
-    let given: Vec<&str> =
-        text.split('|').filter(|name| !matches!(*name, "O_F_CREATED" | "FD_UPPER_LAYER" | "FD_LOWER_LAYER")).collect();
+    let given: Vec<&str> = text
+        .split('|')
+        .filter(|name| !matches!(*name, "O_F_CREATED" | "FD_UPPER_LAYER" | "FD_LOWER_LAYER"))
+        .collect();
     match parameter_number(event, parameter, &given.join("|")) {
         Ok(_) => Ok(()),
         Err(ParameterError::NoName(names)) if names.is_empty() => Err(setting.misfit("a number")),
         Err(ParameterError::NoName(names)) => {
             let near = given.last().and_then(|name| rule_language::closest(name, names.iter().copied()));
-            let help = near.map_or_else(|| format!("names are {}", names.join(", ")), |near| format!("did you mean {near}?"));
+            let help = near.map_or_else(
+                || format!("names are {}", names.join(", ")),
+                |near| format!("did you mean {near}?"),
+            );
             Err(setting.problem(format!("{} cannot be '{text}'", setting.field)).help(help))
         }
         Err(ParameterError::NotGiven(name)) => {
@@ -353,7 +443,11 @@ fn check_parameter(event: &str, parameter: &str, text: &str, setting: &Setting) 
 fn parameters_help(event: &str) -> String {
     let names: Vec<_> =
         parameters_of(event).unwrap_or_default().iter().map(|(name, _)| format!("evt.arg.{name}")).collect();
-    if names.is_empty() { "its events have no parameters".to_owned() } else { format!("there are {}", names.join(", ")) }
+    if names.is_empty() {
+        "its events have no parameters".to_owned()
+    } else {
+        format!("there are {}", names.join(", "))
+    }
 }
 
 /// Fields of ancestors with their number: `proc.pname` is `proc.aname[1]`, and any ancestor is the nearest.
@@ -398,7 +492,10 @@ fn line(setting: &Setting, name: &str, arguments: &str) -> Result<Vec<Setting>, 
     let mut words = setting.words()?.into_iter();
     let Some(first) = words.next() else { return Err(setting.misfit("a name with arguments")) };
     let rest = Given::List(words.map(Given::of_bytes).collect());
-    Ok(vec![Setting::new(name, Given::of_bytes(first), &setting.span), Setting::new(arguments, rest, &setting.span)])
+    Ok(vec![
+        Setting::new(name, Given::of_bytes(first), &setting.span),
+        Setting::new(arguments, rest, &setting.span),
+    ])
 }
 
 /// What the call returned, by number, by the name of the error, or by whether it failed.
@@ -408,7 +505,7 @@ fn result(setting: &Setting) -> Result<Given, Problem> {
         _ => return Err(setting.misfit("a result")),
     };
     if setting.field == "evt.failed" {
-        return Ok(Given::of(if setting.flag()? { "-2" } else { "SUCCESS" }));
+        return Ok(Given::of(if setting.flag()? { NO_ENTRY } else { "SUCCESS" }));
     }
     match fields::errno_number(text) {
         Some(number) => Ok(Given::Text(format!("-{number}"))),
@@ -447,14 +544,17 @@ fn type_of_character(setting: &Setting) -> Result<Given, Problem> {
         return Ok(Given::of("unknown"));
     }
     let known = TYPES.iter().find(|(own, _)| *own == character);
-    known.map(|(_, name)| Given::of(*name)).ok_or_else(|| setting.misfit("one of f d 4 6 u p e s l i t n b r m P o"))
+    known
+        .map(|(_, name)| Given::of(*name))
+        .ok_or_else(|| setting.misfit("one of f d 4 6 u p e s l i t n b r m P o"))
 }
 
 /// `client:port->server:port`
 fn connection(text: &str) -> Option<[(String, String); 2]> {
     let end = |text: &str| {
         let (ip, port) = text.rsplit_once(':')?;
-        (ip.parse::<std::net::IpAddr>().is_ok() && port.parse::<u16>().is_ok()).then(|| (ip.to_owned(), port.to_owned()))
+        (ip.parse::<std::net::IpAddr>().is_ok() && port.parse::<u16>().is_ok())
+            .then(|| (ip.to_owned(), port.to_owned()))
     };
     let (client, server) = text.split_once("->")?;
     Some([end(client)?, end(server)?])
@@ -467,7 +567,8 @@ fn image(setting: &Setting) -> Result<Vec<Setting>, Problem> {
         return Ok(vec![part("container.image.repository", Given::Missing)]);
     }
     let text = setting.text()?;
-    let (rest, digest) = text.split_once('@').map_or((text.as_str(), None), |(rest, digest)| (rest, Some(digest)));
+    let (rest, digest) =
+        text.split_once('@').map_or((text.as_str(), None), |(rest, digest)| (rest, Some(digest)));
     // A colon before a slash belongs to a port.
     let (repository, tag) = match rest.rsplit_once(':') {
         Some((repository, tag)) if !tag.contains('/') => (repository, Some(tag)),

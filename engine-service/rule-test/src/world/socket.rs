@@ -69,9 +69,6 @@ pub(super) fn socket(
     };
     if let Some(connected) = primitives.take("fd.connected") {
         socket.is_connected = connected.flag()?;
-        if !socket.is_connected {
-            socket.role = SocketRole::Unspecified.into();
-        }
     }
     if let Some(changed) = primitives.take("fd.name_changed") {
         socket.name_changed = changed.flag()?;

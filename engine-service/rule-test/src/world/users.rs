@@ -56,7 +56,9 @@ impl Users {
         let id = match (id, known) {
             (Some(id), _) | (None, Some(id)) => id,
             (None, None) if name == NO_NAME => 1_500,
-            (None, None) => (1_000..).find(|id| fact.users.iter().all(|user| user.uid != *id)).unwrap_or(u32::MAX - 1),
+            (None, None) => {
+                (1_000..).find(|id| fact.users.iter().all(|user| user.uid != *id)).unwrap_or(u32::MAX - 1)
+            }
         };
         if known != Some(id) {
             fact.users.retain(|user| user.uid != id);

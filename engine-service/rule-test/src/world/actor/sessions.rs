@@ -45,7 +45,8 @@ impl World<'_> {
             (Kind::Group, "proc.is_pgid_leader"),
         ] {
             let Some(setting) = primitives.take(leads) else { continue };
-            let parent = states.get(1).map(ids).ok_or_else(|| setting.problem("there is no parent to lead instead"));
+            let parent =
+                states.get(1).map(ids).ok_or_else(|| setting.problem("there is no parent to lead instead"));
             let Some(state) = states.first_mut() else { continue };
             let leader = if setting.flag()? { ids(state) } else { parent? };
             join(state, kind, leader);
@@ -60,7 +61,9 @@ impl World<'_> {
                 self.lead(states, kind, name.as_ref(), &[("exe", exe), ("exepath", path)])?;
             }
         }
-        for (field, kind) in [("proc.sid", Kind::Session), ("proc.vpgid", Kind::Group), ("proc.pgid", Kind::Group)] {
+        for (field, kind) in
+            [("proc.sid", Kind::Session), ("proc.vpgid", Kind::Group), ("proc.pgid", Kind::Group)]
+        {
             let Some(setting) = primitives.take(field) else { continue };
             let Some(state) = states.first_mut() else { continue };
             let session = state.session.get_or_insert_default();
@@ -96,7 +99,8 @@ impl World<'_> {
             }
             None => {
                 let pid = self.free_pid();
-                let mut leader = self.new_process(pid, wanted.as_deref().unwrap_or(b"bash"), 3_600 * SECOND, false);
+                let mut leader =
+                    self.new_process(pid, wanted.as_deref().unwrap_or(b"bash"), 3_600 * SECOND, false);
                 process::run(&mut leader, wanted.as_deref().unwrap_or(b"bash"), self.epoch_ns());
                 for (property, setting) in properties {
                     if let Some(setting) = setting {

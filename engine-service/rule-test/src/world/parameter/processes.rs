@@ -69,7 +69,9 @@ pub(super) fn of_process_or_kernel(parameter: &Parameter<'_>, kind: &mut Kind) -
             }
             _ => Ok(false),
         },
-        Kind::ChangeNamespace(change) if matches!(name, "flags" | "nstype") => parameter.put(&mut change.flags),
+        Kind::ChangeNamespace(change) if matches!(name, "flags" | "nstype") => {
+            parameter.put(&mut change.flags)
+        }
         Kind::ChangeNamespace(change) if name == "fd" => super::fd(parameter, change.descriptor.as_mut()),
         Kind::ResourceLimit(limit) => of_limit(parameter, limit),
         Kind::ProcessAccess(access) => match name {
@@ -149,7 +151,10 @@ fn of_kernel(parameter: &Parameter<'_>, call: &mut KernelCall) -> Result<bool, P
         }
         ("quotactl", "special") => return parameter.bytes(&mut call.text),
         (_, "cmd" | "op" | "opcode") => return parameter.put(&mut call.command),
-        ("io_uring_enter", "to_submit") | ("io_uring_register", "arg") | ("futex", "addr") | ("io_uring_setup", "entries") => 0,
+        ("io_uring_enter", "to_submit")
+        | ("io_uring_register", "arg")
+        | ("futex", "addr")
+        | ("io_uring_setup", "entries") => 0,
         ("io_uring_enter", "min_complete") | ("io_uring_register", "nr_args") | ("futex", "val") => 1,
         _ => return Ok(false),
     };

@@ -18,9 +18,8 @@ pub(super) fn instead_of(field: &str) -> Option<&'static str> {
         "evt.type.is" => "set evt.type",
         "evt.buflen" | "evt.buflen.in" | "evt.buflen.out" => "set evt.rawres",
         "evt.is_open_create" => "set evt.arg.flags: O_CREAT|O_F_CREATED",
-        "evt.category" | "evt.is_io" | "evt.is_io_read" | "evt.is_io_write" | "evt.io_dir" | "evt.is_wait" => {
-            "it follows from evt.type"
-        }
+        "evt.category" | "evt.is_io" | "evt.is_io_read" | "evt.is_io_write" | "evt.io_dir"
+        | "evt.is_wait" => "it follows from evt.type",
         "evt.is_syslog" => "set fd.name: /dev/log",
         "evt.datetime" | "evt.datetime.s" | "evt.time.s" | "evt.rawtime.s" | "evt.rawtime.ns" => {
             "set evt.rawtime, in nanoseconds since the epoch, or evt.time.iso8601"
@@ -28,7 +27,10 @@ pub(super) fn instead_of(field: &str) -> Option<&'static str> {
         "evt.count" | "evt.count.error" => "set evt.res",
         "fd.dev.major" | "fd.dev.minor" => "set fd.dev: minor & 0xff | major << 8 | (minor & ~0xff) << 12",
         "container.duration" => "set container.start_ts and evt.rawtime",
-        "container.mount" | "container.mount.mode" | "container.mount.rdwr" | "container.mount.propagation" => {
+        "container.mount"
+        | "container.mount.mode"
+        | "container.mount.rdwr"
+        | "container.mount.propagation" => {
             "set container.mounts, a list of {source, dest, mode, rdwr, propagation}"
         }
         _ if name.starts_with("evt.rawarg.") => "set evt.arg.NAME",
