@@ -3,7 +3,10 @@
 //! The list is kept by hand in `integration/stock-rules/undecided_leaves.tsv`, under a heading for each reason; a test holds it against what
 //! mutation finds, both ways. It names a comparison by its number, its field and its operator, never by what it compares with.
 
-use std::{collections::BTreeMap, fmt::Write as _};
+use std::{
+    collections::BTreeMap,
+    fmt::{self, Write as _},
+};
 
 use anyhow::{Context as _, ensure};
 
@@ -55,6 +58,11 @@ pub fn groups() -> anyhow::Result<Vec<Group>> {
     Ok(groups)
 }
 
+/// The page that the section is on.
+pub fn page() -> anyhow::Result<String> {
+    Ok(format!("# Falco's stock rules\n\n{}", section()?))
+}
+
 /// The section as Markdown.
 pub fn section() -> anyhow::Result<String> {
     let mut text = HEAD.to_owned();
@@ -76,6 +84,16 @@ pub fn section() -> anyhow::Result<String> {
         }
     }
     Ok(text)
+}
+
+// === impl Leaf ===
+
+/// As a line of the list.
+impl fmt::Display for Leaf {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let change = if self.is_deleted { "deleted" } else { "negated" };
+        write!(f, "{}\t{}\t{}\t{change}", self.rule, self.number, self.what)
+    }
 }
 
 /// One line: rule, number, field with operator, and the changes, with tabs between.

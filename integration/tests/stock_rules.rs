@@ -6,8 +6,14 @@
 
 use std::{collections::BTreeSet, fs, path::Path};
 
+use integration::undecided::{self, Leaf};
 use rule_language::Source;
-use rule_test::{Rules, cases, cases::CaseFile};
+use rule_test::{
+    Rules, Search,
+    cases::{self, CaseFile},
+    mutate,
+    mutation::{Mutation, Options, RuleReport, Score},
+};
 use test_requirements::{Requirement, data_dir, requires};
 
 /// Stock rules files, in the order in which Falco's own configuration loads them.
@@ -58,4 +64,71 @@ fn every_rule_has_a_case_that_fires_and_a_near_miss() {
     assert_eq!(rules.len(), 93);
     assert_eq!(rules.difference(&firing).collect::<Vec<_>>(), [&""; 0], "no case expects these");
     assert_eq!(rules.difference(&missed).collect::<Vec<_>>(), [&""; 0], "these have no near miss");
+}
+
+/// Mutants that cases must notice, in per cent.
+const LEAST_SCORE: f64 = 90.0;
+
+/// Scenario: each leaf of each rule is taken out and turned round, before the written cases alone. Guarantees: they notice nine of ten.
+#[test]
+fn written_cases_notice_most_mutants() {
+    requires!(Requirement::Data);
+    let reports = measured(Options { derive: false });
+    let score = score(&reports);
+    assert!(score.percent() >= LEAST_SCORE, "{:.1} % ({score:?})", score.percent());
+}
+
+/// Scenario: the same, with cases besides that are derived from those that fire. Guarantees: those come out as the rule's own logic has it;
+/// what nobody notices is exactly what the page lists, with reasons.
+#[test]
+fn what_no_case_notices_is_listed() {
+    requires!(Requirement::Data);
+    let reports = measured(Options { derive: true });
+    let derived = reports.iter().flat_map(|report| &report.leaves).filter_map(|leaf| leaf.derived.as_ref());
+    let wrong: Vec<_> = derived
+        .filter_map(|search| match search {
+            Search::Found(found) => Some(found),
+            Search::Written | Search::NotFound(_) => None,
+        })
+        .filter(|found| found.fired != found.should_fire)
+        .collect();
+    assert!(wrong.is_empty(), "{wrong:#?}");
+    let score = score(&reports);
+    assert!(score.percent() >= LEAST_SCORE, "{:.1} % ({score:?})", score.percent());
+    let found: BTreeSet<Leaf> = reports.iter().flat_map(survivors).collect();
+    let listed: Vec<Leaf> = undecided::groups().unwrap().into_iter().flat_map(|group| group.leaves).collect();
+    let repeated = listed.len() - listed.iter().collect::<BTreeSet<_>>().len();
+    let listed: BTreeSet<Leaf> = listed.into_iter().collect();
+    let lines =
+        |leaves: &mut dyn Iterator<Item = &Leaf>| leaves.map(|leaf| format!("{leaf}\n")).collect::<String>();
+    let (missing, killed) = (lines(&mut found.difference(&listed)), lines(&mut listed.difference(&found)));
+    assert!(
+        missing.is_empty() && killed.is_empty() && repeated == 0,
+        "undecided_leaves.tsv lacks\n{missing}and has, though cases notice them,\n{killed}and {repeated} twice"
+    );
+}
+
+/// Scenario: the page beside the list. Guarantees: it says what the list says.
+#[test]
+fn the_page_has_the_list() {
+    let is_there = include_str!("../../docs/stock-rules.md").contains(&undecided::section().unwrap());
+    assert!(is_there, "docs/stock-rules.md is not what the list says: run `make stock-rules-doc`");
+}
+
+fn measured(options: Options) -> Vec<RuleReport> {
+    mutate(&rules(), &files(), &|_| true, options, &mut |_| {})
+}
+
+fn score(reports: &[RuleReport]) -> Score {
+    reports.iter().fold(Score::default(), |sum, report| sum + report.score(false))
+}
+
+fn survivors(report: &RuleReport) -> Vec<Leaf> {
+    let leaf = |(leaf, mutation): (&rule_test::mutation::LeafReport, Mutation)| Leaf {
+        rule: report.rule.clone(),
+        number: leaf.number + 1,
+        what: leaf.subject.clone(),
+        is_deleted: mutation == Mutation::Deleted,
+    };
+    report.survivors().map(leaf).collect()
 }
