@@ -127,8 +127,16 @@ fn survivors(report: &RuleReport) -> Vec<Leaf> {
     let leaf = |(leaf, mutation): (&rule_test::mutation::LeafReport, Mutation)| Leaf {
         rule: report.rule.clone(),
         number: leaf.number + 1,
-        what: leaf.subject.clone(),
+        what: without_text(&leaf.subject),
         is_deleted: mutation == Mutation::Deleted,
     };
     report.survivors().map(leaf).collect()
+}
+
+/// A field and its operator without the path or name that the field is asked for: that is the rule's text.
+fn without_text(subject: &str) -> String {
+    match subject.split_once('[').zip(subject.rsplit_once(']')) {
+        Some(((field, argument), (_, operator))) if argument.starts_with('/') => format!("{field}[…]{operator}"),
+        _ => subject.to_owned(),
+    }
 }
