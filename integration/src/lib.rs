@@ -5,6 +5,7 @@
 //! rule of a test names one.
 #![forbid(unsafe_code)]
 
+pub mod act;
 pub mod actor;
 pub mod events_page;
 pub mod pages;
