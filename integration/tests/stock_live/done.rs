@@ -62,6 +62,10 @@ impl Done {
         self.rules
     }
 
+    pub(crate) fn is_contained(&self) -> bool {
+        self.container.is_some()
+    }
+
     /// Which rules it has set off, among others' alerts.
     pub(crate) fn set_off<'alerts>(&self, alerts: &'alerts [Alert]) -> BTreeSet<&'alerts str> {
         let is_there = |alert: &Alert| {
