@@ -92,6 +92,11 @@ events-doc: needs ## Write docs/events.md anew from the tables of calls and test
 	$(CARGO) run --quiet --locked -p integration --bin events_doc > docs/events.md.new
 	mv docs/events.md.new docs/events.md
 
+.PHONY: stock-rules-doc
+stock-rules-doc: needs ## Write docs/stock-rules.md anew from the list that the live tests are held to.
+	$(CARGO) run --quiet --locked -p integration --bin stock_rules_doc > docs/stock-rules.md.new
+	mv docs/stock-rules.md.new docs/stock-rules.md
+
 .PHONY: kill-test
 kill-test: needs ## Kill and restart the engine under a running agent, 50 times in a row.
 	EYRIE_REQUIRE=kernel EYRIE_KILL_ROUNDS=50 $(CARGO) test --locked -p integration --test engine_killed -- --nocapture

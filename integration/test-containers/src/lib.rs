@@ -80,8 +80,13 @@ impl Image {
 
     /// Starts a container of the image, and does not wait for its end.
     pub fn start(&self, name: &str, command: &[&str]) -> anyhow::Result<Container> {
+        self.start_with(&[], name, command)
+    }
+
+    /// The same with further options of `podman run`.
+    pub fn start_with(&self, options: &[&str], name: &str, command: &[&str]) -> anyhow::Result<Container> {
         let reference = self.reference();
-        let arguments = [&RUN[..], &["--detach", "--name", name, &reference], command].concat();
+        let arguments = [&RUN[..], options, &["--detach", "--name", name, &reference], command].concat();
         Ok(Container { id: podman(&arguments)?, name: name.to_owned() })
     }
 }
@@ -107,7 +112,12 @@ impl Container {
 
     /// Runs a program in it, and waits for its end.
     pub fn exec(&self, command: &[&str]) -> anyhow::Result<()> {
-        podman(&[&["exec", self.name.as_str()], command].concat()).map(drop)
+        self.exec_with(&[], command)
+    }
+
+    /// The same with options of `podman exec`.
+    pub fn exec_with(&self, options: &[&str], command: &[&str]) -> anyhow::Result<()> {
+        podman(&[&["exec"], options, &[self.name.as_str()], command].concat()).map(drop)
     }
 }
 
