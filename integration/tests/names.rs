@@ -66,8 +66,8 @@ impl Servers {
 
     /// How many alerts there are for connections to it.
     fn count(&self, which: usize, alerts: &[Alert]) -> anyhow::Result<usize> {
-        let address = format!("->{}", self.0[which].local_addr()?);
-        Ok(alerts.iter().filter(|alert| alert.rule == NAMED && alert.message.ends_with(&address)).count())
+        let address = format!("->{};", self.0[which].local_addr()?);
+        Ok(alerts.iter().filter(|alert| alert.rule == NAMED && alert.message.contains(&address)).count())
     }
 
     /// Connects to both, the one that raises alerts last: when its alert is there, the other one's would be.
@@ -102,7 +102,7 @@ fn rules() -> String {
     let rule = |name: &str, condition: &str| {
         format!(
             "- rule: {name}\n  desc: d\n  condition: evt.type=connect and proc.pid={pid} and {condition}\n  \
-             output: to %fd.sip.name by %fd.name\n  priority: WARNING\n"
+             output: to %fd.sip.name by %fd.name;\n  priority: WARNING\n"
         )
     };
     rule(NAMED, "fd.sip.name = database.eyrie.test") + &rule(OTHER, "fd.sip.name != unknown.eyrie.test")

@@ -133,8 +133,9 @@ fn a_process_that_is_not_known_has_what_its_event_says() {
     );
 }
 
-/// Scenario: users of the host and of a container with the same id. Guarantees: each gets its own name; a name that
-/// cannot be known is a value; root needs no passwd.
+/// Scenario: users of the host and of a container with the same id; the container's control group is told after others are.
+/// Guarantees: each gets its own name, and until its group is told none of the host's; a name that cannot be known is a value; root needs
+/// no passwd.
 #[test]
 fn users_have_the_names_of_where_they_are() {
     let (event, mut host) = (open("/x", "/x"), host());
@@ -145,6 +146,8 @@ fn users_have_the_names_of_where_they_are() {
     );
     tell_user(&mut host, "", 1000, "ann");
     check(&event, &host, &[("user.name", "ann"), ("user.homedir", "/home/x"), ("user.shell", "/bin/sh")]);
+    tell_cgroup(&mut host, 1, "");
+    check(&event, &host, &[("user.name", "<NA>"), ("user.homedir", "<NA>")]);
     tell_cgroup(&mut host, 30, "0123456789abcdef");
     check(&event, &host, &[("user.name", "<NA>")]);
     tell_user(&mut host, "0123456789abcdef", 1000, "www");

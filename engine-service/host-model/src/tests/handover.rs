@@ -1,6 +1,6 @@
 //! A state that is taken out at any event and put into another model.
 
-use eyrie_proto::event::{Event, ProcessState};
+use eyrie_proto::event::{Event, ProcessKey, ProcessState};
 use proptest::prelude::*;
 use prost::Message;
 
@@ -62,6 +62,57 @@ proptest! {
         }
     }
 
+    /// Scenario: any sequence of events, twice. Guarantees: two models of them are the same in all that they hold, also in what they would ask for
+    /// and have given up: nothing depends on chance or on the order of a hash map.
+    #[test]
+    fn the_same_events_make_the_same_model(events in arbitrary::events(), limits in arbitrary::limits()) {
+        let [one, other] = [(); 2].map(|()| {
+            let mut model = HostModel::new(limits);
+            events.iter().for_each(|event| model.apply(event));
+            model
+        });
+        prop_assert!(one == other, "{one:?}\n{other:?}");
+    }
+
+    /// Scenario: any sequence of events, in which the state goes on to another model again and again, as engines come and go. Guarantees: after
+    /// every event it reads as that of the model that was never interrupted.
+    #[test]
+    fn a_state_is_handed_over_again_and_again(
+        events in arbitrary::events(),
+        limits in arbitrary::limits(),
+        cuts in proptest::collection::vec(any::<bool>(), 120),
+    ) {
+        let (mut whole, mut resumed) = (HostModel::new(limits), HostModel::new(limits));
+        for (event, is_cut) in events.iter().zip(cuts) {
+            if is_cut {
+                resumed = restored(&resumed, limits, 3);
+            }
+            whole.apply(event);
+            resumed.apply(event);
+            prop_assert_eq!(processes(&resumed), processes(&whole), "after {:?}", event);
+            prop_assert!(resumed.base_facts().eq(whole.base_facts()));
+        }
+    }
+
+    /// Scenario: any sequence of events; a model that has applied them all is told the first of them once more, as nobody should.
+    /// Guarantees: whoever ended stays ended, and no process has more than one entry: sessions leave out what comes again, by its number,
+    /// but a mistake of theirs must not fill the table.
+    #[test]
+    fn events_that_come_again_bring_nobody_back(events in arbitrary::events()) {
+        let mut model = HostModel::default();
+        events.iter().for_each(|event| model.apply(event));
+        model.apply(&Event { boot_ns: u64::MAX, ..Event::default() });
+        let gone: Vec<ProcessKey> = model.table.gone().iter().map(|(key, _)| key).collect();
+        for event in &events {
+            // News of later incarnations of a pid may come all the same, and a snapshot is not bound to the order of events.
+            if event.task.as_ref().and_then(|task| task.process).is_some_and(|key| gone.contains(&key)) {
+                model.apply(event);
+                let task = event.task.clone().unwrap_or_default();
+                prop_assert!(model.process_of(&task).is_none(), "{:?}", event);
+            }
+        }
+    }
+
     /// Scenario: any sequence of events. Guarantees: the base state ascends by pid, with the living and the last to end
     /// before those that are gone, and names each process once; the limits hold.
     #[test]
@@ -75,6 +126,11 @@ proptest! {
             prop_assert!(model.processes().all(|process| process.key().pid != 0));
             prop_assert!(model.processes().all(|process| process.parent_pid() != process.key().pid));
         }
+        let facts: Vec<Event> = model.base_facts().collect();
+        // Three kinds of facts are told here, and losses.
+        prop_assert!(facts.len() <= 3 * limits.max_facts + limits.max_recent_losses);
+        let bytes = facts.iter().map(Event::encoded_len).sum::<usize>();
+        prop_assert!(bytes <= 3 * limits.max_facts_bytes + facts.len() * 64 + 500 * limits.max_recent_losses);
         prop_assert!(model.take_unknown().len() <= limits.max_unknown);
         let order = |state: &ProcessState| (state.phase == 2, state.process.unwrap_or_default().pid);
         prop_assert!(model.base_state().filter(|state| state.phase != 2).map(|state| order(&state)).is_sorted());
