@@ -126,8 +126,7 @@ fn the_model_is_what_proc_says() {
         let roots = cast.pids();
         engine.until("all that wait", |seen| settled(seen, &family(seen, &roots)) == expected).await;
         let pids = family(&engine.seen(), &roots);
-        let names =
-            |pid| cast.0.iter().find(|(_, child)| child.id() == pid).map_or("child", |(name, _)| name);
+        let names = |pid| cast.name(pid);
         let living = oracle::living(&pids);
         assert_eq!(living.len(), acts::LIVING, "{living:?}");
         let followed = model(&engine.seen());

@@ -1,6 +1,6 @@
 //! A state that is taken out at any event and put into another model.
 
-use eyrie_proto::event::{Event, ProcessKey, ProcessState};
+use eyrie_proto::event::{Event, ProcessState};
 use proptest::prelude::*;
 use prost::Message;
 
@@ -91,25 +91,6 @@ proptest! {
             resumed.apply(event);
             prop_assert_eq!(processes(&resumed), processes(&whole), "after {:?}", event);
             prop_assert!(resumed.base_facts().eq(whole.base_facts()));
-        }
-    }
-
-    /// Scenario: any sequence of events; a model that has applied them all is told the first of them once more, as nobody should.
-    /// Guarantees: whoever ended stays ended, and no process has more than one entry: sessions leave out what comes again, by its number,
-    /// but a mistake of theirs must not fill the table.
-    #[test]
-    fn events_that_come_again_bring_nobody_back(events in arbitrary::events()) {
-        let mut model = HostModel::default();
-        events.iter().for_each(|event| model.apply(event));
-        model.apply(&Event { boot_ns: u64::MAX, ..Event::default() });
-        let gone: Vec<ProcessKey> = model.table.gone().iter().map(|(key, _)| key).collect();
-        for event in &events {
-            // News of later incarnations of a pid may come all the same, and a snapshot is not bound to the order of events.
-            if event.task.as_ref().and_then(|task| task.process).is_some_and(|key| gone.contains(&key)) {
-                model.apply(event);
-                let task = event.task.clone().unwrap_or_default();
-                prop_assert!(model.process_of(&task).is_none(), "{:?}", event);
-            }
         }
     }
 

@@ -40,7 +40,7 @@ fn a_thread_makes_a_thread() {
     let model = after(with_threads());
     let threads = get(&model, 10).threads();
     let named: Vec<_> = threads.iter().map(|thread| (thread.tid(), thread.comm())).collect();
-    assert_eq!(named, [(11, &b"comm-10"[..]), (12, &b"thread-11"[..])]);
+    assert_eq!(named, [(11, &b"thread-11"[..]), (12, &b"thread-11"[..])], "11 has said its name itself");
     assert_eq!((threads[1].namespace_tid(), threads[1].start_boot_ns()), (1_012, 3));
     assert_eq!(model.process_count(), 2);
 }
@@ -114,6 +114,6 @@ fn a_vforked_childs_exec_is_its_own() {
 fn a_thread_that_was_not_told_is_no_harm() {
     let mut model = after(with_threads());
     model.apply(&plain(4, Task { cgroup_id: 80, ..thread(99) }));
-    model.apply(&ends(5, thread(98), false));
+    model.apply(&ends(5, Task { cgroup_id: 80, ..thread(98) }, false));
     assert_eq!((get(&model, 10).cgroup_id(), get(&model, 10).threads().len()), (80, 2));
 }
