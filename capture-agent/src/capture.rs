@@ -113,7 +113,7 @@ impl Capture {
                 losses_read = Instant::now();
                 self.report_losses();
                 self.repair();
-                self.push_names();
+                self.push_found();
                 self.keep_within_budget();
             }
             if facts_read.elapsed() >= LOST_FACT_INTERVAL && self.stream.outbox().take_facts_wanted() {
@@ -183,14 +183,16 @@ impl Capture {
     fn push_facts(&mut self) {
         self.facts.forget();
         self.names.forget_told();
+        self.late.containers.accounts().forget_told();
         self.push_changed_facts(CgroupReading::All);
-        self.push_names();
+        self.push_found();
     }
 
-    /// Tells what the names of rules stand for, as far as that is news.
-    fn push_names(&mut self) {
+    /// Tells what others have found out: what the names of rules stand for, and who the users of containers are.
+    fn push_found(&mut self) {
         let now = clock::boot_ns();
-        let news = self.names.take_news(now);
+        let mut news = self.names.take_news(now);
+        news.extend(self.late.containers.accounts().take_news(now));
         self.push_each_fact(news, now);
     }
 

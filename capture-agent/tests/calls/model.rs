@@ -16,14 +16,17 @@ use std::{
 use capture_agent::{Agent, Config};
 use eyrie_proto::{
     capture::{MoveTo, capture_response::Kind as Down},
-    event::{Event, event::Kind},
+    event::event::Kind,
 };
 use host_model::{HostModel, Limits};
 use test_requirements::{Requirement, requires};
 
 use self::acts::{Act, Waiting};
-use super::scene::{ALONE, folder, is_of, started};
+use super::scene::{ALONE, folder, started};
 use crate::fake_engine::{FakeEngine, Policy, Seen};
+
+/// By which a thread says that it has done what it does.
+const GETPPID: u32 = syscalls::x86_64::Sysno::getppid as u32;
 
 /// Programs that wait; ended when dropped, with all that they made.
 struct Cast {
@@ -61,36 +64,24 @@ impl Drop for Cast {
     }
 }
 
-/// The processes that were made by these, as the events tell, and they themselves.
-fn family(seen: &Seen, roots: &BTreeSet<u32>) -> BTreeSet<u32> {
-    let mut pids = roots.clone();
+/// The processes that were made by these, as the events tell, and they themselves; and how many of their threads have said that they wait, or
+/// ended as the main one of others.
+fn family(seen: &Seen, roots: &BTreeSet<u32>) -> (BTreeSet<u32>, Waiting) {
+    let (mut pids, mut waiting) = (roots.clone(), Waiting::default());
     for event in seen.events.values() {
-        if let Some(Kind::Fork(fork)) = &event.kind
-            && let Some(child) = fork.child_process
-            && pids.iter().any(|pid| is_of(event, *pid))
-        {
-            pids.insert(child.pid);
+        let Some(task) = event.task.as_ref() else { continue };
+        let pid = task.process.unwrap_or_default().pid;
+        if !pids.contains(&pid) {
+            continue;
+        }
+        match &event.kind {
+            Some(Kind::Fork(fork)) => pids.extend(fork.child_process.map(|child| child.pid)),
+            Some(Kind::Exit(exit)) if task.tid == pid && !exit.is_process_end => waiting.dead_leaders += 1,
+            _ if event.call.is_some_and(|call| call.number == GETPPID) => waiting.threads += 1,
+            _ => {}
         }
     }
-    pids
-}
-
-/// How many of these processes' threads have said that they wait, or ended as the main one of others.
-fn settled(seen: &Seen, pids: &BTreeSet<u32>) -> Waiting {
-    let of_them = seen.events.values().filter(|event| pids.iter().any(|pid| is_of(event, *pid)));
-    of_them.fold(Waiting::default(), |waiting, event| waiting + mark(event))
-}
-
-fn mark(event: &Event) -> Waiting {
-    let getppid = syscalls::x86_64::Sysno::getppid.id() as u32;
-    let task = event.task.as_ref().unwrap();
-    let is_main = task.process.is_some_and(|key| key.pid == task.tid);
-    match &event.kind {
-        Some(Kind::Exit(exit)) if is_main && !exit.is_process_end => Waiting { threads: 0, dead_leaders: 1 },
-        Some(Kind::Exit(_)) => Waiting::default(),
-        _ if event.call.is_some_and(|call| call.number == getppid) => Waiting { threads: 1, dead_leaders: 0 },
-        _ => Waiting::default(),
-    }
+    (pids, waiting)
 }
 
 /// The model of an engine that has seen this.
@@ -124,8 +115,12 @@ fn the_model_is_what_proc_says() {
         let running = started(&engine, &[]).await;
         let cast = Cast::start(acts, &folder);
         let roots = cast.pids();
-        engine.until("all that wait", |seen| settled(seen, &family(seen, &roots)) == expected).await;
-        let pids = family(&engine.seen(), &roots);
+        let (mut pids, mut waiting) = Default::default();
+        let mut is_settled = |seen: &Seen| {
+            (pids, waiting) = family(seen, &roots);
+            waiting == expected
+        };
+        engine.until("all that wait", &mut is_settled).await;
         let names = |pid| cast.name(pid);
         let living = oracle::living(&pids);
         assert_eq!(living.len(), acts::LIVING, "{living:?}");
