@@ -87,15 +87,15 @@ fields-doc: needs ## Write docs/fields.md anew from the declarations of fields.
 	$(CARGO) run --quiet --locked -p eyrie -- fields --format markdown > docs/fields.md.new
 	mv docs/fields.md.new docs/fields.md
 
-.PHONY: stock-rules-doc
-stock-rules-doc: needs ## Write docs/stock-rules.md anew from the list of leaves that no case decides.
-	$(CARGO) run --quiet --locked -p integration --bin stock_rules_doc > docs/stock-rules.md.new
-	mv docs/stock-rules.md.new docs/stock-rules.md
-
 .PHONY: events-doc
 events-doc: needs ## Write docs/events.md anew from the tables of calls and tests.
 	$(CARGO) run --quiet --locked -p integration --bin events_doc > docs/events.md.new
 	mv docs/events.md.new docs/events.md
+
+.PHONY: stock-rules-doc
+stock-rules-doc: needs ## Write docs/stock-rules.md anew from the lists that tests are held to.
+	$(CARGO) run --quiet --locked -p integration --bin stock_rules_doc > docs/stock-rules.md.new
+	mv docs/stock-rules.md.new docs/stock-rules.md
 
 .PHONY: kill-test
 kill-test: needs ## Kill and restart the engine under a running agent, 50 times in a row.

@@ -20,6 +20,7 @@ use crate::{
     kernel::{Kernel, KernelError},
     late_facts::LateFacts,
     metrics::{Metrics, Shown},
+    names::{self, Names},
     privileges::{self, PrivilegeError},
     session::{ConnectionStatus, Introduction, Requests, Session, SharedStatus, Stop},
     source::EventSource,
@@ -152,7 +153,9 @@ impl Agent {
             host: identity::host(&config, &origin),
             facts: Arc::clone(&late_facts),
         };
-        let capture = Capture::new(source, facts, late, Arc::clone(&stream), Arc::clone(&requests));
+        let names = Arc::new(Names::default());
+        let capture =
+            Capture::new(source, facts, late, Arc::clone(&names), Arc::clone(&stream), Arc::clone(&requests));
         let stop_capture = CancellationToken::new();
         let thread_stop = stop_capture.clone();
         let capture_ended = CancellationToken::new();
@@ -162,8 +165,16 @@ impl Agent {
             let _ended = ended;
             capture.run(&thread_stop);
         });
+        // Nobody waits for its end: a name server may take its time.
+        tokio::spawn(names::run(Arc::clone(&names), stop_capture.clone()));
         let stop_session = Stop::default();
-        let shown = Shown { stream: &stream, late_facts: &late_facts, status: &status, requests: &requests };
+        let shown = Shown {
+            stream: &stream,
+            late_facts: &late_facts,
+            names: &names,
+            status: &status,
+            requests: &requests,
+        };
         let metrics = Metrics::new(&instruments.meter, &shown);
         let session = Session {
             engine,

@@ -21,6 +21,7 @@ use crate::{
     containers::Containers,
     facts::FactReader,
     late_facts::LateFacts,
+    names::Names,
     session::Requests,
     source::{CgroupReading, Drained, EventSource},
     stream::Stream,
@@ -42,6 +43,7 @@ pub(crate) struct Capture {
     source: Box<dyn EventSource>,
     facts: FactReader,
     late: LateSources,
+    names: Arc<Names>,
     stream: Arc<Stream>,
     requests: Arc<Requests>,
     /// A plan that is carried out but was not announced in the stream yet.
@@ -84,6 +86,7 @@ impl Capture {
         source: Box<dyn EventSource>,
         facts: FactReader,
         late: LateSources,
+        names: Arc<Names>,
         stream: Arc<Stream>,
         requests: Arc<Requests>,
     ) -> Self {
@@ -91,6 +94,7 @@ impl Capture {
             source,
             facts,
             late,
+            names,
             stream,
             requests,
             unannounced_generation: None,
@@ -109,6 +113,7 @@ impl Capture {
                 losses_read = Instant::now();
                 self.report_losses();
                 self.repair();
+                self.push_found();
                 self.keep_within_budget();
             }
             if facts_read.elapsed() >= LOST_FACT_INTERVAL && self.stream.outbox().take_facts_wanted() {
@@ -177,7 +182,18 @@ impl Capture {
 
     fn push_facts(&mut self) {
         self.facts.forget();
+        self.names.forget_told();
+        self.late.containers.accounts().forget_told();
         self.push_changed_facts(CgroupReading::All);
+        self.push_found();
+    }
+
+    /// Tells what others have found out: what the names of rules stand for, and who the users of containers are.
+    fn push_found(&mut self) {
+        let now = clock::boot_ns();
+        let mut news = self.names.take_news(now);
+        news.extend(self.late.containers.accounts().take_news(now));
+        self.push_each_fact(news, now);
     }
 
     fn push_changed_facts(&mut self, cgroups: CgroupReading) {
@@ -208,7 +224,8 @@ impl Capture {
     }
 
     fn serve_requests(&mut self) {
-        if let Some(plan) = self.requests.take_plan() {
+        if let Some(mut plan) = self.requests.take_plan() {
+            let names = std::mem::take(&mut plan.names_to_resolve);
             let current = self.requests.generation();
             let generation = plan.generation;
             let answer = if generation < current {
@@ -221,11 +238,12 @@ impl Capture {
             if answer.failure.is_empty() {
                 self.requests.set_generation(generation);
                 self.unannounced_generation = (generation > current).then_some(generation);
+                self.names.want(names);
                 info!(generation, uncaptured = answer.uncaptured.len(), "capture plan carried out");
             } else {
                 warn!(generation, "capture plan refused: {}", answer.failure);
             }
-            self.answer(capture_request::Kind::PlanAnswer(answer));
+            self.answer_plan(answer);
         }
         if let Some(request) = self.requests.take_state() {
             let request_id = request.request_id;
@@ -239,8 +257,15 @@ impl Capture {
     /// What is captured changes without a plan: the engine is told as if it had asked again.
     fn keep_within_budget(&mut self) {
         if let Some(answer) = self.source.keep_within_budget() {
-            self.answer(capture_request::Kind::PlanAnswer(answer));
+            self.answer_plan(answer);
         }
+    }
+
+    fn answer_plan(&self, mut answer: PlanAnswer) {
+        if answer.failure.is_empty() {
+            self.names.describe(&mut answer);
+        }
+        self.answer(capture_request::Kind::PlanAnswer(answer));
     }
 
     fn answer(&self, kind: capture_request::Kind) {

@@ -2,9 +2,10 @@
 //!
 //! The capture thread hands over the control groups of containers that it told of; a thread of its own reads the files of their
 //! runtimes, which may be slow or hostile without any harm to capture, and puts what it learns into the queue of late
-//! facts. Files that are not there yet are tried again for some seconds; then what is known goes out as final, with the
+//! facts. Users and groups of containers are read beside, and are ordered facts that the capture thread fetches. Files that are not there yet are tried again for some seconds; then what is known goes out as final, with the
 //! reasons why the rest is missing.
 
+mod accounts;
 mod bundle;
 mod files;
 mod reading;
@@ -29,8 +30,8 @@ use eyrie_proto::{
 };
 use tracing::{debug, warn};
 
-use self::reading::Noticed;
-pub(crate) use self::reading::Places;
+pub(crate) use self::{accounts::ContainerAccounts, reading::Places};
+use self::{reading::Noticed, runtime_state::RuntimeState};
 use crate::{cgroups::container_of, late_facts::LateFacts};
 
 /// Control groups that wait for the thread: at most 1500 bytes each.
@@ -41,12 +42,15 @@ const MAX_CONTAINERS: usize = 8_192;
 const PAUSES_MS: [u64; 8] = [20, 50, 100, 250, 500, 1_000, 2_000, 3_000];
 /// How long the thread sleeps when there is nothing to try again.
 const IDLE: Duration = Duration::from_secs(60);
+/// How often users and groups of a container are read again: programs add some when they are installed.
+const ACCOUNTS_AGAIN: Duration = Duration::from_secs(60);
 
 /// The capture thread's end.
 #[derive(Debug)]
 pub(crate) struct Containers {
     news: SyncSender<(CgroupFact, u64)>,
     is_overflowing: AtomicBool,
+    accounts: Arc<ContainerAccounts>,
 }
 
 /// The thread's.
@@ -54,6 +58,7 @@ struct Reader {
     origin: Origin,
     places: Places,
     facts: Arc<LateFacts>,
+    accounts: Arc<ContainerAccounts>,
     /// By the runtime's id.
     containers: HashMap<String, Tracked>,
 }
@@ -64,6 +69,9 @@ struct Tracked {
     attempts: usize,
     /// When to try again; `None` once there is nothing more to learn.
     next: Option<Instant>,
+    /// When to read its users and groups (again).
+    next_accounts: Instant,
+    accounts_attempts: usize,
 }
 
 // === impl Containers ===
@@ -72,9 +80,16 @@ impl Containers {
     /// Starts the thread. It ends when this is dropped, or later if a file that it reads hangs.
     pub(crate) fn start(origin: Origin, places: Places, facts: Arc<LateFacts>) -> io::Result<Self> {
         let (news, receiver) = sync_channel(MAX_WAITING);
-        let reader = Reader { origin, places, facts, containers: HashMap::new() };
+        let accounts = Arc::new(ContainerAccounts::default());
+        let reader =
+            Reader { origin, places, facts, accounts: Arc::clone(&accounts), containers: HashMap::new() };
         thread::Builder::new().name("containers".to_owned()).spawn(move || reader.run(&receiver))?;
-        Ok(Self { news, is_overflowing: AtomicBool::new(false) })
+        Ok(Self { news, is_overflowing: AtomicBool::new(false), accounts })
+    }
+
+    /// Users and groups of the containers that there are.
+    pub(crate) fn accounts(&self) -> &ContainerAccounts {
+        &self.accounts
     }
 
     /// Takes notice of a control group that was told. Never waits.
@@ -96,7 +111,8 @@ impl Containers {
 impl Reader {
     fn run(mut self, news: &Receiver<(CgroupFact, u64)>) {
         loop {
-            let next = self.containers.values().filter_map(|container| container.next).min();
+            let times = |tracked: &Tracked| tracked.next.into_iter().chain([tracked.next_accounts]);
+            let next = self.containers.values().flat_map(times).min();
             let pause = next.map_or(IDLE, |next| next.saturating_duration_since(Instant::now()));
             match news.recv_timeout(pause) {
                 Ok((fact, boot_ns)) if fact.is_removed => self.removed(&fact, boot_ns),
@@ -105,6 +121,7 @@ impl Reader {
                 Err(RecvTimeoutError::Disconnected) => return,
             }
             self.read_due();
+            self.read_accounts();
         }
     }
 
@@ -125,8 +142,10 @@ impl Reader {
             return;
         }
         let noticed = Noticed { id: fact.container_id, runtime: fact.runtime, cgroup };
-        let next = Some(Instant::now());
-        self.containers.insert(noticed.id.clone(), Tracked { noticed, attempts: 0, next });
+        let now = Instant::now();
+        let tracked =
+            Tracked { noticed, attempts: 0, next: Some(now), next_accounts: now, accounts_attempts: 0 };
+        self.containers.insert(tracked.noticed.id.clone(), tracked);
     }
 
     /// Only the end of the group that a container was noticed by is its end.
@@ -137,6 +156,7 @@ impl Reader {
             return;
         }
         let Some(Tracked { noticed, next, .. }) = self.containers.remove(&fact.container_id) else { return };
+        self.accounts.remove(&noticed.id);
         if next.is_some() {
             // Nobody shall wait for what will not come any more.
             let mut container = noticed.read(&self.origin, &self.places);
@@ -148,6 +168,20 @@ impl Reader {
         }
         let key = Some(noticed.key(&self.origin));
         self.facts.push(Kind::ContainerRemoval(ContainerRemoval { key, removed_boot_ns }));
+    }
+
+    fn read_accounts(&mut self) {
+        let now = Instant::now();
+        for tracked in self.containers.values_mut().filter(|tracked| tracked.next_accounts <= now) {
+            let id = &tracked.noticed.id;
+            let found =
+                RuntimeState::find(&self.places.run, id).and_then(|state| accounts::read(state.pid, id));
+            // Most containers have entered their root after the first of the pauses.
+            let pause = PAUSES_MS.get(tracked.accounts_attempts).filter(|_| found.is_none());
+            tracked.accounts_attempts += 1;
+            tracked.next_accounts = now + pause.map_or(ACCOUNTS_AGAIN, |&pause| Duration::from_millis(pause));
+            found.into_iter().for_each(|fact| self.accounts.put(fact));
+        }
     }
 
     fn read_due(&mut self) {

@@ -6,6 +6,8 @@
 mod accounts;
 mod interfaces;
 
+pub(crate) use self::accounts::{groups as groups_of, users as users_of};
+
 use std::path::{Path, PathBuf};
 
 use eyrie_proto::event::{HostIdentityFact, OrderedFact, UsersFact, ordered_fact::Kind};

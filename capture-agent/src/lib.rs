@@ -34,6 +34,7 @@ mod identity;
 mod kernel;
 mod late_facts;
 mod metrics;
+mod names;
 mod plan;
 mod privileges;
 mod probe;

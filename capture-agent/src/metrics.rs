@@ -12,7 +12,9 @@ use telemetry::{
 };
 
 use crate::{
+    clock,
     late_facts::LateFacts,
+    names::Names,
     session::{Requests, SessionError, SharedStatus},
     stream::{Stream, Totals},
 };
@@ -33,6 +35,7 @@ pub(crate) struct Metrics {
 pub(crate) struct Shown<'a> {
     pub(crate) stream: &'a Arc<Stream>,
     pub(crate) late_facts: &'a Arc<LateFacts>,
+    pub(crate) names: &'a Arc<Names>,
     pub(crate) status: &'a Arc<SharedStatus>,
     pub(crate) requests: &'a Arc<Requests>,
 }
@@ -70,6 +73,7 @@ impl Metrics {
         show_events(meter, shown.stream);
         show_losses(meter, shown.stream);
         show_queues(meter, shown);
+        show_names(meter, shown.names);
         show_sessions(meter, shown);
         metrics
     }
@@ -141,6 +145,24 @@ fn show_queues(meter: &Meter, shown: &Shown<'_>) {
         description: "Facts that were given up, too large or because too many waited",
     };
     observe::counter(meter, name, move || Some(weak.upgrade()?.dropped()));
+}
+
+fn show_names(meter: &Meter, names: &Arc<Names>) {
+    let weak = Arc::downgrade(names);
+    let name = Name {
+        name: "eyrie.agent.names",
+        description: "Names of hosts that rules compare addresses with, by whether they resolve",
+    };
+    observe::gauges(meter, name, "state", move || {
+        let counts = weak.upgrade().map(|names| names.counts(clock::boot_ns())).unwrap_or_default();
+        [("RESOLVED", counts.resolved), ("UNRESOLVED", counts.wanted.saturating_sub(counts.resolved))]
+    });
+    let weak = Arc::downgrade(names);
+    let name = Name {
+        name: "eyrie.agent.names.failed_lookups",
+        description: "Lookups of such names that brought no address",
+    };
+    observe::counter(meter, name, move || Some(weak.upgrade()?.counts(clock::boot_ns()).failed_lookups));
 }
 
 fn show_sessions(meter: &Meter, shown: &Shown<'_>) {

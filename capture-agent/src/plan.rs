@@ -77,7 +77,7 @@ pub(crate) fn carry_out(plan: CapturePlan, settings: &Config) -> (Option<Config>
         }),
         ..CapturePlan::default()
     };
-    (Some(next), PlanAnswer { generation, effective: Some(effective), uncaptured, failure: String::new() })
+    (Some(next), PlanAnswer { generation, effective: Some(effective), uncaptured, ..PlanAnswer::default() })
 }
 
 /// What sockets did before is known from calls that nobody may have asked for.

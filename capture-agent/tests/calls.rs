@@ -24,6 +24,7 @@ mod calls {
     mod ids;
     mod kernel;
     mod lives;
+    mod model;
     mod mounts;
     mod names;
     mod opens;

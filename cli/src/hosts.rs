@@ -126,6 +126,11 @@ fn to_json(host: &Host) -> Value {
         .iter()
         .map(|call| json!({ "event_type": call.event_type, "reason": call.reason }))
         .collect();
+    let unresolvable: Vec<Value> = plan
+        .unresolvable_names
+        .iter()
+        .map(|unresolvable| json!({ "name": unresolvable.name, "reason": unresolvable.reason }))
+        .collect();
     json!({
         "hostname": agent.hostname,
         "origin": host.origin.as_ref().map(ToString::to_string),
@@ -139,6 +144,7 @@ fn to_json(host: &Host) -> Value {
         "missing_abilities": missing,
         "plan_generation": plan.generation,
         "uncaptured": uncaptured,
+        "unresolvable_names": unresolvable,
         "events": host.received_events,
         "events_per_second": host.events_per_second,
         "last_event": time(host.last_event_ns),

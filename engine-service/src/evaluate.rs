@@ -87,6 +87,9 @@ pub trait Evaluate: Send + Sync + 'static {
     /// The event types, as Falco names them, without which some rule could miss a match or the model its state.
     fn event_types_needed(&self) -> &BTreeSet<String>;
 
+    /// The names of hosts that rules compare addresses with, which agents are to resolve.
+    fn host_names_needed(&self) -> &BTreeSet<String>;
+
     /// Adds the matches of one event, in the order in which they are to be reported. Does not wait for anything.
     fn evaluate(&self, occurrence: &Occurrence<'_>, matches: &mut Vec<RuleMatch>);
 }

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, path::PathBuf};
 
-use evaluator::{CompiledRuleSet, Matching, Truth, event_types_needed, to_alert_value};
+use evaluator::{CompiledRuleSet, Matching, Truth, event_types_needed, host_names_needed, to_alert_value};
 use eyrie_proto::{alert::Priority, event::event::Kind};
 use fields::{Architecture, EventView};
 use rule_language::{Diagnostic, OutputAddition, Selection, Source, append_outputs};
@@ -64,6 +64,7 @@ pub struct RuleEvaluator {
     rules: CompiledRuleSet,
     matching: Matching,
     event_types: BTreeSet<String>,
+    host_names: BTreeSet<String>,
 }
 
 /// Rules that were loaded, and what is to be said about them.
@@ -108,8 +109,9 @@ impl RuleEvaluator {
             .into_iter()
             .chain(STATE_EVENT_TYPES.iter().map(|name| (*name).to_owned()))
             .collect();
+        let host_names = host_names_needed(&loaded.rule_set);
         let rules = CompiledRuleSet::new(loaded.rule_set, fields::catalogue())?;
-        let evaluator = Self { rules, matching: options.matching, event_types };
+        let evaluator = Self { rules, matching: options.matching, event_types, host_names };
         Ok(LoadedRules { evaluator, warnings: loaded.diagnostics })
     }
 
@@ -126,6 +128,10 @@ impl Evaluate for RuleEvaluator {
 
     fn event_types_needed(&self) -> &BTreeSet<String> {
         &self.event_types
+    }
+
+    fn host_names_needed(&self) -> &BTreeSet<String> {
+        &self.host_names
     }
 
     fn evaluate(&self, occurrence: &Occurrence<'_>, matches: &mut Vec<RuleMatch>) {

@@ -1,6 +1,7 @@
 //! Short-lived processes that do what the rules of a test look for, when they are told to.
 
 use std::{
+    ffi::OsStr,
     io::Write as _,
     path::Path,
     process::{Child, Command, Stdio},
@@ -26,16 +27,21 @@ impl Actor {
     pub fn start(file: &Path, tag: &str) -> anyhow::Result<Self> {
         // The shell forks a subshell first, which waits; its successor by exec, `cat`, acts. So the process that acts
         // was forked before the wait, its parent is a shell with the tag, and the act is by a program executed after.
-        Self::shell(r#"( read -r go; exec cat "$1" ) ; exit 0"#, file, tag)
+        Self::shell("sh", r#"( read -r go; exec cat "$1" ) ; exit 0"#, file, tag)
     }
 
     /// Starts an actor whose waiting process itself opens the file, without another exec.
     pub fn start_without_exec(file: &Path, tag: &str) -> anyhow::Result<Self> {
-        Self::shell(r#"( read -r go; read -r line < "$1" ) ; exit 0"#, file, tag)
+        Self::start_without_exec_as("sh", file, tag)
     }
 
-    fn shell(script: &str, file: &Path, tag: &str) -> anyhow::Result<Self> {
-        let child = Command::new("sh")
+    /// The same by another shell than the system's.
+    pub fn start_without_exec_as(shell: impl AsRef<OsStr>, file: &Path, tag: &str) -> anyhow::Result<Self> {
+        Self::shell(shell, r#"( read -r go; read -r line < "$1" ) ; exit 0"#, file, tag)
+    }
+
+    fn shell(shell: impl AsRef<OsStr>, script: &str, file: &Path, tag: &str) -> anyhow::Result<Self> {
+        let child = Command::new(shell)
             .args(["-c", script, tag])
             .arg(file)
             .stdin(Stdio::piped())

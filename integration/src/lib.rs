@@ -5,13 +5,14 @@
 //! rule of a test names one.
 #![forbid(unsafe_code)]
 
+pub mod act;
 pub mod actor;
 pub mod events_page;
 pub mod pages;
 pub mod program;
 pub mod scene;
+pub mod stock_rules_page;
 pub mod subscriber;
-pub mod undecided;
 
 pub use test_bpf as bpf;
 

@@ -1,7 +1,7 @@
 //! Eyrie's programs as processes.
 
 use std::{
-    ffi::OsStr,
+    ffi::{OsStr, OsString},
     fs::File,
     io::{BufRead as _, BufReader},
     net::TcpListener,
@@ -46,6 +46,14 @@ fn build(packages: &[&str]) -> anyhow::Result<PathBuf> {
     cargo.args(packages.iter().flat_map(|package| ["-p", package]));
     if folder.ends_with("release") {
         cargo.arg("--release");
+    }
+    // Build scripts of dependencies ask to be run again when these are others, and all that is above them is built anew.
+    let is_of_caller = |name: &OsString| {
+        let prefixes = [&b"CARGO_PKG_"[..], b"CARGO_MANIFEST_"];
+        prefixes.iter().any(|prefix| name.as_encoded_bytes().starts_with(prefix))
+    };
+    for (name, _) in std::env::vars_os().filter(|(name, _)| is_of_caller(name)) {
+        cargo.env_remove(name);
     }
     let status = cargo.current_dir(env!("CARGO_MANIFEST_DIR")).status().context("cannot run cargo")?;
     ensure!(status.success(), "the programs under test could not be built");

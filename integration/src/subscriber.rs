@@ -36,8 +36,19 @@ pub async fn connect(url: &str) -> anyhow::Result<Channel> {
     }
 }
 
-/// Alerts from the log's beginning on, until `is_enough` holds of what has come.
+/// Alerts from the log's beginning on, until `is_enough` holds of what has come; an error if it does not in time.
 pub async fn alerts_until(
+    url: &str,
+    mut is_enough: impl FnMut(&[Alert]) -> bool,
+) -> anyhow::Result<Vec<Alert>> {
+    let alerts = alerts_within(url, &mut is_enough).await?;
+    let count = alerts.len();
+    anyhow::ensure!(is_enough(&alerts), "waited too long; {count} alerts came: {:?}", rules(&alerts));
+    Ok(alerts)
+}
+
+/// Alerts from the log's beginning on, until `is_enough` holds of what has come, or it has taken too long.
+pub async fn alerts_within(
     url: &str,
     mut is_enough: impl FnMut(&[Alert]) -> bool,
 ) -> anyhow::Result<Vec<Alert>> {
@@ -50,10 +61,8 @@ pub async fn alerts_until(
     let mut stream = AlertServiceClient::new(connect(url).await?).subscribe(request).await?.into_inner();
     let mut alerts = Vec::new();
     while !is_enough(&alerts) {
-        let message = timeout_at(deadline, stream.message()).await.with_context(|| {
-            format!("waited too long; {} alerts came: {:?}", alerts.len(), rules(&alerts))
-        })??;
-        let response = message.context("the engine ended the subscription")?;
+        let Ok(message) = timeout_at(deadline, stream.message()).await else { break };
+        let response = message?.context("the engine ended the subscription")?;
         if let Some(Kind::Alert(alert)) = response.kind {
             alerts.push(alert);
         }

@@ -7,14 +7,18 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    ffi::OsStr,
     net::TcpListener,
     path::Path,
-    process::{Command, Stdio},
 };
 
-use anyhow::{Context as _, ensure};
-use eyrie_proto::alert::Alert;
-use integration::{program::Program, scene::Scene, subscriber};
+use anyhow::Context as _;
+use integration::{
+    act::{execute_from_descriptor, is_of, perform},
+    program::Program,
+    scene::Scene,
+    subscriber,
+};
 use test_requirements::{Requirement, requires};
 
 /// A shell script, and the rules that it is to set off.
@@ -141,7 +145,7 @@ async fn every_rule_is_set_off_by_what_it_is_about() -> anyhow::Result<()> {
     let mut expected = BTreeMap::new();
     for (number, act) in ACTS.iter().enumerate() {
         let tag = format!("act-{}-{number}-", std::process::id());
-        perform(act.script, &tag, scene.folder(), &ports).with_context(|| act.script.to_owned())?;
+        perform_with(act.script, &tag, scene.folder(), &ports).with_context(|| act.script.to_owned())?;
         expected.insert(tag, (act.script, act.rules.iter().copied().collect::<BTreeSet<_>>()));
     }
     for (name, is_memory) in [("memfd", true), ("file", false)] {
@@ -152,7 +156,7 @@ async fn every_rule_is_set_off_by_what_it_is_about() -> anyhow::Result<()> {
     }
     // What came before this in the stream has been evaluated when its alert is there.
     let last = format!("act-{}-last-", std::process::id());
-    perform(ACTS[0].script, &last, scene.folder(), &ports)?;
+    perform_with(ACTS[0].script, &last, scene.folder(), &ports)?;
 
     let alerts =
         subscriber::alerts_until(&scene.url(), |alerts| alerts.iter().any(|alert| is_of(alert, &last)))
@@ -174,57 +178,11 @@ async fn every_rule_is_set_off_by_what_it_is_about() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Whether the process of an alert, or one of its ancestors, was started with the tag.
-fn is_of(alert: &Alert, tag: &str) -> bool {
-    alert
-        .process
-        .iter()
-        .chain(&alert.ancestors)
-        .any(|process| process.command_line.iter().any(|argument| argument.starts_with(tag.as_bytes())))
-}
-
-fn perform(script: &str, tag: &str, folder: &Path, ports: &[String; 2]) -> anyhow::Result<()> {
-    let own = folder.join(tag);
-    std::fs::create_dir(&own)?;
+/// Performs a script that has these ports and a folder in shared memory besides its own.
+fn perform_with(script: &str, tag: &str, folder: &Path, ports: &[String; 2]) -> anyhow::Result<()> {
     let shared = tempfile::TempDir::with_prefix_in("eyrie-", "/dev/shm")?;
-    // In a file, so that no rule sees the script on a command line.
-    let file = own.join("script");
-    std::fs::write(&file, format!("shift\n{script}\n"))?;
-    let output = Command::new("sh")
-        .arg("-e")
-        .arg(&file)
-        .arg(tag)
-        .arg(&own)
-        .args(ports)
-        .arg(shared.path())
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .output()?;
-    ensure!(output.status.success(), "{}: {}", output.status, String::from_utf8_lossy(&output.stderr));
-    Ok(())
-}
-
-/// Executes a copy of `true` by a descriptor: of a memory file, or of an ordinary one.
-fn execute_from_descriptor(is_memory: bool, tag: &str, folder: &Path) -> anyhow::Result<()> {
-    use std::os::{fd::AsRawFd as _, unix::process::CommandExt as _};
-
-    let program = std::fs::read("/bin/true")?;
-    let copy = folder.join("a copy of true");
-    let file = if is_memory {
-        // Not closed on exec: the child names it by its number.
-        let file = rustix::fs::memfd_create("eyrie", rustix::fs::MemfdFlags::empty())?;
-        let mut file = std::fs::File::from(file);
-        std::io::Write::write_all(&mut file, &program)?;
-        file
-    } else {
-        std::fs::copy("/bin/true", &copy)?;
-        let file = std::fs::File::open(&copy)?;
-        rustix::io::fcntl_setfd(&file, rustix::io::FdFlags::empty())?;
-        file
-    };
-    let status = Command::new(format!("/proc/self/fd/{}", file.as_raw_fd())).arg0(tag).arg(tag).status()?;
-    ensure!(status.success(), "{status}");
-    Ok(())
+    let ports = ports.each_ref().map(OsStr::new);
+    perform(script, tag, folder, ports.into_iter().chain([shared.path().as_os_str()]))
 }
 
 fn names_of_rules(folder: &str) -> anyhow::Result<BTreeSet<String>> {

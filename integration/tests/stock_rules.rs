@@ -6,7 +6,7 @@
 
 use std::{collections::BTreeSet, fs, path::Path};
 
-use integration::undecided::{self, Leaf};
+use integration::stock_rules_page::{Leaf, undecided_leaves};
 use rule_language::Source;
 use rule_test::{
     Rules, Search,
@@ -27,7 +27,7 @@ fn source(path: &Path) -> Source {
 fn rules() -> Rules {
     let mut sources: Vec<Source> =
         STOCK.iter().map(|name| source(&data_dir().join("falco-rules").join(name))).collect();
-    sources.push(source(&Path::new(env!("CARGO_MANIFEST_DIR")).join("stock-rules/site_rules.yaml")));
+    sources.push(source(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/stock_rules/site_rules.yaml")));
     Rules::load(&sources).unwrap()
 }
 
@@ -96,7 +96,7 @@ fn what_no_case_notices_is_listed() {
     let score = score(&reports);
     assert!(score.percent() >= LEAST_SCORE, "{:.1} % ({score:?})", score.percent());
     let found: BTreeSet<Leaf> = reports.iter().flat_map(survivors).collect();
-    let listed: Vec<Leaf> = undecided::groups().unwrap().into_iter().flat_map(|group| group.leaves).collect();
+    let listed: Vec<Leaf> = undecided_leaves().into_iter().flat_map(|group| group.leaves).collect();
     let repeated = listed.len() - listed.iter().collect::<BTreeSet<_>>().len();
     let listed: BTreeSet<Leaf> = listed.into_iter().collect();
     let lines =
@@ -104,15 +104,8 @@ fn what_no_case_notices_is_listed() {
     let (missing, killed) = (lines(&mut found.difference(&listed)), lines(&mut listed.difference(&found)));
     assert!(
         missing.is_empty() && killed.is_empty() && repeated == 0,
-        "undecided_leaves.tsv lacks\n{missing}and has, though cases notice them,\n{killed}and {repeated} twice"
+        "undecided.tsv lacks\n{missing}and has, though cases notice them,\n{killed}and {repeated} twice"
     );
-}
-
-/// Scenario: the page beside the list. Guarantees: it says what the list says.
-#[test]
-fn the_page_has_the_list() {
-    let is_there = include_str!("../../docs/stock-rules.md").contains(&undecided::section().unwrap());
-    assert!(is_there, "docs/stock-rules.md is not what the list says: run `make stock-rules-doc`");
 }
 
 fn measured(options: Options) -> Vec<RuleReport> {
@@ -136,7 +129,9 @@ fn survivors(report: &RuleReport) -> Vec<Leaf> {
 /// A field and its operator without the path or name that the field is asked for: that is the rule's text.
 fn without_text(subject: &str) -> String {
     match subject.split_once('[').zip(subject.rsplit_once(']')) {
-        Some(((field, argument), (_, operator))) if argument.starts_with('/') => format!("{field}[…]{operator}"),
+        Some(((field, argument), (_, operator))) if argument.starts_with('/') => {
+            format!("{field}[…]{operator}")
+        }
         _ => subject.to_owned(),
     }
 }

@@ -21,6 +21,8 @@ pub(super) struct RuntimeState {
     pub(super) bundle: Option<PathBuf>,
     /// Nanoseconds since the epoch; 0 if not told.
     pub(super) started_ns: u64,
+    /// The container's first process, in the runtime's pid namespace; 0 if not told.
+    pub(super) pid: u32,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -28,6 +30,7 @@ pub(super) struct RuntimeState {
 struct Runc {
     created: Option<jiff::Timestamp>,
     config: Option<RuncConfig>,
+    init_process_pid: u32,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -42,6 +45,7 @@ struct RuncConfig {
 struct Crun {
     bundle: String,
     created: Option<jiff::Timestamp>,
+    pid: u32,
 }
 
 // === impl RuntimeState ===
@@ -59,10 +63,14 @@ impl RuntimeState {
         if let Ok(state) = read_json::<Runc>(&folder.join("state.json"), MAX_BYTES) {
             let labels = state.config.and_then(|config| config.labels).unwrap_or_default();
             let bundle = labels.iter().find_map(|label| label.strip_prefix("bundle="));
-            return Some(Self { bundle: bundle.and_then(absolute), started_ns: epoch_ns(state.created) });
+            return Some(Self {
+                bundle: bundle.and_then(absolute),
+                started_ns: epoch_ns(state.created),
+                pid: state.init_process_pid,
+            });
         }
         let state: Crun = read_json(&folder.join("status"), MAX_BYTES).ok()?;
-        Some(Self { bundle: absolute(&state.bundle), started_ns: epoch_ns(state.created) })
+        Some(Self { bundle: absolute(&state.bundle), started_ns: epoch_ns(state.created), pid: state.pid })
     }
 }
 

@@ -249,7 +249,7 @@ fn waiting_has_an_end() {
 #[test]
 fn capture_is_never_held_up() {
     let (news, _receiver) = sync_channel(1);
-    let containers = Containers { news, is_overflowing: AtomicBool::new(false) };
+    let containers = Containers { news, is_overflowing: AtomicBool::new(false), accounts: Arc::default() };
     for number in 0..100 {
         containers.observe(&fact("/docker/{ID}", number + 1, false), 5);
     }

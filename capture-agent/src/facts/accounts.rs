@@ -3,7 +3,7 @@
 use eyrie_proto::event::{Group, User};
 
 /// The users of a passwd file.
-pub(super) fn users(file: &[u8]) -> Vec<User> {
+pub(crate) fn users(file: &[u8]) -> Vec<User> {
     lines(file)
         .filter_map(|fields| match fields.as_slice() {
             [name, _, uid, gid, _, home, shell, ..] => Some(User {
@@ -19,7 +19,7 @@ pub(super) fn users(file: &[u8]) -> Vec<User> {
 }
 
 /// The groups of a group file.
-pub(super) fn groups(file: &[u8]) -> Vec<Group> {
+pub(crate) fn groups(file: &[u8]) -> Vec<Group> {
     lines(file)
         .filter_map(|fields| match fields.as_slice() {
             [name, _, gid, ..] => Some(Group { gid: number(gid)?, name: name.to_vec() }),

@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use eyrie_proto::metadata::{Completeness, Container, late_fact::Kind as Late};
+use eyrie_proto::{
+    event::{OrderedFact, UsersFact},
+    metadata::{Completeness, Container, late_fact::Kind as Late},
+};
 use test_containers::Image;
 
 use super::*;
@@ -20,6 +23,14 @@ fn told(seen: &Seen, id: &str) -> Option<Container> {
     seen.late_facts.values().filter_map(of).next_back()
 }
 
+fn users_of(seen: &Seen, id: &str) -> Option<UsersFact> {
+    let of = |event: &Event| match event.kind.as_ref()? {
+        Kind::Fact(OrderedFact { kind: Some(ordered_fact::Kind::Users(users)), .. }) => Some(users.clone()),
+        _ => None,
+    };
+    seen.events.values().filter_map(of).find(|users| users.container_id == id)
+}
+
 fn is_removed(seen: &Seen, id: &str) -> bool {
     seen.late_facts.values().any(|fact| match &fact.kind {
         Some(Late::ContainerRemoval(removal)) => removal.key.as_ref().is_some_and(|key| key.runtime_id == id),
@@ -29,7 +40,7 @@ fn is_removed(seen: &Seen, id: &str) -> bool {
 
 /// Scenario: 20 times, podman and runc start a container that reads a file and ends; one more runs since before the agent.
 /// Guarantees: every event of the container's program carries its id from the first on, no name or image is missing or
-/// another's, the end is told; of the one from before, the same by the scan.
+/// another's, the end is told; of the one from before, the same by the scan, and its own users and groups.
 #[tokio::test(flavor = "multi_thread")]
 async fn containers_of_podman_are_told() {
     requires!(Requirement::Kernel);
@@ -52,6 +63,12 @@ async fn containers_of_podman_are_told() {
         check(&engine.seen(), container.id(), &name, &image.reference(), b"cat");
     }
     engine.until("the old container", |seen| told(seen, old.id()).is_some()).await;
+    engine.until("the old container's users", |seen| users_of(seen, old.id()).is_some()).await;
+    let users = users_of(&engine.seen(), old.id()).unwrap();
+    let names = |names: Vec<Vec<u8>>| names.into_iter().map(|name| String::from_utf8(name).unwrap());
+    let all = names(users.users.into_iter().map(|user| user.name).collect())
+        .chain(names(users.groups.into_iter().map(|group| group.name).collect()));
+    assert_eq!(all.collect::<Vec<_>>(), ["root", "eyrie-inside", "root", "eyrie-insiders"]);
     let old_container = told(&engine.seen(), old.id()).unwrap();
     let old_id = old.id().to_owned();
     drop(old);

@@ -2,7 +2,7 @@
 
 use eyrie_proto::{
     capture::{CallPlan, CapturePlan, MoveTo, StateRequest, capture_response::Kind as Down},
-    event::{ProcessKey, event::Kind},
+    event::{NamesFact, OrderedFact, ProcessKey, event::Kind, ordered_fact},
 };
 
 use crate::{
@@ -98,4 +98,63 @@ async fn the_agent_moves() {
     assert_eq!(running.shutdown().await.unacked_events, 0);
     assert_eq!(execs(&second.seen()), names(0..600));
     assert_eq!(second.seen().hellos.len(), 1);
+}
+
+/// What the agent told of names, in order.
+fn told_names(seen: &crate::fake_engine::Seen) -> Vec<NamesFact> {
+    let of = |event: &eyrie_proto::event::Event| match event.kind.as_ref()? {
+        Kind::Fact(OrderedFact { kind: Some(ordered_fact::Kind::Names(names)), .. }) => Some(names.clone()),
+        _ => None,
+    };
+    seen.events.values().filter_map(of).collect()
+}
+
+/// Scenario: a plan with a name of this host, an address as a name, and one that nobody can have; then another engine that holds
+/// nothing. Guarantees: the answer says which are looked up and why the last is not; the answers are told as facts that end later;
+/// the second engine has them before it has asked for anything.
+#[tokio::test(flavor = "multi_thread")]
+async fn names_of_a_plan_are_resolved_and_told() {
+    let engine = FakeEngine::start(Policy::default()).await;
+    let script = Script::default();
+    let running = start(&engine, &script).await;
+    engine.until("facts", |seen| !seen.events.is_empty()).await;
+    let names = ["localhost", "192.0.2.7", "two words"].map(str::to_owned).to_vec();
+    let before = capture_agent::clock::boot_ns();
+    engine
+        .send(Down::CapturePlan(CapturePlan {
+            generation: 5,
+            names_to_resolve: names,
+            ..CapturePlan::default()
+        }))
+        .await;
+    engine.until("names", |seen| told_names(seen).len() == 2).await;
+    let seen = engine.seen();
+    let answer = seen.plan_answers[0].clone();
+    assert_eq!(answer.effective.unwrap().names_to_resolve, ["192.0.2.7", "localhost"]);
+    let refused = &answer.unresolvable_names[..];
+    assert!(refused.len() == 1 && refused[0].name == "two words" && refused[0].reason.contains("letters"));
+    let mut told = told_names(&seen);
+    told.sort_by(|one, two| one.name.cmp(&two.name));
+    assert_eq!((&*told[0].name, &told[0].ips), ("192.0.2.7", &vec![vec![192, 0, 2, 7]]));
+    assert_eq!(told[1].name, "localhost");
+    assert!(
+        told[1].ips.contains(&vec![127, 0, 0, 1]) || told[1].ips.contains(&[&[0; 15][..], &[1]].concat())
+    );
+    assert!(told.iter().all(|names| names.valid_until_boot_ns > before));
+    drop(seen);
+
+    let second = FakeEngine::start(Policy::default()).await;
+    let endpoint = second.url();
+    engine.send(Down::MoveTo(MoveTo { endpoint, ..MoveTo::default() })).await;
+    second.until("a base", |seen| !seen.bases.is_empty()).await;
+    let seen = second.seen();
+    let of_base = |part: &eyrie_proto::capture::BaseState| part.facts.clone();
+    let facts = seen.bases[0].iter().flat_map(of_base).filter_map(|event| event.kind);
+    let known = facts.filter(|kind| {
+        matches!(kind, Kind::Fact(OrderedFact { kind: Some(ordered_fact::Kind::Names(_)), .. }))
+    });
+    // What was not acked yet comes after the base instead.
+    assert_eq!(known.count() + told_names(&seen).len(), 2);
+    drop(seen);
+    running.shutdown().await;
 }

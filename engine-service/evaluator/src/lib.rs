@@ -18,6 +18,7 @@ mod condition;
 mod error;
 #[cfg(test)]
 mod fixture;
+mod host_names;
 mod operand;
 mod output;
 mod render;
@@ -28,6 +29,7 @@ mod truth;
 
 pub use self::condition::CompiledCondition;
 pub use self::error::{CompileError, CompileProblem};
+pub use self::host_names::host_names_needed;
 pub use self::output::{OutputFields, to_alert_value};
 pub use self::residual::{Residual, ResidualError, ResidualRecord};
 pub use self::rule_set::{CompiledRuleSet, Matching, RuleMatch, event_types_needed};

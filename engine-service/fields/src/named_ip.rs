@@ -8,6 +8,9 @@ use std::{
 use eyrie_proto::event::NamesFact;
 use host_model::HostModel;
 
+/// The fields whose values are such addresses: what rules compare them with has to be resolved by somebody.
+pub const HOST_NAME_FIELDS: [&str; 4] = ["fd.cip.name", "fd.sip.name", "fd.lip.name", "fd.rip.name"];
+
 /// An address that is compared by name.
 ///
 /// Nobody is asked for the name of an address. The names that rules mention are resolved, as Falco does it, and the

@@ -54,19 +54,23 @@ fn login_uid(who: &Credentials) -> i64 {
     if who.login_uid == NO_LOGIN { -1 } else { who.login_uid.into() }
 }
 
-/// Whose passwd counts: the container's own where the process is in one.
-fn user<'a>(view: &EventView<'a>, uid: u32) -> Option<&'a User> {
+/// Whose passwd and group count: the container's own where the process is in one, empty for the host's. Who may be in a
+/// container, for all that has been told, gets no name of the host's.
+fn place<'a>(view: &EventView<'a>) -> Option<&'a str> {
     match view.container_id() {
-        ContainerId::Container(id) => view.host.container_user(id, uid),
-        ContainerId::Host | ContainerId::Unknown => view.host.user(uid),
+        ContainerId::Container(id) => Some(id),
+        ContainerId::Host => Some(""),
+        // An agent that tells of no control group knows of no containers.
+        ContainerId::Unknown => (!view.host.has_cgroups()).then_some(""),
     }
 }
 
+fn user<'a>(view: &EventView<'a>, uid: u32) -> Option<&'a User> {
+    view.host.container_user(place(view)?, uid)
+}
+
 fn group<'a>(view: &EventView<'a>, gid: u32) -> Option<&'a Group> {
-    match view.container_id() {
-        ContainerId::Container(id) => view.host.container_group(id, gid),
-        ContainerId::Host | ContainerId::Unknown => view.host.group(gid),
-    }
+    view.host.container_group(place(view)?, gid)
 }
 
 fn user_text<'a>(view: &EventView<'a>, get: for<'u> fn(&'u User) -> &'u [u8]) -> Extracted<'a> {

@@ -12,6 +12,7 @@ use crate::Limits;
 
 /// The facts that hold.
 #[derive(Debug)]
+#[cfg_attr(test, derive(PartialEq))]
 pub(crate) struct Facts {
     /// By hierarchy and id.
     cgroups: LastValues<(u32, u64), CgroupFact>,

@@ -43,6 +43,7 @@ use eyrie_proto::event::{
 
 /// The state of one origin.
 #[derive(Debug)]
+#[cfg_attr(test, derive(PartialEq))]
 pub struct HostModel {
     table: ProcessTable,
     facts: Facts,

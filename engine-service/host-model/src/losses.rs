@@ -12,6 +12,7 @@ const MAX_TOP_SOURCES: usize = 8;
 
 /// The losses of one origin: the last ones by themselves, and how many events in all.
 #[derive(Debug)]
+#[cfg_attr(test, derive(PartialEq))]
 pub(crate) struct Losses {
     recent: VecDeque<LossRecord>,
     max_recent: usize,

@@ -23,6 +23,7 @@ const INIT_PID: u32 = 1;
 
 /// The processes of one host.
 #[derive(Debug)]
+#[cfg_attr(test, derive(PartialEq))]
 pub(crate) struct ProcessTable {
     /// Boxed: a hash table is up to half empty, and moves all it has when it grows.
     by_pid: HashMap<u32, Box<Process>>,

@@ -6,11 +6,13 @@ mod facts;
 mod handover;
 mod heal;
 mod hostile;
+mod identity;
 mod life;
 mod limits;
 mod memory;
 mod simulation;
 mod snapshots;
+mod threads;
 
 use eyrie_proto::event::{
     Capabilities, Credentials, Event, Exec, Executable, Exit, Fork, ProcessKey, ProcessSnapshot,

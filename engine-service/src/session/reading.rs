@@ -95,6 +95,7 @@ fn take_plan_answer(mut answer: PlanAnswer, status: &Mutex<HostStatus>) {
     if answer.encoded_len() > MAX_KEPT_PLAN_BYTES {
         answer.effective = None;
         answer.uncaptured.truncate(64);
+        answer.unresolvable_names.truncate(64);
     }
     status.lock().unwrap_or_else(PoisonError::into_inner).plan = Some(answer);
 }

@@ -71,7 +71,8 @@ async fn a_taken_port_is_named() {
 /// Guarantees: it serves; the second is refused while the first lives; a stale socket is no hindrance; nothing is left behind.
 #[tokio::test]
 async fn a_unix_socket_serves_and_is_cleaned_up() {
-    let directory = tempfile::tempdir().unwrap();
+    // Not where TMPDIR says: a socket's path has room for 107 bytes.
+    let directory = tempfile::tempdir_in("/tmp").unwrap();
     let path = directory.path().join("eyrie.sock");
     let address = ListenAddress::Unix(path.clone());
     drop(std::os::unix::net::UnixListener::bind(&path).unwrap());

@@ -25,6 +25,7 @@ async fn a_session_from_hello_to_acks() {
     assert_eq!(welcome.max_message_bytes, 1 << 20);
     let Some(Ok(capture_response::Kind::CapturePlan(plan))) = agent.next().await else { panic!("no plan") };
     assert_eq!((plan.generation, plan.rule_set_digests), (5, vec!["sha256:test".to_owned()]));
+    assert_eq!(plan.names_to_resolve, ["a.test", "b.test"]);
     let calls: Vec<_> = plan.calls.iter().map(|call| call.event_type.as_str()).collect();
     assert_eq!(calls, ["execve", "openat"]);
 

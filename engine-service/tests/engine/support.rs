@@ -45,6 +45,7 @@ pub(crate) const BAD: &[u8] = b"bad";
 /// Matches every event of a thread called `bad`, by one rule.
 pub(crate) struct BadThreads {
     pub(crate) event_types: BTreeSet<String>,
+    pub(crate) host_names: BTreeSet<String>,
 }
 
 impl Evaluate for BadThreads {
@@ -54,6 +55,10 @@ impl Evaluate for BadThreads {
 
     fn event_types_needed(&self) -> &BTreeSet<String> {
         &self.event_types
+    }
+
+    fn host_names_needed(&self) -> &BTreeSet<String> {
+        &self.host_names
     }
 
     fn evaluate(&self, occurrence: &Occurrence<'_>, matches: &mut Vec<RuleMatch>) {
@@ -74,7 +79,10 @@ impl Evaluate for BadThreads {
 }
 
 pub(crate) fn evaluator() -> Arc<dyn Evaluate> {
-    Arc::new(BadThreads { event_types: ["execve".to_owned(), "openat".to_owned()].into() })
+    Arc::new(BadThreads {
+        event_types: ["execve".to_owned(), "openat".to_owned()].into(),
+        host_names: ["a.test".to_owned(), "b.test".to_owned()].into(),
+    })
 }
 
 pub(crate) fn sqlite(directory: &Path) -> Arc<SqliteLog> {

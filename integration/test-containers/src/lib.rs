@@ -20,10 +20,13 @@ const PROGRAMS: [&str; 3] = ["sh", "cat", "sleep"];
 const RUN: [&str; 7] =
     ["run", "--pull=never", "--network=none", "--ulimit", "nofile=1024:1024", "--ulimit", "nproc=1000:1000"];
 
+/// Users and groups of the image: none of them is one of the host's.
+const PASSWD: &str = "root:x:0:0::/:/bin/sh\neyrie-inside:x:61234:61234::/home:/bin/sh\n";
+const GROUP: &str = "root:x:0:\neyrie-insiders:x:61234:\n";
 /// Images of one process have names of their own.
 static IMAGES: AtomicU32 = AtomicU32::new(0);
 
-/// An image with a static busybox and nothing else.
+/// An image with a static busybox, a user `eyrie-inside` (61234) and a group `eyrie-insiders`, and nothing else.
 #[derive(Debug)]
 pub struct Image {
     repository: String,
@@ -55,6 +58,9 @@ impl Image {
             repository: format!("localhost/eyrie-test-{}-{number}", std::process::id()),
             tag: "7".to_owned(),
         };
+        std::fs::create_dir(root.join("etc"))?;
+        std::fs::write(root.join("etc/passwd"), PASSWD)?;
+        std::fs::write(root.join("etc/group"), GROUP)?;
         // Images with the same files that are imported in the same second are one to podman, and go together when one goes.
         std::fs::write(root.join("name"), image.reference())?;
         let archive = folder.path().join("image.tar");
@@ -80,8 +86,13 @@ impl Image {
 
     /// Starts a container of the image, and does not wait for its end.
     pub fn start(&self, name: &str, command: &[&str]) -> anyhow::Result<Container> {
+        self.start_with(&[], name, command)
+    }
+
+    /// The same with further options of `podman run`.
+    pub fn start_with(&self, options: &[&str], name: &str, command: &[&str]) -> anyhow::Result<Container> {
         let reference = self.reference();
-        let arguments = [&RUN[..], &["--detach", "--name", name, &reference], command].concat();
+        let arguments = [&RUN[..], options, &["--detach", "--name", name, &reference], command].concat();
         Ok(Container { id: podman(&arguments)?, name: name.to_owned() })
     }
 }
@@ -107,7 +118,12 @@ impl Container {
 
     /// Runs a program in it, and waits for its end.
     pub fn exec(&self, command: &[&str]) -> anyhow::Result<()> {
-        podman(&[&["exec", self.name.as_str()], command].concat()).map(drop)
+        self.exec_with(&[], command)
+    }
+
+    /// The same with options of `podman exec`.
+    pub fn exec_with(&self, options: &[&str], command: &[&str]) -> anyhow::Result<()> {
+        podman(&[&["exec"], options, &[self.name.as_str()], command].concat()).map(drop)
     }
 }
 

@@ -5,8 +5,10 @@ use eyrie_proto::event::{
     SocketDescriptor, SocketRole, descriptor, event::Kind, socket_address,
 };
 
-use super::fixture::{address, call, check, file, host, open, path, socket};
-use crate::normalise;
+use rule_language::Catalogue as _;
+
+use super::fixture::{address, call, check, extract, file, host, open, path, socket, view};
+use crate::{Extracted, HOST_NAME_FIELDS, Value, catalogue, normalise};
 
 /// Scenario: an open by a relative path with dots through a symbolic link. Guarantees: fd.name is the path asked for as
 /// text, fd.nameraw what the program gave, fd.resolved the kernel's.
@@ -244,4 +246,19 @@ fn paths_are_normalised_as_text() {
     ] {
         assert_eq!(normalise(path.as_bytes()), expected.as_bytes(), "{path}");
     }
+}
+
+/// Scenario: every field on a connect whose two ends are known. Guarantees: those that are compared with names of hosts are the four that
+/// rules are searched for.
+#[test]
+fn fields_that_want_names_resolved_are_known() {
+    let descriptor =
+        socket(Some(address(&[10, 0, 0, 1], 5555)), Some(address(&[1, 2, 3, 4], 443)), SocketRole::Client);
+    let event = call(42, 0, Kind::Connect(Connect { descriptor: Some(descriptor), ..Connect::default() }));
+    let host = host();
+    let is_named =
+        |name: &&str| matches!(extract(name, &view(&event, &host)), Extracted::Value(Value::NamedIp(_)));
+    let without_argument = catalogue().fields().iter().filter(|info| !info.argument_required);
+    let named: Vec<_> = without_argument.map(|info| info.name).filter(is_named).collect();
+    assert_eq!(named, HOST_NAME_FIELDS);
 }

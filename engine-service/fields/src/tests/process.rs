@@ -1,11 +1,16 @@
 //! `proc.*`, `thread.*`, `user.*` and `container.*`.
 
 use eyrie_proto::{
-    event::{Capabilities, Event, Exec, Executable, ProcessKey, Task, event::Kind},
+    event::{
+        Capabilities, Event, Exec, Executable, ProcessKey, ProcessSnapshot, ProcessState, Session, Task,
+        event::Kind,
+    },
     metadata::{Completeness, Container, ContainerMount, Image},
 };
 
-use super::fixture::{check, event, extract, host, open, show_in, tell_cgroup, tell_user, view};
+use host_model::HostModel;
+
+use super::fixture::{check, event, extract, host, open, show_in, state, tell_cgroup, tell_user, view};
 use crate::{ContainerView, EventView, Extracted, Value};
 
 /// Scenario: a process with arguments and an executable. Guarantees: Falco's lines, paths and flags.
@@ -109,6 +114,68 @@ fn a_session_has_a_leader() {
     );
 }
 
+/// A host whose processes are in this session and group each; the first of a pair is the pid.
+fn host_in(sessions: &[(u32, u32, u32)]) -> HostModel {
+    let mut host = HostModel::default();
+    for (pid, parent, id) in sessions {
+        let session = Session { session_id: *id, process_group_id: *id, ..Session::default() };
+        let known = state(*pid, *parent, &format!("p{pid}"), &[]);
+        let known = ProcessState { session: Some(session), ..known };
+        let kind = ProcessSnapshot { state: Some(known), ..ProcessSnapshot::default() };
+        host.apply(&event(Kind::ProcessSnapshot(kind)));
+    }
+    host
+}
+
+fn in_session(id: u32) -> Event {
+    let mut event = open("/x", "/x");
+    let session = Session { session_id: id, process_group_id: id, ..Session::default() };
+    event.task.as_mut().expect("a task").session = Some(session);
+    event
+}
+
+/// Scenario: sessions whose leader lives, has ended, has ended with a stranger under its pid, and is in no line of ancestors; and a line that another
+/// session interrupts. Guarantees: the leader; else the oldest of the unbroken line of ancestors in the session, and that is the process itself if its
+/// parent is in another one.
+#[test]
+fn a_session_without_leader_is_named_after_its_oldest() {
+    let names = |host: &HostModel, id| {
+        ["proc.sname", "proc.pgid.name", "proc.vpgid.name"]
+            .map(|name| show_in(name, &view(&in_session(id), host)))
+    };
+    let lives = host_in(&[(1, 0, 1), (10, 1, 10), (20, 10, 10), (30, 20, 10)]);
+    assert_eq!(names(&lives, 10), ["p10"; 3]);
+    let ended = host_in(&[(1, 0, 1), (12, 1, 10), (20, 12, 10), (30, 20, 10)]);
+    assert_eq!(names(&ended, 10), ["p12"; 3]);
+    let reused = host_in(&[(1, 0, 1), (10, 1, 1), (20, 1, 10), (30, 20, 10)]);
+    assert_eq!(names(&reused, 10), ["p20"; 3]);
+    let elsewhere = host_in(&[(1, 0, 1), (9, 1, 9), (20, 1, 1), (30, 20, 9)]);
+    assert_eq!(names(&elsewhere, 9), ["p9"; 3]);
+    let interrupted = host_in(&[(1, 0, 1), (12, 1, 10), (20, 12, 7), (30, 20, 10)]);
+    assert_eq!(names(&interrupted, 10), ["p30"; 3]);
+}
+
+/// Scenario: a process in a pid namespace whose start is known; one of which it is not; an executable that changed after the start. Guarantees: the time
+/// from the inode's change to either start, nothing where a start is not known, and no time below zero.
+#[test]
+fn an_executables_age_is_told_at_both_starts() {
+    const CTIME: u64 = 1_600_000_000_000_000_000;
+    let age = |started: u64, change_time_ns: u64| {
+        let known = state(30, 20, "cat", &[]);
+        let executable = known.executable.clone().map(|file| Executable { change_time_ns, ..file });
+        let known = ProcessState { executable, pid_namespace_start_boot_ns: started, ..known };
+        let mut host = HostModel::default();
+        let kind = ProcessSnapshot { state: Some(known), ..ProcessSnapshot::default() };
+        host.apply(&event(Kind::ProcessSnapshot(kind)));
+        ["proc_start", "pidns_start"].map(|start| {
+            show_in(&format!("proc.exe_ino.ctime_duration_{start}"), &view(&open("/x", "/x"), &host))
+        })
+    };
+    assert_eq!(age(700_000_000, CTIME), ["100000001000000030", "100000000700000000"]);
+    assert_eq!(age(0, CTIME), ["100000001000000030", "<absent>"]);
+    assert_eq!(age(700_000_000, u64::MAX), ["0", "0"]);
+}
+
 /// Scenario: an event of a process that the model never heard of, and one whose pid was reused. Guarantees: what the
 /// event itself says is there, the rest is absent, and the older process is not taken for it.
 #[test]
@@ -133,8 +200,9 @@ fn a_process_that_is_not_known_has_what_its_event_says() {
     );
 }
 
-/// Scenario: users of the host and of a container with the same id. Guarantees: each gets its own name; a name that
-/// cannot be known is a value; root needs no passwd.
+/// Scenario: users of the host and of a container with the same id; the container's control group is told after others are.
+/// Guarantees: each gets its own name, and until its group is told none of the host's; a name that cannot be known is a value; root needs
+/// no passwd.
 #[test]
 fn users_have_the_names_of_where_they_are() {
     let (event, mut host) = (open("/x", "/x"), host());
@@ -145,6 +213,8 @@ fn users_have_the_names_of_where_they_are() {
     );
     tell_user(&mut host, "", 1000, "ann");
     check(&event, &host, &[("user.name", "ann"), ("user.homedir", "/home/x"), ("user.shell", "/bin/sh")]);
+    tell_cgroup(&mut host, 1, "");
+    check(&event, &host, &[("user.name", "<NA>"), ("user.homedir", "<NA>")]);
     tell_cgroup(&mut host, 30, "0123456789abcdef");
     check(&event, &host, &[("user.name", "<NA>")]);
     tell_user(&mut host, "0123456789abcdef", 1000, "www");

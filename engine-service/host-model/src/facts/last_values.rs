@@ -8,6 +8,7 @@ use crate::Limits;
 
 /// Facts of one kind by what they are about.
 #[derive(Debug)]
+#[cfg_attr(test, derive(PartialEq))]
 pub(super) struct LastValues<Key, Fact> {
     by_key: BTreeMap<Key, (u64, Fact)>,
     /// Serialised size of all.

@@ -62,6 +62,38 @@ proptest! {
         }
     }
 
+    /// Scenario: any sequence of events, twice. Guarantees: two models of them are the same in all that they hold, also in what they would ask for
+    /// and have given up: nothing depends on chance or on the order of a hash map.
+    #[test]
+    fn the_same_events_make_the_same_model(events in arbitrary::events(), limits in arbitrary::limits()) {
+        let [one, other] = [(); 2].map(|()| {
+            let mut model = HostModel::new(limits);
+            events.iter().for_each(|event| model.apply(event));
+            model
+        });
+        prop_assert!(one == other, "{one:?}\n{other:?}");
+    }
+
+    /// Scenario: any sequence of events, in which the state goes on to another model again and again, as engines come and go. Guarantees: after
+    /// every event it reads as that of the model that was never interrupted.
+    #[test]
+    fn a_state_is_handed_over_again_and_again(
+        events in arbitrary::events(),
+        limits in arbitrary::limits(),
+        cuts in proptest::collection::vec(any::<bool>(), 120),
+    ) {
+        let (mut whole, mut resumed) = (HostModel::new(limits), HostModel::new(limits));
+        for (event, is_cut) in events.iter().zip(cuts) {
+            if is_cut {
+                resumed = restored(&resumed, limits, 3);
+            }
+            whole.apply(event);
+            resumed.apply(event);
+            prop_assert_eq!(processes(&resumed), processes(&whole), "after {:?}", event);
+            prop_assert!(resumed.base_facts().eq(whole.base_facts()));
+        }
+    }
+
     /// Scenario: any sequence of events. Guarantees: the base state ascends by pid, with the living and the last to end
     /// before those that are gone, and names each process once; the limits hold.
     #[test]
@@ -75,6 +107,11 @@ proptest! {
             prop_assert!(model.processes().all(|process| process.key().pid != 0));
             prop_assert!(model.processes().all(|process| process.parent_pid() != process.key().pid));
         }
+        let facts: Vec<Event> = model.base_facts().collect();
+        // Three kinds of facts are told here, and losses.
+        prop_assert!(facts.len() <= 3 * limits.max_facts + limits.max_recent_losses);
+        let bytes = facts.iter().map(Event::encoded_len).sum::<usize>();
+        prop_assert!(bytes <= 3 * limits.max_facts_bytes + facts.len() * 64 + 500 * limits.max_recent_losses);
         prop_assert!(model.take_unknown().len() <= limits.max_unknown);
         let order = |state: &ProcessState| (state.phase == 2, state.process.unwrap_or_default().pid);
         prop_assert!(model.base_state().filter(|state| state.phase != 2).map(|state| order(&state)).is_sorted());

@@ -65,3 +65,23 @@ fn the_list_of_unknown_processes_is_bounded() {
     model.apply(&plain(2, task(30, 1)));
     assert_eq!(model.take_unknown(), [key(30)]);
 }
+
+/// Scenario: a host starts and ends tens of thousands of processes within a second; one whose end is old is told of again. Guarantees: those that are
+/// gone are remembered in a bounded number, the last to end among them, and nothing of them is left in the table.
+#[test]
+fn those_that_are_gone_are_bounded() {
+    let mut model = after([exec(1, task(1, 0), "/sbin/init")]);
+    for pid in 100..20_000 {
+        let now = u64::from(pid) * 10_000;
+        model.apply(&fork(now, task(1, 0), key(pid)));
+        model.apply(&exit(now + 1, task(pid, 1), 0));
+    }
+    model.apply(&plain(1 << 40, task(1, 0)));
+    assert_eq!((model.process_count(), model.base_state().count()), (1, 1 + 1_024));
+    model.apply(&plain(1, task(19_999, 1)));
+    assert!(model.process(19_999).is_none());
+    model.apply(&fork(1 << 41, task(1, 0), key(20_000)));
+    model.apply(&exit(1 << 41, task(20_000, 1), 0));
+    model.apply(&Event::default());
+    assert_eq!(model.base_state().count(), 2, "the others ended too long ago");
+}

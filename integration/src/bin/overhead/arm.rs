@@ -152,11 +152,18 @@ impl Attached {
         })
     }
 
-    /// Ends it.
+    /// Ends it, and waits until the kernel has freed the agent's programs, which it does a while after they were detached: the
+    /// next arm would take them for somebody else's.
     pub(crate) fn stop(self) -> anyhow::Result<()> {
         let Some(Pair { mut engine, mut agent, .. }) = self.pair else { return Ok(()) };
+        let own = bpf::Ids::of(agent.pid())?.programs;
         ensure!(agent.terminate()?.success(), "the agent failed: {}", agent.log_text());
         ensure!(engine.terminate()?.success(), "the engine failed: {}", engine.log_text());
+        let deadline = Instant::now() + PATIENCE;
+        while !own.is_disjoint(&bpf::Ids::loaded()?.programs) {
+            ensure!(Instant::now() < deadline, "the agent has ended, and its BPF programs are still loaded");
+            thread::sleep(POLL_INTERVAL);
+        }
         Ok(())
     }
 }
