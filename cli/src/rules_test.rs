@@ -1,11 +1,14 @@
 //! `eyrie rules test`: runs cases against rules.
 
+mod json;
+mod junit;
 mod mutation;
 mod report;
 
 use std::{
     collections::BTreeMap,
-    io::{self, IsTerminal as _},
+    fs::File,
+    io::{self, IsTerminal as _, Write as _},
     path::{Path, PathBuf},
     process::ExitCode,
 };
@@ -15,6 +18,7 @@ use rule_language::{Diagnostic, Source, matches_wildcard};
 use rule_test::{
     Rules, RulesError,
     cases::{self, Case, CaseFile},
+    mutation::{Options, RuleReport, Score},
     run::SceneReport,
 };
 
@@ -24,6 +28,12 @@ use crate::{args::RulesTestArguments, diagnostics};
 struct Group {
     rules: Rules,
     files: Vec<CaseFile>,
+}
+
+/// What came of it.
+struct Results {
+    scenes: Vec<SceneReport>,
+    reports: Vec<RuleReport>,
 }
 
 /// Carries out `eyrie rules test`; ends with 1 if a case fails.
@@ -45,20 +55,53 @@ pub(crate) fn run(arguments: &RulesTestArguments) -> anyhow::Result<ExitCode> {
     if scenes.is_empty() {
         anyhow::bail!("no case is left to run: --rule and --case leave none");
     }
+    let is_rule_wanted =
+        |rule: &str| arguments.rule.as_ref().is_none_or(|pattern| matches_wildcard(pattern, rule));
+    let options = Options {
+        is_case_wanted: &is_wanted,
+        is_rule_wanted: &is_rule_wanted,
+        derive: arguments.near_misses,
+    };
+    let is_measured = arguments.mutate || arguments.near_misses;
+    let reports = if is_measured { mutation::measure(&groups, options) } else { Vec::new() };
+    let results = Results { scenes, reports };
+    if let Some(path) = &arguments.junit {
+        let file = File::create(path).with_context(|| format!("cannot write {}", path.display()))?;
+        junit::write(file, &results).with_context(|| format!("cannot write {}", path.display()))?;
+    }
     let mut output = anstream::stdout().lock();
-    report::write(&mut output, &scenes)?;
-    let mut has_failed = scenes.iter().any(|scene| !scene.failures.is_empty());
-    if arguments.mutate || arguments.near_misses {
-        let reports = mutation::measure(&groups, &is_wanted, arguments.near_misses);
+    if arguments.json {
+        writeln!(output, "{}", json::of(&results))?;
+    } else {
+        results.write(&mut output, arguments)?;
+    }
+    let is_poor = arguments.min_score.is_some_and(|least| results.score(false).percent() < f64::from(least));
+    Ok(if results.has_failed() || is_poor { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+// === impl Results ===
+
+impl Results {
+    fn has_failed(&self) -> bool {
+        self.scenes.iter().any(|scene| !scene.failures.is_empty())
+            || mutation::derived(&self.reports).any(|(_, _, derived)| derived.fired != derived.should_fire)
+    }
+
+    /// Of all rules together, over the leaves of exceptions or over the others.
+    fn score(&self, of_exceptions: bool) -> Score {
+        self.reports.iter().fold(Score::default(), |score, report| score + report.score(of_exceptions))
+    }
+
+    fn write(&self, output: &mut impl io::Write, arguments: &RulesTestArguments) -> io::Result<()> {
+        report::write(output, &self.scenes)?;
         if arguments.near_misses {
-            has_failed |= mutation::write_derived(&mut output, &reports)? > 0;
+            mutation::write_derived(output, &self.reports)?;
         }
         if arguments.mutate {
-            let score = mutation::write(&mut output, &reports)?;
-            has_failed |= arguments.min_score.is_some_and(|least| score.percent() < f64::from(least));
+            mutation::write(output, self)?;
         }
+        Ok(())
     }
-    Ok(if has_failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
 fn read_cases(paths: &[PathBuf]) -> anyhow::Result<Vec<CaseFile>> {

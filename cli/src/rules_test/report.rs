@@ -18,13 +18,8 @@ pub(super) fn write(output: &mut impl Write, scenes: &[SceneReport]) -> io::Resu
     let mut failed = 0;
     for scene in scenes.iter().filter(|scene| !scene.failures.is_empty()) {
         failed += 1;
-        let of_case = match &scene.scene {
-            Scene::Case => String::new(),
-            Scene::Variant(change) => format!(" / variant {change}"),
-            Scene::NearMiss(change) => format!(" / near miss {change}"),
-        };
-        let title = shown(&format!("{}{of_case}", scene.case));
-        writeln!(output, "{} {title} ({}:{})", "FAILED".red(), scene.file, scene.line)?;
+        let name = shown(&name(scene));
+        writeln!(output, "{} {name} ({}:{})", "FAILED".red(), scene.file, scene.line)?;
         for failure in &scene.failures {
             write_failure(output, failure)?;
         }
@@ -37,6 +32,23 @@ pub(super) fn write(output: &mut impl Write, scenes: &[SceneReport]) -> io::Resu
     let passed = scenes.len() - failed;
     let summary = format!("{passed} passed, {failed} failed");
     if failed == 0 { writeln!(output, "{}", summary.green()) } else { writeln!(output, "{}", summary.red()) }
+}
+
+/// The case, and what of it.
+pub(super) fn name(scene: &SceneReport) -> String {
+    match &scene.scene {
+        Scene::Case => scene.case.clone(),
+        Scene::Variant(change) => format!("{} / variant {change}", scene.case),
+        Scene::NearMiss(change) => format!("{} / near miss {change}", scene.case),
+    }
+}
+
+/// A failure with its explanation, a line for each part, without colours.
+pub(super) fn text(failure: &Failure) -> String {
+    let mut output = anstream::StripStream::new(Vec::new());
+    // Writing into memory cannot fail.
+    let _ = write_failure(&mut output, failure);
+    String::from_utf8_lossy(&output.into_inner()).into_owned()
 }
 
 fn write_failure(output: &mut impl Write, failure: &Failure) -> io::Result<()> {

@@ -124,3 +124,6 @@ impl Change {
         self.name.clone().unwrap_or_else(settings)
     }
 }
+
+#[cfg(test)]
+mod tests;

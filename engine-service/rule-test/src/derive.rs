@@ -79,7 +79,7 @@ pub(crate) fn search(rules: &Rules, place: usize, base: &Base<'_>, leaf: usize) 
     else {
         return Search::NotFound("there is no such comparison".to_owned());
     };
-    if own.constant == Some(own.neutral) {
+    if own.is_neutral_always() {
         return Search::NotFound(format!("it always says {}, whatever happens", own.neutral));
     }
     let search = Looking { rules, place, logic, leaf, event: base.event };
@@ -92,7 +92,8 @@ pub(crate) fn search(rules: &Rules, place: usize, base: &Base<'_>, leaf: usize) 
         };
         let Some(next) = flips.first() else { return Search::Found(Box::new(search.found(state))) };
         // What is wanted of the leaf itself comes first; of the others any that leads nearer.
-        let tried = if *next == leaf { &flips[..1] } else { &flips[..] };
+        let count = if *next == leaf { 1 } else { flips.len() };
+        let tried = flips.get(..count).unwrap_or_default();
         let better = tried.iter().find_map(|flip| search.step(&state, *flip, flips.len()));
         match better {
             Some(better) => state = better,
@@ -229,3 +230,6 @@ impl Looking<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -11,6 +11,8 @@
 
 pub mod cases;
 pub mod derive;
+#[cfg(test)]
+mod fixture;
 mod given;
 mod logic;
 pub mod mutation;

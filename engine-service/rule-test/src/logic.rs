@@ -95,6 +95,15 @@ impl Logic {
     }
 }
 
+// === impl Leaf ===
+
+impl Leaf {
+    /// Whether the condition is the same without it.
+    pub(crate) fn is_neutral_always(&self) -> bool {
+        self.constant == Some(self.neutral)
+    }
+}
+
 // === impl Node ===
 
 impl Node {
@@ -208,16 +217,20 @@ impl Node {
     }
 }
 
-/// Events are numbered from 1, which rules use for what never or always holds.
+/// Events are numbered from 1, which rules use for what never or always holds; and in an empty list nothing is.
 fn constant(check: &Check) -> Option<bool> {
-    let (Operand::Field(field), Rhs::Literal(Literal { value: LiteralValue::Uint(number), .. })) =
-        (&check.lhs, &check.rhs)
-    else {
-        return None;
+    let Operand::Field(field) = &check.lhs else { return None };
+    let number = match &check.rhs {
+        Rhs::List(literals) => {
+            let is_in = matches!(check.operator, Operator::In | Operator::Intersects | Operator::PMatch);
+            return (literals.is_empty() && is_in && !field.is_list).then_some(false);
+        }
+        Rhs::Literal(Literal { value: LiteralValue::Uint(number), .. }) if field.name == "evt.num" => number,
+        _ => return None,
     };
-    match (field.name.as_str(), check.operator, number) {
-        ("evt.num", Operator::Eq | Operator::Le, 0) | ("evt.num", Operator::Lt, 0 | 1) => Some(false),
-        ("evt.num", Operator::Ne | Operator::Gt, 0) | ("evt.num", Operator::Ge, 0 | 1) => Some(true),
+    match (check.operator, number) {
+        (Operator::Eq | Operator::Le, 0) | (Operator::Lt, 0 | 1) => Some(false),
+        (Operator::Ne | Operator::Gt, 0) | (Operator::Ge, 0 | 1) => Some(true),
         _ => None,
     }
 }

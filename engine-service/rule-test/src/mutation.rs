@@ -12,7 +12,7 @@ use rule_language::LeafOrigin;
 use crate::{
     cases::{Case, CaseFile, Change},
     derive::{Base, Search, search},
-    logic::Logic,
+    logic::{Leaf, Logic},
     play::{Changed, Checking, play},
     rules::Rules,
 };
@@ -74,9 +74,13 @@ pub struct Score {
     pub all: usize,
 }
 
-/// What to do besides measuring.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Options {
+/// What to measure.
+#[derive(Clone, Copy)]
+pub struct Options<'o> {
+    /// By which cases.
+    pub is_case_wanted: &'o dyn Fn(&Case) -> bool,
+    /// Which of the rules that they expect.
+    pub is_rule_wanted: &'o dyn Fn(&str) -> bool,
     /// Derive cases, and let them count.
     pub derive: bool,
 }
@@ -101,15 +105,12 @@ struct SceneOfRule<'c> {
 pub fn mutate(
     rules: &Rules,
     files: &[CaseFile],
-    is_wanted: &dyn Fn(&Case) -> bool,
-    options: Options,
+    options: Options<'_>,
     progress: &mut dyn FnMut(&str),
 ) -> Vec<RuleReport> {
-    let cases: Vec<&Case> =
-        files.iter().flat_map(|file| &file.cases).filter(|case| is_wanted(case)).collect();
-    let expected = expected_rules(rules, &cases);
+    let cases = cases(files, options);
     let mut reports = Vec::new();
-    for place in expected {
+    for place in expected_rules(rules, &cases, options) {
         let Some((rule, logic)) = rules.rule(place).zip(rules.logic(place)) else { continue };
         let scenes = scenes(rules, logic, &rule.name, &cases);
         reports.push(measure(rules, place, logic, &rule.name, scenes, options));
@@ -119,16 +120,19 @@ pub fn mutate(
 }
 
 /// How many rules [`mutate`] will measure.
-pub fn count_expected(rules: &Rules, files: &[CaseFile], is_wanted: &dyn Fn(&Case) -> bool) -> usize {
-    let cases: Vec<&Case> =
-        files.iter().flat_map(|file| &file.cases).filter(|case| is_wanted(case)).collect();
-    expected_rules(rules, &cases).len()
+pub fn count_expected(rules: &Rules, files: &[CaseFile], options: Options<'_>) -> usize {
+    expected_rules(rules, &cases(files, options), options).len()
+}
+
+fn cases<'c>(files: &'c [CaseFile], options: Options<'_>) -> Vec<&'c Case> {
+    files.iter().flat_map(|file| &file.cases).filter(|case| (options.is_case_wanted)(case)).collect()
 }
 
 /// The rules that a case expects, in load order.
-fn expected_rules(rules: &Rules, cases: &[&Case]) -> Vec<usize> {
-    let mut places: Vec<usize> =
-        cases.iter().flat_map(|case| case.expected_rules()).filter_map(|name| rules.place(name)).collect();
+fn expected_rules(rules: &Rules, cases: &[&Case], options: Options<'_>) -> Vec<usize> {
+    let names =
+        cases.iter().flat_map(|case| case.expected_rules()).filter(|name| (options.is_rule_wanted)(name));
+    let mut places: Vec<usize> = names.filter_map(|name| rules.place(name)).collect();
     places.sort_unstable();
     places.dedup();
     places
@@ -172,7 +176,7 @@ fn measure(
     logic: &Logic,
     name: &str,
     scenes: Vec<SceneOfRule<'_>>,
-    options: Options,
+    options: Options<'_>,
 ) -> RuleReport {
     let mut killed = vec![[false; 2]; logic.leaves.len()];
     for scene in &scenes {
@@ -180,7 +184,8 @@ fn measure(
     }
     let bases: Vec<Base<'_>> = scenes.iter().filter_map(SceneOfRule::base).collect();
     let mut derived = BTreeMap::new();
-    for number in (0..logic.leaves.len()).filter(|_| options.derive) {
+    let is_constant = |number: &usize| logic.leaves.get(*number).is_some_and(Leaf::is_neutral_always);
+    for number in (0..logic.leaves.len()).filter(|number| options.derive && !is_constant(number)) {
         let is_done = killed.get(number).is_some_and(|[deleted, _]| *deleted);
         let result = if is_done { Search::Written } else { search_from(rules, place, &bases, number) };
         if let Search::Found(found) = &result {
@@ -191,13 +196,12 @@ fn measure(
     }
     let leaves = logic.leaves.iter().zip(killed).enumerate().map(|(number, (leaf, [deleted, negated]))| {
         let outcome = |is_killed| if is_killed { Outcome::Killed } else { Outcome::Survived };
-        let is_equivalent = leaf.constant == Some(leaf.neutral);
         LeafReport {
             number,
             text: leaf.text.clone(),
             subject: format!("{} {}", leaf.check.lhs, leaf.check.operator),
             origin: leaf.origin.clone(),
-            deleted: if is_equivalent { Outcome::Equivalent } else { outcome(deleted) },
+            deleted: if leaf.is_neutral_always() { Outcome::Equivalent } else { outcome(deleted) },
             negated: outcome(negated),
             derived: derived.remove(&number),
         }

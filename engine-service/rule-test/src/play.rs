@@ -34,6 +34,13 @@ pub(crate) fn play(
     checking: Checking,
     look: &mut dyn FnMut(usize, &EventView<'_>) -> Result<bool, Problem>,
 ) -> Result<(), Problem> {
+    if checking == Checking::Strict {
+        let of_containers = case.containers.iter().flat_map(|(_, settings)| settings);
+        let of_events = case.events.iter().flatten().chain(changed.settings);
+        for setting in of_containers.chain(of_events).filter(|setting| setting.field != "container") {
+            rules.extractors.of(setting)?;
+        }
+    }
     let mut world = World::new(case, &rules.names)?;
     for (number, settings) in case.events.iter().enumerate() {
         let changes = if number == changed.event { changed.settings } else { &[] };

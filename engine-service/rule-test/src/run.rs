@@ -276,3 +276,6 @@ impl Run<'_> {
         unwanted.collect()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -245,6 +245,9 @@ impl<'case> World<'case> {
         for setting in primitives.take_family("evt.arg.") {
             parameter::set(kind, event_type, &setting, &ids)?;
         }
+        if result >= 0 {
+            change_directory(kind, &actor.state);
+        }
         if let Kind::DescriptorCall(call) = kind
             && event_type.starts_with("dup")
         {
@@ -366,6 +369,20 @@ fn open_access(kind: &mut Kind, primitives: &mut Primitives) -> Result<(), Probl
     Ok(())
 }
 
+/// Where a process is after it has changed its directory, or its root.
+fn change_directory(kind: &mut Kind, state: &ProcessState) {
+    let (path, place) = match kind {
+        Kind::ChangeDirectory(change) => (&change.path, &mut change.working_directory),
+        Kind::ChangeRoot(change) => (&change.path, &mut change.root_directory),
+        _ => return,
+    };
+    if let Some(path) = path {
+        let is_absolute = path.requested.starts_with(b"/");
+        let base = if is_absolute { &[][..] } else { &state.working_directory };
+        *place = fields::normalise(&[base, b"/", &path.requested].concat()).into_owned();
+    }
+}
+
 fn fill_exec(exec: &mut Exec, state: &ProcessState) {
     let path = state.executable.as_ref().map_or(Vec::new(), |file| file.path.clone());
     *exec = Exec {
@@ -388,3 +405,6 @@ fn fill_exec(exec: &mut Exec, state: &ProcessState) {
 
 /// What is remembered of one container.
 pub(crate) type ById<T> = BTreeMap<String, T>;
+
+#[cfg(test)]
+mod tests;

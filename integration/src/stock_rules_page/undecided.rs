@@ -14,8 +14,8 @@ quiet on near misses. `integration/tests/stock_rules.rs` runs them, and then cha
 by taking it out and once by turning it round: at least nine of ten such changes have to be noticed by a case. Those that none notices are
 listed here, by the number of the leaf in the rule's condition (from 1, with all macros in place), its field and its operator, under the
 reason that they share; the test fails if one is missing here, or is here and noticed. *Taken out* means
-that the leaf says what does not count where it stands: true in an `and`, false in an `or`. Changes that make no difference by themselves, such as
-taking out `evt.num = 0`, are not counted.
+that the leaf says what does not count where it stands: true in an `and`, false in an `or`. Changes that make no difference whatever happens, such as
+taking out `evt.num = 0` or a comparison with an empty list, are not counted.
 
 Two rules can fire only once a site has filled something in; `integration/tests/stock_rules/site_rules.yaml` does it for the cases.
 ";

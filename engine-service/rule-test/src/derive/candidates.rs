@@ -220,6 +220,9 @@ fn others(field: &str, current: Option<&Given>, values: &mut Vec<Given>) {
         values.push(Given::of_bytes([now.as_slice(), b"x"].concat()));
         values.push(Given::of("/other/x"));
     }
+    if find(&now, b"->").is_some() {
+        values.push(Given::of("10.9.8.7:40001->10.9.8.6:40002"));
+    }
     if texts.is_empty() {
         values.push(Given::of("other"));
         values.push(Given::of("other x"));

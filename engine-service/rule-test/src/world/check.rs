@@ -5,6 +5,7 @@ use std::{cell::RefCell, collections::HashMap, rc::Rc};
 use fields::{EventView, Extracted, FieldExtractor, Value, parameter_number};
 use rule_language::condition::{Expr, Operand};
 
+use super::primitives::mode_by_names;
 use crate::given::{Given, Problem, Setting, number};
 
 /// Falco's text for a missing value.
@@ -121,7 +122,9 @@ fn is_same_parameter(setting: &Setting, value: &Value<'_>, view: &EventView<'_>)
         names.sort();
         names
     };
-    let read = |text: &str| parameter_number(event, parameter, text).ok().flatten();
+    let by_names = |text: &str| mode_by_names(text).filter(|_| parameter == "mode");
+    let read =
+        |text: &str| parameter_number(event, parameter, text).ok().flatten().or_else(|| by_names(text));
     names(given) == names(&text)
         || read(given).is_some_and(|given| read(&text) == Some(given))
         || as_given(setting, view).is_some_and(|raw| is_value(&setting.value, &raw))
@@ -136,6 +139,10 @@ fn as_given(setting: &Setting, view: &EventView<'_>) -> Option<Value<'static>> {
 /// Lists whose members the field joins in another way, capabilities and the working directory with its slash.
 fn is_same_text(setting: &Setting, value: &Value<'_>) -> bool {
     let Value::Bytes(bytes) = value else { return false };
+    // Mounts are set part by part, and shown as one text.
+    if setting.field == "container.mounts" {
+        return matches!(setting.value, Given::List(_));
+    }
     let Some(given) = setting.value.bytes() else { return false };
     match setting.field.as_str() {
         "proc.cwd" => given.strip_suffix(b"/").unwrap_or(&given) == bytes.strip_suffix(b"/").unwrap_or(bytes),
@@ -147,8 +154,6 @@ fn is_same_text(setting: &Setting, value: &Value<'_>) -> bool {
                 .or_else(|| fields::capability_set(&text));
             set.is_some() && set == fields::capability_set(&String::from_utf8_lossy(bytes))
         }
-        // A list of mounts is compared by its parts, which were set one by one.
-        "container.mounts" => matches!(setting.value, Given::List(_)),
         _ => false,
     }
 }

@@ -34,6 +34,11 @@ pub(super) fn describe(
         primitives.put_back(setting);
     }
     let is_asked_for = primitives.has_family("fd.") && !primitives.is_retyped();
+    // Of a mapping there may be a file.
+    if subject == Subject::None && is_asked_for && !event.starts_with("mmap") {
+        let first = primitives.take_family("fd.").into_iter().next();
+        return first.map_or(Ok(()), |setting| Err(without_descriptor(&setting, event)));
+    }
     if subject == Subject::None && !is_asked_for {
         return Ok(());
     }
@@ -74,11 +79,7 @@ pub(super) fn describe(
     if is_failed {
         return Ok(());
     }
-    if !message::set_descriptor(kind, Descriptor { fd, kind: Some(descriptor) })
-        && let Some(setting) = primitives.take_family("fd.").into_iter().next()
-    {
-        return Err(without_descriptor(&setting, event));
-    }
+    message::set_descriptor(kind, Descriptor { fd, kind: Some(descriptor) });
     Ok(())
 }
 

@@ -170,8 +170,8 @@ pub(super) fn returns_descriptor(name: &str) -> bool {
     )
 }
 
-/// Puts a descriptor where the message of the event has it; false if it has no place for one.
-pub(super) fn set_descriptor(kind: &mut Kind, descriptor: eyrie_proto::event::Descriptor) -> bool {
+/// Puts a descriptor where the message of the event has it, if it has a place for one.
+pub(super) fn set_descriptor(kind: &mut Kind, descriptor: eyrie_proto::event::Descriptor) {
     let place = match kind {
         Kind::Open(open) => &mut open.descriptor,
         Kind::Connect(connect) => &mut connect.descriptor,
@@ -186,8 +186,7 @@ pub(super) fn set_descriptor(kind: &mut Kind, descriptor: eyrie_proto::event::De
         Kind::MemoryCall(call) => &mut call.descriptor,
         Kind::ModuleCall(call) => &mut call.descriptor,
         Kind::KernelCall(call) => &mut call.descriptor,
-        _ => return false,
+        _ => return,
     };
     *place = Some(descriptor);
-    true
 }

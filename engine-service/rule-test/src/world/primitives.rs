@@ -6,9 +6,13 @@
 
 mod derived;
 
-use std::{collections::BTreeMap, ops::Range};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::Range,
+};
 
 use fields::{ParameterError, parameter_number, parameters_of};
+use rule_language::Catalogue as _;
 
 use self::derived::instead_of;
 use crate::given::{Given, Problem, Setting};
@@ -65,6 +69,9 @@ pub(crate) struct Primitives {
     of_field: BTreeMap<String, (Range<usize>, Vec<String>)>,
     /// A change made it an event of another type, in which what was set for the first one need not have a place.
     is_retyped: bool,
+    event_type: String,
+    /// Primitives that changes have set: what one says is no rest of the event that another replaces.
+    changed: BTreeSet<String>,
 }
 
 // === impl Primitives ===
@@ -74,7 +81,7 @@ impl Primitives {
     pub(crate) fn new(base: &[Setting], changes: &[Setting]) -> Result<Self, Problem> {
         let type_of = |settings: &[Setting]| {
             let named = |setting: &&Setting| matches!(setting.field.as_str(), "evt.type" | "syscall.type");
-            settings.iter().find(named).map(Setting::text).transpose()
+            settings.iter().find(named).map(event_type).transpose()
         };
         let own = type_of(base)?;
         let event = match (type_of(changes)?, &own) {
@@ -88,7 +95,7 @@ impl Primitives {
             }
         };
         let is_retyped = own.is_some_and(|own| own != event);
-        let mut primitives = Self { is_retyped, ..Self::default() };
+        let mut primitives = Self { is_retyped, event_type: event.clone(), ..Self::default() };
         for (settings, is_change) in [(base, false), (changes, true)] {
             // What puts a path together has to see both of its parts.
             let (late, first): (Vec<&Setting>, Vec<&Setting>) =
@@ -128,6 +135,9 @@ impl Primitives {
                 _ => {}
             }
             touched.push(part.field.clone());
+            if is_change {
+                self.changed.insert(part.field.clone());
+            }
             self.by_name.insert(part.field.clone(), part);
         }
         self.of_field.insert(setting.field.clone(), (setting.span.clone(), touched));
@@ -146,8 +156,10 @@ impl Primitives {
     /// Forgets what says the same as a primitive that is about to change, and whoever was made of it.
     fn drop_topic(&mut self, primitive: &str, event: &str) {
         let topic = topic(primitive, event).to_owned();
-        self.by_name.retain(|name, _| self::topic(name, event) != topic);
-        self.of_field.retain(|_, (_, parts)| parts.iter().all(|part| self::topic(part, event) != topic));
+        let changed = &self.changed;
+        let goes = |name: &String| self::topic(name, event) == topic && !changed.contains(name);
+        self.by_name.retain(|name, _| !goes(name));
+        self.of_field.retain(|_, (_, parts)| !parts.iter().any(goes));
     }
 
     /// Forgets what there cannot be any more: the addresses of what has become a file, the ancestors of who has none.
@@ -157,14 +169,19 @@ impl Primitives {
         let is_above = |field: &str| {
             field.starts_with("proc.a") && number(field).is_some_and(|own| Some(own) >= number(&part.field))
         };
+        let creates = part.text().is_ok_and(|flags| flags.contains("O_CREAT") || flags.contains("O_TMPFILE"));
         let goes = |field: &str| match part.field.as_str() {
             "fd.type" if is_internet => matches!(field, "fd.name" | "fd.nameraw"),
             "fd.type" => OF_CONNECTIONS.contains(&field),
+            // Who creates nothing gives no permissions.
+            "evt.arg.flags" => field == "evt.arg.mode" && !creates,
             name if name.starts_with("proc.aname[") && part.is_missing() => is_above(field),
             _ => false,
         };
+        let changed = &self.changed;
+        let goes = |name: &String| goes(name) && !changed.contains(name);
         self.by_name.retain(|name, _| !goes(name));
-        self.of_field.retain(|_, (_, parts)| !parts.iter().any(|part| goes(part)));
+        self.of_field.retain(|_, (_, parts)| !parts.iter().any(goes));
     }
 
     /// Whether a setting still says how things are: no change has replaced it.
@@ -178,10 +195,7 @@ impl Primitives {
     }
 
     pub(crate) fn event_type(&self) -> &str {
-        match self.by_name.get("evt.type").map(|setting| &setting.value) {
-            Some(Given::Text(name)) => name,
-            _ => "",
-        }
+        &self.event_type
     }
 
     pub(crate) fn get(&self, name: &str) -> Option<&Setting> {
@@ -225,11 +239,11 @@ impl Primitives {
             return None;
         }
         let setting = self.by_name.values().next()?;
-        let event = match self.event_type() {
-            "" => "this event".to_owned(),
-            name => format!("{name} events"),
-        };
-        Some(cannot_be_set(setting, &event))
+        let Setting { field, value, .. } = setting;
+        Some(
+            setting
+                .problem(format!("{field} cannot be set to {value} in events of type {}", self.event_type)),
+        )
     }
 
     /// The primitives that a setting stands for; beside them those that are kept for other reasons.
@@ -256,7 +270,7 @@ impl Primitives {
             return Ok((of_parameter(event, parameter, setting)?, Vec::new()));
         }
         match field {
-            "syscall.type" => one("evt.type"),
+            "syscall.type" => one_with("evt.type", Given::Text(event_type(setting)?), setting),
             "proc.cmdline" => Ok((line(setting, "proc.name", "proc.args")?, Vec::new())),
             "proc.exeline" => Ok((line(setting, "proc.exe", "proc.args")?, Vec::new())),
             "evt.res" | "evt.failed" => one_with("evt.rawres", result(setting)?, setting),
@@ -352,6 +366,13 @@ impl Primitives {
     }
 }
 
+/// The type of an event, by its own name or by that of its call.
+fn event_type(setting: &Setting) -> Result<String, Problem> {
+    let name = setting.text()?;
+    let of_call = fields::catalogue().event_of_call(&name).filter(|_| setting.field == "syscall.type");
+    Ok(of_call.map_or_else(|| name.clone(), str::to_owned))
+}
+
 /// What says the same as others: a change of one replaces all.
 fn topic<'n>(primitive: &'n str, event: &str) -> &'n str {
     match primitive {
@@ -402,17 +423,39 @@ fn of_parameter(event: &str, parameter: &str, setting: &Setting) -> Result<Vec<S
             let help = "set proc.is_exe_writable, proc.is_exe_upper_layer, proc.is_exe_from_memfd";
             return Err(setting.problem("evt.arg.flags follows from other fields").help(help));
         }
-        "uid" if is_execution => return renamed("user.uid"),
-        "gid" if is_execution => return renamed("group.gid"),
+        "uid" | "gid" if is_execution => {
+            let is_number = setting.number::<i128>().is_ok();
+            return renamed(match (parameter, is_number) {
+                ("uid", true) => "user.uid",
+                ("uid", false) => "user.name",
+                (_, true) => "group.gid",
+                (_, false) => "group.name",
+            });
+        }
         _ => {}
     }
     if is_execution && let Some((_, field)) = OF_EXECUTION.iter().find(|(name, _)| *name == parameter) {
         return renamed(field);
     }
+    if let Given::Text(text) = &setting.value
+        && parameter == "mode"
+        && let Some(mode) = mode_by_names(text)
+    {
+        // Falco shows the mode of opens as a number only; cases may name its bits as those of chmod.
+        return Ok(vec![Setting::new("evt.arg.mode", Given::Text(format!("0x{mode:x}")), &setting.span)]);
+    }
     if let Given::Text(text) = &setting.value {
         check_parameter(event, parameter, text, setting)?;
     }
     renamed(&format!("evt.arg.{parameter}"))
+}
+
+/// Permissions by the names of their bits, as `evt.arg.mode` of chmod shows them.
+pub(crate) fn mode_by_names(text: &str) -> Option<i128> {
+    if !text.contains("S_I") {
+        return None;
+    }
+    parameter_number("chmod", "mode", text).ok().flatten()
 }
 
 /// Says at once what cannot be a value of the parameter.
@@ -578,8 +621,4 @@ fn image(setting: &Setting) -> Result<Vec<Setting>, Problem> {
     parts.push(part("container.image.tag", tag.map_or(Given::Missing, Given::of)));
     parts.extend(digest.map(|digest| part("container.image.digest", Given::of(digest))));
     Ok(parts)
-}
-
-fn cannot_be_set(setting: &Setting, event: &str) -> Problem {
-    setting.problem(format!("{} cannot be set to {} in {event}", setting.field, setting.value))
 }
