@@ -9,7 +9,7 @@ use std::{
 use engine_service::rules::RulesError;
 use owo_colors::OwoColorize as _;
 use rule_language::{
-    Diagnostic, Loaded, Severity, Source, falco_describe_results, falco_load_results, fields_without_data,
+    Diagnostic, Loaded, Severity, Source, absent_fields, falco_describe_results, falco_load_results,
 };
 use serde_json::{Value, json};
 
@@ -98,13 +98,16 @@ impl Checked {
         }
     }
 
-    /// Falco's load results; beside them, if there are any, the rules that use fields without data.
+    /// Falco's load results; beside them, if there are any, the rules that use fields that no event has values of.
     fn to_json(&self) -> Value {
         let mut results = falco_load_results(&self.sources, &self.diagnostics);
-        let rules = self.without_data();
+        let rules = self.absent_fields();
         if let (false, Some(results)) = (rules.is_empty(), results.as_object_mut()) {
-            let rules = rules.iter().map(|(rule, fields)| json!({"rule": rule, "fields": fields}));
-            results.insert("eyrie_fields_without_data".to_owned(), rules.collect());
+            let field = |(name, because): &(&str, &str)| json!({"name": name, "because": because});
+            let rules = rules.iter().map(|(rule, fields)| {
+                json!({"rule": rule, "fields": fields.iter().map(field).collect::<Vec<_>>()})
+            });
+            results.insert("eyrie_absent_fields".to_owned(), rules.collect());
         }
         results
     }
@@ -114,9 +117,14 @@ impl Checked {
         for diagnostic in &self.diagnostics {
             writeln!(output, "{}", diagnostics::render(diagnostic, is_coloured))?;
         }
-        for (rule, fields) in self.without_data() {
-            let fields = fields.join(", ");
-            writeln!(output, "{} rule '{rule}' uses fields that have no data yet: {fields}", "note:".cyan())?;
+        for (rule, fields) in self.absent_fields() {
+            for (field, because) in fields {
+                let note = "note:".cyan();
+                writeln!(
+                    output,
+                    "{note} rule '{rule}' uses {field}, which is always absent, because {because}"
+                )?;
+            }
         }
         for source in &self.sources {
             writeln!(output, "{}: {}", source.name, self.verdict(source))?;
@@ -146,11 +154,12 @@ impl Checked {
         }
     }
 
-    /// The rules that use fields without data, with these fields. Comparisons with them are false.
-    fn without_data(&self) -> Vec<(&str, Vec<&'static str>)> {
+    /// The rules that use fields that no event has values of, with these fields and the reasons. Comparisons with them are
+    /// false.
+    fn absent_fields(&self) -> Vec<(&str, Vec<(&'static str, &'static str)>)> {
         let rules = self.loaded.iter().flat_map(|loaded| &loaded.rule_set.rules);
         rules
-            .map(|rule| (rule.name.as_str(), fields_without_data(rule, fields::catalogue())))
+            .map(|rule| (rule.name.as_str(), absent_fields(rule, fields::catalogue())))
             .filter(|(_, fields)| !fields.is_empty())
             .collect()
     }
@@ -180,20 +189,20 @@ mod tests {
         String::from_utf8(output.into_inner()).unwrap()
     }
 
-    /// Scenario: a rule on a field that no event has a value of yet, beside one that is fine. Guarantees: both load, and
-    /// the note says which rule and which field, in text and JSON; a rule without such fields is not mentioned.
+    /// Scenario: a rule on a field that no event has a value of, beside one that is fine. Guarantees: both load, and the note
+    /// says which rule, which field and why, in text and JSON; a rule without such fields is not mentioned.
     #[test]
-    fn fields_without_data_are_named() {
+    fn absent_fields_are_named() {
         let unread = RULE.replace("CONDITION", "fd.name=x and evt.pluginname=x").replace("Watched", "Unread");
         let checked = checked(&[&RULE.replace("CONDITION", "fd.name=x"), &unread]);
         let shown = text(&checked);
-        assert!(
-            shown.contains("note: rule 'Unread' uses fields that have no data yet: evt.pluginname\n"),
-            "{shown}"
-        );
+        let because = "system calls come from no plugin, and no other source is there yet";
+        let note = "note: rule 'Unread' uses evt.pluginname, which is always absent, because ";
+        assert!(shown.contains(&format!("{note}{because}\n")), "{shown}");
         assert!(shown.contains("0.yaml: Ok\n1.yaml: Ok\n2 rules, 2 enabled; sha256:"), "{shown}");
-        let expected = json!([{"rule": "Unread", "fields": ["evt.pluginname"]}]);
-        assert_eq!(checked.to_json()["eyrie_fields_without_data"], expected);
+        let field = json!({"name": "evt.pluginname", "because": because});
+        let expected = json!([{"rule": "Unread", "fields": [field]}]);
+        assert_eq!(checked.to_json()["eyrie_absent_fields"], expected);
     }
 
     /// Scenario: two files, an error in each. Guarantees: both are told, with their files; Falco's results say the same.

@@ -132,6 +132,10 @@ impl<'a> Subject<'a> {
         self.is_open && (self.is_failed || self.descriptor.is_none())
     }
 
+    pub(crate) fn is_directory(&self) -> bool {
+        self.type_name() == Some("directory")
+    }
+
     pub(crate) fn file(&self) -> Option<&'a FileDescriptor> {
         match self.descriptor?.kind.as_ref()? {
             descriptor::Kind::File(file) => Some(file),

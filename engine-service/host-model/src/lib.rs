@@ -27,14 +27,16 @@ pub mod paths;
 mod process;
 mod program;
 mod table;
+mod timeline;
 mod transitions;
 
 use std::time::Duration;
 
-use self::{facts::Facts, losses::Losses, table::ProcessTable};
+use self::{facts::Facts, losses::Losses, table::ProcessTable, timeline::Timeline};
 pub use self::{
     limits::{Counters, Limits},
     process::{Process, Thread},
+    program::MemoryUse,
 };
 use eyrie_proto::event::{
     CgroupFact, Event, EventClass, Group, HostIdentityFact, InterfacesFact, LossPlace, LossRecord,
@@ -47,6 +49,7 @@ pub struct HostModel {
     table: ProcessTable,
     facts: Facts,
     losses: Losses,
+    timeline: Timeline,
 }
 
 /// Whether a process is in a container.
@@ -75,6 +78,7 @@ impl HostModel {
             table: ProcessTable::new(limits),
             facts: Facts::new(&limits),
             losses: Losses::new(limits.max_recent_losses),
+            timeline: Timeline::default(),
         }
     }
 
@@ -88,8 +92,16 @@ impl HostModel {
             Some(Kind::ProcessSnapshot(snapshot)) => {
                 transitions::apply_snapshot(&mut self.table, snapshot, event.boot_ns);
             }
-            Some(Kind::SourceEvent(_) | Kind::PlanSwitch(_)) => {}
-            _ => transitions::apply_task_event(&mut self.table, event),
+            Some(Kind::PlanSwitch(_)) => {}
+            kind => {
+                // What verify mode marks would not have been here.
+                if kind.is_some() && !event.is_filter_marked {
+                    self.timeline.advance(event.boot_ns);
+                }
+                if !matches!(kind, Some(Kind::SourceEvent(_))) {
+                    transitions::apply_task_event(&mut self.table, event);
+                }
+            }
         }
     }
 
@@ -222,6 +234,16 @@ impl HostModel {
     /// The losses whose time range comes within `window` of a moment, oldest news first.
     pub fn recent_loss(&self, at_boot_ns: u64, window: Duration) -> impl Iterator<Item = &LossRecord> {
         self.losses.around(at_boot_ns, window)
+    }
+
+    /// When the first event of the stream was made, nanoseconds since boot; `None` before it.
+    pub fn first_event_boot_ns(&self) -> Option<u64> {
+        self.timeline.first()
+    }
+
+    /// When the event before the newest one was made, nanoseconds since boot; `None` on the first.
+    pub fn previous_event_boot_ns(&self) -> Option<u64> {
+        self.timeline.previous()
     }
 
     /// How many events were lost, of those that this model was told of or took over as recent.

@@ -91,9 +91,8 @@ pub struct FieldInfo {
     pub is_listed: bool,
     /// Whether outputs of its sources get it appended (Falco's `append_output: suggested_output`).
     pub is_suggested_output: bool,
-    /// Whether there is an extraction, so that the field can ever have a value. A field that is deprecated and empty
-    /// in Falco has all the data there will be.
-    pub has_data: bool,
+    /// Why no event has a value of it, to be read behind "because"; `None` for the fields that events do have values of.
+    pub absent_because: Option<&'static str>,
     /// One or two sentences for people.
     pub description: &'static str,
 }
@@ -135,7 +134,7 @@ impl FieldInfo {
             is_deprecated: false,
             is_listed: true,
             is_suggested_output: false,
-            has_data: true,
+            absent_because: None,
             description,
         }
     }

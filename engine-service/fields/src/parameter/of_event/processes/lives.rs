@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use eyrie_proto::event::{Exec, Executable, Exit, Fork, OverlayLayer};
 
 use super::super::{Raw, number, result, text};
-use crate::{user, view::EventView};
+use crate::{process::cgroups, user, view::EventView};
 
 pub(crate) fn of_exec<'a>(view: &EventView<'a>, exec: &'a Exec, name: &str) -> Option<Raw<'a>> {
     let who = user::credentials(view);
@@ -77,6 +77,7 @@ fn of_task<'a>(view: &EventView<'a>, name: &str) -> Option<Raw<'a>> {
         "pid" => number(view.pid().unwrap_or(0)),
         "ptid" => number(task.map_or(0, |task| task.parent_pid)),
         "comm" => text(task.map_or(&[], |task| &task.comm)),
+        "cgroups" => Raw::Bytes(Cow::Owned(cgroups::text(view.host.cgroup(view.process()?)?))),
         _ => return None,
     })
 }
