@@ -103,10 +103,9 @@ mod tests {
         let listing = listing(300);
         let line =
             |name: &str| listing.lines().find(|line| line.trim_start().starts_with(name)).unwrap().to_owned();
-        assert!(
-            line("evt.pluginname ")
-                .contains("CHARBUF   (always absent, because system calls come from no plugin")
-        );
+        assert!(line("evt.pluginname ").contains(
+            "CHARBUF   (always absent) the name of the plugin that the event comes from; absent because"
+        ));
         assert!(line("evt.dir ").contains("(deprecated) always"));
         assert!(!line("proc.name ").contains('('));
     }

@@ -86,22 +86,15 @@ impl HostModel {
     /// ended by it is still there and goes with the next event.
     pub fn apply(&mut self, event: &Event) {
         self.table.remove_ended();
+        self.timeline.advance(event);
         match &event.kind {
             Some(Kind::Fact(fact)) => self.facts.apply(fact),
             Some(Kind::Loss(loss)) => self.losses.apply(loss),
             Some(Kind::ProcessSnapshot(snapshot)) => {
                 transitions::apply_snapshot(&mut self.table, snapshot, event.boot_ns);
             }
-            Some(Kind::PlanSwitch(_)) => {}
-            kind => {
-                // What verify mode marks would not have been here.
-                if kind.is_some() && !event.is_filter_marked {
-                    self.timeline.advance(event.boot_ns);
-                }
-                if !matches!(kind, Some(Kind::SourceEvent(_))) {
-                    transitions::apply_task_event(&mut self.table, event);
-                }
-            }
+            Some(Kind::SourceEvent(_) | Kind::PlanSwitch(_)) => {}
+            _ => transitions::apply_task_event(&mut self.table, event),
         }
     }
 
@@ -241,7 +234,7 @@ impl HostModel {
         self.timeline.first()
     }
 
-    /// When the event before the newest one was made, nanoseconds since boot; `None` on the first.
+    /// When the event before the newest one was made, nanoseconds since boot; `None` on the first, and on what is no event.
     pub fn previous_event_boot_ns(&self) -> Option<u64> {
         self.timeline.previous()
     }

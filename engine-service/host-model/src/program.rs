@@ -32,10 +32,6 @@ pub(crate) struct Program {
 pub struct MemoryUse {
     /// All of its address space, in KiB.
     pub virtual_kib: u64,
-    /// What of it lay in memory, in KiB.
-    pub resident_kib: u64,
-    /// What of it lay in swap space, in KiB.
-    pub swapped_kib: u64,
     /// Faults that had to read from a disk.
     pub major_faults: u64,
     /// Faults that were met from memory.
@@ -66,8 +62,6 @@ impl Program {
             is_truncated: exec.is_truncated || cut || cut_too,
             memory: MemoryUse {
                 virtual_kib: exec.virtual_memory_kib,
-                resident_kib: exec.resident_memory_kib,
-                swapped_kib: exec.swapped_memory_kib,
                 major_faults: exec.major_faults,
                 minor_faults: exec.minor_faults,
             },
@@ -90,8 +84,6 @@ impl Program {
             is_truncated: state.is_truncated || cut || cut_too,
             memory: MemoryUse {
                 virtual_kib: state.virtual_memory_kib,
-                resident_kib: state.resident_memory_kib,
-                swapped_kib: state.swapped_memory_kib,
                 major_faults: state.major_faults,
                 minor_faults: state.minor_faults,
             },

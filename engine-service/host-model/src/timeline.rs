@@ -3,8 +3,6 @@
 use eyrie_proto::event::{Event, OrderedFact, TimelineFact, event::Kind, ordered_fact};
 
 /// The times of the first event, of the newest, and of the one before that.
-///
-/// It counts what rules see as events; facts, losses and the like are none.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Timeline {
     first_boot_ns: Option<u64>,
@@ -15,10 +13,20 @@ pub(crate) struct Timeline {
 // === impl Timeline ===
 
 impl Timeline {
-    /// Takes an event that rules see.
-    pub(crate) fn advance(&mut self, boot_ns: u64) {
-        self.first_boot_ns.get_or_insert(boot_ns);
-        self.previous_boot_ns = self.last_boot_ns.replace(boot_ns);
+    /// Takes the next entry of the stream. Only what rules see as an event counts.
+    pub(crate) fn advance(&mut self, entry: &Event) {
+        self.previous_boot_ns = None;
+        let is_told_beside = match entry.kind {
+            Some(Kind::Fact(_) | Kind::Loss(_) | Kind::ProcessSnapshot(_) | Kind::PlanSwitch(_)) | None => {
+                true
+            }
+            // What verify mode marks would not have been here.
+            Some(_) => entry.is_filter_marked,
+        };
+        if !is_told_beside {
+            self.first_boot_ns.get_or_insert(entry.boot_ns);
+            self.previous_boot_ns = self.last_boot_ns.replace(entry.boot_ns);
+        }
     }
 
     pub(crate) fn first(&self) -> Option<u64> {

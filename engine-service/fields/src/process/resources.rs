@@ -22,6 +22,9 @@ const NO_TABLE: &str = "nobody keeps a table of the descriptors that processes h
 const NO_SWITCHES: &str =
     "switches of the scheduler are no events here, nor are they in Falco's live captures";
 const NO_SAMPLES: &str = "nobody samples processor times, in Falco's live captures neither";
+/// A program in the kernel can read the part that has been added up, which right after an exec is mostly 0.
+const NO_SUM: &str =
+    "the kernel counts resident and swapped pages on each processor apart, and does not add them up for us";
 const BYTES_A_KIB: u64 = 1_024;
 
 macro_rules! of_thread {
@@ -42,8 +45,8 @@ pub(crate) const FIELDS: &[Declaration] = &[
     field!("proc.fdlimit", Int64, "how many descriptors the process may have open", |view, _| of_self(view, limit)),
     absent!("proc.fdusage", Double, NO_TABLE, "the open descriptors in per cent of those that the process may have"),
     field!("proc.vmsize", Uint64, "the process's virtual memory in KiB, as of when it executed its program", |view, _| memory(view, |memory| memory.virtual_kib)),
-    field!("proc.vmrss", Uint64, "the process's resident memory in KiB, as of when it executed its program", |view, _| memory(view, |memory| memory.resident_kib)),
-    field!("proc.vmswap", Uint64, "the process's swapped memory in KiB, as of when it executed its program", |view, _| memory(view, |memory| memory.swapped_kib)),
+    absent!("proc.vmrss", Uint64, NO_SUM, "the process's resident memory in KiB"),
+    absent!("proc.vmswap", Uint64, NO_SUM, "the process's swapped memory in KiB"),
     field!("proc.nthreads", Uint64, "how many threads the process has that live, the main thread with them", |view, _| of_self(view, |process| Some(Value::Uint(threads(process) + u64::from(!process.is_leader_dead()))))),
     field!("proc.nchilds", Uint64, "how many threads besides the main thread the process has that live", |view, _| of_self(view, |process| Some(Value::Uint(threads(process))))),
     field!("thread.pfmajor", Uint64, "how many page faults had to read from a disk before the process executed its program", |view, _| memory(view, |memory| memory.major_faults)),
@@ -57,9 +60,9 @@ pub(crate) const FIELDS: &[Declaration] = &[
     absent!("thread.cpu.user", Double, NO_SAMPLES, "the part of thread.cpu that was spent in user mode"),
     absent!("thread.cpu.system", Double, NO_SAMPLES, "the part of thread.cpu that was spent in the kernel"),
     of_thread!("thread.vmsize", Uint64, "proc.vmsize on the main thread, 0 on the others", |view, _| of_main_thread(view, |memory| memory.virtual_kib)),
-    of_thread!("thread.vmrss", Uint64, "proc.vmrss on the main thread, 0 on the others", |view, _| of_main_thread(view, |memory| memory.resident_kib)),
+    absent!("thread.vmrss", Uint64, NO_SUM, "proc.vmrss on the main thread, 0 on the others"),
     of_thread!("thread.vmsize.b", Uint64, "thread.vmsize in bytes", |view, _| of_main_thread(view, |memory| memory.virtual_kib.saturating_mul(BYTES_A_KIB))).unlisted(),
-    of_thread!("thread.vmrss.b", Uint64, "thread.vmrss in bytes", |view, _| of_main_thread(view, |memory| memory.resident_kib.saturating_mul(BYTES_A_KIB))).unlisted(),
+    absent!("thread.vmrss.b", Uint64, NO_SUM, "thread.vmrss in bytes").unlisted(),
 ];
 
 /// RLIM_INFINITY is more than the type can say; it stands as the most that it can.

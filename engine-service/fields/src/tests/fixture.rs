@@ -61,8 +61,6 @@ pub(crate) fn state(pid: u32, parent_pid: u32, name: &str, arguments: &[&str]) -
         exec_boot_ns: 2_000_000_000,
         open_files_limit: 1_024,
         virtual_memory_kib: 8_000,
-        resident_memory_kib: 900,
-        swapped_memory_kib: 5,
         major_faults: 2,
         minor_faults: 300,
         as_of_boot_ns: 3_000_000_000,

@@ -83,12 +83,10 @@ fn a_process_takes_up_what_it_did_at_exec() {
     let mut event = open("/x", "/x");
     let expected = [
         ("proc.vmsize", "8000"),
-        ("proc.vmrss", "900"),
-        ("proc.vmswap", "5"),
         ("thread.pfmajor", "2"),
         ("thread.pfminor", "300"),
         ("thread.vmsize", "8000"),
-        ("thread.vmrss.b", "921600"),
+        ("thread.vmsize.b", "8192000"),
         ("proc.nthreads", "3"),
         ("proc.nchilds", "2"),
         ("proc.fdlimit", "1024"),

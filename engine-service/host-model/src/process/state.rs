@@ -48,8 +48,6 @@ impl Process {
             last_seen_boot_ns: self.last_seen_boot_ns,
             cgroup_hierarchy: self.cgroup_hierarchy,
             virtual_memory_kib: memory.virtual_kib,
-            resident_memory_kib: memory.resident_kib,
-            swapped_memory_kib: memory.swapped_kib,
             major_faults: memory.major_faults,
             minor_faults: memory.minor_faults,
             ..ProcessState::default()

@@ -6,6 +6,8 @@ pub(crate) const UNTOLD: &[(&str, &str)] = &[
     ("clone3", "pgft_maj pgft_min vm_size vm_rss vm_swap"),
     ("clone", "pgft_maj pgft_min vm_size vm_rss vm_swap"),
     ("copy_file_range", "offout offin"),
+    ("execve", "vm_rss vm_swap"),
+    ("execveat", "vm_rss vm_swap"),
     ("fork", "pgft_maj pgft_min vm_size vm_rss vm_swap"),
     ("fsconfig", "value_bytebuf value_charbuf"),
     ("getresgid", "rgid egid sgid"),

@@ -20,8 +20,9 @@ pub(crate) fn of_exec<'a>(view: &EventView<'a>, exec: &'a Exec, name: &str) -> O
         "pgft_maj" => number(exec.major_faults),
         "pgft_min" => number(exec.minor_faults),
         "vm_size" => number(exec.virtual_memory_kib),
-        "vm_rss" => number(exec.resident_memory_kib),
-        "vm_swap" => number(exec.swapped_memory_kib),
+        // 0 is what nobody told: no agent has these yet.
+        "vm_rss" if exec.resident_memory_kib != 0 => number(exec.resident_memory_kib),
+        "vm_swap" if exec.swapped_memory_kib != 0 => number(exec.swapped_memory_kib),
         "env" => Raw::Texts(&exec.environment),
         "tty" => number(session.map_or(0, |session| session.tty)),
         "vpgid" => number(session.map_or(0, |session| session.namespace_process_group_id)),
