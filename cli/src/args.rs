@@ -193,6 +193,9 @@ pub(crate) struct RulesCheckArguments {
     /// The result in Falco's shape: {"falco_load_results":[...]}.
     #[arg(long)]
     pub(crate) json: bool,
+    /// A value that the engine's configuration has under static-fields; may be repeated.
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(crate) static_fields: Vec<engine_service::StaticField>,
 }
 
 #[derive(Args, Debug)]
@@ -207,6 +210,9 @@ pub(crate) struct RulesDescribeArguments {
     /// Only this rule.
     #[arg(long, value_name = "NAME")]
     pub(crate) rule: Option<String>,
+    /// A value that the engine's configuration has under static-fields; may be repeated.
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(crate) static_fields: Vec<engine_service::StaticField>,
 }
 
 #[derive(Args, Debug)]

@@ -69,7 +69,7 @@ macro_rules! end_name {
 pub(crate) const FIELDS: &[Declaration] = &[
     field!("fd.num", Int64, "the number of the file descriptor; -1 where the call that makes one failed", |view, _| from(view, |fd| fd.number().map(Value::Int))),
     field!("fd.type", CharBuf, "the kind of the descriptor: file, directory, ipv4, ipv6, unix, pipe, event, signalfd, eventpoll, inotify, timerfd, netlink, bpf…", |view, _| from(view, |fd| fd.type_name().map(|name| Value::bytes(name.as_bytes())))),
-    field!("fd.typechar", CharBuf, "the kind of the descriptor as one character; 'f' for opens that failed", |view, _| from(view, |fd| fd.type_character().map(Value::text))),
+    field!("fd.typechar", CharBuf, "the kind of the descriptor as one character; what the call was to make where it failed, as 'f' for opens", |view, _| from(view, |fd| fd.character_in(view).map(Value::text))),
     field!("fd.name", CharBuf, "for opens the path that was asked for, made absolute; for other calls on files the kernel's path; for connections 'client:port->server:port'", |view, _| from(view, |fd| fd.name(view).map(Value::Bytes))),
     field!("fd.nameraw", CharBuf, "as fd.name, but the path as the program gave it, with one slash in place of several", |view, _| from(view, |fd| fd.raw_name(view).map(Value::Bytes))),
     field!("fd.directory", CharBuf, "the directory of the file; of a directory its own name", |view, _| from(view, |fd| directory(fd, view).map(Value::Bytes))),
@@ -117,7 +117,7 @@ pub(crate) const FIELDS: &[Declaration] = &[
 
 /// Of Falco's fields none has this path.
 #[rustfmt::skip]
-pub(crate) const RESOLVED: Declaration = Declaration::new(classes::EYRIE, "fd.resolved", CharBuf, Scope::Event, |view, _| from(view, resolved), "the kernel's own path of the file, links followed, relative to the root of the process");
+pub(crate) const RESOLVED: Declaration = Declaration::new(classes::EYRIE, "fd.resolved", CharBuf, Scope::Event, |view, _| resolved(view), "the kernel's own path of the file that was opened, or of the directory that was changed to: links followed, relative to the root of the process");
 
 fn from<'a>(view: &EventView<'a>, get: impl FnOnce(&Subject<'a>) -> Option<Value<'a>>) -> Extracted<'a> {
     Extracted::from_option(subject(view.event).and_then(|subject| get(&subject)))
@@ -163,11 +163,12 @@ fn protocol<'a>(end: Endpoint) -> Value<'a> {
     Value::bytes(end.port.to_string().into_bytes())
 }
 
-fn resolved<'a>(fd: &Subject<'a>) -> Option<Value<'a>> {
-    let of_file = fd.file().map(|file| &*file.path);
-    let of_path = fd.path.map(|path| &*path.resolved);
-    let path = of_file.filter(|path| !path.is_empty()).or(of_path).filter(|path| !path.is_empty())?;
-    Some(Value::bytes(path))
+/// Also of calls that are about no descriptor: what they reached, where the kernel still knew when they returned.
+fn resolved<'a>(view: &EventView<'a>) -> Extracted<'a> {
+    let of_file = || subject(view.event)?.file().map(|file| &*file.path);
+    let of_path = || Some(&*view.path()?.resolved);
+    let path = of_file().filter(|path| !path.is_empty()).or_else(of_path).unwrap_or_default();
+    Extracted::bytes_unless_empty(path)
 }
 
 fn file_path<'a>(fd: &Subject<'a>, view: &EventView<'a>) -> Option<Cow<'a, [u8]>> {

@@ -58,6 +58,16 @@ pub trait Catalogue {
         Some(call)
     }
 
+    /// The fields, as rules write them, that outputs of rules on this source get appended (Falco's
+    /// `append_output: suggested_output`).
+    fn suggested_output(&self, source: &str) -> Vec<String> {
+        let is_suggested = |info: &&FieldInfo| {
+            let sources = info.class.sources;
+            info.is_suggested_output && (sources.is_empty() || sources.contains(&source))
+        };
+        self.fields().iter().filter(is_suggested).map(|info| info.name.to_owned()).collect()
+    }
+
     /// Whether rules of this `source` can be evaluated (`syscall`, or a plugin's).
     fn is_source(&self, source: &str) -> bool;
 }

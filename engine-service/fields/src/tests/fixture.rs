@@ -9,7 +9,10 @@ use eyrie_proto::event::{
 use host_model::HostModel;
 use rule_language::{Catalogue as _, condition::FieldRef};
 
-use crate::{Architecture, ContainerView, EventView, Extracted, FieldExtractor, Value, catalogue};
+use crate::{
+    Architecture, ContainerView, EventView, Extracted, FieldExtractor, FieldSettings, PathNames, Value,
+    catalogue,
+};
 
 /// Boot time of every event.
 pub(crate) const NOW: u64 = 5_000_000_000;
@@ -200,6 +203,8 @@ pub(crate) fn view<'a>(event: &'a Event, host: &'a HostModel) -> EventView<'a> {
         architecture: Architecture::X86_64,
         source: "syscall",
         container: ContainerView::NotAsked,
+        settings: FieldSettings::unset(),
+        paths: PathNames::AskedFor,
     }
 }
 

@@ -5,7 +5,12 @@ use eyrie_proto::event::{
 };
 use host_model::HostModel;
 
-use super::fixture::{NOW, OFFSET, call, check, file, host, open, path, show, snapshot, state, tell_cgroup};
+use rule_language::{ArgumentError, Catalogue as _, FieldType};
+
+use super::fixture::{
+    NOW, OFFSET, call, check, file, host, open, path, show, show_in, snapshot, state, tell_cgroup, view,
+};
+use crate::{EventView, FieldSettings, catalogue};
 
 fn at(boot_ns: u64) -> Event {
     Event { boot_ns, ..open("/x", "/x") }
@@ -197,4 +202,28 @@ fn failures_are_counted_by_what_they_are_about() {
     let rename = call(82, -2, Kind::TwoPathCall(TwoPathCall::default()));
     counts(&rename, [absent, absent, absent, "1"]);
     check(&rename, &host(), &[("evt.count.exit", "1"), ("evt.count.procinfo", "0")]);
+}
+
+/// Scenario: static fields that are configured and not. Guarantees: the catalogue has those that are, with any key that can be written behind a dot,
+/// and suggests them for outputs behind its own; the others do not exist.
+#[test]
+fn static_fields_are_configured() {
+    let static_fields = [("site", "berlin"), ("team.name", "a")]
+        .map(|(key, value)| (key.to_owned(), value.to_owned()))
+        .into();
+    let settings = FieldSettings { static_fields, ..FieldSettings::default() };
+    let configured = catalogue().configured(&settings);
+    for (written, key) in [("static.site", "site"), ("static.team.name", "team.name")] {
+        let (id, argument) = configured.lookup(written).expect(written);
+        assert_eq!((argument, configured.type_of(id, argument)), (Some(key), Ok(FieldType::CharBuf)));
+        let unset = catalogue().type_of(id, argument);
+        assert!(matches!(unset, Err(ArgumentError::NotConfigured { .. })), "{unset:?}");
+    }
+    let suggested = configured.suggested_output("syscall");
+    assert_eq!(suggested.last().map(String::as_str), Some("static.team.name"));
+    assert!(suggested.starts_with(&["container.id".to_owned()]), "{suggested:?}");
+    let (event, host) = (open("/x", "/x"), host());
+    let view = EventView { settings: &settings, ..view(&event, &host) };
+    assert_eq!(show_in("static[site]", &view), "berlin");
+    assert_eq!(show("static[site]", &event, &host), "<absent>");
 }

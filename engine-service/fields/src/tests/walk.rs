@@ -19,7 +19,7 @@ use super::fixture::{
     address, call, event, extract, file, host, open, path, snapshot, socket, state, tell, tell_cgroup,
     tell_user, view,
 };
-use crate::{ContainerView, EventView, Extracted, catalogue};
+use crate::{ContainerView, EventView, Extracted, FieldSettings, catalogue};
 
 const CONTAINER: &str = "0123456789abcdef";
 
@@ -187,10 +187,16 @@ fn fields_with_values(views: &[EventView<'_>]) -> BTreeSet<&'static str> {
 #[test]
 fn every_field_has_a_value_or_a_reason() {
     let (host, container) = (rich_host(CONTAINER), rich_container());
+    let static_fields = [("site".to_owned(), "berlin".to_owned())].into();
+    let settings = FieldSettings { static_fields, ..FieldSettings::default() };
     let events = events();
     let views: Vec<_> = events
         .iter()
-        .map(|event| EventView { container: ContainerView::Known(&container), ..view(event, &host) })
+        .map(|event| EventView {
+            container: ContainerView::Known(&container),
+            settings: &settings,
+            ..view(event, &host)
+        })
         .collect();
     let told = fields_with_values(&views);
     let explained: BTreeSet<&str> = catalogue()
