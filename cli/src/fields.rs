@@ -13,8 +13,6 @@ use crate::args::{FieldsArguments, FieldsFormat};
 
 /// Columns of text where there is no terminal that has so many: pipes and files.
 const DEFAULT_WIDTH: usize = 120;
-/// What is said before the description of a field that has no extraction yet.
-const NO_DATA: &str = "no data yet";
 
 /// A class with those of its fields that listings show.
 struct Class {

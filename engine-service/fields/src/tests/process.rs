@@ -320,7 +320,7 @@ fn containers_are_described_by_metadata() {
         ("k8s.rs.name", "<absent>"),
         ("container.label[app]", "shop"),
         ("container.label[none]", "<absent>"),
-        ("container.mounts", "/a:/b:z:true:rprivate /etc:/host/etc:z:false:rprivate"),
+        ("container.mounts", "/a:/b:z:true:rprivate,/etc:/host/etc:z:false:rprivate"),
         ("container.mount[1]", "/etc:/host/etc:z:false:rprivate"),
         ("container.mount[2]", "<absent>"),
         ("container.mount.dest[/e*]", "/host/etc"),

@@ -3,12 +3,12 @@
 /// Names by event, in the order of the events' names. A test holds it against what the messages have.
 pub(crate) const UNTOLD: &[(&str, &str)] = &[
     ("brk", "vm_size vm_rss vm_swap"),
-    ("clone3", "pgft_maj pgft_min vm_size vm_rss vm_swap cgroups"),
-    ("clone", "pgft_maj pgft_min vm_size vm_rss vm_swap cgroups"),
+    ("clone3", "pgft_maj pgft_min vm_size vm_rss vm_swap"),
+    ("clone", "pgft_maj pgft_min vm_size vm_rss vm_swap"),
     ("copy_file_range", "offout offin"),
-    ("execve", "cgroups"),
-    ("execveat", "cgroups"),
-    ("fork", "pgft_maj pgft_min vm_size vm_rss vm_swap cgroups"),
+    ("execve", "vm_rss vm_swap"),
+    ("execveat", "vm_rss vm_swap"),
+    ("fork", "pgft_maj pgft_min vm_size vm_rss vm_swap"),
     ("fsconfig", "value_bytebuf value_charbuf"),
     ("getresgid", "rgid egid sgid"),
     ("getresuid", "ruid euid suid"),
@@ -35,5 +35,5 @@ pub(crate) const UNTOLD: &[(&str, &str)] = &[
     ("signalfd4", "mask"),
     ("signalfd", "mask"),
     ("socketpair", "source peer"),
-    ("vfork", "pgft_maj pgft_min vm_size vm_rss vm_swap cgroups"),
+    ("vfork", "pgft_maj pgft_min vm_size vm_rss vm_swap"),
 ];
