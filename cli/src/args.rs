@@ -103,6 +103,8 @@ pub(crate) enum RulesCommand {
     Check(RulesCheckArguments),
     /// Describe rules, macros and lists as JSON: what they use, and what they are compiled to.
     Describe(RulesDescribeArguments),
+    /// Run cases against rules: what should fire does, and what should not does not.
+    Test(RulesTestArguments),
     /// Print the JSON schema of rules files.
     #[command(after_help = "Example:\n  eyrie rules schema > falco-rules.schema.json")]
     Schema,
@@ -213,6 +215,43 @@ pub(crate) struct RulesDescribeArguments {
     /// A value that the engine's configuration has under static-fields; may be repeated.
     #[arg(long, value_name = "KEY=VALUE")]
     pub(crate) static_fields: Vec<engine_service::StaticField>,
+}
+
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:\n  \
+    eyrie rules test my_rules_test.yaml\n  \
+    eyrie rules test tests/ --rules my_rules.yaml --rule 'Shell*'\n  \
+    eyrie rules test tests/ --rules rules.d --junit report.xml\n  \
+    eyrie rules test tests/ --mutate --near-misses --min-score 90\n\n\
+    docs/rule-tests.md says how cases are written. Ends with 1 if a case fails, or the score is too low.")]
+pub(crate) struct RulesTestArguments {
+    /// Files of cases, or folders with such files.
+    #[arg(required = true, value_name = "FILE|DIR")]
+    pub(crate) files: Vec<PathBuf>,
+    /// Rules files, or folders with rules files, in load order, in place of those that the case files name; may be repeated.
+    #[arg(long, value_name = "FILE|DIR")]
+    pub(crate) rules: Vec<PathBuf>,
+    /// Measure which comparisons of the expected rules no case would miss: each is deleted and negated in turn.
+    #[arg(long)]
+    pub(crate) mutate: bool,
+    /// Derive cases from those that fire, in which one comparison of the rule says otherwise, and run them too.
+    #[arg(long)]
+    pub(crate) near_misses: bool,
+    /// End with 1 if fewer of the mutants are noticed than this.
+    #[arg(long, value_name = "PERCENT", requires = "mutate", value_parser = clap::value_parser!(u8).range(0..=100))]
+    pub(crate) min_score: Option<u8>,
+    /// Only cases that expect this rule; `*` stands for any characters.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) rule: Option<String>,
+    /// Only cases of this name; `*` stands for any characters.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) case: Option<String>,
+    /// Write the results to this file, as JUnit's XML.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) junit: Option<PathBuf>,
+    /// The results as one JSON object.
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Args, Debug)]

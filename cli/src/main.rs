@@ -13,6 +13,7 @@ mod diagnostics;
 mod fields;
 mod hosts;
 mod rules;
+mod rules_test;
 mod up;
 
 use std::{process::ExitCode, time::Duration};
@@ -59,6 +60,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Hosts(hosts) => hosts::run(hosts).await,
         Command::Rules(RulesCommand::Check(check)) => rules::check(&check),
         Command::Rules(RulesCommand::Describe(describe)) => rules::describe(&describe),
+        Command::Rules(RulesCommand::Test(test)) => rules_test::run(&test),
         Command::Rules(RulesCommand::Schema) => rules::schema(),
         Command::Condition(ConditionCommand::Parse(parse)) => condition::parse(&parse),
         Command::Fields(arguments) => fields::run(&arguments),

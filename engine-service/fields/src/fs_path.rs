@@ -80,6 +80,18 @@ fn relative(event: &str, is_second: bool) -> Option<&'static str> {
     })
 }
 
+/// The parameter that a field of this family, or `evt.abspath`, means.
+pub(crate) fn parameter_of(field: &str, event: &str) -> Option<&'static str> {
+    match field.strip_suffix("raw").unwrap_or(field) {
+        "fs.path.name" => one(event),
+        "fs.path.source" => source(event),
+        "fs.path.target" => target(event),
+        "evt.abspath" | "evt.abspath.src" => relative(event, false),
+        "evt.abspath.dst" => relative(event, true),
+        _ => None,
+    }
+}
+
 fn path<'a>(view: &EventView<'a>, parameter_of: fn(&str) -> Option<&'static str>) -> Option<NamedPath<'a>> {
     evt::result(view.event).filter(|result| *result >= 0)?;
     let name = parameter_of(event_type(view.event, view.architecture)?)?;

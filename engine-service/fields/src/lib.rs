@@ -17,6 +17,7 @@ pub mod declaration;
 
 mod address;
 mod argument;
+mod backwards;
 mod catalogue;
 mod classes;
 mod container;
@@ -49,6 +50,9 @@ mod view;
 mod tests;
 
 pub use self::argument::Argument;
+pub use self::backwards::{
+    ParameterError, call_of_event_type, capability_set, errno_number, parameter_number, path_parameter,
+};
 pub use self::catalogue::{Fields, catalogue};
 pub use self::declaration::Scope;
 pub use self::event_type::event_type;

@@ -3,12 +3,15 @@
 //! Names, order and types are Falco's (`schema`); `of_event` says where each value comes from; `text` shows it as Falco does:
 //! every parameter has a raw text, and some have a resolved one besides, such as the names of flags.
 
+mod backwards;
 mod errno;
 mod flags;
 mod of_event;
 mod schema;
 mod text;
 
+pub(crate) use self::backwards::LAST_ERRNO;
+pub use self::backwards::{ParameterError, parameter_number};
 pub(crate) use self::errno::name as errno_name;
 pub(crate) use self::flags::{CREATE, TEMPORARY, access};
 pub use self::schema::parameters_of;

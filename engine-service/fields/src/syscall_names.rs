@@ -5,6 +5,9 @@ use syscalls::{aarch64, arm, x86, x86_64};
 
 use crate::view::Architecture;
 
+/// No table has a number as large as this.
+const MAX_CALLS: u32 = 1024;
+
 /// What the kernel calls a system call; `None` for a number that no table has.
 pub(crate) fn native_name(call: &SystemCall, architecture: Architecture) -> Option<&'static str> {
     let number = usize::try_from(call.number).ok()?;
@@ -15,6 +18,17 @@ pub(crate) fn native_name(call: &SystemCall, architecture: Architecture) -> Opti
         (Architecture::Aarch64, SystemCallAbi::Compat32) => native_spelling(arm::Sysno::new(number)?.name()),
     };
     Some(name)
+}
+
+/// Every call of an architecture with its name: the native ones first, then the 32-bit ones.
+pub(crate) fn numbers(architecture: Architecture) -> impl Iterator<Item = (SystemCall, &'static str)> {
+    let of_abi = move |abi: SystemCallAbi| {
+        (0..MAX_CALLS).filter_map(move |number| {
+            let call = SystemCall { number, abi: abi.into(), ..SystemCall::default() };
+            Some((call, native_name(&call, architecture)?))
+        })
+    };
+    of_abi(SystemCallAbi::Unspecified).chain(of_abi(SystemCallAbi::Compat32))
 }
 
 /// Every system call's name on any architecture; may repeat names.

@@ -89,3 +89,8 @@ pub(crate) fn capability_names(set: u64) -> String {
     let names = CAPABILITIES.iter().enumerate().filter(|(number, _)| set >> number & 1 == 1);
     names.map(|(_, name)| *name).collect::<Vec<_>>().join(" ")
 }
+
+/// The number of the capability of this name.
+pub(crate) fn capability_number(name: &str) -> Option<usize> {
+    CAPABILITIES.iter().position(|own| *own == name)
+}

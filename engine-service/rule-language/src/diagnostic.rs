@@ -107,7 +107,14 @@ impl Diagnostic {
         }
     }
 
-    pub(crate) fn with_help(mut self, help: impl Into<String>) -> Self {
+    /// An error in a file beside the rules, of the form that rules' own have.
+    pub fn of_yaml(source: Arc<Source>, span: Range<usize>, message: impl Into<String>) -> Self {
+        Self::new(Code::LoadErrYamlValidate, message, source, span)
+    }
+
+    /// The same with something to do about it.
+    #[must_use]
+    pub fn with_help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
         self
     }

@@ -45,7 +45,7 @@ mod text;
 mod text_position;
 mod used_fields;
 mod version;
-mod yaml;
+pub mod yaml;
 
 pub use append_output::{FieldAddition, OutputAddition, RuleMatcher, append_outputs};
 pub use catalogue::{
@@ -59,13 +59,13 @@ pub use description::{
 };
 pub use diagnostic::{Code, Diagnostic, LoadError, Severity, falco_load_results};
 pub use limits::{MAX_EXPANDED_BYTES, MAX_EXPANDED_NODES};
-pub use loader::{Loaded, check_incomplete, describe, load};
+pub use loader::{LeafOrigin, Loaded, check_incomplete, describe, load, load_with_leaves};
 pub use parser::{MAX_DEPTH, MAX_TRANSFORMER_DEPTH, ParseError, parse_condition};
 pub use posix_regex::{RegexError, compile_regex};
 pub use priority::UnknownPriority;
 pub use ruleset::{ExtraField, Priority, Rule, RuleSet, Template, TemplatePart};
 pub use schema::rules_schema;
-pub use selection::{RuleSelector, Selection};
+pub use selection::{RuleSelector, Selection, matches_wildcard};
 pub use source::Source;
 pub use suggest::closest;
 pub use text_position::Position;

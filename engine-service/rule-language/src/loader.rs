@@ -1,12 +1,16 @@
 //! From files to a rule set: read, then put lists, macros and exceptions in, then check.
 
 mod describe;
+mod leaves;
 mod macros;
 mod rules;
 
 use sha2::{Digest, Sha256};
 
-pub use self::describe::describe;
+pub use self::{
+    describe::describe,
+    leaves::{LeafOrigin, load_with_leaves},
+};
 use self::{macros::Macros, rules::Rules};
 use crate::{
     ast::Node,

@@ -44,7 +44,7 @@ impl RuleSet {
 }
 
 /// Whether `*` in `pattern` can stand for something that makes it `name`.
-fn matches_wildcard(pattern: &str, name: &str) -> bool {
+pub fn matches_wildcard(pattern: &str, name: &str) -> bool {
     let mut parts = pattern.split('*');
     let first = parts.next().unwrap_or_default();
     let Some(mut rest) = name.strip_prefix(first) else { return false };

@@ -86,6 +86,13 @@ impl Text {
         self.value.push_str(scalar.scalar().unwrap_or_default());
     }
 
+    /// Whether no source holds the byte at `offset`: an exception made it.
+    pub(crate) fn is_made(&self, offset: usize) -> bool {
+        let after = self.pieces.partition_point(|piece| piece.start <= offset);
+        let piece = after.checked_sub(1).and_then(|index| self.pieces.get(index));
+        matches!(piece, Some(Piece { origin: Origin::Made(_), .. }))
+    }
+
     /// Where the bytes `span` of this text come from; `sources` are the sources' texts.
     pub(crate) fn place(&self, span: Range<usize>, sources: &[&str]) -> Place {
         let after = self.pieces.partition_point(|piece| piece.start <= span.start);

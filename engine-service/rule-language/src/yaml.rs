@@ -21,35 +21,47 @@ const MAX_NODES: usize = 4_000_000;
 
 /// A part of a document. There may be millions, so it is kept small.
 #[derive(Debug)]
-pub(crate) struct Node {
+pub struct Node {
     start: u32,
     end: u32,
     depth: u8,
-    pub(crate) content: Content,
+    /// What it holds.
+    pub content: Content,
 }
 
+/// What a node holds.
 #[derive(Debug)]
-pub(crate) enum Content {
+pub enum Content {
+    /// Nothing, or `~` or `null` without quotes.
     Null,
+    /// A text, a number, a truth value: as it is written.
     Scalar(Scalar),
+    /// `[a, b]`
     Sequence(Vec<Rc<Node>>),
-    Mapping(Pairs),
+    /// `{a: b}`, in the order of the file; keys may repeat.
+    Mapping(Vec<(Rc<Node>, Rc<Node>)>),
 }
 
+/// A scalar as it is written.
 #[derive(Debug)]
-pub(crate) struct Scalar {
-    pub(crate) value: Box<str>,
+pub struct Scalar {
+    /// Without quotes, with escapes and folding carried out.
+    pub value: Box<str>,
     pub(crate) style: ScalarStyle,
 }
 
-#[derive(Debug)]
-pub(crate) struct YamlError {
-    pub(crate) offset: usize,
-    pub(crate) message: String,
+/// Why a text is no YAML, or too much of it.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub struct YamlError {
+    /// Where, in bytes.
+    pub offset: usize,
+    /// What is wrong.
+    pub message: String,
 }
 
 /// The documents in `text`, empty ones included.
-pub(crate) fn parse(text: &str) -> Result<Vec<Rc<Node>>, YamlError> {
+pub fn parse(text: &str) -> Result<Vec<Rc<Node>>, YamlError> {
     let options = granit_parser::options! { emit_comments: false };
     let mut builder = Builder::default();
     for event in Parser::new_from_str_with_options(text, options) {
@@ -98,7 +110,7 @@ impl Node {
     }
 
     /// In bytes of the source.
-    pub(crate) fn span(&self) -> Range<usize> {
+    pub fn span(&self) -> Range<usize> {
         self.start as usize..self.end as usize
     }
 
@@ -106,7 +118,8 @@ impl Node {
         matches!(self.content, Content::Null)
     }
 
-    pub(crate) fn scalar(&self) -> Option<&str> {
+    /// The scalar's value; `None` for what is none.
+    pub fn scalar(&self) -> Option<&str> {
         match &self.content {
             Content::Scalar(scalar) => Some(&scalar.value),
             _ => None,
@@ -190,7 +203,7 @@ impl Builder {
     fn count(&mut self, nodes: usize, offset: usize) -> Result<(), YamlError> {
         self.nodes += nodes;
         if self.nodes > MAX_NODES {
-            let message = format!("a rules file can hold {MAX_NODES} values at most: split it");
+            let message = format!("a file can hold {MAX_NODES} values at most: split it");
             return Err(YamlError { offset, message });
         }
         Ok(())

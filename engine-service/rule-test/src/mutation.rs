@@ -1,0 +1,318 @@
+//! Mutation: which comparisons of a rule could be left out or turned round without any case noticing.
+//!
+//! Each leaf of a rule is deleted (it says what is neutral where it stands) and negated, one at a time. A mutant is killed if
+//! some case, variant or near miss then comes out otherwise for this rule: it fires where it did not, or the other way
+//! round. Nothing is evaluated anew for that: what each leaf says of an event, and whether the outcome hangs on it, is
+//! known once ([`Logic::decisive`]).
+
+use std::collections::BTreeMap;
+
+use rule_language::LeafOrigin;
+
+use crate::{
+    cases::{Case, CaseFile, Change},
+    derive::{Base, Search, search},
+    logic::Logic,
+    play::{Changed, Checking, play},
+    rules::Rules,
+};
+
+/// What was done to a leaf.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mutation {
+    /// The condition is as if the leaf were not there.
+    Deleted,
+    /// It says the opposite.
+    Negated,
+}
+
+/// What became of a mutant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// A case noticed it.
+    Killed,
+    /// None did.
+    Survived,
+    /// Nobody can notice it: it does the same as the rule, because the leaf says the same of every event.
+    Equivalent,
+}
+
+/// One leaf of a rule, with its mutants.
+#[derive(Clone, Debug)]
+pub struct LeafReport {
+    /// Its number in the rule, from 0, from the left.
+    pub number: usize,
+    /// As rules are written.
+    pub text: String,
+    /// The field that it compares, as the rule names it, and the operator.
+    pub subject: String,
+    /// Where it stands.
+    pub origin: Option<LeafOrigin>,
+    /// Without it.
+    pub deleted: Outcome,
+    /// With its opposite.
+    pub negated: Outcome,
+    /// What the search for a derived case gave, if there was one.
+    pub derived: Option<Search>,
+}
+
+/// A rule, with what the cases make of its leaves.
+#[derive(Clone, Debug)]
+pub struct RuleReport {
+    /// Its name.
+    pub rule: String,
+    /// Its leaves from the left.
+    pub leaves: Vec<LeafReport>,
+}
+
+/// How many mutants there were and how many were killed, without equivalent ones.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Score {
+    /// Noticed by a case.
+    pub killed: usize,
+    /// All of them.
+    pub all: usize,
+}
+
+/// What to do besides measuring.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Options {
+    /// Derive cases, and let them count.
+    pub derive: bool,
+}
+
+/// An event of a scene as the rule sees it.
+struct Moment {
+    truths: Vec<bool>,
+    /// The outcome hangs on this leaf.
+    decisive: Vec<bool>,
+    holds: bool,
+}
+
+/// A scene that concerns a rule: its events, and the one that the case says must fire it.
+struct SceneOfRule<'c> {
+    case: &'c Case,
+    change: Option<&'c Change>,
+    moments: Vec<Moment>,
+    event: Option<usize>,
+}
+
+/// Measures the rules that the cases expect. `progress` hears of each rule when it is done.
+pub fn mutate(
+    rules: &Rules,
+    files: &[CaseFile],
+    is_wanted: &dyn Fn(&Case) -> bool,
+    options: Options,
+    progress: &mut dyn FnMut(&str),
+) -> Vec<RuleReport> {
+    let cases: Vec<&Case> =
+        files.iter().flat_map(|file| &file.cases).filter(|case| is_wanted(case)).collect();
+    let expected = expected_rules(rules, &cases);
+    let mut reports = Vec::new();
+    for place in expected {
+        let Some((rule, logic)) = rules.rule(place).zip(rules.logic(place)) else { continue };
+        let scenes = scenes(rules, logic, &rule.name, &cases);
+        reports.push(measure(rules, place, logic, &rule.name, scenes, options));
+        progress(&rule.name);
+    }
+    reports
+}
+
+/// How many rules [`mutate`] will measure.
+pub fn count_expected(rules: &Rules, files: &[CaseFile], is_wanted: &dyn Fn(&Case) -> bool) -> usize {
+    let cases: Vec<&Case> =
+        files.iter().flat_map(|file| &file.cases).filter(|case| is_wanted(case)).collect();
+    expected_rules(rules, &cases).len()
+}
+
+/// The rules that a case expects, in load order.
+fn expected_rules(rules: &Rules, cases: &[&Case]) -> Vec<usize> {
+    let mut places: Vec<usize> =
+        cases.iter().flat_map(|case| case.expected_rules()).filter_map(|name| rules.place(name)).collect();
+    places.sort_unstable();
+    places.dedup();
+    places
+}
+
+/// The scenes of the cases that say something of a rule.
+fn scenes<'c>(rules: &Rules, logic: &Logic, rule: &str, cases: &[&'c Case]) -> Vec<SceneOfRule<'c>> {
+    let mut scenes = Vec::new();
+    for case in cases {
+        let is_expected = case.expected_rules().any(|name| name == rule);
+        let is_unwanted = case.expect_not.iter().any(|unwanted| unwanted.name == rule);
+        if !is_expected && !is_unwanted && !case.is_quiet() {
+            continue;
+        }
+        let expected = case.expect.iter().flatten().find(|expected| expected.rule.name == rule);
+        let event = expected.and_then(|expected| expected.event).map(|event| event - 1);
+        let changes = case.variants.iter().map(Some).chain(case.near_misses.iter().map(Some));
+        for change in std::iter::once(None).chain(changes) {
+            let moments = moments(rules, logic, case, change);
+            scenes.push(SceneOfRule { case, change, moments, event });
+        }
+    }
+    scenes
+}
+
+/// The events of a scene; none if it cannot be played, which a run tells.
+fn moments(rules: &Rules, logic: &Logic, case: &Case, change: Option<&Change>) -> Vec<Moment> {
+    let settings = change.map_or(&[][..], |change| &change.settings);
+    let changed = Changed { event: case.events.len().saturating_sub(1), settings };
+    let mut moments = Vec::new();
+    let played = play(rules, case, changed, Checking::Lenient, &mut |_, view| {
+        moments.push(Moment::new(logic, logic.truths(view)));
+        Ok(true)
+    });
+    if played.is_ok() { moments } else { Vec::new() }
+}
+
+fn measure(
+    rules: &Rules,
+    place: usize,
+    logic: &Logic,
+    name: &str,
+    scenes: Vec<SceneOfRule<'_>>,
+    options: Options,
+) -> RuleReport {
+    let mut killed = vec![[false; 2]; logic.leaves.len()];
+    for scene in &scenes {
+        scene.kill(logic, &mut killed);
+    }
+    let bases: Vec<Base<'_>> = scenes.iter().filter_map(SceneOfRule::base).collect();
+    let mut derived = BTreeMap::new();
+    for number in (0..logic.leaves.len()).filter(|_| options.derive) {
+        let is_done = killed.get(number).is_some_and(|[deleted, _]| *deleted);
+        let result = if is_done { Search::Written } else { search_from(rules, place, &bases, number) };
+        if let Search::Found(found) = &result {
+            let moments = vec![Moment::new(logic, found.truths.clone())];
+            kill(logic, &moments, None, &mut killed);
+        }
+        derived.insert(number, result);
+    }
+    let leaves = logic.leaves.iter().zip(killed).enumerate().map(|(number, (leaf, [deleted, negated]))| {
+        let outcome = |is_killed| if is_killed { Outcome::Killed } else { Outcome::Survived };
+        let is_equivalent = leaf.constant == Some(leaf.neutral);
+        LeafReport {
+            number,
+            text: leaf.text.clone(),
+            subject: format!("{} {}", leaf.check.lhs, leaf.check.operator),
+            origin: leaf.origin.clone(),
+            deleted: if is_equivalent { Outcome::Equivalent } else { outcome(deleted) },
+            negated: outcome(negated),
+            derived: derived.remove(&number),
+        }
+    });
+    RuleReport { rule: name.to_owned(), leaves: leaves.collect() }
+}
+
+/// Looks from one firing scene after the other, and tells why it could not be found from the first.
+fn search_from(rules: &Rules, place: usize, bases: &[Base<'_>], leaf: usize) -> Search {
+    let mut first = None;
+    for base in bases.iter().take(MAX_BASES) {
+        match search(rules, place, base, leaf) {
+            found @ Search::Found(_) => return found,
+            other => first = first.or(Some(other)),
+        }
+    }
+    first.unwrap_or_else(|| Search::NotFound("no case fires the rule".to_owned()))
+}
+
+/// Scenes from which one leaf's event is looked for.
+const MAX_BASES: usize = 8;
+
+// === impl SceneOfRule ===
+
+impl<'c> SceneOfRule<'c> {
+    fn kill(&self, logic: &Logic, killed: &mut [[bool; 2]]) {
+        kill(logic, &self.moments, self.event, killed);
+    }
+
+    /// The scene to begin with, if it fires. Its change is one of the last event, and so is what is derived.
+    fn base(&self) -> Option<Base<'c>> {
+        let last = self.moments.len().checked_sub(1)?;
+        let fires = |event: &usize| self.moments.get(*event).is_some_and(|moment| moment.holds);
+        let event =
+            if fires(&last) { last } else { (0..last).find(fires).filter(|_| self.change.is_none())? };
+        Some(Base { case: self.case, change: self.change, event })
+    }
+}
+
+// === impl Moment ===
+
+impl Moment {
+    fn new(logic: &Logic, truths: Vec<bool>) -> Self {
+        Self { decisive: logic.decisive(&truths), holds: logic.holds(&truths), truths }
+    }
+
+    /// Whether the rule would fire with this leaf mutated.
+    fn holds_with(&self, leaf: usize, neutral: bool, mutation: Mutation) -> bool {
+        let is_changed = match mutation {
+            Mutation::Negated => true,
+            Mutation::Deleted => self.truths.get(leaf) != Some(&neutral),
+        };
+        self.holds != (is_changed && self.decisive.get(leaf) == Some(&true))
+    }
+}
+
+/// Marks the mutants with which the scene comes out otherwise: at the event that must fire, or at any.
+fn kill(logic: &Logic, moments: &[Moment], event: Option<usize>, killed: &mut [[bool; 2]]) {
+    let concerned =
+        || moments.iter().enumerate().filter(|(number, _)| event.is_none_or(|event| event == *number));
+    let base = concerned().any(|(_, moment)| moment.holds);
+    for (leaf, (own, killed)) in logic.leaves.iter().zip(killed).enumerate() {
+        for (mutation, killed) in [Mutation::Deleted, Mutation::Negated].into_iter().zip(killed) {
+            *killed |= concerned().any(|(_, moment)| moment.holds_with(leaf, own.neutral, mutation)) != base;
+        }
+    }
+}
+
+// === impl RuleReport ===
+
+impl RuleReport {
+    /// The score over the leaves that an exception made, or over the others.
+    pub fn score(&self, of_exceptions: bool) -> Score {
+        let is_of = |leaf: &&LeafReport| leaf.is_exception() == of_exceptions;
+        let outcomes = self.leaves.iter().filter(is_of).flat_map(|leaf| [leaf.deleted, leaf.negated]);
+        outcomes.fold(Score::default(), |score, outcome| match outcome {
+            Outcome::Killed => Score { killed: score.killed + 1, all: score.all + 1 },
+            Outcome::Survived => Score { all: score.all + 1, ..score },
+            Outcome::Equivalent => score,
+        })
+    }
+
+    /// The leaves with mutants that survived, with these.
+    pub fn survivors(&self) -> impl Iterator<Item = (&LeafReport, Mutation)> {
+        self.leaves.iter().flat_map(|leaf| {
+            let survived = |outcome, mutation| (outcome == Outcome::Survived).then_some((leaf, mutation));
+            [survived(leaf.deleted, Mutation::Deleted), survived(leaf.negated, Mutation::Negated)]
+                .into_iter()
+                .flatten()
+        })
+    }
+}
+
+// === impl LeafReport ===
+
+impl LeafReport {
+    /// Whether an exception of the rule made it.
+    pub fn is_exception(&self) -> bool {
+        self.origin.as_ref().is_some_and(|origin| origin.is_exception)
+    }
+}
+
+// === impl Score ===
+
+impl Score {
+    /// In per cent; of nothing all is killed.
+    pub fn percent(self) -> f64 {
+        if self.all == 0 { 100.0 } else { 100.0 * self.killed as f64 / self.all as f64 }
+    }
+}
+
+impl std::ops::Add for Score {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self { killed: self.killed + other.killed, all: self.all + other.all }
+    }
+}
