@@ -82,7 +82,7 @@ fn context<'a>(
     get: impl FnOnce(&'a KubernetesContext) -> Option<Value<'a>>,
 ) -> Extracted<'a> {
     let told = match view.container {
-        ContainerView::Known(container) => container.kubernetes.as_ref(),
+        ContainerView::Known(container) => container.kubernetes.as_deref(),
         _ => None,
     };
     match known(view, |_| told.and_then(get)) {

@@ -129,7 +129,7 @@ fn what_may_still_come_is_unknown() {
 /// what the pod does not belong to is absent.
 #[test]
 fn a_cluster_tells_of_the_pod_and_what_it_belongs_to() {
-    let whole = Container { kubernetes: Some(context()), ..container() };
+    let whole = Container { kubernetes: Some(Box::new(context())), ..container() };
     let expected = [
         ("k8smeta.pod.name", "shop-1"),
         ("k8smeta.pod.uid", "shop-1-uid"),
@@ -155,15 +155,18 @@ fn a_cluster_tells_of_the_pod_and_what_it_belongs_to() {
 #[test]
 fn cluster_and_runtime_are_complete_by_themselves() {
     let pending = KubernetesContext { completeness: Completeness::Pending.into(), ..context() };
-    let slow_cluster = Container { kubernetes: Some(pending), ..container() };
+    let slow_cluster = Container { kubernetes: Some(Box::new(pending)), ..container() };
     let expected = [
         ("k8smeta.deployment.name", "shop"),
         ("k8smeta.rc.name", "<unknown>"),
         ("container.host_ipc", "<absent>"),
     ];
     check(&slow_cluster, &expected);
-    let slow_runtime =
-        Container { kubernetes: Some(context()), completeness: Completeness::Pending.into(), ..container() };
+    let slow_runtime = Container {
+        kubernetes: Some(Box::new(context())),
+        completeness: Completeness::Pending.into(),
+        ..container()
+    };
     check(&slow_runtime, &[("k8smeta.rc.name", "<absent>"), ("container.host_ipc", "<unknown>")]);
 }
 

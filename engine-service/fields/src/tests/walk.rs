@@ -91,7 +91,7 @@ fn rich_container() -> Container {
         ]
         .map(probe)
         .into(),
-        kubernetes: Some(KubernetesContext {
+        kubernetes: Some(Box::new(KubernetesContext {
             pod: Some(object("pod")),
             namespace: Some(object("ns")),
             deployment: Some(object("deployment")),
@@ -99,7 +99,7 @@ fn rich_container() -> Container {
             replication_controller: Some(object("rc")),
             services: vec![object("svc")],
             completeness: Completeness::Complete.into(),
-        }),
+        })),
         completeness: Completeness::Complete.into(),
         ..Container::default()
     }
