@@ -29,7 +29,7 @@ use test_requirements::{Requirement, data_dir, met_or_booked, requires};
 use tokio::time::{Instant, sleep_until};
 
 use self::{
-    done::{Done, new_tag},
+    done::{Done, missing, new_tag},
     programs::Programs,
 };
 
@@ -113,18 +113,19 @@ async fn stock_rules_are_set_off() -> anyhow::Result<()> {
     // Kept until everything has been told of its containers.
     let image = with_containers.then(Image::import).transpose()?;
 
-    let mut rounds = 1;
-    let (done, alerts) = loop {
+    let (mut done, mut rounds) = (Vec::new(), 0);
+    let alerts = loop {
+        rounds += 1;
         let lost_before = lost(&scene).await?;
-        let (_containers, done) = perform_all(&scene, image.as_ref(), &programs).await?;
-        let is_enough = |alerts: &[_]| done.iter().all(|done| done.missing(alerts).is_none());
+        let (_containers, again) = perform_all(&scene, image.as_ref(), &programs).await?;
+        done.extend(again);
+        let is_enough = |alerts: &[_]| missing(&done, alerts).is_empty();
         let alerts = subscriber::alerts_within(&scene.url(), is_enough).await?;
         if is_enough(&alerts) || rounds == ROUNDS || lost(&scene).await? == lost_before {
-            break (done, alerts);
+            break alerts;
         }
-        rounds += 1;
     };
-    let missing: Vec<_> = done.iter().filter_map(|done| done.missing(&alerts)).collect();
+    let missing = missing(&done, &alerts);
     assert!(missing.is_empty(), "after {rounds} rounds:\n{}", missing.join("\n"));
     check_list(&done, &alerts, with_containers);
     assert!(agent.terminate()?.success(), "{}", agent.log_text());
