@@ -168,8 +168,8 @@ const FIELDS: &[(&str, &str, &str, &str)] = &[
          k8smeta.rc.uid k8smeta.rc.label k8smeta.rc.labels",
     ),
     ("json", "", "CHARBUF", "json.value json.obj json.rawtime jevt.value jevt.obj jevt.rawtime"),
-    ("eyrie", "", "CHARBUF", "proc.exec_id fd.resolved"),
-    ("eyrie", "", "BOOL", "proc.is_exe_deleted evt.is_io_uring evt.loss"),
+    ("eyrie", "", "CHARBUF", "proc.exec_id proc.pexec_id fd.resolved"),
+    ("eyrie", "", "BOOL", "proc.is_exe_deleted proc.is_truncated fd.is_disputed evt.is_io_uring evt.loss"),
 ];
 
 /// A class by name and short description, with the name of a type.

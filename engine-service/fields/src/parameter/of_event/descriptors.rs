@@ -30,6 +30,8 @@ pub(super) fn of_descriptor_call<'a>(
         (_, "target_fd") => Raw::Signed(i64::from(call.argument.cast_signed() as i32)),
         // What is to be changed.
         ("signalfd" | "signalfd4", "fd") => fd(second),
+        // Falco's drivers do not read the set, and say this of every one.
+        ("signalfd" | "signalfd4", "mask") => number(0u64),
         (_, "fd") => fd(first),
         (_, "cmd") => number(call.command),
         (_, "arg" | "argument") => number(call.argument),

@@ -32,8 +32,6 @@ pub(crate) const UNTOLD: &[(&str, &str)] = &[
     ),
     ("semop", "sem_num_0 sem_op_0 sem_flg_0 sem_num_1 sem_op_1 sem_flg_1"),
     ("sendfile", "offset"),
-    ("signalfd4", "mask"),
-    ("signalfd", "mask"),
     ("socketpair", "source peer"),
     ("vfork", "pgft_maj pgft_min vm_size vm_rss vm_swap"),
 ];
