@@ -77,6 +77,7 @@ pub(super) fn of_transfer<'a>(
         // Of these Falco tells what came, not what there was room for.
         "size" if matches!(event, "readv" | "preadv" | "recvmsg") => number(received(view)),
         "size" | "len" => number(transfer.size),
+        "pos" => number(transfer.position?),
         "flags" => number(transfer.flags),
         "tuple" => sockets::tuple(view, event.starts_with("recv")),
         _ => return None,

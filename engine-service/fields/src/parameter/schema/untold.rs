@@ -19,12 +19,8 @@ pub(crate) const UNTOLD: &[(&str, &str)] = &[
     ("munmap", "vm_size vm_rss vm_swap"),
     ("poll", "fds"),
     ("ppoll", "fds timeout sigmask"),
-    ("pread", "pos"),
-    ("preadv", "pos"),
     ("process_vm_readv", "data"),
     ("process_vm_writev", "data"),
-    ("pwrite", "pos"),
-    ("pwritev", "pos"),
     (
         "quotactl",
         "quotafilepath dqb_bhardlimit dqb_bsoftlimit dqb_curspace dqb_ihardlimit \
