@@ -354,6 +354,7 @@ fn the_kernels_names_take_the_place_of_those_asked_for() {
         ("fs.path.nameraw", "/run/link", "/run/link"),
         ("evt.rawarg[name]", "/run/link", "/run/link"),
         ("fd.resolved", "/etc/shadow", "/etc/shadow"),
+        ("fd.is_disputed", "true", "true"),
     ] {
         assert_eq!((&*show_in(name, &asked), &*show_in(name, &resolved)), (first, second), "{name}");
     }
@@ -368,6 +369,7 @@ fn the_kernels_names_take_the_place_of_those_asked_for() {
     );
     let unlink =
         call(87, 0, Kind::PathCall(PathCall { path: Some(path("/run/link")), ..PathCall::default() }));
+    check(&unlink, &host, &[("fd.is_disputed", "<absent>")]);
     assert!(view(&unlink, &host).resolved().is_none());
     assert!(view(&open("/etc//shadow", "/etc/shadow"), &host).resolved().is_none());
 }

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use eyrie_proto::{
     event::{
-        Accept, Bind, Capabilities, DescriptorCall, Event, NamesFact, PathCall, SocketRole, StandardStream,
-        ThreadState, Transfer, TwoPathCall, event::Kind, ordered_fact,
+        Accept, Bind, Capabilities, DescriptorCall, Event, NamesFact, Open, PathArgument, PathCall,
+        SocketRole, StandardStream, ThreadState, Transfer, TwoPathCall, event::Kind, ordered_fact,
     },
     metadata::{
         Completeness, Container, ContainerMount, ContainerProbe, ContainerProbeKind, Image,
@@ -131,7 +131,9 @@ fn calls() -> Vec<Event> {
         target: Some(path(target)),
         ..TwoPathCall::default()
     };
+    let linked = PathArgument { resolved: b"/etc/shadow".to_vec(), ..path("/link") };
     vec![
+        call(257, 3, Kind::Open(Open { path: Some(linked), ..Open::default() })),
         open("made", "/root/work/made"),
         call(257, -2, open("/none", "").kind.expect("an open")),
         call(1, 4, transfer(connection.clone(), b"data")),

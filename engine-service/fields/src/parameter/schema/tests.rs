@@ -192,7 +192,7 @@ fn message_of(event: &str) -> Kind {
         | "semctl" | "poll" | "ppoll" | "select" => Kind::GenericCall(GenericCall { arguments: words }),
         "read" | "pread" | "readv" | "preadv" | "write" | "pwrite" | "writev" | "pwritev" | "sendfile"
         | "splice" | "copy_file_range" | "send" | "sendto" | "sendmsg" | "sendmmsg" | "recv" | "recvfrom"
-        | "recvmsg" | "recvmmsg" => Kind::Transfer(Transfer::default()),
+        | "recvmsg" | "recvmmsg" => Kind::Transfer(Transfer { position: Some(0), ..Transfer::default() }),
         "unlink" | "unlinkat" | "rmdir" | "mkdir" | "mkdirat" | "mknod" | "mknodat" | "chmod" | "fchmod"
         | "fchmodat" | "chown" | "lchown" | "fchown" | "fchownat" | "access" | "stat" | "stat64"
         | "lstat" | "lstat64" | "fstat" | "fstat64" | "newfstatat" | "getcwd" | "umount" | "umount2" => {
