@@ -23,6 +23,9 @@ use crate::cgroups::Hierarchy;
 /// Read at once from the iterator; more than the longest record, so that there is always a whole one.
 const CHUNK_BYTES: usize = 2 * RECORD_BYTES_MAX;
 
+/// What `/proc` tells start times in.
+const TICK_NS: u64 = 10_000_000;
+
 /// Why the iterator could not be read.
 #[derive(Debug, Error)]
 pub(crate) enum IteratorError {
@@ -46,7 +49,8 @@ pub(crate) fn by_iterator(program: &mut Iter, pids: &[u32]) -> Result<Vec<Proces
     Ok(assembly.finish())
 }
 
-/// Adds what the iterator did not tell of: of the processes with these pids, or of all, those that `/proc` has besides.
+/// Adds what the iterator did not tell of: of the processes with these pids, or of all, those that `/proc` has besides; and what belongs to
+/// a process as a whole where its main thread has ended, and has let go of it, before the others.
 ///
 /// Some kernels keep their first process out of iterators, and the chain of everybody's ancestors would end before it.
 pub(crate) fn complete(
@@ -60,7 +64,35 @@ pub(crate) fn complete(
     if !missing.is_empty() {
         iterated.extend(by_procfs(&missing, hierarchy).unwrap_or_default());
     }
+    for state in iterated.iter_mut().filter(|state| state.is_leader_dead) {
+        let pids = state.process.map(|key| key.pid).as_slice().to_vec();
+        let found = by_procfs(&pids, hierarchy).unwrap_or_default();
+        found.into_iter().for_each(|found| take_over(state, found));
+    }
     iterated
+}
+
+/// What other threads still have.
+fn take_over(state: &mut ProcessState, found: ProcessState) {
+    let is_same = |start: u64, other: u64| start / TICK_NS == other / TICK_NS;
+    let starts =
+        state.process.zip(found.process).map(|(one, other)| (one.start_boot_ns, other.start_boot_ns));
+    if !starts.is_some_and(|(one, other)| is_same(one, other)) {
+        return;
+    }
+    *state = ProcessState {
+        exe: found.exe,
+        arguments: found.arguments,
+        environment: found.environment,
+        executable: found.executable,
+        working_directory: found.working_directory,
+        root_directory: found.root_directory,
+        standard_streams: found.standard_streams,
+        open_files_limit: found.open_files_limit,
+        mount_namespace: found.mount_namespace,
+        is_truncated: found.is_truncated,
+        ..std::mem::take(state)
+    };
 }
 
 /// Reads records one after the other, holding no more than a chunk.

@@ -195,6 +195,9 @@ pub(crate) struct RulesCheckArguments {
     /// The result in Falco's shape: {"falco_load_results":[...]}.
     #[arg(long)]
     pub(crate) json: bool,
+    /// A value that the engine's configuration has under static-fields; may be repeated.
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(crate) static_fields: Vec<engine_service::StaticField>,
 }
 
 #[derive(Args, Debug)]
@@ -209,6 +212,9 @@ pub(crate) struct RulesDescribeArguments {
     /// Only this rule.
     #[arg(long, value_name = "NAME")]
     pub(crate) rule: Option<String>,
+    /// A value that the engine's configuration has under static-fields; may be repeated.
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(crate) static_fields: Vec<engine_service::StaticField>,
 }
 
 #[derive(Args, Debug)]
@@ -265,10 +271,10 @@ pub(crate) struct ConditionParseArguments {
 #[command(after_help = "Examples:\n  \
     eyrie fields                                    every field, by class\n  \
     eyrie fields --names | grep ^proc               only their names\n  \
-    eyrie fields --json | jq '.[].fields[] | select(.has_data | not) | .name'\n  \
+    eyrie fields --json | jq -c '.[].fields[] | select(.absent_because) | {name, absent_because}'\n  \
     eyrie fields --format markdown > docs/fields.md\n\n\
-    The JSON has the shape of `falco --list --format json`, with has_data beside: a rule may use a field without\n\
-    data, and finds it missing on every event.")]
+    The JSON has the shape of `falco --list --format json`, with absent_because beside: a rule may use a field that\n\
+    no event has a value of, and finds it missing; why, is said there.")]
 pub(crate) struct FieldsArguments {
     /// Only the fields that events of this source have.
     #[arg(long, value_name = "SOURCE")]

@@ -13,8 +13,6 @@ use crate::args::{FieldsArguments, FieldsFormat};
 
 /// Columns of text where there is no terminal that has so many: pipes and files.
 const DEFAULT_WIDTH: usize = 120;
-/// What is said before the description of a field that has no extraction yet.
-const NO_DATA: &str = "no data yet";
 
 /// A class with those of its fields that listings show.
 struct Class {
@@ -129,13 +127,14 @@ mod tests {
             "fd",
             "fs.path",
             "fdlist",
+            "static",
             "container",
             "k8smeta",
             "json",
             "eyrie",
         ];
         assert_eq!(names, expected);
-        assert_eq!(all.iter().map(|class| class.fields.len()).sum::<usize>(), 213 + 61 + 25 + 6 + 5);
+        assert_eq!(all.iter().map(|class| class.fields.len()).sum::<usize>(), 213 + 1 + 61 + 25 + 6 + 8);
         assert_eq!(classes(Some("syscall")).unwrap().len(), all.len());
         let error = classes(Some("k8s_audit")).err().map(|error| error.to_string());
         assert_eq!(error.as_deref(), Some("unknown event source 'k8s_audit'; known are: syscall"));

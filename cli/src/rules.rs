@@ -6,10 +6,11 @@ use std::{
     process::ExitCode,
 };
 
-use engine_service::rules::RulesError;
+use ::fields::FieldSettings;
+use engine_service::{StaticField, rules::RulesError};
 use owo_colors::OwoColorize as _;
 use rule_language::{
-    Diagnostic, Loaded, Severity, Source, falco_describe_results, falco_load_results, fields_without_data,
+    Diagnostic, Loaded, Severity, Source, absent_fields, falco_describe_results, falco_load_results,
 };
 use serde_json::{Value, json};
 
@@ -27,7 +28,8 @@ pub(crate) struct Checked {
 
 /// Carries out `eyrie rules check`; ends with 1 if there is an error.
 pub(crate) fn check(arguments: &RulesCheckArguments) -> anyhow::Result<ExitCode> {
-    let checked = Checked::of_files(&arguments.files)?;
+    let settings = settings(&arguments.static_fields)?;
+    let checked = Checked::of_files(&arguments.files, &settings)?;
     let mut output = anstream::stdout().lock();
     if arguments.json {
         writeln!(output, "{}", checked.to_json())?;
@@ -40,7 +42,8 @@ pub(crate) fn check(arguments: &RulesCheckArguments) -> anyhow::Result<ExitCode>
 /// Carries out `eyrie rules describe`; ends with 1 if the rules cannot be used, or do not have the one that is asked for.
 pub(crate) fn describe(arguments: &RulesDescribeArguments) -> anyhow::Result<ExitCode> {
     let sources = engine_service::rules::read_sources(&arguments.files)?;
-    let described = match rule_language::describe(&sources, fields::catalogue()) {
+    let settings = settings(&arguments.static_fields)?;
+    let described = match rule_language::describe(&sources, &fields::catalogue().configured(&settings)) {
         Ok(described) => described,
         Err(error) => {
             let is_coloured = io::stderr().is_terminal();
@@ -59,6 +62,14 @@ pub(crate) fn describe(arguments: &RulesDescribeArguments) -> anyhow::Result<Exi
     Ok(ExitCode::SUCCESS)
 }
 
+/// What an engine with these static fields makes of fields.
+fn settings(given: &[StaticField]) -> anyhow::Result<FieldSettings> {
+    let static_fields = engine_service::static_fields(given.to_vec());
+    let static_fields = static_fields
+        .map_err(|key| anyhow::anyhow!("the static field '{key}' is given twice: leave one of them away"))?;
+    Ok(FieldSettings { static_fields, ..FieldSettings::default() })
+}
+
 /// Carries out `eyrie rules schema`.
 pub(crate) fn schema() -> anyhow::Result<ExitCode> {
     writeln!(io::stdout().lock(), "{:#}", rule_language::rules_schema())?;
@@ -69,7 +80,7 @@ pub(crate) fn schema() -> anyhow::Result<ExitCode> {
 
 impl Checked {
     /// Loads the rules of files and folders.
-    pub(crate) fn of_files(paths: &[PathBuf]) -> Result<Self, RulesError> {
+    pub(crate) fn of_files(paths: &[PathBuf], settings: &FieldSettings) -> Result<Self, RulesError> {
         let (mut sources, mut readable, mut diagnostics) = (Vec::new(), Vec::new(), Vec::new());
         for read in engine_service::rules::read_each(paths)? {
             match read {
@@ -85,26 +96,30 @@ impl Checked {
             }
         }
         if diagnostics.is_empty() {
-            return Ok(Self::of(sources));
+            return Ok(Self::of(sources, settings));
         }
-        diagnostics.extend(rule_language::check_incomplete(&readable, fields::catalogue()));
+        diagnostics
+            .extend(rule_language::check_incomplete(&readable, &fields::catalogue().configured(settings)));
         Ok(Self { sources, diagnostics, loaded: None })
     }
 
-    fn of(sources: Vec<Source>) -> Self {
-        match rule_language::load(&sources, fields::catalogue()) {
+    fn of(sources: Vec<Source>, settings: &FieldSettings) -> Self {
+        match rule_language::load(&sources, &fields::catalogue().configured(settings)) {
             Ok(loaded) => Self { sources, diagnostics: loaded.diagnostics.clone(), loaded: Some(loaded) },
             Err(error) => Self { sources, diagnostics: error.diagnostics, loaded: None },
         }
     }
 
-    /// Falco's load results; beside them, if there are any, the rules that use fields without data.
+    /// Falco's load results; beside them, if there are any, the rules that use fields that no event has values of.
     fn to_json(&self) -> Value {
         let mut results = falco_load_results(&self.sources, &self.diagnostics);
-        let rules = self.without_data();
+        let rules = self.absent_fields();
         if let (false, Some(results)) = (rules.is_empty(), results.as_object_mut()) {
-            let rules = rules.iter().map(|(rule, fields)| json!({"rule": rule, "fields": fields}));
-            results.insert("eyrie_fields_without_data".to_owned(), rules.collect());
+            let field = |(name, because): &(&str, &str)| json!({"name": name, "because": because});
+            let rules = rules.iter().map(|(rule, fields)| {
+                json!({"rule": rule, "fields": fields.iter().map(field).collect::<Vec<_>>()})
+            });
+            results.insert("eyrie_absent_fields".to_owned(), rules.collect());
         }
         results
     }
@@ -114,9 +129,14 @@ impl Checked {
         for diagnostic in &self.diagnostics {
             writeln!(output, "{}", diagnostics::render(diagnostic, is_coloured))?;
         }
-        for (rule, fields) in self.without_data() {
-            let fields = fields.join(", ");
-            writeln!(output, "{} rule '{rule}' uses fields that have no data yet: {fields}", "note:".cyan())?;
+        for (rule, fields) in self.absent_fields() {
+            for (field, because) in fields {
+                let note = "note:".cyan();
+                writeln!(
+                    output,
+                    "{note} rule '{rule}' uses {field}, which is always absent, because {because}"
+                )?;
+            }
         }
         for source in &self.sources {
             writeln!(output, "{}: {}", source.name, self.verdict(source))?;
@@ -146,11 +166,12 @@ impl Checked {
         }
     }
 
-    /// The rules that use fields without data, with these fields. Comparisons with them are false.
-    fn without_data(&self) -> Vec<(&str, Vec<&'static str>)> {
+    /// The rules that use fields that no event has values of, with these fields and the reasons. Comparisons with them are
+    /// false.
+    fn absent_fields(&self) -> Vec<(&str, Vec<(&'static str, &'static str)>)> {
         let rules = self.loaded.iter().flat_map(|loaded| &loaded.rule_set.rules);
         rules
-            .map(|rule| (rule.name.as_str(), fields_without_data(rule, fields::catalogue())))
+            .map(|rule| (rule.name.as_str(), absent_fields(rule, fields::catalogue())))
             .filter(|(_, fields)| !fields.is_empty())
             .collect()
     }
@@ -171,7 +192,7 @@ mod tests {
             name: format!("{number}.yaml"),
             text: (*text).to_owned(),
         };
-        Checked::of(texts.iter().enumerate().map(source).collect())
+        Checked::of(texts.iter().enumerate().map(source).collect(), FieldSettings::unset())
     }
 
     fn text(checked: &Checked) -> String {
@@ -180,20 +201,34 @@ mod tests {
         String::from_utf8(output.into_inner()).unwrap()
     }
 
-    /// Scenario: a rule on a field that no event has a value of yet, beside one that is fine. Guarantees: both load, and
-    /// the note says which rule and which field, in text and JSON; a rule without such fields is not mentioned.
+    /// Scenario: a rule on a field that no event has a value of, beside one that is fine. Guarantees: both load, and the note
+    /// says which rule, which field and why, in text and JSON; a rule without such fields is not mentioned.
     #[test]
-    fn fields_without_data_are_named() {
+    fn absent_fields_are_named() {
         let unread = RULE.replace("CONDITION", "fd.name=x and evt.pluginname=x").replace("Watched", "Unread");
         let checked = checked(&[&RULE.replace("CONDITION", "fd.name=x"), &unread]);
         let shown = text(&checked);
-        assert!(
-            shown.contains("note: rule 'Unread' uses fields that have no data yet: evt.pluginname\n"),
-            "{shown}"
-        );
+        let because = "system calls come from no plugin, and no other source is there yet";
+        let note = "note: rule 'Unread' uses evt.pluginname, which is always absent, because ";
+        assert!(shown.contains(&format!("{note}{because}\n")), "{shown}");
         assert!(shown.contains("0.yaml: Ok\n1.yaml: Ok\n2 rules, 2 enabled; sha256:"), "{shown}");
-        let expected = json!([{"rule": "Unread", "fields": ["evt.pluginname"]}]);
-        assert_eq!(checked.to_json()["eyrie_fields_without_data"], expected);
+        let field = json!({"name": "evt.pluginname", "because": because});
+        let expected = json!([{"rule": "Unread", "fields": [field]}]);
+        assert_eq!(checked.to_json()["eyrie_absent_fields"], expected);
+    }
+
+    /// Scenario: a rule on a static field, where it is configured and where it is not. Guarantees: it loads with it; without, the error
+    /// says how to set it.
+    #[test]
+    fn static_fields_are_there_if_they_are_configured() {
+        let rule = RULE.replace("CONDITION", "static.site = berlin");
+        let shown = text(&checked(&[&rule]));
+        assert!(shown.contains("nonexistent field 'static.site'"), "{shown}");
+        assert!(shown.contains("static-fields = [\"site=VALUE\"]"), "{shown}");
+        let settings = settings(&["site=rome".parse().unwrap()]).unwrap();
+        let source = Source { name: "0.yaml".to_owned(), text: rule };
+        assert!(Checked::of(vec![source], &settings).loaded.is_some());
+        assert!(super::settings(&["a=1".parse().unwrap(), "a=2".parse().unwrap()]).is_err());
     }
 
     /// Scenario: two files, an error in each. Guarantees: both are told, with their files; Falco's results say the same.
@@ -216,8 +251,11 @@ mod tests {
         let path = |name: &str| directory.path().join(name);
         std::fs::write(path("wrong.yaml"), RULE.replace("CONDITION", "proc.nmae=x and some_macro")).unwrap();
         std::fs::write(path("right.yaml"), RULE.replace("CONDITION", "proc.name=x")).unwrap();
-        let checked =
-            Checked::of_files(&[path("right.yaml"), path("missing.yaml"), path("wrong.yaml")]).unwrap();
+        let checked = Checked::of_files(
+            &[path("right.yaml"), path("missing.yaml"), path("wrong.yaml")],
+            FieldSettings::unset(),
+        )
+        .unwrap();
         let messages: Vec<&str> = checked.diagnostics.iter().map(|found| found.message.as_str()).collect();
         assert!(messages[0].starts_with("Could not open"), "{messages:?}");
         assert_eq!(messages[1..], ["nonexistent field 'proc.nmae'"]);

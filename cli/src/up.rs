@@ -180,7 +180,7 @@ impl Drop for Progress {
 
 /// How many rules there are; nothing if they cannot be used, which is then explained.
 fn check_rules(config: &engine_service::Config) -> anyhow::Result<Option<usize>> {
-    let mut checked = Checked::of_files(&config.rules)?;
+    let mut checked = Checked::of_files(&config.rules, &config.rule_options.fields)?;
     if let Some(loaded) = &mut checked.loaded {
         let options = &config.rule_options;
         loaded.rule_set.select(&options.selections, options.min_priority);

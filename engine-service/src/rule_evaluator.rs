@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, path::PathBuf};
 
 use evaluator::{CompiledRuleSet, Matching, Truth, event_types_needed, host_names_needed, to_alert_value};
 use eyrie_proto::{alert::Priority, event::event::Kind};
-use fields::{Architecture, EventView};
+use fields::{Architecture, EventView, FieldSettings, PathNames};
 use rule_language::{Diagnostic, OutputAddition, Selection, Source, append_outputs};
 
 use crate::{
@@ -56,6 +56,8 @@ pub struct RuleOptions {
     pub min_priority: rule_language::Priority,
     /// What is added to the outputs of rules, in this order.
     pub output_additions: Vec<OutputAddition>,
+    /// Which static fields there are, and what else fields hang on.
+    pub fields: FieldSettings,
 }
 
 /// A compiled rule set.
@@ -63,6 +65,7 @@ pub struct RuleOptions {
 pub struct RuleEvaluator {
     rules: CompiledRuleSet,
     matching: Matching,
+    fields: FieldSettings,
     event_types: BTreeSet<String>,
     host_names: BTreeSet<String>,
 }
@@ -86,6 +89,7 @@ impl Default for RuleOptions {
             selections: Vec::new(),
             min_priority: rule_language::Priority::Debug,
             output_additions: Vec::new(),
+            fields: FieldSettings::default(),
         }
     }
 }
@@ -100,10 +104,11 @@ impl RuleEvaluator {
 
     /// Checks and compiles rules that were read already.
     pub fn compile(sources: &[Source], options: &RuleOptions) -> Result<LoadedRules, RulesError> {
-        let mut loaded = rule_language::load(sources, fields::catalogue())?;
+        let catalogue = fields::catalogue().configured(&options.fields);
+        let mut loaded = rule_language::load(sources, &catalogue)?;
         loaded.rule_set.select(&options.selections, options.min_priority);
         let additions = &options.output_additions;
-        let warnings = append_outputs(&mut loaded.rule_set, additions, fields::catalogue())?;
+        let warnings = append_outputs(&mut loaded.rule_set, additions, &catalogue)?;
         loaded.diagnostics.extend(warnings);
         let event_types = event_types_needed(&loaded.rule_set)
             .into_iter()
@@ -111,7 +116,8 @@ impl RuleEvaluator {
             .collect();
         let host_names = host_names_needed(&loaded.rule_set);
         let rules = CompiledRuleSet::new(loaded.rule_set, fields::catalogue())?;
-        let evaluator = Self { rules, matching: options.matching, event_types, host_names };
+        let fields = options.fields.clone();
+        let evaluator = Self { rules, matching: options.matching, fields, event_types, host_names };
         Ok(LoadedRules { evaluator, warnings: loaded.diagnostics })
     }
 
@@ -150,6 +156,8 @@ impl Evaluate for RuleEvaluator {
                 .unwrap_or(Architecture::X86_64),
             source,
             container: occurrence.container,
+            settings: &self.fields,
+            paths: PathNames::AskedFor,
         };
         // Holds no memory as long as nothing matches.
         let mut found = Vec::new();

@@ -1,4 +1,5 @@
 //! Rules that compare addresses with names of hosts, which the agent resolves in its own network.
+#![allow(clippy::indexing_slicing, reason = "all of it is a test")]
 
 use std::{
     fs::{self, File},

@@ -29,7 +29,7 @@ use test_requirements::{Requirement, data_dir, met_or_booked, requires};
 use tokio::time::{Instant, sleep_until};
 
 use self::{
-    done::{Done, new_tag},
+    done::{Done, missing, new_tag},
     programs::Programs,
 };
 
@@ -54,6 +54,10 @@ const SITE_RULES: &str = "\
   override:
     condition: replace
 ";
+/// Events that do not get in cost a round of all actions, and a minute's wait for what they would have set off.
+const ROUNDS: u32 = 2;
+/// As large as rings may grow: rules on 41 event types make many records while others build software.
+const RING_BYTES: &str = "33554432";
 /// Beyond the age at which a rule no longer takes a process for one that is starting.
 const GROWN_UP: Duration = Duration::from_millis(5500);
 
@@ -91,41 +95,41 @@ fn the_list_has_every_stock_rule() {
     assert!(missing.is_empty(), "{missing:?}");
 }
 
-/// Scenario: `eyrie up` with all stock rules, disabled ones included; every action of `acts.rs`, in two containers and on the host.
-/// Guarantees: each sets off the rules that it is there for, by what it did itself; the list says so of each, and nothing that it
-/// does not say is set off.
+/// Scenario: agent and engine with all stock rules, disabled ones included; every action of `acts.rs`, in two containers and on the
+/// host. Guarantees: each sets off the rules that it is there for, by what it did itself; the list says so of each, and nothing that
+/// it does not say is set off.
+///
+/// A machine that is busy elsewhere may have events that do not get in. They are counted and told; only then all is done again.
 #[tokio::test(flavor = "multi_thread")]
 async fn stock_rules_are_set_off() -> anyhow::Result<()> {
     requires!(Requirement::Kernel, Ok(()));
     requires!(Requirement::Data, Ok(()));
     let with_containers = met_or_booked(Requirement::Containers, module_path!(), line!());
     let scene = Scene::new()?;
-    let mut up = start(&scene).await?;
+    let mut engine = start_engine(&scene)?;
+    let mut agent = scene.agent_with(&["--ring-bytes", RING_BYTES])?;
+    scene.is_connected().await?;
     let programs = Programs::write_to(scene.folder().join("programs"))?;
-    let (aged, server) = start_server(&scene)?;
-
-    // Kept until everything has been told of them.
+    // Kept until everything has been told of its containers.
     let image = with_containers.then(Image::import).transpose()?;
-    let (mut containers, mut done) = (Vec::new(), Vec::new());
-    if let Some(image) = &image {
-        for (container, acts) in contained(image, scene.folder(), &programs).await? {
-            containers.push(container);
-            done.extend(acts);
-        }
-    }
-    for acts in [acts::HOST, acts::SWITCHED_ON] {
-        done.extend(done::on_host(acts, scene.folder(), &programs)?);
-    }
-    done.push(fileless(&scene)?);
-    sleep_until(aged).await;
-    done.push(read_by_server(server)?);
 
-    let is_enough = |alerts: &[_]| done.iter().all(|done| done.missing(alerts).is_none());
-    let alerts = subscriber::alerts_within(&scene.url(), is_enough).await?;
-    let missing: Vec<_> = done.iter().filter_map(|done| done.missing(&alerts)).collect();
-    assert!(missing.is_empty(), "{}", missing.join("\n"));
+    let (mut done, mut rounds) = (Vec::new(), 0);
+    let alerts = loop {
+        rounds += 1;
+        let lost_before = lost(&scene).await?;
+        let (_containers, again) = perform_all(&scene, image.as_ref(), &programs).await?;
+        done.extend(again);
+        let is_enough = |alerts: &[_]| missing(&done, alerts).is_empty();
+        let alerts = subscriber::alerts_within(&scene.url(), is_enough).await?;
+        if is_enough(&alerts) || rounds == ROUNDS || lost(&scene).await? == lost_before {
+            break alerts;
+        }
+    };
+    let missing = missing(&done, &alerts);
+    assert!(missing.is_empty(), "after {rounds} rounds:\n{}", missing.join("\n"));
     check_list(&done, &alerts, with_containers);
-    assert!(up.terminate()?.success(), "{}", up.log_text());
+    assert!(agent.terminate()?.success(), "{}", agent.log_text());
+    assert!(engine.terminate()?.success(), "{}", engine.log_text());
     Ok(())
 }
 
@@ -154,18 +158,45 @@ fn stock_files() -> impl Iterator<Item = PathBuf> {
     FILES.iter().map(|file| data_dir().join("falco-rules").join(file))
 }
 
-/// Starts Eyrie with the stock rules, in the order of their files, and waits until it captures.
-async fn start(scene: &Scene) -> anyhow::Result<Program> {
+/// Starts an engine with the stock rules, in the order of their files.
+fn start_engine(scene: &Scene) -> anyhow::Result<Program> {
     std::fs::write(scene.rules(), SITE_RULES)?;
-    let mut arguments = ["up", "--match-all", "--select-rules", "enable:rule=*"].map(OsString::from).to_vec();
+    let mut arguments = ["--match-all", "--select-rules", "enable:rule=*"].map(OsString::from).to_vec();
     for file in stock_files().chain([scene.rules()]) {
         arguments.extend(["--rules".into(), file.into()]);
     }
     let address = scene.address();
     arguments.extend(["--listen".into(), address.into(), "--data-dir".into(), scene.data().into()]);
-    let up = Program::start("eyrie", arguments, scene.folder())?;
-    scene.is_connected().await?;
-    Ok(up)
+    Program::start("engine-service", arguments, scene.folder())
+}
+
+/// How many events the engine knows to have been lost.
+async fn lost(scene: &Scene) -> anyhow::Result<u64> {
+    let hosts = subscriber::hosts_until(&scene.url(), |hosts| !hosts.is_empty()).await?;
+    Ok(hosts.iter().flat_map(|host| &host.losses).map(|loss| loss.count).sum())
+}
+
+/// Does everything once. The containers are there until they are dropped.
+async fn perform_all(
+    scene: &Scene,
+    image: Option<&Image>,
+    programs: &Programs,
+) -> anyhow::Result<(Vec<Container>, Vec<Done>)> {
+    let (aged, server) = start_server(scene)?;
+    let (mut containers, mut done) = (Vec::new(), Vec::new());
+    if let Some(image) = image {
+        for (container, acts) in contained(image, scene.folder(), programs).await? {
+            containers.push(container);
+            done.extend(acts);
+        }
+    }
+    for acts in [acts::HOST, acts::SWITCHED_ON] {
+        done.extend(done::on_host(acts, scene.folder(), programs)?);
+    }
+    done.push(fileless(scene)?);
+    sleep_until(aged).await;
+    done.push(read_by_server(server)?);
+    Ok((containers, done))
 }
 
 /// A shell under a server's name that waits; and when it has grown up.

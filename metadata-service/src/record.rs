@@ -23,7 +23,7 @@ pub const MAX_ENTITY_BYTES: usize = 1024 * 1024;
 #[derive(Clone, Debug, PartialEq)]
 pub enum Record {
     /// A container.
-    Container(StoredContainer),
+    Container(Box<StoredContainer>),
     /// A host.
     Host(StoredHost),
     /// A Kubernetes object, as its cluster said it last.
@@ -74,7 +74,7 @@ impl Record {
     /// The record of stored bytes.
     pub fn decode(kind: RecordKind, body: &[u8]) -> Result<Self, prost::DecodeError> {
         Ok(match kind {
-            RecordKind::Container => Self::Container(StoredContainer::decode(body)?),
+            RecordKind::Container => Self::Container(Box::new(StoredContainer::decode(body)?)),
             RecordKind::Host => Self::Host(StoredHost::decode(body)?),
             RecordKind::Kubernetes => Self::Kubernetes(KubernetesObject::decode(body)?),
         })

@@ -103,11 +103,12 @@ pub(super) fn read(pid: u32, container_id: &str) -> Option<UsersFact> {
     })
 }
 
-/// A runtime's process has the host's root until it enters the container's. What cannot be told is taken for the host's.
+/// A runtime's process has the host's root until it enters the container's. That is the first process's root and, unless the agent is in a container
+/// itself, the agent's; who may not look at the first process's is not in a position to look at others' either.
 fn is_hosts(root: &OwnedFd) -> bool {
     let Ok(found) = fstat(root) else { return true };
     let is_it = |path: &str| {
-        stat(path).map_or(true, |host| (host.st_dev, host.st_ino) == (found.st_dev, found.st_ino))
+        stat(path).map(|host| (host.st_dev, host.st_ino) == (found.st_dev, found.st_ino)).unwrap_or(false)
     };
     is_it("/proc/1/root/.") || is_it("/")
 }

@@ -112,6 +112,10 @@ pub(crate) enum Register {
     OffsetPages,
     Option,
     Pid,
+    /// A place in a file; of 32-bit calls the lower half.
+    Position,
+    /// Its upper half, of 32-bit calls alone.
+    PositionHigh,
     ProcessGroup,
     Protection,
     Protocol,

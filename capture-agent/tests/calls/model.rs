@@ -14,6 +14,7 @@ use std::{
 };
 
 use capture_agent::{Agent, Config};
+use eyrie_bpf::Object;
 use eyrie_proto::{
     capture::{MoveTo, capture_response::Kind as Down},
     event::event::Kind,
@@ -146,13 +147,16 @@ fn the_model_is_what_proc_says() {
         }
         running.shutdown().await;
 
-        let third = FakeEngine::start(Policy::default()).await;
-        let running = Agent::start(config(&third), Default::default()).await.unwrap();
-        third
-            .until("a base", |seen| seen.bases.first().is_some_and(|base| base.last().unwrap().is_last))
-            .await;
-        oracle::check("a snapshot", &model(&third.seen()), &living, names);
-        running.shutdown().await;
+        for object in [Object::Full, Object::Baseline] {
+            let another = FakeEngine::start(Policy::default()).await;
+            let config = Config { object: Some(object), ..config(&another) };
+            let running = Agent::start(config, Default::default()).await.unwrap();
+            another
+                .until("a base", |seen| seen.bases.first().is_some_and(|base| base.last().unwrap().is_last))
+                .await;
+            oracle::check(&format!("a snapshot of {object:?}"), &model(&another.seen()), &living, names);
+            running.shutdown().await;
+        }
         drop(cast);
     });
 }

@@ -64,6 +64,8 @@ fn data_are_moved() {
     let (-9, refused) = &writes[1] else { panic!("{writes:?}") };
     assert_eq!((&refused.descriptor, refused.data.as_slice()), (&without_kind(99), &b"01234567"[..]));
     check(&transfers(&scene, "pwrite64")[0], 3, 3, b"abc");
+    let places = ["pwrite64", "pread64", "write"].map(|name| transfers(&scene, name)[0].1.position);
+    assert_eq!(places, [Some(2), Some(0), None]);
     check(&transfers(&scene, "writev")[0], 8, 8, b"abcdef");
     check(&transfers(&scene, "pread64")[0], 5, 5, &content[..5]);
     let reads = transfers(&scene, "read");

@@ -128,33 +128,37 @@ async fn names_of_a_plan_are_resolved_and_told() {
         }))
         .await;
     engine.until("names", |seen| told_names(seen).len() == 2).await;
-    let seen = engine.seen();
-    let answer = seen.plan_answers[0].clone();
-    assert_eq!(answer.effective.unwrap().names_to_resolve, ["192.0.2.7", "localhost"]);
-    let refused = &answer.unresolvable_names[..];
-    assert!(refused.len() == 1 && refused[0].name == "two words" && refused[0].reason.contains("letters"));
-    let mut told = told_names(&seen);
-    told.sort_by(|one, two| one.name.cmp(&two.name));
-    assert_eq!((&*told[0].name, &told[0].ips), ("192.0.2.7", &vec![vec![192, 0, 2, 7]]));
-    assert_eq!(told[1].name, "localhost");
-    assert!(
-        told[1].ips.contains(&vec![127, 0, 0, 1]) || told[1].ips.contains(&[&[0; 15][..], &[1]].concat())
-    );
-    assert!(told.iter().all(|names| names.valid_until_boot_ns > before));
-    drop(seen);
+    {
+        let seen = engine.seen();
+        let answer = seen.plan_answers[0].clone();
+        assert_eq!(answer.effective.unwrap().names_to_resolve, ["192.0.2.7", "localhost"]);
+        let refused = &answer.unresolvable_names[..];
+        assert!(
+            refused.len() == 1 && refused[0].name == "two words" && refused[0].reason.contains("letters")
+        );
+        let mut told = told_names(&seen);
+        told.sort_by(|one, two| one.name.cmp(&two.name));
+        assert_eq!((&*told[0].name, &told[0].ips), ("192.0.2.7", &vec![vec![192, 0, 2, 7]]));
+        assert_eq!(told[1].name, "localhost");
+        assert!(
+            told[1].ips.contains(&vec![127, 0, 0, 1]) || told[1].ips.contains(&[&[0; 15][..], &[1]].concat())
+        );
+        assert!(told.iter().all(|names| names.valid_until_boot_ns > before));
+    }
 
     let second = FakeEngine::start(Policy::default()).await;
     let endpoint = second.url();
     engine.send(Down::MoveTo(MoveTo { endpoint, ..MoveTo::default() })).await;
     second.until("a base", |seen| !seen.bases.is_empty()).await;
-    let seen = second.seen();
-    let of_base = |part: &eyrie_proto::capture::BaseState| part.facts.clone();
-    let facts = seen.bases[0].iter().flat_map(of_base).filter_map(|event| event.kind);
-    let known = facts.filter(|kind| {
-        matches!(kind, Kind::Fact(OrderedFact { kind: Some(ordered_fact::Kind::Names(_)), .. }))
-    });
-    // What was not acked yet comes after the base instead.
-    assert_eq!(known.count() + told_names(&seen).len(), 2);
-    drop(seen);
+    {
+        let seen = second.seen();
+        let of_base = |part: &eyrie_proto::capture::BaseState| part.facts.clone();
+        let facts = seen.bases[0].iter().flat_map(of_base).filter_map(|event| event.kind);
+        let known = facts.filter(|kind| {
+            matches!(kind, Kind::Fact(OrderedFact { kind: Some(ordered_fact::Kind::Names(_)), .. }))
+        });
+        // What was not acked yet comes after the base instead.
+        assert_eq!(known.count() + told_names(&seen).len(), 2);
+    }
     running.shutdown().await;
 }

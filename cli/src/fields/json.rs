@@ -39,7 +39,7 @@ fn field(info: &FieldInfo) -> Value {
         "is_list": info.is_list,
         "is_deprecated": info.is_deprecated,
         "argument": argument,
-        "has_data": info.has_data,
+        "absent_because": info.absent_because,
     })
 }
 
@@ -65,14 +65,15 @@ mod tests {
         assert_eq!(listing[0]["event_sources"], json!(["syscall"]));
         assert!(listing.iter().all(|class| class["desc"].is_string()));
         let name = json!({"name": "proc.name", "type": "CHARBUF", "is_list": false, "is_deprecated": false,
-            "argument": null, "has_data": true});
+            "argument": null, "absent_because": null});
         assert_eq!(field("proc.name"), name);
         let argument = json!({"name": "evt.arg", "type": "CHARBUF", "is_list": false, "is_deprecated": false,
-            "argument": {"required": true, "type": ["INDEX", "KEY"]}, "has_data": true});
+            "argument": {"required": true, "type": ["INDEX", "KEY"]}, "absent_because": null});
         assert_eq!(field("evt.arg"), argument);
         let types = json!({"name": "fd.types", "type": "CHARBUF", "is_list": true, "is_deprecated": false,
-            "argument": {"required": false, "type": ["INDEX"]}, "has_data": false});
+            "argument": {"required": false, "type": ["INDEX"]}, "absent_because": null});
         assert_eq!(field("fd.types"), types);
         assert_eq!(field("evt.dir")["is_deprecated"], true);
+        assert!(field("fdlist.nums")["absent_because"].as_str().is_some_and(|text| text.contains("poll")));
     }
 }

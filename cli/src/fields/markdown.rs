@@ -4,15 +4,15 @@ use std::io::Write;
 
 use rule_language::FieldInfo;
 
-use super::{Class, NO_DATA, type_name, usage};
+use super::{Class, type_name, usage};
 
 /// Stands at the head of the document.
 const HEAD: &str = "\
 # Fields
 
 What conditions and outputs of rules can be made of: Falco's fields with Falco's types, and a few of our own. In parentheses stands
-an argument that may be left out: `N` is a number from 0, `KEY` and `NAME` are words. *No data yet* is said of fields that rules may
-use and that are missing on every event so far: comparisons with them are false, and outputs show `<NA>`.
+an argument that may be left out: `N` is a number from 0, `KEY` and `NAME` are words. *Always absent* is said, with the
+reason, of fields that rules may use and that no event has a value of: comparisons with them are false, and outputs show `<NA>`.
 
 This page is what `eyrie fields --format markdown` prints; `make fields-doc` writes it anew.
 ";
@@ -39,11 +39,13 @@ fn write_row(field: &FieldInfo, output: &mut dyn Write) -> std::io::Result<()> {
     if field.is_deprecated {
         notes.push_str("*deprecated*: ");
     }
-    if !field.has_data {
-        notes.push_str(&format!("*{NO_DATA}*: "));
+    let mut description = escaped(field.description);
+    if let Some(because) = field.absent_because {
+        notes.push_str("*always absent*: ");
+        description.push_str(&format!("; absent because {}", escaped(because)));
     }
     let name = usage(field).replace('|', "\\|");
-    writeln!(output, "| `{name}` | {} | {notes}{} |", type_name(field), escaped(field.description))
+    writeln!(output, "| `{name}` | {} | {notes}{description} |", type_name(field))
 }
 
 /// Text with nothing in it that Markdown would take for more.

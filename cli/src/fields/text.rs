@@ -5,7 +5,7 @@ use std::io::Write;
 use owo_colors::OwoColorize as _;
 use rule_language::FieldInfo;
 
-use super::{Class, NO_DATA, type_name, usage};
+use super::{Class, type_name, usage};
 
 /// Blanks before names and between columns.
 const INDENT: usize = 2;
@@ -42,7 +42,9 @@ fn write_field(
     let column = INDENT + name_width + INDENT + TYPE_WIDTH + INDENT;
     let text_width = width.saturating_sub(column).max(MIN_TEXT_WIDTH);
     let notes = notes(field);
-    let text = format!("{notes}{}", field.description);
+    let because =
+        field.absent_because.map(|because| format!("; absent because {because}")).unwrap_or_default();
+    let text = format!("{notes}{}{because}", field.description);
     let mut lines = textwrap::wrap(&text, text_width).into_iter();
     // Colours are put on after wrapping, so that they do not count as width.
     let start = format!("{:INDENT$}{:name_width$}", "", name.green());
@@ -64,8 +66,8 @@ fn notes(field: &FieldInfo) -> String {
     if field.is_deprecated {
         notes.push("deprecated");
     }
-    if !field.has_data {
-        notes.push(NO_DATA);
+    if field.absent_because.is_some() {
+        notes.push("always absent");
     }
     if notes.is_empty() { String::new() } else { format!("({}) ", notes.join(", ")) }
 }
@@ -95,13 +97,15 @@ mod tests {
         }
     }
 
-    /// Scenario: a field without data, and one that is deprecated. Guarantees: the listing says so.
+    /// Scenario: a field that is always absent, and one that is deprecated. Guarantees: the listing says so, and why.
     #[test]
-    fn fields_without_data_are_marked() {
-        let listing = listing(200);
+    fn absent_fields_are_marked() {
+        let listing = listing(300);
         let line =
             |name: &str| listing.lines().find(|line| line.trim_start().starts_with(name)).unwrap().to_owned();
-        assert!(line("evt.pluginname ").contains("CHARBUF   (no data yet) the name"));
+        assert!(line("evt.pluginname ").contains(
+            "CHARBUF   (always absent) the name of the plugin that the event comes from; absent because"
+        ));
         assert!(line("evt.dir ").contains("(deprecated) always"));
         assert!(!line("proc.name ").contains('('));
     }

@@ -10,7 +10,7 @@ use eyrie_proto::event::{
     Credentials, Descriptor, Event, FileDescriptor, Open, PathArgument, ProcessKey, ProcessSnapshot,
     ProcessState, SystemCall, Task, descriptor, event::Kind,
 };
-use fields::{Architecture, ContainerView, EventView};
+use fields::{Architecture, ContainerView, EventView, FieldSettings, PathNames};
 use host_model::HostModel;
 use rule_language::Source;
 
@@ -94,6 +94,8 @@ fn benchmark(criterion: &mut Criterion) {
             architecture: Architecture::X86_64,
             source: "syscall",
             container: ContainerView::NotAsked,
+            settings: FieldSettings::unset(),
+            paths: PathNames::AskedFor,
         };
         let mut matches = Vec::new();
         rules.evaluate(&view, Matching::First, &mut matches);

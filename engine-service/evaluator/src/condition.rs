@@ -111,7 +111,9 @@ impl Node {
 
 impl CompiledCheck {
     pub(crate) fn new(fields: &'static Fields, check: &Check) -> Result<Self, CompileProblem> {
-        Ok(Self { lhs: CompiledOperand::new(fields, &check.lhs)?, test: Test::new(fields, check)? })
+        let lhs = CompiledOperand::new(fields, &check.lhs)?;
+        let test = if lhs.is_distance() { Test::of_distance(check)? } else { Test::new(fields, check)? };
+        Ok(Self { lhs, test })
     }
 
     pub(crate) fn evaluate(&self, view: &EventView<'_>, unknown: &mut Vec<&'static str>) -> Truth {
@@ -145,6 +147,22 @@ impl Test {
                 Self::Modified(operator, modifier, Members::new(operator, literals.clone())?)
             }
         })
+    }
+
+    /// `evt.around[T] = D` asks whether the event is within D milliseconds of T, not whether it is just so far away.
+    fn of_distance(check: &Check) -> Result<Self, CompileProblem> {
+        let operator = match check.operator {
+            Operator::Exists => return Ok(Self::Exists),
+            Operator::Ne | Operator::Gt | Operator::Ge => Operator::Gt,
+            _ => Operator::Le,
+        };
+        let literals = match &check.rhs {
+            Rhs::Literal(literal) => std::slice::from_ref(literal),
+            Rhs::List(literals) => literals,
+            Rhs::None | Rhs::Operand(_) => &[],
+        };
+        let modifier = check.modifier.unwrap_or(Modifier::AnyOf);
+        Ok(Self::Modified(operator, modifier, Members::new(operator, literals.to_vec())?))
     }
 
     fn of_literals(operator: Operator, literals: &[Literal]) -> Result<Self, CompileProblem> {

@@ -27,6 +27,11 @@ impl CompiledOperand {
         })
     }
 
+    /// Whether its value is how far the event is from a time.
+    pub(crate) fn is_distance(&self) -> bool {
+        matches!(self, Self::Field(field) if field.name() == "evt.around")
+    }
+
     /// The value in this event. Fields whose value is still to come are added to `unknown`.
     pub(crate) fn extract<'a>(&self, view: &EventView<'a>, unknown: &mut Vec<&'static str>) -> Extracted<'a> {
         match self {

@@ -58,6 +58,7 @@ struct CompiledRule {
     place: usize,
     condition: CompiledCondition,
     output: CompiledTemplate,
+    match_resolved: bool,
 }
 
 /// The event types that the enabled rules need; all that there are if one rule is for all of them.
@@ -84,6 +85,7 @@ impl CompiledRuleSet {
                 place,
                 condition: CompiledCondition::new(fields, &rule.condition).map_err(error)?,
                 output: CompiledTemplate::new(fields, &rule.output, &rule.extra_fields).map_err(error)?,
+                match_resolved: rule.match_resolved,
             });
         }
         let mut compiled = Self { source, rules, by_event_type: HashMap::new(), on_any_type: Vec::new() };
@@ -138,7 +140,12 @@ impl CompiledRuleSet {
                 continue;
             }
             let mut unknown = Vec::new();
-            let truth = rule.condition.evaluate(view, &mut unknown);
+            let mut truth = rule.condition.evaluate(view, &mut unknown);
+            let mut resolved = None;
+            if truth != Truth::True && rule.match_resolved {
+                resolved = view.resolved();
+                truth = truth.or(rule.matches_resolved(resolved.as_ref(), &mut unknown));
+            }
             if truth == Truth::False {
                 continue;
             }
@@ -147,7 +154,8 @@ impl CompiledRuleSet {
                 unknown.clear();
             }
             let (message, output_fields) = rule.output.fill(view, &mut unknown);
-            let residual = if unknown.is_empty() { None } else { self.residual(rule, view) };
+            let residual =
+                if unknown.is_empty() { None } else { self.residual(rule, view, resolved.as_ref()) };
             matches.push(RuleMatch {
                 rule: rule.place,
                 truth,
@@ -164,9 +172,24 @@ impl CompiledRuleSet {
         }
     }
 
-    fn residual(&self, rule: &CompiledRule, view: &EventView<'_>) -> Option<Residual> {
+    fn residual(
+        &self,
+        rule: &CompiledRule,
+        view: &EventView<'_>,
+        resolved: Option<&EventView<'_>>,
+    ) -> Option<Residual> {
         let source = self.source.rules.get(rule.place)?;
-        reduce(fields::catalogue(), source, (&rule.condition, &rule.output), view)
+        reduce(fields::catalogue(), source, (&rule.condition, &rule.output), view, resolved)
+    }
+}
+
+// === impl CompiledRule ===
+
+impl CompiledRule {
+    /// What the whole condition says of the event by the kernel's names. Not each comparison by itself takes the name that suits
+    /// it: an exclusion then holds by the same name as what it is an exclusion from, and nothing is excluded that was not before.
+    fn matches_resolved(&self, resolved: Option<&EventView<'_>>, unknown: &mut Vec<&'static str>) -> Truth {
+        resolved.map_or(Truth::False, |view| self.condition.evaluate(view, unknown))
     }
 }
 

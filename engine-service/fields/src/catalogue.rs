@@ -5,12 +5,17 @@ use std::{collections::HashMap, sync::LazyLock};
 use rule_language::{ArgumentError, Catalogue, FieldId, FieldInfo, FieldType};
 
 use crate::{
-    container, declaration::Declaration, declaration::Scope, declared, event_table, event_type, evt, eyrie,
-    fd, fs_path, json, k8smeta, parameter_types, process, thread, user,
+    container,
+    declaration::Declaration,
+    declaration::Scope,
+    declared, event_table, event_type, evt, eyrie, fd, fs_path, json, k8smeta, parameter_types, process,
+    settings::FieldSettings,
+    static_fields::{self, ConfiguredFields},
+    thread, user,
 };
 
 /// The families, in the order in which listings show them: those of one class stand together.
-const FAMILIES: [&[Declaration]; 22] = [
+const FAMILIES: [&[Declaration]; 23] = [
     evt::GENERIC,
     evt::CALL,
     evt::ARGUMENTS,
@@ -28,6 +33,7 @@ const FAMILIES: [&[Declaration]; 22] = [
     fs_path::FIELDS,
     declared::FDLIST,
     declared::UTIL,
+    static_fields::FIELDS,
     container::FIELDS,
     container::NO_MORE,
     k8smeta::FIELDS,
@@ -69,6 +75,27 @@ impl Fields {
     /// What the value of the field belongs to; `None` for an id of another catalogue.
     pub fn scope(&self, id: FieldId) -> Option<Scope> {
         self.declaration(id).map(|declaration| declaration.scope)
+    }
+
+    /// The catalogue as an engine with these settings has it.
+    pub fn configured<'s>(&'static self, settings: &'s FieldSettings) -> ConfiguredFields<'s> {
+        ConfiguredFields::new(self, settings)
+    }
+
+    pub(crate) fn type_of_configured(
+        &self,
+        settings: &FieldSettings,
+        id: FieldId,
+        argument: Option<&str>,
+    ) -> Result<FieldType, ArgumentError> {
+        let info = self.info(id);
+        info.check_argument(argument)?;
+        if let Some(word) = argument {
+            static_fields::check(settings, info, word)?;
+            self.check_word(info, word)?;
+        }
+        let of_parameter = argument.filter(|_| info.field_type == FieldType::Dyn);
+        Ok(of_parameter.and_then(parameter_types::type_of).unwrap_or(info.field_type))
     }
 
     /// What only this field knows of its arguments: names of parameters and events, the few words that there are.
@@ -117,13 +144,7 @@ impl Catalogue for Fields {
     }
 
     fn type_of(&self, id: FieldId, argument: Option<&str>) -> Result<FieldType, ArgumentError> {
-        let info = self.info(id);
-        info.check_argument(argument)?;
-        if let Some(word) = argument {
-            self.check_word(info, word)?;
-        }
-        let of_parameter = argument.filter(|_| info.field_type == FieldType::Dyn);
-        Ok(of_parameter.and_then(parameter_types::type_of).unwrap_or(info.field_type))
+        self.type_of_configured(FieldSettings::unset(), id, argument)
     }
 
     fn is_event_type(&self, name: &str) -> bool {

@@ -74,6 +74,14 @@ pub(crate) const UTIL: &FieldClass = &FieldClass {
     sources: SYSCALL,
 };
 
+/// In Falco they are fields by themselves, which are there if they are configured.
+pub(crate) const STATIC: &FieldClass = &FieldClass {
+    name: "static",
+    short_description: "",
+    description: "What an engine's configuration says to stand on all alerts: Falco's static_fields.",
+    sources: &[],
+};
+
 /// In Falco these come with the plugin of that name.
 pub(crate) const CONTAINER: &FieldClass = &FieldClass {
     name: "container",

@@ -8,8 +8,12 @@
 //! Names and images come from metadata, and are unknown until they are joined. What a container that is known whole does
 //! not have is absent; what one that is known in part does not have may still come.
 
+mod labels;
 mod mounts;
 mod no_more;
+mod probes;
+
+use std::net::Ipv4Addr;
 
 use eyrie_proto::metadata::{Completeness, Container};
 use host_model::ContainerId;
@@ -20,7 +24,6 @@ use rule_language::{
 
 pub(crate) use self::no_more::FIELDS as NO_MORE;
 use crate::{
-    argument::Argument,
     classes,
     declaration::{Declaration, Scope},
     value::{Extracted, Value},
@@ -40,24 +43,14 @@ macro_rules! field {
     ($name:literal, $description:literal, $extract:expr) => {
         field!($name, CharBuf, $description, $extract)
     };
-    ($name:literal, $description:literal) => {
-        missing!($name, CharBuf, $description)
-    };
     ($name:literal, $type:expr, $description:literal, $extract:expr) => {
         Declaration::new(classes::CONTAINER, $name, $type, Scope::Container, $extract, $description)
     };
 }
 
-/// Not extracted yet.
-macro_rules! missing {
-    ($name:literal, $type:expr, $description:literal) => {
-        Declaration::without_data(classes::CONTAINER, $name, $type, Scope::Container, $description)
-    };
-}
-
 #[rustfmt::skip]
 pub(crate) const FIELDS: &[Declaration] = &[
-    field!("container.id", "the first 12 characters of the container's id; 'host' for a process of the host", |view, _| id(view, |id| id.get(..SHORT_ID).unwrap_or(id))).suggested_output(),
+    field!("container.id", "the first 12 characters of the container's id; 'host' for a process of the host", |view, _| id(view, shortened)).suggested_output(),
     field!("container.full_id", "the container's whole id; 'host' for a process of the host", |view, _| id(view, |id| id)),
     field!("container.type", "the runtime: docker, podman, containerd, cri-o…; 'host' for a process of the host", |view, _| runtime(view)),
     field!("container.name", "the container's name; 'host' for a process of the host", |view, _| text(view, Value::text(HOST).into(), |container| &container.name)).suggested_output(),
@@ -69,13 +62,13 @@ pub(crate) const FIELDS: &[Declaration] = &[
     field!("container.privileged", Bool, "whether the container runs privileged", |view, _| known(view, |container| container.is_privileged.map(Value::Bool))),
     field!("container.start_ts", AbsTime, "when the container started, nanoseconds since the epoch", |view, _| known(view, |container| (container.started_ns != 0).then_some(Value::Uint(container.started_ns)))),
     field!("container.duration", RelTime, "for how many nanoseconds the container has been running", |view, _| known(view, |container| (container.started_ns != 0).then(|| Value::Uint(view.epoch_ns().saturating_sub(container.started_ns))))),
-    field!("container.ip", "the container's first IPv4 address"),
-    field!("container.cni.json", "what the network plugin of the pod gave back, a JSON document with the addresses of every interface"),
-    missing!("container.host_pid", Bool, "whether the container shares the host's pid namespace"),
-    missing!("container.host_network", Bool, "whether the container shares the host's network namespace"),
-    missing!("container.host_ipc", Bool, "whether the container shares the host's IPC namespace"),
-    field!("container.labels", "the container's labels as name:value, with commas between"),
-    field!("container.label", "the container's label of that name", label).required(Key),
+    field!("container.ip", "the container's first IPv4 address", |view, _| known(view, address)),
+    field!("container.cni.json", "what the network plugin of the pod gave back, a JSON document with the addresses of every interface", |view, _| known(view, |container| bytes(&container.cni_result))),
+    field!("container.host_pid", Bool, "whether the container shares the host's pid namespace", |view, _| known(view, |container| container.is_host_pid.map(Value::Bool))),
+    field!("container.host_network", Bool, "whether the container shares the host's network namespace", |view, _| known(view, |container| container.is_host_network.map(Value::Bool))),
+    field!("container.host_ipc", Bool, "whether the container shares the host's IPC namespace", |view, _| known(view, |container| container.is_host_ipc.map(Value::Bool))),
+    field!("container.labels", "the container's labels as name:value with commas between, those apart that Kubernetes gives of itself", |view, _| known(view, |container| labels::all(&container.labels))),
+    field!("container.label", "the container's label of that name", |view, argument| known(view, |container| labels::one(&container.labels, argument))).required(Key),
     field!("container.mounts", "the container's mounts", |view, _| known(view, mounts::all)),
     field!("container.mount", "the mount of that number or source", |view, argument| mounts::one(view, argument, |mount| &mount.source, |mount| Some(mounts::text(mount)))).required(IndexOrKey),
     field!("container.mount.source", "the source of the mount of that number or destination", |view, argument| mounts::one(view, argument, |mount| &mount.destination, |mount| bytes(&mount.source))).required(IndexOrKey),
@@ -86,12 +79,12 @@ pub(crate) const FIELDS: &[Declaration] = &[
     field!("k8s.pod.name", "the pod's name", |view, _| known(view, |container| of_pod(container, &container.pod_name, POD_NAME_LABEL))).suggested_output(),
     field!("k8s.pod.uid", "the pod's uid", |view, _| known(view, |container| of_pod(container, &container.pod_uid, POD_UID_LABEL))),
     field!("k8s.pod.id", "the same as k8s.pod.uid, by its older name", |view, _| known(view, |container| of_pod(container, &container.pod_uid, POD_UID_LABEL))),
-    field!("k8s.pod.sandbox_id", "the first 12 characters of the id of the pod's sandbox"),
-    field!("k8s.pod.full_sandbox_id", "the whole id of the pod's sandbox"),
-    field!("k8s.pod.ip", "the pod's first IPv4 address"),
-    field!("k8s.pod.cni.json", "the same as container.cni.json"),
-    field!("k8s.pod.label", "the pod's label of that name", |view, _| pod_label(view)).required(Key).not_extracted(),
-    field!("k8s.pod.labels", "the pod's labels as name:value, with commas between"),
+    field!("k8s.pod.sandbox_id", "the first 12 characters of the id of the pod's sandbox", |view, _| known(view, |container| bytes(shortened(&container.pod_sandbox_id)))),
+    field!("k8s.pod.full_sandbox_id", "the whole id of the pod's sandbox", |view, _| known(view, |container| bytes(&container.pod_sandbox_id))),
+    field!("k8s.pod.ip", "the first IPv4 address of the container, whose network is the pod's", |view, _| known(view, |container| of_a_pod(container).then(|| address(container))?)),
+    field!("k8s.pod.cni.json", "the same as container.cni.json, of containers of pods", |view, _| known(view, |container| of_a_pod(container).then(|| bytes(&container.cni_result))?)),
+    field!("k8s.pod.label", "the pod's label of that name", |view, argument| known(view, |container| labels::one(&container.pod_labels, argument))).required(Key),
+    field!("k8s.pod.labels", "the pod's labels as name:value with commas between, those apart that Kubernetes gives of itself", |view, _| known(view, |container| labels::all(&container.pod_labels))),
     field!("k8s.ns.name", "the name of the pod's namespace", |view, _| known(view, |container| of_pod(container, &container.pod_namespace, POD_NAMESPACE_LABEL))).suggested_output(),
 ];
 
@@ -127,7 +120,10 @@ fn text<'a>(
 }
 
 /// What the container has; absent where the event happened in none.
-fn known<'a>(view: &EventView<'a>, get: impl FnOnce(&'a Container) -> Option<Value<'a>>) -> Extracted<'a> {
+pub(crate) fn known<'a>(
+    view: &EventView<'a>,
+    get: impl FnOnce(&'a Container) -> Option<Value<'a>>,
+) -> Extracted<'a> {
     match (view.container_id(), view.container) {
         (ContainerId::Host, _) => Extracted::Absent,
         (ContainerId::Unknown, _) => without_fact(view),
@@ -141,9 +137,17 @@ fn known<'a>(view: &EventView<'a>, get: impl FnOnce(&'a Container) -> Option<Val
 
 /// Whether a value that a container does not have may still come.
 fn without_value<'a>(container: &Container) -> Extracted<'a> {
-    match container.completeness() {
-        Completeness::Complete | Completeness::FinalPartial => Extracted::Absent,
-        Completeness::Pending | Completeness::Unspecified => Extracted::Unknown,
+    match is_settled(container.completeness()) {
+        true => Extracted::Absent,
+        false => Extracted::Unknown,
+    }
+}
+
+/// Whether nothing more will come.
+pub(crate) fn is_settled(completeness: Completeness) -> bool {
+    match completeness {
+        Completeness::Complete | Completeness::FinalPartial => true,
+        Completeness::Pending | Completeness::Unspecified => false,
     }
 }
 
@@ -162,26 +166,27 @@ fn image(container: &Container) -> Option<Value<'_>> {
     })
 }
 
-fn label<'a>(view: &EventView<'a>, argument: &Argument) -> Extracted<'a> {
-    known(view, |container| {
-        let Argument::Key(key) = argument else { return None };
-        container.labels.get(key).map(|value| Value::bytes(value.as_bytes()))
-    })
+/// The first characters of an id.
+pub(crate) fn shortened(id: &str) -> &str {
+    id.get(..SHORT_ID).unwrap_or(id)
+}
+
+/// Falco tracks IPv4 alone; where there are others only, the first of them is better than nothing.
+fn address(container: &Container) -> Option<Value<'_>> {
+    let is_ip4 = |ip: &&String| ip.parse::<Ipv4Addr>().is_ok();
+    bytes(container.ips.iter().find(is_ip4).or(container.ips.first())?)
+}
+
+/// Whether the container belongs to a pod.
+fn of_a_pod(container: &Container) -> bool {
+    !container.pod_sandbox_id.is_empty() || of_pod(container, &container.pod_uid, POD_UID_LABEL).is_some()
 }
 
 fn of_pod<'a>(container: &'a Container, told: &'a str, label: &str) -> Option<Value<'a>> {
     bytes(told).or_else(|| bytes(container.labels.get(label)?))
 }
 
-/// Labels of pods come with the metadata of Kubernetes, which is not joined yet: a container without a pod has none.
-fn pod_label<'a>(view: &EventView<'a>) -> Extracted<'a> {
-    match known(view, |container| of_pod(container, &container.pod_uid, POD_UID_LABEL)) {
-        Extracted::Value(_) => Extracted::Unknown,
-        without => without,
-    }
-}
-
 /// Whether a fact can still come; see the module's documentation.
-fn without_fact<'a>(view: &EventView<'a>) -> Extracted<'a> {
+pub(crate) fn without_fact<'a>(view: &EventView<'a>) -> Extracted<'a> {
     if view.host.has_cgroups() && view.process().is_some() { Extracted::Unknown } else { Extracted::Absent }
 }

@@ -42,21 +42,18 @@ impl Declaration {
         Self { info: FieldInfo::new(class, name, field_type, description), scope, extract }
     }
 
-    /// A field that is declared and not extracted yet: rules that use it load, and it never has a value.
-    pub(crate) const fn without_data(
+    /// A field that no event has a value of, for a reason that is told: rules that use it load.
+    pub(crate) const fn absent(
         class: &'static FieldClass,
         name: &'static str,
         field_type: FieldType,
-        scope: Scope,
+        because: &'static str,
         description: &'static str,
     ) -> Self {
-        Self::new(class, name, field_type, scope, |_, _| Extracted::Absent, description).not_extracted()
-    }
-
-    /// It has no value yet, whatever its extraction says meanwhile.
-    pub(crate) const fn not_extracted(mut self) -> Self {
-        self.info.has_data = false;
-        self
+        let mut absent =
+            Self::new(class, name, field_type, Scope::Event, |_, _| Extracted::Absent, description);
+        absent.info.absent_because = Some(because);
+        absent
     }
 
     /// Its value is a list.

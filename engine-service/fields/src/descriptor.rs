@@ -9,8 +9,9 @@ use eyrie_proto::event::{
 
 use crate::{
     address::{Endpoint, unix_path},
+    event_type::event_type,
     path,
-    view::EventView,
+    view::{EventView, PathNames},
 };
 
 /// -EINPROGRESS: a connect that does not block has begun.
@@ -33,6 +34,8 @@ pub(crate) struct Subject<'a> {
     pub(crate) descriptor: Option<&'a Descriptor>,
     /// The event opens something, or failed to.
     is_open: bool,
+    /// The event makes a descriptor, or failed to.
+    is_maker: bool,
     /// The path that was asked for, of opens that take one.
     pub(crate) path: Option<&'a PathArgument>,
     /// The address that was asked for, and whether it was not reached.
@@ -56,6 +59,7 @@ pub(crate) fn subject<'a>(event: &'a Event) -> Option<Subject<'a>> {
     let mut subject = Subject {
         descriptor: None,
         is_open: false,
+        is_maker: false,
         path: None,
         requested: None,
         is_failed,
@@ -63,7 +67,7 @@ pub(crate) fn subject<'a>(event: &'a Event) -> Option<Subject<'a>> {
     };
     subject.descriptor = match event.kind.as_ref()? {
         Kind::Open(open) => {
-            subject.is_open = true;
+            (subject.is_open, subject.is_maker) = (true, true);
             subject.path = open.path.as_ref();
             open.descriptor.as_ref()
         }
@@ -73,7 +77,7 @@ pub(crate) fn subject<'a>(event: &'a Event) -> Option<Subject<'a>> {
             connect.descriptor.as_ref()
         }
         Kind::Accept(accept) => {
-            subject.role = SocketRole::Server;
+            (subject.role, subject.is_maker) = (SocketRole::Server, true);
             accept.descriptor.as_ref()
         }
         Kind::Transfer(transfer) => {
@@ -82,7 +86,10 @@ pub(crate) fn subject<'a>(event: &'a Event) -> Option<Subject<'a>> {
         }
         Kind::PathCall(call) => of_path_call(event, call),
         Kind::DescriptorCall(call) => call.descriptor.as_ref(),
-        Kind::SocketCreate(call) => call.descriptor.as_ref(),
+        Kind::SocketCreate(call) => {
+            subject.is_maker = true;
+            call.descriptor.as_ref()
+        }
         Kind::Bind(bind) => bind.descriptor.as_ref(),
         Kind::SocketOption(call) => call.descriptor.as_ref(),
         Kind::ChangeNamespace(call) => call.descriptor.as_ref(),
@@ -91,8 +98,8 @@ pub(crate) fn subject<'a>(event: &'a Event) -> Option<Subject<'a>> {
         Kind::KernelCall(call) => call.descriptor.as_ref(),
         _ => return None,
     };
-    let is_empty = subject.descriptor.is_none() && !subject.is_open && subject.requested.is_none();
-    if is_empty { None } else { Some(subject) }
+    let is_about_one = subject.descriptor.is_some() || subject.is_maker || subject.requested.is_some();
+    is_about_one.then_some(subject)
 }
 
 /// What a call on a path is about, if that is a descriptor: the call has no path, or it made one. Otherwise the descriptor is
@@ -112,6 +119,7 @@ impl<'a> Subject<'a> {
         Self {
             descriptor: Some(descriptor),
             is_open: false,
+            is_maker: false,
             path: None,
             requested: None,
             is_failed: false,
@@ -123,13 +131,17 @@ impl<'a> Subject<'a> {
     pub(crate) fn number(&self) -> Option<i64> {
         match self.descriptor {
             Some(descriptor) => Some(i64::from(descriptor.fd).max(-1)),
-            None => self.is_open.then_some(-1),
+            None => self.is_maker.then_some(-1),
         }
     }
 
     /// The open failed, so that there is a path and no descriptor.
     pub(crate) fn is_failed_open(&self) -> bool {
         self.is_open && (self.is_failed || self.descriptor.is_none())
+    }
+
+    pub(crate) fn is_directory(&self) -> bool {
+        self.type_name() == Some("directory")
     }
 
     pub(crate) fn file(&self) -> Option<&'a FileDescriptor> {
@@ -149,7 +161,7 @@ impl<'a> Subject<'a> {
     /// `fd.name`.
     pub(crate) fn name(&self, view: &EventView<'a>) -> Option<Cow<'a, [u8]>> {
         if let Some(path) = self.path {
-            return asked_for(path, view);
+            return name_of(path, view);
         }
         if let Some(ends) = self.ends() {
             return ends.tuple().map(|tuple| Cow::Owned(tuple.into_bytes()));
@@ -175,7 +187,12 @@ impl<'a> Subject<'a> {
 
     /// `fd.type`
     pub(crate) fn type_name(&self) -> Option<&'a str> {
-        match self.descriptor?.kind.as_ref()? {
+        let kind = match &self.descriptor?.kind {
+            Some(kind) => kind,
+            // Somebody closed it before it could be looked at.
+            None => return (self.is_open && !self.is_failed).then_some("file"),
+        };
+        match kind {
             descriptor::Kind::File(file) if file.mode & FILE_TYPE_MASK == DIRECTORY => Some("directory"),
             descriptor::Kind::File(_) => Some("file"),
             descriptor::Kind::Socket(socket) => Some(self.socket_type(socket)),
@@ -183,12 +200,14 @@ impl<'a> Subject<'a> {
         }
     }
 
-    /// `fd.typechar`: Falco says `o` (other) where a plain open(2) fails and `f` where openat does; we say `f` for both,
-    /// since its stock rules on failed opens mean both.
+    /// `fd.typechar`, also where there is no descriptor because the call failed.
+    pub(crate) fn character_in(&self, view: &EventView<'_>) -> Option<&'static str> {
+        let has_kind = self.descriptor.is_some_and(|descriptor| descriptor.kind.is_some());
+        if self.is_failed && !has_kind { Some(character_of_failed(view)) } else { self.type_character() }
+    }
+
+    /// The character of what the descriptor is.
     pub(crate) fn type_character(&self) -> Option<&'static str> {
-        if self.is_failed_open() {
-            return Some("f");
-        }
         Some(match self.type_name()? {
             "file" => "f",
             "directory" => "d",
@@ -270,14 +289,35 @@ impl<'a> Subject<'a> {
     }
 }
 
+/// What stands for the kind of a descriptor that a call failed to make, as Falco has it by the call's name
+/// (`extract_typechar` of libsinsp/event.h). It says `o` (other) where open(2) fails and `f` where openat does, though its
+/// stock rules on failed opens mean both; so do we say `f` for both, unless asked to be like it.
+fn character_of_failed(view: &EventView<'_>) -> &'static str {
+    match event_type(view.event, view.architecture).unwrap_or_default() {
+        "open" | "open_by_handle_at" if !view.settings.has_falcos_open_typechar => "f",
+        "openat" | "openat2" | "creat" => "f",
+        "socket" | "accept" | "accept4" => "4",
+        "pipe" | "pipe2" => "p",
+        "eventfd" | "eventfd2" => "e",
+        "signalfd" | "signalfd4" => "s",
+        "timerfd_create" => "t",
+        "inotify_init" | "inotify_init1" => "i",
+        _ => "o",
+    }
+}
+
 /// A device's number as user space has it (`new_encode_dev` of linux/kdev_t.h), and Falco with it.
 pub(crate) fn encoded_device(device: u64) -> u64 {
     let (major, minor) = (device >> 20, device & 0xf_ffff);
     (minor & 0xff) | (major << 8) | ((minor & !0xff) << 12)
 }
 
-/// A path that was asked for, as text; `None` if the kernel could not read it from the program's memory.
-pub(crate) fn asked_for<'a>(path: &'a PathArgument, view: &EventView<'a>) -> Option<Cow<'a, [u8]>> {
+/// A path by the name that counts: the one that was asked for, as text, or where the view says so the kernel's. `None` if it is
+/// neither told by the kernel nor could be read from the program's memory.
+pub(crate) fn name_of<'a>(path: &'a PathArgument, view: &EventView<'a>) -> Option<Cow<'a, [u8]>> {
+    if view.paths == PathNames::Resolved && !path.resolved.is_empty() {
+        return Some(Cow::Borrowed(&path.resolved));
+    }
     let working_directory = view.process().map_or(&b""[..], |process| process.working_directory());
     (!path.is_unreadable).then(|| path::asked_for(path, working_directory))
 }

@@ -1,7 +1,9 @@
 //! `evt.*` and `syscall.type`: the event itself.
 
+mod counts;
 mod derived;
 mod io;
+mod timing;
 
 use eyrie_proto::event::{Event, Open, event::Kind};
 use rule_language::{
@@ -30,18 +32,29 @@ macro_rules! field {
     ($name:literal, $type:expr, $description:literal, $extract:expr) => {
         Declaration::new(classes::EVT, $name, $type, Scope::Event, $extract, $description)
     };
-    ($name:literal, $type:expr, $description:literal) => {
-        Declaration::without_data(classes::EVT, $name, $type, Scope::Event, $description)
-    };
 }
 use field;
+
+/// What no event has a value of, because…
+macro_rules! absent {
+    ($name:literal, $type:expr, $because:expr, $description:literal) => {
+        Declaration::absent(classes::EVT, $name, $type, $because, $description)
+    };
+}
+use absent;
 
 macro_rules! of_any_source {
     ($name:literal, $type:expr, $description:literal, $extract:expr) => {
         Declaration::new(classes::EVT_OF_ANY_SOURCE, $name, $type, Scope::Event, $extract, $description)
     };
-    ($name:literal, $type:expr, $description:literal) => {
-        Declaration::without_data(classes::EVT_OF_ANY_SOURCE, $name, $type, Scope::Event, $description)
+}
+
+/// Why system calls have nothing that plugins' events have.
+const NO_PLUGIN: &str = "system calls come from no plugin, and no other source is there yet";
+
+macro_rules! of_plugins {
+    ($name:literal, $description:literal) => {
+        Declaration::absent(classes::EVT_OF_ANY_SOURCE, $name, CharBuf, NO_PLUGIN, $description)
     };
 }
 
@@ -57,14 +70,14 @@ pub(crate) const GENERIC: &[Declaration] = &[
     of_any_source!("evt.rawtime", AbsTime, "nanoseconds since the epoch", |view, _| Value::Uint(view.epoch_ns()).into()),
     of_any_source!("evt.rawtime.s", AbsTime, "whole seconds since the epoch", |view, _| Value::Uint(view.epoch_ns() / SECOND).into()),
     of_any_source!("evt.rawtime.ns", AbsTime, "the nanoseconds of the event's time that are no whole second", |view, _| Value::Uint(view.epoch_ns() % SECOND).into()),
-    of_any_source!("evt.reltime", RelTime, "nanoseconds since the capture began"),
-    of_any_source!("evt.reltime.s", RelTime, "whole seconds since the capture began"),
-    of_any_source!("evt.reltime.ns", RelTime, "the nanoseconds of evt.reltime that are no whole second"),
-    of_any_source!("evt.pluginname", CharBuf, "the name of the plugin that the event comes from; missing for system calls"),
-    of_any_source!("evt.plugininfo", CharBuf, "the event in one line, as its plugin writes it; missing for system calls"),
+    of_any_source!("evt.reltime", RelTime, "nanoseconds since the first event of the host's stream, which begins anew with its agent", |view, _| timing::since_start(view, |ns| ns)),
+    of_any_source!("evt.reltime.s", RelTime, "whole seconds since the first event of the host's stream", |view, _| timing::since_start(view, |ns| ns / SECOND)),
+    of_any_source!("evt.reltime.ns", RelTime, "the nanoseconds of evt.reltime that are no whole second", |view, _| timing::since_start(view, |ns| ns % SECOND)),
+    of_plugins!("evt.pluginname", "the name of the plugin that the event comes from"),
+    of_plugins!("evt.plugininfo", "the event in one line, as its plugin writes it"),
     of_any_source!("evt.source", CharBuf, "where the event comes from: syscall, or what a plugin declares", |view, _| Extracted::bytes(view.source.as_bytes())),
     of_any_source!("evt.is_async", Bool, "whether the event was reported beside the stream of its source; no system call is", |_, _| Value::Bool(false).into()),
-    of_any_source!("evt.asynctype", CharBuf, "the name of an event that was reported beside the stream of its source; missing for system calls", |_, _| Extracted::Absent),
+    of_plugins!("evt.asynctype", "the name of an event that was reported beside the stream of its source"),
     Declaration::new(classes::EVT_OF_ANY_SOURCE, "evt.hostname", CharBuf, Scope::Host, |view, _| Extracted::bytes(view.hostname.as_bytes()), "the name of the host that the event happened on"),
 ];
 

@@ -1,7 +1,10 @@
 //! `fd.*`: the descriptor that an event is about.
 
+mod of_process;
+
 use std::borrow::Cow;
 
+use eyrie_proto::event::OverlayLayer;
 use rule_language::{
     ArgumentKind::Index,
     FieldType::{Bool, CharBuf, Int32, Int64, IpAddr as Ip, IpNet, Port},
@@ -24,9 +27,6 @@ const MINOR_BITS: u32 = 20;
 macro_rules! field {
     ($name:literal, $type:expr, $description:literal, $extract:expr) => {
         Declaration::new(classes::FD, $name, $type, Scope::Event, $extract, $description)
-    };
-    ($name:literal, $type:expr, $description:literal) => {
-        Declaration::without_data(classes::FD, $name, $type, Scope::Event, $description)
     };
 }
 
@@ -69,21 +69,21 @@ macro_rules! end_name {
 pub(crate) const FIELDS: &[Declaration] = &[
     field!("fd.num", Int64, "the number of the file descriptor; -1 where the call that makes one failed", |view, _| from(view, |fd| fd.number().map(Value::Int))),
     field!("fd.type", CharBuf, "the kind of the descriptor: file, directory, ipv4, ipv6, unix, pipe, event, signalfd, eventpoll, inotify, timerfd, netlink, bpf…", |view, _| from(view, |fd| fd.type_name().map(|name| Value::bytes(name.as_bytes())))),
-    field!("fd.typechar", CharBuf, "the kind of the descriptor as one character; 'f' for opens that failed", |view, _| from(view, |fd| fd.type_character().map(Value::text))),
+    field!("fd.typechar", CharBuf, "the kind of the descriptor as one character; what the call was to make where it failed, as 'f' for opens", |view, _| from(view, |fd| fd.character_in(view).map(Value::text))),
     field!("fd.name", CharBuf, "for opens the path that was asked for, made absolute; for other calls on files the kernel's path; for connections 'client:port->server:port'", |view, _| from(view, |fd| fd.name(view).map(Value::Bytes))),
     field!("fd.nameraw", CharBuf, "as fd.name, but the path as the program gave it, with one slash in place of several", |view, _| from(view, |fd| fd.raw_name(view).map(Value::Bytes))),
-    field!("fd.directory", CharBuf, "the directory of the file", |view, _| from(view, |fd| directory(fd, view))),
-    field!("fd.filename", CharBuf, "the name of the file without its directory; absent where the open failed", |view, _| from(view, |fd| file_name(fd, view))),
+    field!("fd.directory", CharBuf, "the directory of the file; of a directory its own name", |view, _| from(view, |fd| directory(fd, view).map(Value::Bytes))),
+    field!("fd.filename", CharBuf, "the name of the file without its directory; absent for directories, and where the open failed", |view, _| from(view, |fd| file_name(fd, view))),
     field!("fd.ino", Int64, "the inode number of the file, pipe or socket", |view, _| from(view, inode)),
     field!("fd.dev", Int32, "the number of the device that the file lies on", |view, _| from(view, |fd| fd.file().map(|file| Value::Uint(encoded_device(file.device))))),
     field!("fd.dev.major", Int32, "the major number of the device that the file lies on", |view, _| from(view, |fd| fd.file().map(|file| Value::Uint(file.device >> MINOR_BITS)))),
     field!("fd.dev.minor", Int32, "the minor number of the device that the file lies on", |view, _| from(view, |fd| fd.file().map(|file| Value::Uint(file.device & ((1 << MINOR_BITS) - 1))))),
-    field!("fd.uid", CharBuf, "the number of the descriptor and the thread's id, put together"),
-    field!("fd.containername", CharBuf, "the container's id, a colon, and fd.name"),
-    field!("fd.containerdirectory", CharBuf, "the container's id, a colon, and fd.directory"),
-    field!("fd.types", CharBuf, "the kinds of all descriptors that the process has open, each once; or the kind of the descriptor of that number").list().optional(Index).not_on_rhs(),
-    field!("fd.is_upper_layer", Bool, "whether the file lies in the upper layer of an overlay: it is not from the image"),
-    field!("fd.is_lower_layer", Bool, "whether the file lies in a lower layer of an overlay"),
+    field!("fd.uid", CharBuf, "the thread's id and the number of the descriptor, put together", |view, _| of_process::uid(view)),
+    field!("fd.containername", CharBuf, "the container's id, which is empty for the host, a colon, and fd.name", |view, _| of_process::in_container(view, |fd| fd.name(view))),
+    field!("fd.containerdirectory", CharBuf, "the container's id, which is empty for the host, a colon, and fd.directory", |view, _| of_process::in_container(view, |fd| directory(fd, view))),
+    field!("fd.types", CharBuf, "the kinds of the descriptors that are known of the process, each once: the event's own and the standard streams as of the last exec; or the kind of the one of that number", of_process::types).list().optional(Index).not_on_rhs(),
+    field!("fd.is_upper_layer", Bool, "whether the file lies in the upper layer of an overlay: it is not from the image", |view, _| from(view, |fd| is_in(fd, OverlayLayer::Upper))),
+    field!("fd.is_lower_layer", Bool, "whether the file lies in a lower layer of an overlay", |view, _| from(view, |fd| is_in(fd, OverlayLayer::Lower))),
     either!("fd.ip", Ip, "the address of either end", |end| Value::Ip(end.ip)),
     end!("fd.cip", Ip, "the client's address", Ends::client, ip),
     end!("fd.sip", Ip, "the server's address", Ends::server, ip),
@@ -117,7 +117,7 @@ pub(crate) const FIELDS: &[Declaration] = &[
 
 /// Of Falco's fields none has this path.
 #[rustfmt::skip]
-pub(crate) const RESOLVED: Declaration = Declaration::new(classes::EYRIE, "fd.resolved", CharBuf, Scope::Event, |view, _| from(view, resolved), "the kernel's own path of the file, links followed, relative to the root of the process");
+pub(crate) const RESOLVED: Declaration = Declaration::new(classes::EYRIE, "fd.resolved", CharBuf, Scope::Event, |view, _| resolved(view), "the kernel's own path of the file that was opened, or of the directory that was changed to: links followed, relative to the root of the process");
 
 fn from<'a>(view: &EventView<'a>, get: impl FnOnce(&Subject<'a>) -> Option<Value<'a>>) -> Extracted<'a> {
     Extracted::from_option(subject(view.event).and_then(|subject| get(&subject)))
@@ -163,26 +163,36 @@ fn protocol<'a>(end: Endpoint) -> Value<'a> {
     Value::bytes(end.port.to_string().into_bytes())
 }
 
-fn resolved<'a>(fd: &Subject<'a>) -> Option<Value<'a>> {
-    let of_file = fd.file().map(|file| &*file.path);
-    let of_path = fd.path.map(|path| &*path.resolved);
-    let path = of_file.filter(|path| !path.is_empty()).or(of_path).filter(|path| !path.is_empty())?;
-    Some(Value::bytes(path))
+/// Also of calls that are about no descriptor: what they reached, where the kernel still knew when they returned.
+fn resolved<'a>(view: &EventView<'a>) -> Extracted<'a> {
+    let of_file = || subject(view.event)?.file().map(|file| &*file.path);
+    let of_path = || Some(&*view.path()?.resolved);
+    let path = of_file().filter(|path| !path.is_empty()).or_else(of_path).unwrap_or_default();
+    Extracted::bytes_unless_empty(path)
 }
 
 fn file_path<'a>(fd: &Subject<'a>, view: &EventView<'a>) -> Option<Cow<'a, [u8]>> {
     (fd.file().is_some() || fd.path.is_some()).then(|| fd.name(view)).flatten()
 }
 
-fn directory<'a>(fd: &Subject<'a>, view: &EventView<'a>) -> Option<Value<'a>> {
-    let directory = cut(file_path(fd, view)?, path::directory);
+/// Falco cuts the names of files only, and those of what it could not open.
+fn directory<'a>(fd: &Subject<'a>, view: &EventView<'a>) -> Option<Cow<'a, [u8]>> {
+    let path = file_path(fd, view)?;
+    let directory = if fd.is_directory() { path } else { cut(path, path::directory) };
     // A path without a slash is one whose base is not known: it lies anywhere.
-    (!directory.is_empty()).then_some(Value::Bytes(directory))
+    (!directory.is_empty()).then_some(directory)
 }
 
 fn file_name<'a>(fd: &Subject<'a>, view: &EventView<'a>) -> Option<Value<'a>> {
-    let name = (!fd.is_failed_open()).then(|| file_path(fd, view)).flatten()?;
+    let has_name = !fd.is_failed_open() && !fd.is_directory();
+    let name = has_name.then(|| file_path(fd, view)).flatten()?;
     Some(Value::Bytes(cut(name, path::file_name)))
+}
+
+/// Of what is no file it is false, where anything is known.
+fn is_in<'a>(fd: &Subject<'a>, layer: OverlayLayer) -> Option<Value<'a>> {
+    fd.descriptor?.kind.as_ref()?;
+    Some(Value::Bool(fd.file().is_some_and(|file| file.layer() == layer)))
 }
 
 /// Takes a part of a path without copying what is borrowed.

@@ -1,17 +1,16 @@
 //! `json.*`, and `jevt.*` as they were called once: parts of a JSON payload.
 //!
-//! None is extracted yet: they come with the first source whose events are such documents.
+//! No event has any: they come with the first source whose events are such documents.
 
 use rule_language::{ArgumentKind::Key, FieldType::CharBuf};
 
-use crate::{
-    classes,
-    declaration::{Declaration, Scope},
-};
+use crate::{classes, declaration::Declaration};
+
+const NO_PAYLOAD: &str = "system calls have no JSON payload, and no other source is there yet";
 
 macro_rules! field {
     ($name:literal, $description:literal) => {
-        Declaration::without_data(classes::JSON, $name, CharBuf, Scope::Event, $description)
+        Declaration::absent(classes::JSON, $name, CharBuf, NO_PAYLOAD, $description)
     };
 }
 

@@ -24,7 +24,7 @@ use eyrie_proto::event::PathArgument;
 use self::schema::{Column, Shape};
 use crate::{
     argument::Argument,
-    descriptor::{Subject, asked_for},
+    descriptor::{Subject, name_of},
     event_type::event_type,
     path::relative_to,
     value::Value,
@@ -121,7 +121,7 @@ pub(crate) fn path<'a>(view: &EventView<'a>, name: &str) -> Option<NamedPath<'a>
     match of_event::value(view, event, name)? {
         Raw::Path(path) if !path.is_unreadable => {
             let given = Cow::Borrowed(&*path.requested);
-            Some(NamedPath { given, meant: asked_for(path, view)? })
+            Some(NamedPath { given, meant: name_of(path, view)? })
         }
         Raw::Bytes(given) => {
             let meant = relative_to(working_directory(view), &given).into_owned().into();

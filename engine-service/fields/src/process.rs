@@ -1,6 +1,7 @@
 //! `proc.*`: the process that caused the event.
 
 mod ancestors;
+pub(crate) mod cgroups;
 pub(crate) mod executable;
 mod resources;
 mod session;
@@ -30,9 +31,6 @@ use crate::{
 macro_rules! field {
     ($name:literal, $type:expr, $description:literal, $extract:expr) => {
         Declaration::new(classes::PROCESS, $name, $type, Scope::Process, $extract, $description)
-    };
-    ($name:literal, $type:expr, $description:literal) => {
-        Declaration::without_data(classes::PROCESS, $name, $type, Scope::Process, $description)
     };
 }
 use field;

@@ -1,10 +1,12 @@
 //! What extraction sees.
 
 use eyrie_proto::{
-    event::{Event, Task},
+    event::{Event, PathArgument, Task, event::Kind},
     metadata::Container,
 };
 use host_model::{ContainerId, HostModel, Process};
+
+use crate::{path::asked_for, settings::FieldSettings};
 
 /// An event with everything that its fields may need.
 #[derive(Clone, Copy, Debug)]
@@ -25,6 +27,20 @@ pub struct EventView<'a> {
     pub source: &'a str,
     /// What metadata says of the container that it happened in.
     pub container: ContainerView<'a>,
+    /// What configuration says.
+    pub settings: &'a FieldSettings,
+    /// Which paths its fields show.
+    pub paths: PathNames,
+}
+
+/// Which of two names of a file that an event names counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum PathNames {
+    /// The one that was asked for, as text: Falco's.
+    #[default]
+    AskedFor,
+    /// The one that the kernel reached, where it tells: links followed, relative to the process's root.
+    Resolved,
 }
 
 /// What metadata says of a container.
@@ -56,6 +72,26 @@ impl<'a> EventView<'a> {
     /// When the event happened, nanoseconds since the epoch.
     pub fn epoch_ns(&self) -> u64 {
         self.event.boot_ns.saturating_add_signed(self.epoch_offset_ns)
+    }
+
+    /// The same event with its files by the kernel's own names, if one of them differs from what was asked for.
+    pub fn resolved(&self) -> Option<Self> {
+        let path = self.path()?;
+        let base = self.process().map_or(&b""[..], |process| process.working_directory());
+        let is_disputed = !path.resolved.is_empty()
+            && (path.is_unreadable || path.is_truncated || *asked_for(path, base) != *path.resolved);
+        is_disputed.then_some(Self { paths: PathNames::Resolved, ..*self })
+    }
+
+    /// The path of a call on one path.
+    pub(crate) fn path(&self) -> Option<&'a PathArgument> {
+        match self.event.kind.as_ref()? {
+            Kind::Open(open) => open.path.as_ref(),
+            Kind::PathCall(call) => call.path.as_ref(),
+            Kind::ChangeDirectory(change) => change.path.as_ref(),
+            Kind::ChangeRoot(change) => change.path.as_ref(),
+            _ => None,
+        }
     }
 
     /// A point in the host's boot time as nanoseconds since the epoch.

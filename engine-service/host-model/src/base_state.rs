@@ -22,9 +22,9 @@ impl HostModel {
         processes.chain(self.table.gone().iter().map(|(key, ended_boot_ns)| gone(key, ended_boot_ns)))
     }
 
-    /// The facts that hold, and the recent losses, as the events that would tell them again.
+    /// The facts that hold, the recent losses and the times of events, as the events that would tell them again.
     pub fn base_facts(&self) -> impl Iterator<Item = Event> + '_ {
-        self.facts.events().chain(self.losses.events())
+        self.facts.events().chain(self.losses.events()).chain(self.timeline.event())
     }
 
     /// Puts in a part of a state that [`Self::base_state`] and [`Self::base_facts`] gave; parts may come one by one, in
@@ -62,9 +62,12 @@ impl HostModel {
     }
 
     fn restore_fact(&mut self, event: &Event) {
-        use eyrie_proto::event::event::Kind;
+        use eyrie_proto::event::{event::Kind, ordered_fact};
         match &event.kind {
-            Some(Kind::Fact(fact)) => self.facts.apply(fact),
+            Some(Kind::Fact(fact)) => match &fact.kind {
+                Some(ordered_fact::Kind::Timeline(timeline)) => self.timeline.restore(timeline),
+                _ => self.facts.apply(fact),
+            },
             Some(Kind::Loss(loss)) => self.losses.apply(loss),
             _ => {}
         }

@@ -53,7 +53,8 @@ impl Facts {
             Some(Kind::Mounts(fact)) => self.mounts.insert(fact.mount_namespace, since, fact.clone()),
             Some(Kind::Names(fact)) => self.names.insert(fact.name.clone(), since, fact.clone()),
             Some(Kind::Host(fact)) => self.host.insert((), since, fact.clone()),
-            None => {}
+            // No fact about the host, and told in base states alone.
+            Some(Kind::Timeline(_)) | None => {}
         }
     }
 

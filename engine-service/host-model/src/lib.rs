@@ -27,14 +27,16 @@ pub mod paths;
 mod process;
 mod program;
 mod table;
+mod timeline;
 mod transitions;
 
 use std::time::Duration;
 
-use self::{facts::Facts, losses::Losses, table::ProcessTable};
+use self::{facts::Facts, losses::Losses, table::ProcessTable, timeline::Timeline};
 pub use self::{
     limits::{Counters, Limits},
     process::{Process, Thread},
+    program::MemoryUse,
 };
 use eyrie_proto::event::{
     CgroupFact, Event, EventClass, Group, HostIdentityFact, InterfacesFact, LossPlace, LossRecord,
@@ -48,6 +50,7 @@ pub struct HostModel {
     table: ProcessTable,
     facts: Facts,
     losses: Losses,
+    timeline: Timeline,
 }
 
 /// Whether a process is in a container.
@@ -76,6 +79,7 @@ impl HostModel {
             table: ProcessTable::new(limits),
             facts: Facts::new(&limits),
             losses: Losses::new(limits.max_recent_losses),
+            timeline: Timeline::default(),
         }
     }
 
@@ -83,6 +87,7 @@ impl HostModel {
     /// ended by it is still there and goes with the next event.
     pub fn apply(&mut self, event: &Event) {
         self.table.remove_ended();
+        self.timeline.advance(event);
         match &event.kind {
             Some(Kind::Fact(fact)) => self.facts.apply(fact),
             Some(Kind::Loss(loss)) => self.losses.apply(loss),
@@ -223,6 +228,16 @@ impl HostModel {
     /// The losses whose time range comes within `window` of a moment, oldest news first.
     pub fn recent_loss(&self, at_boot_ns: u64, window: Duration) -> impl Iterator<Item = &LossRecord> {
         self.losses.around(at_boot_ns, window)
+    }
+
+    /// When the first event of the stream was made, nanoseconds since boot; `None` before it.
+    pub fn first_event_boot_ns(&self) -> Option<u64> {
+        self.timeline.first()
+    }
+
+    /// When the event before the newest one was made, nanoseconds since boot; `None` on the first, and on what is no event.
+    pub fn previous_event_boot_ns(&self) -> Option<u64> {
+        self.timeline.previous()
     }
 
     /// How many events were lost, of those that this model was told of or took over as recent.

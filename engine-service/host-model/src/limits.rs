@@ -2,8 +2,8 @@
 
 /// Bounds of one model. Two models take a state from one another exactly only if their limits are the same.
 ///
-/// Memory, as `cargo run --release -p host-model --example memory` measures it: 330 bytes a process while it runs its
-/// parent's program, 720 with a program of its own and its parent's environment, 2,900 with 30 variables of its own. A
+/// Memory, as `cargo run --release -p host-model --example memory` measures it (docs/performance.md): 310 bytes a process while it runs its
+/// parent's program, 1,100 with a program of its own and its parent's environment, 3,300 with 30 variables of its own. A
 /// hostile host can fill arguments and environment with empty strings, 24 bytes each, of which 1024 are kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {

@@ -8,7 +8,7 @@ use eyrie_proto::event::{Credentials, Executable, ProcessKey, Session, StandardS
 
 use crate::{
     comm::Comm,
-    program::{Program, clip_path},
+    program::{MemoryUse, Program, clip_path},
 };
 
 /// What /proc rounds a start time down to: a clock tick (USER_HZ is 100 on every architecture that we run on).
@@ -161,6 +161,11 @@ impl Process {
     /// Soft limit of RLIMIT_NOFILE; 0 if not known.
     pub fn open_files_limit(&self) -> u64 {
         self.open_files_limit
+    }
+
+    /// What it took up when it executed its program; `None` where that was not seen.
+    pub fn memory_at_exec(&self) -> Option<MemoryUse> {
+        Some(self.program.memory).filter(|memory| *memory != MemoryUse::default())
     }
 
     /// The threads that are known besides the main one, ascending by tid.

@@ -24,6 +24,18 @@ pub(crate) struct Program {
     pub(crate) standard_streams: Box<[StandardStream]>,
     pub(crate) exec_boot_ns: u64,
     pub(crate) is_truncated: bool,
+    pub(crate) memory: MemoryUse,
+}
+
+/// What a process took up when it executed its program; 0 where it is not known.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct MemoryUse {
+    /// All of its address space, in KiB.
+    pub virtual_kib: u64,
+    /// Faults that had to read from a disk.
+    pub major_faults: u64,
+    /// Faults that were met from memory.
+    pub minor_faults: u64,
 }
 
 // === impl Program ===
@@ -48,6 +60,11 @@ impl Program {
             standard_streams: clip_streams(&exec.standard_streams),
             exec_boot_ns: boot_ns,
             is_truncated: exec.is_truncated || cut || cut_too,
+            memory: MemoryUse {
+                virtual_kib: exec.virtual_memory_kib,
+                major_faults: exec.major_faults,
+                minor_faults: exec.minor_faults,
+            },
         };
         program.clip_executable();
         program
@@ -65,6 +82,11 @@ impl Program {
             standard_streams: clip_streams(&state.standard_streams),
             exec_boot_ns: state.exec_boot_ns,
             is_truncated: state.is_truncated || cut || cut_too,
+            memory: MemoryUse {
+                virtual_kib: state.virtual_memory_kib,
+                major_faults: state.major_faults,
+                minor_faults: state.minor_faults,
+            },
         };
         program.clip_executable();
         program

@@ -121,11 +121,8 @@ impl OutputAddition {
 
 /// ` container_id=%container.id`, and so on.
 fn suggested(source: &str, catalogue: &dyn Catalogue) -> Vec<String> {
-    let fields = catalogue.fields().iter().filter(|info| {
-        let sources = info.class.sources;
-        info.is_suggested_output && (sources.is_empty() || sources.contains(&source))
-    });
-    fields.map(|info| format!(" {}=%{}", info.name.replace('.', "_"), info.name)).collect()
+    let fields = catalogue.suggested_output(source).into_iter();
+    fields.map(|name| format!(" {}=%{name}", name.replace('.', "_"))).collect()
 }
 
 fn compile(

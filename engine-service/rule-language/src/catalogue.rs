@@ -58,6 +58,16 @@ pub trait Catalogue {
         Some(call)
     }
 
+    /// The fields, as rules write them, that outputs of rules on this source get appended (Falco's
+    /// `append_output: suggested_output`).
+    fn suggested_output(&self, source: &str) -> Vec<String> {
+        let is_suggested = |info: &&FieldInfo| {
+            let sources = info.class.sources;
+            info.is_suggested_output && (sources.is_empty() || sources.contains(&source))
+        };
+        self.fields().iter().filter(is_suggested).map(|info| info.name.to_owned()).collect()
+    }
+
     /// Whether rules of this `source` can be evaluated (`syscall`, or a plugin's).
     fn is_source(&self, source: &str) -> bool;
 }
@@ -91,9 +101,8 @@ pub struct FieldInfo {
     pub is_listed: bool,
     /// Whether outputs of its sources get it appended (Falco's `append_output: suggested_output`).
     pub is_suggested_output: bool,
-    /// Whether there is an extraction, so that the field can ever have a value. A field that is deprecated and empty
-    /// in Falco has all the data there will be.
-    pub has_data: bool,
+    /// Why no event has a value of it, to be read behind "because"; `None` for the fields that events do have values of.
+    pub absent_because: Option<&'static str>,
     /// One or two sentences for people.
     pub description: &'static str,
 }
@@ -135,7 +144,7 @@ impl FieldInfo {
             is_deprecated: false,
             is_listed: true,
             is_suggested_output: false,
-            has_data: true,
+            absent_because: None,
             description,
         }
     }

@@ -67,6 +67,7 @@ pub(crate) struct Rule {
     pub(crate) capture_duration: Duration,
     pub(crate) warn_event_types: bool,
     pub(crate) skip_if_unknown_filter: bool,
+    pub(crate) match_resolved: bool,
     pub(crate) exceptions: Vec<Exception>,
 }
 
@@ -83,6 +84,7 @@ pub(crate) struct RuleUpdate {
     pub(crate) capture_duration: Option<Duration>,
     pub(crate) warn_event_types: Option<bool>,
     pub(crate) skip_if_unknown_filter: Option<bool>,
+    pub(crate) match_resolved: Option<bool>,
     pub(crate) exceptions: Option<Vec<Exception>>,
 }
 

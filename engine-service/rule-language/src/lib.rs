@@ -69,5 +69,5 @@ pub use selection::{RuleSelector, Selection, matches_wildcard};
 pub use source::Source;
 pub use suggest::closest;
 pub use text_position::Position;
-pub use used_fields::{fields_without_data, used_fields};
+pub use used_fields::{absent_fields, used_fields};
 pub use version::{ENGINE_VERSION, Version};

@@ -32,6 +32,8 @@ pub struct Rule {
     pub capture: bool,
     /// For how long (`capture_duration`, milliseconds); zero leaves it to the configuration.
     pub capture_duration: Duration,
+    /// Whether it also matches an event that matches it with the kernel's own paths in place of those that were asked for.
+    pub match_resolved: bool,
     /// When it matches.
     pub condition: Expr,
     /// The event types on which it can match, ascending; `None` means on all of them.

@@ -64,6 +64,10 @@ fn rule() -> Value {
         "warn_evttypes": flag("Whether to warn if the condition names no event types, or too many.", true),
         "skip-if-unknown-filter":
             flag("Leave the rule out, with a warning, where a field or an event type is not known.", false),
+        "match_resolved": flag(
+            "Whether an event counts as well that matches with the paths that the kernel reached, links followed. Eyrie's own key.",
+            false,
+        ),
         "capture": flag("Whether a match starts a capture of events.", false),
         "capture_duration":
             {"type": "integer", "minimum": 0, "description": "How long the capture lasts, in milliseconds."},
@@ -72,7 +76,7 @@ fn rule() -> Value {
         "append": appended(),
         "override": overrides(&[
             "condition", "output", "desc", "priority", "tags", "exceptions", "enabled", "warn_evttypes",
-            "skip-if-unknown-filter", "capture", "capture_duration",
+            "skip-if-unknown-filter", "match_resolved", "capture", "capture_duration",
         ]),
     });
     let mut rule = item(&["rule"], properties);

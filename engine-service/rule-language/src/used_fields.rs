@@ -20,12 +20,12 @@ pub fn used_fields(rule: &Rule) -> Vec<&FieldRef> {
     fields
 }
 
-/// The names of the fields that the rule uses and that can have no value yet, for want of an extraction; in
-/// alphabetical order. A comparison of such a field is false, as of any that is missing, and an output shows `<NA>`.
-pub fn fields_without_data(rule: &Rule, catalogue: &dyn Catalogue) -> Vec<&'static str> {
+/// The fields that the rule uses and that no event has a value of, by name, each with the reason; in alphabetical order.
+/// A comparison of such a field is false, as of any that is missing, and an output shows `<NA>`.
+pub fn absent_fields(rule: &Rule, catalogue: &dyn Catalogue) -> Vec<(&'static str, &'static str)> {
     let infos = used_fields(rule).into_iter().map(|field| catalogue.info(field.id));
-    let names: BTreeSet<&'static str> = infos.filter(|info| !info.has_data).map(|info| info.name).collect();
-    names.into_iter().collect()
+    let absent: BTreeSet<_> = infos.filter_map(|info| Some((info.name, info.absent_because?))).collect();
+    absent.into_iter().collect()
 }
 
 /// With a stack of its own: conditions may be nested deep.

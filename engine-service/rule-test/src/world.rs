@@ -21,7 +21,7 @@ use eyrie_proto::event::{
     Event, EventClass, Exec, LossPlace, LossReason, LossRecord, NamesFact, OrderedFact, PathArgument,
     ProcessKey, ProcessSnapshot, ProcessState, SystemCall, event::Kind, ordered_fact,
 };
-use fields::{Architecture, ContainerView, EventView};
+use fields::{Architecture, ContainerView, EventView, FieldSettings, PathNames};
 use host_model::HostModel;
 use rule_language::Catalogue as _;
 
@@ -138,6 +138,8 @@ impl<'case> World<'case> {
             architecture: ARCHITECTURE,
             source: "syscall",
             container: container.map_or(ContainerView::NotAsked, ContainerView::Known),
+            settings: FieldSettings::unset(),
+            paths: PathNames::AskedFor,
         }
     }
 

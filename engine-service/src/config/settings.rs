@@ -1,11 +1,13 @@
 //! The one schema of flags, environment and file.
 
 mod rule_switch;
+mod static_field;
 
 use std::{path::PathBuf, time::Duration};
 
 use clap::Args;
 use evaluator::Matching;
+use fields::FieldSettings;
 use rule_language::{OutputAddition, Priority};
 use serde::{Deserialize, Serialize};
 use service_runtime::{
@@ -15,6 +17,7 @@ use service_runtime::{
 use telemetry::{TelemetryConfig, TelemetrySettings};
 
 use self::rule_switch::RuleSwitch;
+pub use self::static_field::{StaticField, static_fields};
 use super::{ADMIN_LISTEN, Config, Printing};
 use crate::{
     engine::EngineOptions,
@@ -78,6 +81,14 @@ pub struct Settings {
     /// What else is added to the outputs of rules: an entry of Falco's append_output, here as JSON
     #[arg(long, value_name = "JSON", value_parser = output_addition)]
     pub append_output: Option<Vec<OutputAddition>>,
+
+    /// A value that stands on all alerts and that rules may use as static.KEY: Falco's static_fields; may be repeated
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub static_fields: Option<Vec<StaticField>>,
+
+    /// Let fd.typechar of a failed open(2) be 'o', as in Falco, and not 'f', as of openat(2)
+    #[arg(long)]
+    pub falco_open_typechar: Option<bool>,
 
     /// The metadata service: https://HOST:PORT, http://HOST:PORT or unix:/PATH
     ///
@@ -186,6 +197,11 @@ impl service_runtime::Settings for Settings {
                 selections: self.select_rules.into_iter().flatten().map(|RuleSwitch(step)| step).collect(),
                 min_priority: self.min_priority.unwrap_or(default.rule_options.min_priority),
                 output_additions: output_additions(self.suggested_output, self.append_output),
+                fields: FieldSettings {
+                    static_fields: static_fields(self.static_fields.unwrap_or_default())
+                        .map_err(given_twice)?,
+                    has_falcos_open_typechar: self.falco_open_typechar.unwrap_or(false),
+                },
             },
             metadata: self.metadata,
             metadata_security,
@@ -217,6 +233,8 @@ impl service_runtime::Settings for Settings {
                 config.rule_options.output_additions.contains(&OutputAddition::suggested()),
             ),
             append_output: Some(appended(&config.rule_options.output_additions)),
+            static_fields: Some(StaticField::all(&config.rule_options.fields.static_fields)),
+            falco_open_typechar: Some(config.rule_options.fields.has_falcos_open_typechar),
             metadata: config.metadata.clone(),
             metadata_tls: MetadataTlsSettings::of(&config.metadata_security),
             metadata_wait_ms: u64::try_from(parking.wait.as_millis()).ok(),
@@ -293,6 +311,11 @@ impl Settings {
             ..default
         })
     }
+}
+
+fn given_twice(key: String) -> ConfigError {
+    let problem = "it is given twice: leave one of them away".to_owned();
+    ConfigError::Invalid { setting: "static-fields", found: key, problem }
 }
 
 fn output_addition(json: &str) -> Result<OutputAddition, serde_json::Error> {

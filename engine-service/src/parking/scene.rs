@@ -4,7 +4,7 @@ use eyrie_proto::event::{
     CgroupFact, CgroupKey, Event, OrderedFact, ProcessKey, ProcessSnapshot, ProcessState, Task, event::Kind,
     ordered_fact,
 };
-use fields::{Architecture, ContainerView, EventView};
+use fields::{Architecture, ContainerView, EventView, FieldSettings, PathNames};
 use host_model::HostModel;
 
 /// The only process of a scene.
@@ -56,6 +56,8 @@ impl Scene {
             architecture: Architecture::X86_64,
             source: "",
             container,
+            settings: FieldSettings::unset(),
+            paths: PathNames::AskedFor,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Acts that have been performed: what they were to set off, and what they did.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     fs,
     path::Path,
     sync::atomic::{AtomicU32, Ordering},
@@ -75,14 +75,19 @@ impl Done {
         let is_ours = |alert: &&Alert| is_there(alert) && is_of(alert, &self.tag);
         alerts.iter().filter(is_ours).map(|alert| alert.rule.as_str()).collect()
     }
+}
 
-    /// What it should have set off and has not, in a sentence.
-    pub(crate) fn missing(&self, alerts: &[Alert]) -> Option<String> {
-        let found = self.set_off(alerts);
-        let missing: Vec<_> = self.rules.iter().filter(|rule| !found.contains(*rule)).collect();
-        (!missing.is_empty())
-            .then(|| format!("{}\n    has not set off {missing:?}, but {found:?}", self.what))
+/// What should have been set off and has not, a sentence for each thing that was done; of what was done several times, once is enough.
+pub(crate) fn missing(done: &[Done], alerts: &[Alert]) -> Vec<String> {
+    let mut found = BTreeMap::<_, BTreeSet<_>>::new();
+    for done in done {
+        found.entry((&done.what, done.rules)).or_default().extend(done.set_off(alerts));
     }
+    let missing = |((what, rules), found): ((&String, &[&'static str]), BTreeSet<&str>)| {
+        let missing: Vec<_> = rules.iter().filter(|rule| !found.contains(*rule)).collect();
+        (!missing.is_empty()).then(|| format!("{what}\n    has not set off {missing:?}, but {found:?}"))
+    };
+    found.into_iter().filter_map(missing).collect()
 }
 
 /// A tag that nothing else on the machine has; none of them begins with another.
@@ -124,16 +129,17 @@ pub(crate) async fn in_container(
         format!("--volume={}:/acts", shared.display()),
         format!("--volume={}:/programs:ro", programs.folder().display()),
     ];
+    let what = format!("podman run {}", options.join(" "));
     let options = [&volumes.each_ref().map(String::as_str), options].concat();
     let name = format!("eyrie-test-{entry}");
     let container = image.start_with(&options, &name, &["/bin/sh", "/acts/run", &entry])?;
-    eventually(|| Ok(shared.join("done").exists().then_some(()))).await.with_context(|| options.join(" "))?;
+    eventually(|| Ok(shared.join("done").exists().then_some(()))).await.context(what.clone())?;
     let failed = fs::read_to_string(shared.join("failed")).unwrap_or_default();
     let failed: Vec<_> =
         tags.iter().filter(|(tag, _)| failed.contains(tag)).map(|(_, act)| act.script).collect();
     ensure!(failed.is_empty(), "failed in the container: {failed:?}");
 
-    let mut done = vec![Done::inside(&container, entry, set_off_by_options, &options.join(" "))];
+    let mut done = vec![Done::inside(&container, entry, set_off_by_options, &what)];
     done.extend(tags.into_iter().map(|(tag, act)| Done::inside(&container, tag, act.rules, act.script)));
     Ok((container, done))
 }

@@ -61,7 +61,7 @@ proptest! {
         let mut keys = seeds.iter().cycle();
         shuffled.sort_by_cached_key(|_| keys.next().copied());
         let other = merged(shuffled);
-        prop_assert_eq!(Record::Container(other.clone()).encode(), Record::Container(plain).encode());
+        prop_assert_eq!(Record::Container(Box::new(other.clone())).encode(), Record::Container(Box::new(plain)).encode());
         let merged = other.container.unwrap();
         let latest = |field: fn(&Container) -> String| {
             statements.iter().rev().map(field).find(|text| !text.is_empty()).unwrap_or_default()

@@ -5,7 +5,7 @@ use eyrie_bpf::Step::{self, Address, AddressBack};
 use super::{
     DescribedCall,
     Message::Transfer,
-    Register::{Flags, Size},
+    Register::{Flags, Position, PositionHigh, Size},
     call, fd, second_fd,
 };
 
@@ -29,15 +29,15 @@ const RECEIVED_FROM: Step = Step::Peer { is_written: true };
 /// The sizes of vectors and messages are in memory, and are added up there.
 pub(super) const CALLS: &[DescribedCall] = &[
     call("read", Transfer, &[fd(0), RECEIVED], &[(Size, 2)]),
-    call("pread64", Transfer, &[fd(0), RECEIVED], &[(Size, 2)]),
+    call("pread64", Transfer, &[fd(0), RECEIVED], &[(Size, 2), (Position, 3), (PositionHigh, 4)]),
     call("readv", Transfer, &[fd(0), RECEIVED_VECTOR], &[]),
-    call("preadv", Transfer, &[fd(0), RECEIVED_VECTOR], &[]),
-    call("preadv2", Transfer, &[fd(0), RECEIVED_VECTOR], &[(Flags, 5)]),
+    call("preadv", Transfer, &[fd(0), RECEIVED_VECTOR], &[(Position, 3), (PositionHigh, 4)]),
+    call("preadv2", Transfer, &[fd(0), RECEIVED_VECTOR], &[(Flags, 5), (Position, 3), (PositionHigh, 4)]),
     call("write", Transfer, &[fd(0), SENT], &[(Size, 2)]),
-    call("pwrite64", Transfer, &[fd(0), SENT], &[(Size, 2)]),
+    call("pwrite64", Transfer, &[fd(0), SENT], &[(Size, 2), (Position, 3), (PositionHigh, 4)]),
     call("writev", Transfer, &[fd(0), SENT_VECTOR], &[]),
-    call("pwritev", Transfer, &[fd(0), SENT_VECTOR], &[]),
-    call("pwritev2", Transfer, &[fd(0), SENT_VECTOR], &[(Flags, 5)]),
+    call("pwritev", Transfer, &[fd(0), SENT_VECTOR], &[(Position, 3), (PositionHigh, 4)]),
+    call("pwritev2", Transfer, &[fd(0), SENT_VECTOR], &[(Flags, 5), (Position, 3), (PositionHigh, 4)]),
     call("vmsplice", Transfer, &[fd(0)], &[(Flags, 3)]),
     // Between descriptors.
     call("sendfile", Transfer, &[fd(0), second_fd(1)], &[(Size, 3)]),

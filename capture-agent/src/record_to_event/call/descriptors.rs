@@ -39,5 +39,16 @@ pub(super) fn transfer(parts: &Parts<'_>) -> Transfer {
         flags: parts.flags(),
         control: parts.record.control.to_vec(),
         second: parts.descriptor(Place::Second),
+        position: position(parts),
     }
+}
+
+/// Of a 32-bit call it is in two registers. Which two, calls of ARM do not agree on, so that of those nothing is said.
+fn position(parts: &Parts<'_>) -> Option<u64> {
+    let low = parts.all(Register::Position).next()?;
+    if !parts.is_compat() {
+        return Some(low);
+    }
+    let whole = u64::from(low as u32) | u64::from(parts.low(Register::PositionHigh)) << 32;
+    (!cfg!(target_arch = "aarch64")).then_some(whole)
 }

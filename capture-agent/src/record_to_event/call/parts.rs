@@ -27,6 +27,11 @@ impl Parts<'_> {
         self.record.arguments.get(usize::from(number)).copied().unwrap_or_default()
     }
 
+    /// Whether it is one of the 32-bit calls.
+    pub(super) fn is_compat(&self) -> bool {
+        self.record.header.has(flag::COMPAT32)
+    }
+
     /// The registers that are this.
     pub(super) fn all(&self, word: Register) -> impl Iterator<Item = u64> {
         let numbers = self.line.words.iter().filter(move |(own, _)| *own == word);

@@ -12,6 +12,28 @@ use crate::{
     operand::CompiledOperand,
 };
 
+/// Scenario: an event at 1700000000.000000005 and times around it. Guarantees: it is around a time that lies no further away than the
+/// milliseconds say, on both sides; not being so is the other way round.
+#[test]
+fn events_are_around_times() {
+    let close = "1700000000000999999";
+    let far = "1700000000003000006";
+    for condition in [
+        format!("evt.around[{close}] = 1"),
+        format!("evt.around[{close}] in (1, 2)"),
+        "evt.around[1699999999999000005] = 1".to_owned(),
+        format!("evt.around[{far}] = 4"),
+        format!("evt.around[{far}] != 3"),
+        format!("not evt.around[{far}] = 3"),
+        format!("evt.around[{far}] in (1, 5)"),
+    ] {
+        assert!(holds(&condition), "{condition}");
+    }
+    for condition in [format!("evt.around[{far}] = 3"), format!("evt.around[{close}] != 1")] {
+        assert!(!holds(&condition), "{condition}");
+    }
+}
+
 /// Scenario: fields, operators and logic together. Guarantees: the whole path from text to an answer.
 #[test]
 fn conditions_hold_as_written() {

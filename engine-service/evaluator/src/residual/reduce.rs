@@ -23,17 +23,27 @@ enum Reduced {
 }
 
 /// What is left of a match. `None` where it cannot wait: a comparison or a value mixes what is unknown with what only this
-/// event knows (`concat(container.name, proc.name)`), or the condition has turned out false.
+/// event knows (`concat(container.name, proc.name)`), or the condition has turned out false. The condition may hold of the
+/// event by the names that were asked for or, if they differ and the rule wants that, by the kernel's.
 pub(crate) fn reduce(
     fields: &'static Fields,
     rule: &Rule,
     (compiled, filled): (&CompiledCondition, &CompiledTemplate),
     view: &EventView<'_>,
+    resolved: Option<&EventView<'_>>,
 ) -> Option<Residual> {
     let reducer = Reducer { fields, view };
-    let condition = match reducer.node(&rule.condition, compiled.node())? {
-        Reduced::Decided(true) => None,
-        Reduced::Decided(false) => return None,
+    let mut open = Vec::new();
+    let mut is_decided = false;
+    for view in std::iter::once(view).chain(resolved) {
+        match (Reducer { fields, view }).node(&rule.condition, compiled.node())? {
+            Reduced::Decided(holds) => is_decided |= holds,
+            Reduced::Open(node) => open.push(node),
+        }
+    }
+    let condition = match joined(open, false, Kind::Or) {
+        _ if is_decided => None,
+        Reduced::Decided(_) => return None,
         Reduced::Open(node) => Some(node),
     };
     let parts = reducer.parts(&rule.output, filled.parts())?;

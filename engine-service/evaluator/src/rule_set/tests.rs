@@ -1,7 +1,11 @@
 //! From rules files to matches.
 
-use eyrie_proto::{alert, event::Event};
-use fields::{EventView, Value};
+use eyrie_proto::{
+    alert,
+    event::{Event, Open, event::Kind},
+    metadata::{Completeness, Container, Image},
+};
+use fields::{ContainerView, EventView, Value};
 use rule_language::{RuleSet, Source};
 
 use super::{CompiledRuleSet, Matching, RuleMatch, event_types_needed};
@@ -200,4 +204,70 @@ fn a_rule_for_every_event_keeps_its_place() {
         .concat();
     let (rules, event, host) = (compile(&text), open(b"/x"), host());
     assert_eq!(names(&rules, &evaluate(&rules, &view(&event, &host), Matching::All)), ["A", "B", "C"]);
+}
+
+/// A rule on files of /etc but those of /etc/public, with and without the kernel's names.
+fn on_etc(match_resolved: bool) -> CompiledRuleSet {
+    compile(&format!(
+        "- rule: etc\n  desc: d\n  condition: evt.type = openat and fd.name startswith /etc/ and not fd.name startswith /etc/public/\n  \
+         output: '%fd.name reached %fd.resolved'\n  priority: INFO\n  match_resolved: {match_resolved}\n"
+    ))
+}
+
+/// An open of one path that reaches another.
+fn open_through(requested: &str, reached: &str) -> Event {
+    let mut event = open(requested.as_bytes());
+    if let Some(Kind::Open(Open { path: Some(path), .. })) = &mut event.kind {
+        path.resolved = reached.into();
+    }
+    event
+}
+
+/// Scenario: links from outside into what a rule watches, from what it excludes to what it watches, from what it watches to what it excludes, and plain opens.
+/// Guarantees: a rule that wants it matches by either name; an exclusion is no way round it, and excludes nothing more than it did; one
+/// that does not want it sees the names that were asked for alone. The message has those, too.
+#[test]
+fn rules_match_by_the_kernels_names_if_they_want_it() {
+    let host = host();
+    for (requested, reached, by_name, by_either) in [
+        ("/etc/passwd", "/etc/passwd", true, true),
+        ("/tmp/link", "/etc/shadow", false, true),
+        ("/etc/public/link", "/etc/shadow", false, true),
+        ("/etc/link", "/etc/public/readme", true, true),
+        ("/etc/public/readme", "/etc/public/readme", false, false),
+        ("/etc/public/link", "/etc/public/readme", false, false),
+        ("/tmp/link", "/etc/public/readme", false, false),
+        ("/etc/public/link", "/srv/x", false, false),
+        ("/tmp/x", "", false, false),
+    ] {
+        let event = open_through(requested, reached);
+        let matches = |wants| evaluate(&on_etc(wants), &view(&event, &host), Matching::All);
+        let found = [false, true].map(|wants| !matches(wants).is_empty());
+        assert_eq!(found, [by_name, by_either], "{requested} {reached}");
+        if by_either {
+            assert_eq!(matches(true)[0].message.split(' ').next(), Some(requested));
+        }
+    }
+}
+
+/// Scenario: a link in a container of which the image is still to be told, with a rule on file and image. Guarantees: by the kernel's name the match waits, and
+/// what is left of it decides as the image does.
+#[test]
+fn a_match_by_the_kernels_name_can_wait() {
+    let rules = compile(
+        "- rule: etc\n  desc: d\n  condition: evt.type = openat and fd.name startswith /etc/ and container.image.repository = web\n  \
+         output: o\n  priority: INFO\n  match_resolved: true\n",
+    );
+    let (event, host) = (open_through("/tmp/link", "/etc/shadow"), host_with_container());
+    let waiting = EventView { container: ContainerView::Unknown, ..view(&event, &host) };
+    let found = evaluate(&rules, &waiting, Matching::All);
+    assert_eq!((found.len(), found[0].truth), (1, Truth::Unknown));
+    let residual = found[0].residual.as_ref().expect("something is left");
+    for (repository, expected) in [("web", Truth::True), ("db", Truth::False)] {
+        let image = Some(Image { repository: repository.to_owned(), ..Image::default() });
+        let container =
+            Container { image, completeness: Completeness::Complete.into(), ..Container::default() };
+        let told = EventView { container: ContainerView::Known(&container), ..view(&event, &host) };
+        assert_eq!(residual.truth(&told, &mut Vec::new()), expected, "{repository}");
+    }
 }

@@ -9,10 +9,10 @@ use crate::{
     view::EventView,
 };
 
-/// All mounts, one after the other.
+/// All mounts, with commas between.
 pub(super) fn all(container: &Container) -> Option<Value<'_>> {
     let mounts: Vec<String> = container.mounts.iter().map(line).collect();
-    (!mounts.is_empty()).then(|| Value::bytes(mounts.join(" ").into_bytes()))
+    (!mounts.is_empty()).then(|| Value::bytes(mounts.join(",").into_bytes()))
 }
 
 /// One mount as Falco writes it.

@@ -7,9 +7,9 @@ use super::{
     schema::{Radix, Shape},
 };
 use crate::{
-    descriptor::{Subject, asked_for},
+    descriptor::{Subject, name_of},
     time, user,
-    view::EventView,
+    view::{EventView, PathNames},
 };
 
 /// AT_FDCWD of linux/fcntl.h.
@@ -56,6 +56,8 @@ impl<'a> Parameter<'a> {
     }
 
     pub(super) fn resolved_text(&self, view: &EventView<'a>) -> Option<Cow<'a, [u8]>> {
+        // Parameters are what the program gave, whichever names count elsewhere.
+        let view = &EventView { paths: PathNames::AskedFor, ..*view };
         let number = self.number();
         let bits = || u64::try_from(number?).ok();
         let id = || u32::try_from(number?).ok();
@@ -63,7 +65,7 @@ impl<'a> Parameter<'a> {
             (Shape::Path, Raw::Path(path)) => {
                 let is_relative = !path.requested.starts_with(b"/");
                 is_relative
-                    .then(|| asked_for(path, view))
+                    .then(|| name_of(path, view))
                     .flatten()
                     .filter(|meant| **meant != *path.requested)?
             }

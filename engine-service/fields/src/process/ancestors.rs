@@ -8,7 +8,7 @@ use rule_language::{
     FieldType::{CharBuf, Int64},
 };
 
-use super::{command_line, executable, joined, known};
+use super::{command_line, environment, executable, joined, known};
 use crate::{
     argument::Argument,
     classes,
@@ -41,7 +41,7 @@ pub(crate) const FIELDS: &[Declaration] = &[
     ancestor!("proc.apid", Int64, "the process id of the ancestor of that number, or of any ancestor", |process| Some(Value::Int(process.key().pid.into()))),
     ancestor!("proc.acmdline", CharBuf, "the name and arguments of the ancestor of that number, or of any ancestor", command_line),
     ancestor!("proc.aargs", CharBuf, "the arguments of the ancestor of that number, or of any ancestor", |process| (!process.is_incomplete()).then(|| Value::Bytes(joined(process.arguments())))),
-    Declaration::without_data(classes::PROCESS, "proc.aenv", CharBuf, Scope::Process, "the environment of the ancestor of that number, or of any ancestor; or the value of that name in the environment of the nearest ancestor that has it").optional(IndexOrKey).not_on_rhs().not_in_transformer(),
+    Declaration::new(classes::PROCESS, "proc.aenv", CharBuf, Scope::Process, environment_above, "the environment of the ancestor of that number, or of any ancestor; or the value of that name in the environment of the nearest ancestor that has it").optional(IndexOrKey).not_on_rhs().not_in_transformer(),
 ];
 
 fn above<'a>(
@@ -60,4 +60,14 @@ fn above<'a>(
         }
     };
     Extracted::from_option(value)
+}
+
+/// `proc.aenv`: a name looks for the nearest process above that has a value for it.
+fn environment_above<'a>(view: &EventView<'a>, argument: &Argument) -> Extracted<'a> {
+    let Argument::Key(_) = argument else {
+        return above(view, argument, |process| environment(process, &Argument::None));
+    };
+    let Some(process) = view.process() else { return Extracted::Absent };
+    let mut values = view.host.ancestors(process).filter_map(|ancestor| environment(ancestor, argument));
+    Extracted::from_option(values.find(|value| !matches!(value, Value::Bytes(text) if text.is_empty())))
 }

@@ -1,14 +1,15 @@
 //! `fd.*`.
 
 use eyrie_proto::event::{
-    Accept, Bind, Connect, Descriptor, DescriptorCall, Open, OtherDescriptor, SocketAddress,
-    SocketDescriptor, SocketRole, descriptor, event::Kind, socket_address,
+    Accept, Bind, ChangeDirectory, Connect, Descriptor, DescriptorCall, Open, OtherDescriptor, OverlayLayer,
+    PathArgument, PathCall, SocketAddress, SocketCreate, SocketDescriptor, SocketRole, Transfer, descriptor,
+    event::Kind, socket_address,
 };
 
 use rule_language::Catalogue as _;
 
-use super::fixture::{address, call, check, extract, file, host, open, path, socket, view};
-use crate::{Extracted, HOST_NAME_FIELDS, Value, catalogue, normalise};
+use super::fixture::{address, call, check, extract, file, host, open, path, show, show_in, socket, view};
+use crate::{EventView, Extracted, FieldSettings, HOST_NAME_FIELDS, Value, catalogue, normalise};
 
 /// Scenario: an open by a relative path with dots through a symbolic link. Guarantees: fd.name is the path asked for as
 /// text, fd.nameraw what the program gave, fd.resolved the kernel's.
@@ -45,6 +46,39 @@ fn a_path_is_resolved_against_its_directory() {
     check(&with_base(argument.clone()), &host(), &[("fd.name", "/etc/passwd"), ("fd.filename", "<absent>")]);
     argument.base.clear();
     check(&with_base(argument), &host(), &[("fd.name", "passwd"), ("fd.directory", "<absent>")]);
+}
+
+/// Scenario: calls that fail to make a descriptor, and a close of one that is not there; the same as Falco has it. Guarantees: the character of
+/// what would have been made, by the call's name; only the plain open differs, and only where configuration says so.
+#[test]
+fn a_failed_call_has_the_character_of_what_it_would_have_made() {
+    let none = || Some(Descriptor { fd: -24, kind: None });
+    let make = || Kind::DescriptorCall(DescriptorCall { descriptor: none(), ..Default::default() });
+    let open = || Kind::Open(Open { path: Some(path("/x")), ..Open::default() });
+    let as_falco = FieldSettings { has_falcos_open_typechar: true, ..FieldSettings::default() };
+    for (number, kind, ours, falcos) in [
+        (2, open(), "f", "o"),
+        (304, open(), "f", "o"),
+        (257, open(), "f", "f"),
+        (437, open(), "f", "f"),
+        (85, open(), "f", "f"),
+        (41, Kind::SocketCreate(SocketCreate::default()), "4", "4"),
+        (43, Kind::Accept(Accept::default()), "4", "4"),
+        (293, make(), "p", "p"),
+        (290, make(), "e", "e"),
+        (289, make(), "s", "s"),
+        (283, make(), "t", "t"),
+        (294, make(), "i", "i"),
+        (291, make(), "o", "o"),
+        (3, make(), "o", "o"),
+    ] {
+        let event = call(number, -24, kind);
+        assert_eq!(show("fd.typechar", &event, &host()), ours, "call {number}");
+        let host = host();
+        let like_falco = EventView { settings: &as_falco, ..view(&event, &host) };
+        assert_eq!(show_in("fd.typechar", &like_falco), falcos, "call {number}");
+        check(&event, &host, &[("fd.num", "-1"), ("fd.type", "<absent>"), ("fd.filename", "<absent>")]);
+    }
 }
 
 /// Scenario: opens that fail, by openat and by plain open. Guarantees: name and 'f' for both, no descriptor.
@@ -213,9 +247,20 @@ fn every_kind_of_descriptor_has_its_character() {
             Kind::DescriptorCall(DescriptorCall { descriptor: Some(descriptor), ..Default::default() }),
         )
     };
-    for (name, character) in
-        [("pipe", "p"), ("eventpoll", "l"), ("memfd", "m"), ("pidfd", "P"), ("novel", "o")]
-    {
+    for (name, character) in [
+        ("pipe", "p"),
+        ("event", "e"),
+        ("signalfd", "s"),
+        ("eventpoll", "l"),
+        ("inotify", "i"),
+        ("timerfd", "t"),
+        ("bpf", "b"),
+        ("userfaultfd", "u"),
+        ("io_uring", "r"),
+        ("memfd", "m"),
+        ("pidfd", "P"),
+        ("novel", "o"),
+    ] {
         let other = OtherDescriptor { r#type: name.to_owned(), name: b"x".to_vec(), inode: 8 };
         let event = event(Descriptor { fd: 5, kind: Some(descriptor::Kind::Other(other)) });
         check(
@@ -228,7 +273,105 @@ fn every_kind_of_descriptor_has_its_character() {
     if let Some(descriptor::Kind::File(file)) = &mut directory.kind {
         file.mode = 0o040_755;
     }
-    check(&event(directory), &host(), &[("fd.type", "directory"), ("fd.typechar", "d"), ("fd.name", "/etc")]);
+    let expected = [
+        ("fd.type", "directory"),
+        ("fd.typechar", "d"),
+        ("fd.name", "/etc"),
+        ("fd.directory", "/etc"),
+        ("fd.filename", "<absent>"),
+        ("fd.is_upper_layer", "false"),
+    ];
+    check(&event(directory), &host(), &expected);
+    let raced = Open { descriptor: Some(Descriptor { fd: 3, kind: None }), ..Open::default() };
+    check(&call(257, 3, Kind::Open(raced)), &host(), &[("fd.type", "file"), ("fd.typechar", "f")]);
+}
+
+/// Scenario: files of an overlay's layers, of neither, and a pipe. Guarantees: which layer; false of what is no file.
+#[test]
+fn a_file_lies_in_a_layer() {
+    for (layer, upper, lower) in [
+        (OverlayLayer::Upper, "true", "false"),
+        (OverlayLayer::Lower, "false", "true"),
+        (OverlayLayer::Unspecified, "false", "false"),
+    ] {
+        let mut event = open("/x", "/x");
+        if let Some(Kind::Open(Open { descriptor: Some(descriptor), .. })) = &mut event.kind
+            && let Some(descriptor::Kind::File(file)) = &mut descriptor.kind
+        {
+            file.layer = layer.into();
+        }
+        check(&event, &host(), &[("fd.is_upper_layer", upper), ("fd.is_lower_layer", lower)]);
+    }
+}
+
+/// Scenario: TCP and UDP sockets whose role the kernel does not tell, one that a server bound, and one that a client is connecting. Guarantees: client
+/// and server are absent where the role is not known; local and remote are the kernel's all the same.
+#[test]
+fn roles_that_are_not_known_are_not_made_up() {
+    let (ours, theirs) = (address(&[10, 0, 0, 1], 4000), address(&[10, 0, 0, 2], 53));
+    let of = |role| {
+        let descriptor = Some(socket(Some(ours.clone()), Some(theirs.clone()), role));
+        call(44, 9, Kind::Transfer(Transfer { descriptor, ..Transfer::default() }))
+    };
+    let unknown = [
+        ("fd.cip", "<absent>"),
+        ("fd.sip", "<absent>"),
+        ("fd.cport", "<absent>"),
+        ("fd.sport", "<absent>"),
+        ("fd.lip", "10.0.0.1"),
+        ("fd.rip", "10.0.0.2"),
+        ("fd.lport", "4000"),
+        ("fd.rport", "53"),
+        ("fd.is_server", "false"),
+    ];
+    check(&of(SocketRole::Unspecified), &host(), &unknown);
+    let server =
+        [("fd.cip", "10.0.0.2"), ("fd.sip", "10.0.0.1"), ("fd.lip", "10.0.0.1"), ("fd.is_server", "true")];
+    check(&of(SocketRole::Server), &host(), &server);
+    let client = [("fd.cip", "10.0.0.1"), ("fd.sport", "53"), ("fd.name", "10.0.0.1:4000->10.0.0.2:53")];
+    check(&of(SocketRole::Client), &host(), &client);
+}
+
+/// Scenario: an open through a symbolic link, the directory that a chdir reached, and an unlink, of which the kernel tells nothing more. Guarantees:
+/// by the kernel's names the path fields show what was reached; what the program gave stays; without another name there is no second view.
+#[test]
+fn the_kernels_names_take_the_place_of_those_asked_for() {
+    let mut event = open("/run/link", "/etc/shadow");
+    if let Some(Kind::Open(Open { path: Some(path), .. })) = &mut event.kind {
+        path.resolved = b"/etc/shadow".to_vec();
+    }
+    let host = host();
+    let asked = view(&event, &host);
+    let resolved = asked.resolved().expect("another name");
+    for (name, first, second) in [
+        ("fd.name", "/run/link", "/etc/shadow"),
+        ("fd.directory", "/run", "/etc"),
+        ("fd.filename", "link", "shadow"),
+        ("fs.path.name", "/run/link", "/etc/shadow"),
+        ("evt.abspath", "/run/link", "/etc/shadow"),
+        ("evt.arg[name]", "/run/link", "/run/link"),
+        ("fd.nameraw", "/run/link", "/run/link"),
+        ("fs.path.nameraw", "/run/link", "/run/link"),
+        ("evt.rawarg[name]", "/run/link", "/run/link"),
+        ("fd.resolved", "/etc/shadow", "/etc/shadow"),
+        ("fd.is_disputed", "true", "true"),
+    ] {
+        assert_eq!((&*show_in(name, &asked), &*show_in(name, &resolved)), (first, second), "{name}");
+    }
+    let change = ChangeDirectory {
+        path: Some(PathArgument { resolved: b"/srv".to_vec(), ..path("/link") }),
+        working_directory: b"/srv".to_vec(),
+    };
+    check(
+        &call(80, 0, Kind::ChangeDirectory(change)),
+        &host,
+        &[("fd.resolved", "/srv"), ("fd.name", "<absent>")],
+    );
+    let unlink =
+        call(87, 0, Kind::PathCall(PathCall { path: Some(path("/run/link")), ..PathCall::default() }));
+    check(&unlink, &host, &[("fd.is_disputed", "<absent>")]);
+    assert!(view(&unlink, &host).resolved().is_none());
+    assert!(view(&open("/etc//shadow", "/etc/shadow"), &host).resolved().is_none());
 }
 
 /// Scenario: paths with everything that can be superfluous in them. Guarantees: one way to write each.

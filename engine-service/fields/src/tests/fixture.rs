@@ -9,7 +9,10 @@ use eyrie_proto::event::{
 use host_model::HostModel;
 use rule_language::{Catalogue as _, condition::FieldRef};
 
-use crate::{Architecture, ContainerView, EventView, Extracted, FieldExtractor, Value, catalogue};
+use crate::{
+    Architecture, ContainerView, EventView, Extracted, FieldExtractor, FieldSettings, PathNames, Value,
+    catalogue,
+};
 
 /// Boot time of every event.
 pub(crate) const NOW: u64 = 5_000_000_000;
@@ -26,12 +29,14 @@ pub(crate) fn host() -> HostModel {
         (30, 20, "cat", vec!["-n", "/etc/shadow"]),
     ] {
         let state = state(pid, parent, name, &arguments);
-        host.apply(&event(Kind::ProcessSnapshot(ProcessSnapshot {
-            state: Some(state),
-            ..Default::default()
-        })));
+        host.apply(&snapshot(state));
     }
     host
+}
+
+/// A process as it is, told beside the calls.
+pub(crate) fn snapshot(state: ProcessState) -> Event {
+    event(Kind::ProcessSnapshot(ProcessSnapshot { state: Some(state), ..Default::default() }))
 }
 
 pub(crate) fn state(pid: u32, parent_pid: u32, name: &str, arguments: &[&str]) -> ProcessState {
@@ -57,6 +62,10 @@ pub(crate) fn state(pid: u32, parent_pid: u32, name: &str, arguments: &[&str]) -
         namespace_pid: pid,
         cgroup_id: 500 + u64::from(pid),
         exec_boot_ns: 2_000_000_000,
+        open_files_limit: 1_024,
+        virtual_memory_kib: 8_000,
+        major_faults: 2,
+        minor_faults: 300,
         as_of_boot_ns: 3_000_000_000,
         ..ProcessState::default()
     }
@@ -163,6 +172,7 @@ pub(crate) fn socket(
 pub(crate) fn tell_cgroup(host: &mut HostModel, pid: u32, container_id: &str) {
     let fact = CgroupFact {
         cgroup: Some(CgroupKey { cgroup_id: 500 + u64::from(pid), ..CgroupKey::default() }),
+        path: b"/machine.slice/c".to_vec(),
         container_id: container_id.to_owned(),
         runtime: "podman".to_owned(),
         ..CgroupFact::default()
@@ -178,7 +188,7 @@ pub(crate) fn tell_user(host: &mut HostModel, container_id: &str, uid: u32, name
     tell(host, ordered_fact::Kind::Users(fact));
 }
 
-fn tell(host: &mut HostModel, kind: ordered_fact::Kind) {
+pub(crate) fn tell(host: &mut HostModel, kind: ordered_fact::Kind) {
     let fact = OrderedFact { kind: Some(kind), ..OrderedFact::default() };
     host.apply(&Event { boot_ns: NOW, kind: Some(Kind::Fact(fact)), ..Event::default() });
 }
@@ -193,6 +203,8 @@ pub(crate) fn view<'a>(event: &'a Event, host: &'a HostModel) -> EventView<'a> {
         architecture: Architecture::X86_64,
         source: "syscall",
         container: ContainerView::NotAsked,
+        settings: FieldSettings::unset(),
+        paths: PathNames::AskedFor,
     }
 }
 

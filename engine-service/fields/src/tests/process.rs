@@ -51,6 +51,8 @@ fn a_process_has_names_and_lines() {
             ("proc.duration", "3999999970"),
             ("proc.pid.ts", "1700000001000000030"),
             ("proc.exec_id", "30-3b9aca1e-77359400"),
+            ("proc.pexec_id", "20-3b9aca14-77359400"),
+            ("proc.is_truncated", "false"),
         ],
     );
 }
@@ -320,7 +322,7 @@ fn containers_are_described_by_metadata() {
         ("k8s.rs.name", "<absent>"),
         ("container.label[app]", "shop"),
         ("container.label[none]", "<absent>"),
-        ("container.mounts", "/a:/b:z:true:rprivate /etc:/host/etc:z:false:rprivate"),
+        ("container.mounts", "/a:/b:z:true:rprivate,/etc:/host/etc:z:false:rprivate"),
         ("container.mount[1]", "/etc:/host/etc:z:false:rprivate"),
         ("container.mount[2]", "<absent>"),
         ("container.mount.dest[/e*]", "/host/etc"),

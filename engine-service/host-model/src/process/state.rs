@@ -16,6 +16,7 @@ use crate::{
 impl Process {
     /// All that is known of it.
     pub fn to_state(&self) -> ProcessState {
+        let memory = self.program.memory;
         ProcessState {
             process: Some(self.key),
             parent_pid: self.parent_pid,
@@ -46,6 +47,9 @@ impl Process {
             parent_since_boot_ns: self.parent_since_boot_ns,
             last_seen_boot_ns: self.last_seen_boot_ns,
             cgroup_hierarchy: self.cgroup_hierarchy,
+            virtual_memory_kib: memory.virtual_kib,
+            major_faults: memory.major_faults,
+            minor_faults: memory.minor_faults,
             ..ProcessState::default()
         }
     }

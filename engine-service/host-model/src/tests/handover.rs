@@ -20,6 +20,11 @@ fn processes(model: &HostModel) -> Vec<(ProcessState, Vec<u32>, Vec<u32>, String
     model.base_state().map(read).collect()
 }
 
+/// What fields read of the times of events.
+fn times(model: &HostModel) -> (Option<u64>, Option<u64>) {
+    (model.first_event_boot_ns(), model.previous_event_boot_ns())
+}
+
 /// The state as the wire carries it, in parts.
 fn restored(model: &HostModel, limits: Limits, part: usize) -> HostModel {
     let wire = |state: ProcessState| ProcessState::decode(&*state.encode_to_vec()).unwrap();
@@ -54,9 +59,11 @@ proptest! {
         before.iter().for_each(|event| whole.apply(event));
         let mut resumed = restored(&whole, limits, part);
         prop_assert_eq!(processes(&resumed), processes(&whole));
+        prop_assert_eq!(resumed.first_event_boot_ns(), whole.first_event_boot_ns());
         for event in rest {
             whole.apply(event);
             resumed.apply(event);
+            prop_assert_eq!(times(&resumed), times(&whole));
             prop_assert_eq!(processes(&resumed), processes(&whole), "after {:?}", event);
             prop_assert!(resumed.base_facts().eq(whole.base_facts()));
         }

@@ -57,6 +57,17 @@ pub enum ArgumentError {
         /// What was given.
         argument: String,
     },
+    /// It would have to be configured, and is not.
+    #[error(
+        "nonexistent field '{field}.{argument}': it is not among the engine's static fields; \
+        set it by static-fields = [\"{argument}=VALUE\"]"
+    )]
+    NotConfigured {
+        /// The field's name.
+        field: String,
+        /// What was given.
+        argument: String,
+    },
     /// It is none of the few that there are.
     #[error("field '{field}' takes {expected} as its argument, not '{argument}'")]
     NotAmong {
@@ -88,6 +99,6 @@ impl ArgumentError {
     /// Whether Falco takes the field with this argument for one that does not exist, which `skip-if-unknown-filter`
     /// lets pass.
     pub(crate) fn is_unknown_name(&self) -> bool {
-        matches!(self, Self::NotTaken { .. } | Self::NotAmong { .. })
+        matches!(self, Self::NotTaken { .. } | Self::NotAmong { .. } | Self::NotConfigured { .. })
     }
 }

@@ -59,6 +59,7 @@ impl Rules<'_> {
             enabled: definition.enabled,
             capture: definition.capture,
             capture_duration: definition.capture_duration,
+            match_resolved: definition.match_resolved,
             condition: condition.expr,
             event_types,
             output,

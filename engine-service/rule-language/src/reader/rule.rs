@@ -15,7 +15,7 @@ use crate::{
     text::Text,
 };
 
-const KEYS: [&str; 15] = [
+const KEYS: [&str; 16] = [
     "rule",
     "condition",
     "output",
@@ -27,6 +27,7 @@ const KEYS: [&str; 15] = [
     "capture_duration",
     "warn_evttypes",
     "skip-if-unknown-filter",
+    MATCH_RESOLVED,
     "tags",
     "exceptions",
     "override",
@@ -35,7 +36,7 @@ const KEYS: [&str; 15] = [
 /// In the order in which Falco looks for them.
 const APPENDABLE: [&str; 5] = ["condition", "exceptions", "output", "desc", "tags"];
 /// In the order in which Falco looks for them.
-const REPLACEABLE: [&str; 11] = [
+const REPLACEABLE: [&str; 12] = [
     "condition",
     "exceptions",
     "output",
@@ -47,7 +48,10 @@ const REPLACEABLE: [&str; 11] = [
     "enabled",
     "warn_evttypes",
     "skip-if-unknown-filter",
+    MATCH_RESOLVED,
 ];
+/// Ours: Falco warns of it, as of any key that it does not know, and goes on.
+const MATCH_RESOLVED: &str = "match_resolved";
 const ENABLED_ALONE: &str = "The standalone 'enabled' key usage is deprecated. The correct approach requires also a \
     'replace' entry under the 'override' key (i.e. 'enabled: replace').";
 const NO_RULE_TO_ENABLE: &str = "Rule has 'enabled' key but no rule by that name already exists";
@@ -95,6 +99,7 @@ impl Reader<'_> {
             self.optional_bool(entry, "warn_evttypes").unwrap_or(Some(false)).unwrap_or(true);
         let skip_if_unknown_filter =
             self.optional_bool(entry, "skip-if-unknown-filter").unwrap_or(Some(true)).unwrap_or(false);
+        let match_resolved = self.optional_bool(entry, MATCH_RESOLVED).unwrap_or_default().unwrap_or(false);
         let tags = if entry.has("tags") { self.required_texts(entry, "tags") } else { Ok(Vec::new()) };
         let exceptions = self.exceptions(entry, false);
 
@@ -130,6 +135,7 @@ impl Reader<'_> {
             capture_duration,
             warn_event_types,
             skip_if_unknown_filter,
+            match_resolved,
             exceptions: sound,
         };
         let number = self.definitions.next_number();

@@ -9,6 +9,9 @@ static CLASS: FieldClass = FieldClass {
     sources: &["syscall"],
 };
 
+/// Why some of its fields have no value.
+pub(crate) const ABSENT_BECAUSE: &str = "the test says so";
+
 /// The test catalogue.
 pub(crate) struct TestCatalogue {
     fields: Vec<FieldInfo>,
@@ -187,7 +190,8 @@ impl TestCatalogue {
             declared.allowed_in_transformer = declared.name != "evt.rawarg";
             declared.is_suggested_output = matches!(declared.name, "container.id" | "container.name");
             declared.is_deprecated = declared.name == "evt.dir";
-            declared.has_data = !matches!(declared.name, "fs.path.name" | "evt.info");
+            let is_absent = matches!(declared.name, "fs.path.name" | "evt.info");
+            declared.absent_because = is_absent.then_some(ABSENT_BECAUSE);
         }
         Self { fields }
     }

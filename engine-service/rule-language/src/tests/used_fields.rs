@@ -1,7 +1,7 @@
 //! Which fields rules use, and which of them have no data.
 
-use super::catalogue::TestCatalogue;
-use crate::{Rule, Source, fields_without_data, load, used_fields};
+use super::catalogue::{ABSENT_BECAUSE, TestCatalogue};
+use crate::{Rule, Source, absent_fields, load, used_fields};
 
 /// The only rule of a file, with this condition and output.
 fn rule(condition: &str, output: &str) -> Rule {
@@ -29,14 +29,15 @@ fn every_use_is_found() {
     assert_eq!(used(&rule).join(" "), expected);
 }
 
-/// Scenario: a rule with fields that no event has a value of yet, more than once. Guarantees: each is named once.
+/// Scenario: a rule with fields that no event has a value of, more than once. Guarantees: each is named once, with the reason.
 #[test]
-fn fields_without_data_are_named() {
+fn absent_fields_are_named() {
     let without =
         rule("evt.type = open and fs.path.name = x and fs.path.name != y", "%fs.path.name %evt.info");
-    assert_eq!(fields_without_data(&without, &TestCatalogue::new()), ["evt.info", "fs.path.name"]);
+    let expected = [("evt.info", ABSENT_BECAUSE), ("fs.path.name", ABSENT_BECAUSE)];
+    assert_eq!(absent_fields(&without, &TestCatalogue::new()), expected);
     let with = rule("evt.type = open", "%proc.name");
-    assert!(fields_without_data(&with, &TestCatalogue::new()).is_empty());
+    assert!(absent_fields(&with, &TestCatalogue::new()).is_empty());
 }
 
 /// Scenario: a condition nested as deep as is allowed. Guarantees: no overflow of the stack.

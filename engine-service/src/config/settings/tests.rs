@@ -50,6 +50,26 @@ fn outputs_get_what_is_added() {
     assert!(misspelt.contains("extra_output"), "{misspelt}");
 }
 
+/// Scenario: static fields and Falco's type character in a file and as flags, and mistakes. Guarantees: values by key; what is wrong is told with
+/// what can be written; what is in force is printed as it can be read again.
+#[test]
+fn fields_are_configured() {
+    let fields = |flags: &[&str], file: &str| configure(flags, file).map(|config| config.rule_options.fields);
+    assert_eq!(&fields(&[], "").unwrap(), FieldSettings::unset());
+    let file = "static-fields = ['site=berlin', 'team=a=b']\nfalco-open-typechar = true";
+    let read = fields(&[], file).unwrap();
+    assert_eq!(read.static_fields.get("team").map(String::as_str), Some("a=b"));
+    assert!(read.has_falcos_open_typechar);
+    let flags = fields(&["--static-fields=site=rome", "--falco-open-typechar=false"], file).unwrap();
+    assert_eq!(flags.static_fields.into_iter().collect::<Vec<_>>(), [("site".to_owned(), "rome".to_owned())]);
+    let printed = effective_text::<Settings>(&configure(&[], file).unwrap()).unwrap();
+    assert!(printed.contains("site=berlin"), "{printed}");
+    let twice = fields(&[], "static-fields = ['a=1', 'a=2']").unwrap_err().to_string();
+    assert!(twice.contains("static-fields") && twice.contains("given twice"), "{twice}");
+    let misspelt = fields(&[], "static-fields = ['a-b=1']").unwrap_err().to_string();
+    assert!(misspelt.contains("cannot be named in rules"), "{misspelt}");
+}
+
 /// Scenario: rules switched by flags and in a file, and steps that are none. Guarantees: steps come in their order, flags
 /// replace a file's, and a mistake is told with what can be written.
 #[test]

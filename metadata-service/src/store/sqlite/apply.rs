@@ -82,7 +82,7 @@ impl Application<'_> {
         let (fit, mut fitting) = entities::best(name, related.clone());
         // The one that still runs, otherwise the latest.
         let is_running =
-            |stored: &StoredContainer| Record::Container(stored.clone()).validity().until_ns == 0;
+            |stored: &StoredContainer| Record::Container(Box::new(stored.clone())).validity().until_ns == 0;
         fitting.sort_by_key(|(revision, stored)| (is_running(stored), *revision));
         let same = fitting.pop().filter(|_| fit.is_some_and(|fit| fit > Fit::CgroupOnly));
         let (revision, before) =
@@ -110,7 +110,7 @@ impl Application<'_> {
         if before.as_ref() == Some(&merged) {
             return Ok(());
         }
-        self.put(revision, &Record::Container(merged))
+        self.put(revision, &Record::Container(Box::new(merged)))
     }
 
     /// A control group's id is given out again only when its group is gone: the later birth is an end of the earlier one.
@@ -132,7 +132,7 @@ impl Application<'_> {
             let mut ended = other.clone();
             ended.end(name.birth_ns);
             if ended != *other {
-                self.put(Some(other_revision), &Record::Container(ended))?;
+                self.put(Some(other_revision), &Record::Container(Box::new(ended)))?;
             }
         }
         Ok(())

@@ -63,7 +63,7 @@ pub(super) fn containers(
     found.sort_by_key(|stored| std::cmp::Reverse(stored.revision));
     found.dedup_by_key(|stored| stored.revision);
     let container = |stored: Stored| match stored.record {
-        Record::Container(container) => Some((stored.revision, container)),
+        Record::Container(container) => Some((stored.revision, *container)),
         Record::Host(_) | Record::Kubernetes(_) => None,
     };
     Ok(found.into_iter().filter_map(container).collect())

@@ -57,7 +57,8 @@ fn container(
     let related = entities::containers(transaction, scope.id, name)?;
     let (fit, fitting) = entities::best(name, related);
     let Some(fit) = fit else { return Ok(unknown(scope)) };
-    let as_stored = |(revision, container)| Stored { revision, record: Record::Container(container) };
+    let as_stored =
+        |(revision, container)| Stored { revision, record: Record::Container(Box::new(container)) };
     let mut valid: Vec<Stored> = fitting
         .into_iter()
         .map(as_stored)

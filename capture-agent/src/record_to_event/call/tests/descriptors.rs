@@ -153,6 +153,21 @@ fn other_calls() {
     assert_eq!((seek.argument, seek.command), (0x1_0000_0005, 2));
 }
 
+/// Scenario: reads at a place, native and 32-bit, with a vector, and a read without a place. Guarantees: the place is whole; of a call that has none nothing is
+/// said.
+#[test]
+fn places_in_files() {
+    let of = |record: &DetailedCall<'_>| match event(record) {
+        Kind::Transfer(transfer) => transfer.position,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(of(&call("pread64", [3, 9, 4, 0x1_0000_0002, 7, 7], 4)), Some(0x1_0000_0002));
+    assert_eq!(of(&call("pwritev", [3, 9, 1, 0, 0, 0], 4)), Some(0));
+    let compat = of(&compat_call("pwrite64", [3, 9, 4, 0x2, 0x1, 0], 4));
+    assert_eq!(compat, (!cfg!(target_arch = "aarch64")).then_some(0x1_0000_0002));
+    assert_eq!(of(&call("read", [3, 9, 4, 8, 0, 0], 4)), None);
+}
+
 /// Scenario: read, a write of what is not open, sendfile, splice. Guarantees: descriptor and second one as each call has them, size,
 /// data; flags of a call that has some only.
 #[test]

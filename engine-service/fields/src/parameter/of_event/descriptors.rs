@@ -30,6 +30,8 @@ pub(super) fn of_descriptor_call<'a>(
         (_, "target_fd") => Raw::Signed(i64::from(call.argument.cast_signed() as i32)),
         // What is to be changed.
         ("signalfd" | "signalfd4", "fd") => fd(second),
+        // Falco's drivers do not read the set, and say this of every one.
+        ("signalfd" | "signalfd4", "mask") => number(0u64),
         (_, "fd") => fd(first),
         (_, "cmd") => number(call.command),
         (_, "arg" | "argument") => number(call.argument),
@@ -75,6 +77,7 @@ pub(super) fn of_transfer<'a>(
         // Of these Falco tells what came, not what there was room for.
         "size" if matches!(event, "readv" | "preadv" | "recvmsg") => number(received(view)),
         "size" | "len" => number(transfer.size),
+        "pos" => number(transfer.position?),
         "flags" => number(transfer.flags),
         "tuple" => sockets::tuple(view, event.starts_with("recv")),
         _ => return None,

@@ -64,7 +64,7 @@ fn new_kinds_of_descriptors() {
     check_arguments(290, 3, on(event.clone()), "res=3(<e>) flags=4096(O_CLOEXEC) initval=5");
     check_arguments(284, 3, on(event), "res=3(<e>) initval=5 flags=80000");
     let signal = DescriptorCall { second: Some(bare(-1)), ..of(other(3, "signalfd", "")) };
-    check_arguments(289, 3, on(signal), "res=3(<s>) flags=0(O_NONE) fd=-1(EPERM) mask=NULL");
+    check_arguments(289, 3, on(signal), "res=3(<s>) flags=0(O_NONE) fd=-1(EPERM) mask=0");
     let timer = DescriptorCall { argument: 1, flags: 0o4_000, ..of(other(3, "timerfd", "")) };
     // Eight bits are all that Falco has for the flags.
     check_arguments(283, 3, on(timer), "res=3(<t>) clockid=1 flags=0");
@@ -106,6 +106,8 @@ fn transfers_of_data() {
     };
     check_arguments(0, 4, Kind::Transfer(transfer.clone()), "res=4 data=a.b. fd=3(<f>/a) size=80");
     check_arguments(17, 4, Kind::Transfer(transfer.clone()), "res=4 data=a.b. fd=3(<f>/a) size=80 pos=NULL");
+    let placed = Transfer { position: Some(7), ..transfer.clone() };
+    check_arguments(17, 4, Kind::Transfer(placed), "res=4 data=a.b. fd=3(<f>/a) size=80 pos=7");
     // Of vectors Falco tells what was read, and what was to be written.
     check_arguments(19, 4, Kind::Transfer(transfer.clone()), "res=4 size=4 data=a.b. fd=3(<f>/a)");
     check_arguments(20, 4, Kind::Transfer(transfer.clone()), "res=4 data=a.b. fd=3(<f>/a) size=80");

@@ -6,7 +6,7 @@ use eyrie_proto::event::{
 };
 
 use super::{bare, check_arguments};
-use crate::tests::fixture::{call, check, event, host, show, tell_user};
+use crate::tests::fixture::{call, check, event, host, show, tell_cgroup, tell_user};
 
 /// Scenario: ids set by each call, a user with a name, one without, -1. Guarantees: each event's own ids, with names.
 #[test]
@@ -136,7 +136,7 @@ fn a_fork_has_every_place() {
     let fork = Fork { child_tid: 20, flags: 0x4100, ..Fork::default() };
     let event = call(56, 20, Kind::Fork(fork));
     let expected = "res=20(bash) exe=/bin/cat args=-n /etc/shadow tid=30(cat) pid=30(cat) ptid=20(bash) \
-        cwd=/root/work fdlimit=0 pgft_maj=NULL pgft_min=NULL vm_size=NULL vm_rss=NULL vm_swap=NULL comm=cat \
+        cwd=/root/work fdlimit=1024 pgft_maj=NULL pgft_min=NULL vm_size=NULL vm_rss=NULL vm_swap=NULL comm=cat \
         cgroups=NULL flags=134250496(CLONE_VM|CLONE_VFORK) uid=1000 gid=100 vtid=30(cat) vpid=30(cat) \
         pidns_init_start_ts=0";
     assert_eq!(show("evt.args", &event, &host()), expected);
@@ -149,4 +149,9 @@ fn a_fork_has_every_place() {
             ("evt.arg[cgroups]", "<absent>"),
         ],
     );
+    let mut told = host();
+    tell_cgroup(&mut told, 30, "");
+    let group = "/machine.slice/c";
+    let expected = format!("cpuset={group} cpu={group} cpuacct={group} io={group} memory={group}");
+    assert_eq!(show("evt.arg[cgroups]", &event, &told), expected);
 }

@@ -1,6 +1,6 @@
 //! Changes to rules that are there already.
 
-use super::{Entry, Reader};
+use super::{Entry, MATCH_RESOLVED, Reader};
 use crate::{
     definitions::{Exception, RuleUpdate},
     diagnostic::Code,
@@ -44,6 +44,7 @@ impl Reader<'_> {
             "skip-if-unknown-filter" => {
                 update.skip_if_unknown_filter = Some(self.required_bool(entry, "skip-if-unknown-filter")?);
             }
+            MATCH_RESOLVED => update.match_resolved = Some(self.required_bool(entry, MATCH_RESOLVED)?),
             _ => {}
         }
         Ok(())
@@ -156,6 +157,7 @@ impl Reader<'_> {
         replace(&mut rule.enabled, update.enabled);
         replace(&mut rule.warn_event_types, update.warn_event_types);
         replace(&mut rule.skip_if_unknown_filter, update.skip_if_unknown_filter);
+        replace(&mut rule.match_resolved, update.match_resolved);
         replace(&mut rule.exceptions, exceptions);
         Ok(())
     }

@@ -22,6 +22,24 @@ fn a_rule_takes_its_keys() {
     assert!(loaded.diagnostics.is_empty());
 }
 
+/// Scenario: rules with the key of ours, without it, with it replaced, and with what is no truth. Guarantees: off unless said, changed by an override,
+/// and an error that says where.
+#[test]
+fn a_rule_may_want_the_kernels_names() {
+    let plain = rule("r", "evt.type=open");
+    let wants = plain.clone() + "  match_resolved: true\n";
+    let wanted = |files: &[&str]| {
+        let loaded = loaded(files);
+        assert!(loaded.diagnostics.is_empty(), "{}", listed(&loaded.diagnostics));
+        loaded.rule_set.rules[0].match_resolved
+    };
+    assert!(!wanted(&[&plain]) && wanted(&[&wants]));
+    let replaced = "- rule: r\n  match_resolved: false\n  override: {match_resolved: replace}\n";
+    assert!(!wanted(&[&wants, replaced]));
+    let wrong = failed(&[&(plain + "  match_resolved: maybe\n")]);
+    assert!(listed(&wrong).contains("match_resolved"), "{}", listed(&wrong));
+}
+
 /// Scenario: a rule that asks for dumps. Guarantees: it is kept, and told to have no effect here.
 #[test]
 fn captures_are_kept_and_warned_of() {

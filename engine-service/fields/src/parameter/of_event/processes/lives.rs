@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use eyrie_proto::event::{Exec, Executable, Exit, Fork, OverlayLayer};
 
 use super::super::{Raw, number, result, text};
-use crate::{user, view::EventView};
+use crate::{process::cgroups, user, view::EventView};
 
 pub(crate) fn of_exec<'a>(view: &EventView<'a>, exec: &'a Exec, name: &str) -> Option<Raw<'a>> {
     let who = user::credentials(view);
@@ -20,8 +20,9 @@ pub(crate) fn of_exec<'a>(view: &EventView<'a>, exec: &'a Exec, name: &str) -> O
         "pgft_maj" => number(exec.major_faults),
         "pgft_min" => number(exec.minor_faults),
         "vm_size" => number(exec.virtual_memory_kib),
-        "vm_rss" => number(exec.resident_memory_kib),
-        "vm_swap" => number(exec.swapped_memory_kib),
+        // 0 is what nobody told: no agent has these yet.
+        "vm_rss" if exec.resident_memory_kib != 0 => number(exec.resident_memory_kib),
+        "vm_swap" if exec.swapped_memory_kib != 0 => number(exec.swapped_memory_kib),
         "env" => Raw::Texts(&exec.environment),
         "tty" => number(session.map_or(0, |session| session.tty)),
         "vpgid" => number(session.map_or(0, |session| session.namespace_process_group_id)),
@@ -77,6 +78,7 @@ fn of_task<'a>(view: &EventView<'a>, name: &str) -> Option<Raw<'a>> {
         "pid" => number(view.pid().unwrap_or(0)),
         "ptid" => number(task.map_or(0, |task| task.parent_pid)),
         "comm" => text(task.map_or(&[], |task| &task.comm)),
+        "cgroups" => Raw::Bytes(Cow::Owned(cgroups::text(view.host.cgroup(view.process()?)?))),
         _ => return None,
     })
 }
