@@ -2,7 +2,7 @@
 //!
 //! A case says what happens, in the names of fields that rules are written in, and which alerts should come of it. The crate
 //! makes a host and events of that (`world`, the inverse of extraction), evaluates the rules on them exactly as an engine
-//! does, and compares ([`run`]). From cases that fire it derives near misses, in which one comparison of the rule is turned round
+//! does, and compares ([`run()`]). From cases that fire it derives near misses, in which one comparison of the rule is turned round
 //! ([`derive`](mod@derive)), and it measures which comparisons of a rule no case would miss ([`mutate`]).
 //!
 //! The crate reads no files and has no clock: names and contents of files come in, results come out as plain data. It does

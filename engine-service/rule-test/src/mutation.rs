@@ -3,7 +3,7 @@
 //! Each leaf of a rule is deleted (it says what is neutral where it stands) and negated, one at a time. A mutant is killed if
 //! some case, variant or near miss then comes out otherwise for this rule: it fires where it did not, or the other way
 //! round. Nothing is evaluated anew for that: what each leaf says of an event, and whether the outcome hangs on it, is
-//! known once ([`Logic::decisive`]).
+//! known once (`Logic::decisive`).
 
 use std::collections::BTreeMap;
 
