@@ -63,6 +63,12 @@ const ACTS: &[Act] = &[
     act("ln -s /etc/shadow $1/link; cat $1/link > /dev/null", CREDENTIAL),
     act("cat /etc/passwd > /dev/null; cp /bin/cat $1/sudo; $1/sudo /etc/shadow > /dev/null", NOTHING),
     act("mkdir $1/.ssh; : > $1/.ssh/id_test; cat $1/.ssh/id_test", KEY),
+    act("mkdir $1/.ssh; : > $1/.ssh/id_test; ln -s $1/.ssh/id_test $1/notes; cat $1/notes", KEY),
+    // What is excluded by the name that is asked for is not by the one that is reached.
+    act(
+        "mkdir $1/.ssh; : > $1/.ssh/id_test; ln -s id_test $1/.ssh/id_other.pub; cat $1/.ssh/id_other.pub",
+        KEY,
+    ),
     act("mkdir $1/.ssh; : > $1/.ssh/id_test.pub; cat $1/.ssh/id_test.pub", NOTHING),
     act("cat /proc/$$/environ > /dev/null", PROC),
     act("cat /proc/$$/status > /dev/null", NOTHING),

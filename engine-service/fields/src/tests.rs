@@ -5,6 +5,7 @@ mod descriptor;
 mod event;
 mod event_names;
 pub(crate) mod fixture;
+mod kernel_names;
 mod metadata;
 mod parameters;
 mod process;

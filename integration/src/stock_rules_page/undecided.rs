@@ -17,7 +17,13 @@ reason that they share; the test fails if one is missing here, or is here and no
 that the leaf says what does not count where it stands: true in an `and`, false in an `or`. Changes that make no difference whatever happens, such as
 taking out `evt.num = 0` or a comparison with an empty list, are not counted.
 
-Two rules can fire only once a site has filled something in; `integration/tests/stock_rules/site_rules.yaml` does it for the cases.
+Two rules can fire only once a site has filled something in; `integration/tests/stock_rules/site_rules.yaml` does it for the cases, which
+`eyrie rules test` runs as well, with the stock files wherever they are:
+
+```console
+$ eyrie rules test integration/rule-cases --mutate --near-misses --rules falco_rules.yaml --rules falco-incubating_rules.yaml \\
+      --rules falco-sandbox_rules.yaml --rules integration/tests/stock_rules/site_rules.yaml
+```
 ";
 
 /// Why some changes go unnoticed, and which.

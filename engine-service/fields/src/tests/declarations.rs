@@ -213,25 +213,6 @@ fn fields_are_as_many_as_falcos() {
     assert_eq!((in_class("container"), in_class("k8smeta"), in_class("json")), (61, 25, 6));
 }
 
-/// Scenario: how many fields have values. Guarantees: as many as docs/falco-compatibility.md says.
-#[test]
-fn as_many_fields_have_values_as_is_said() {
-    let core =
-        |info: &FieldInfo| !matches!(info.class.name, "static" | "container" | "k8smeta" | "json" | "eyrie");
-    let told = names(|info| core(info) && info.is_listed && info.absent_because.is_none()).len();
-    let absent = |class: &str| names(|info| info.class.name == class && info.absent_because.is_some()).len();
-    let page: String = include_str!("../../../../docs/falco-compatibility.md")
-        .split_whitespace()
-        .collect::<Vec<_>>()
-        .join(" ");
-    let said = format!(
-        "Of the 213 that Falco lists of its core {told} have values, of the container plugin's 61 all but the {} that",
-        absent("container")
-    );
-    assert!(page.contains(&said), "docs/falco-compatibility.md should say: {said}");
-    assert_eq!((absent("k8smeta"), absent("static"), absent("eyrie")), (0, 0, 0));
-}
-
 /// Scenario: Falco's flags of fields. Guarantees: each is on the same fields here.
 #[test]
 fn fields_have_falcos_flags() {
