@@ -84,10 +84,38 @@ impl Program {
         arguments: impl IntoIterator<Item = A>,
         folder: &Path,
     ) -> anyhow::Result<Self> {
+        Self::spawn(Command::new(built(name)?), name, arguments, folder)
+    }
+
+    /// The same where each of `files`, which are pairs of source and target, is in the place of a file of the system, for this program
+    /// alone.
+    pub fn start_with_files<A: AsRef<OsStr>>(
+        files: &[(&Path, &str)],
+        name: &str,
+        arguments: impl IntoIterator<Item = A>,
+        folder: &Path,
+    ) -> anyhow::Result<Self> {
+        let mut command = Command::new("unshare");
+        // The shell takes two arguments for each, and becomes the program.
+        let script = r#"while [ "$1" != -- ]; do mount --bind "$1" "$2"; shift 2; done; shift; exec "$@""#;
+        command.args(["--mount", "sh", "-ec", script, "sh"]);
+        for (source, target) in files {
+            command.arg(source).arg(target);
+        }
+        command.arg("--").arg(built(name)?);
+        Self::spawn(command, name, arguments, folder)
+    }
+
+    fn spawn<A: AsRef<OsStr>>(
+        mut command: Command,
+        name: &str,
+        arguments: impl IntoIterator<Item = A>,
+        folder: &Path,
+    ) -> anyhow::Result<Self> {
         let output = folder.join(format!("{name}.out"));
         let log = folder.join(format!("{name}.log"));
         let append = |path: &Path| File::options().create(true).append(true).open(path);
-        let child = Command::new(built(name)?)
+        let child = command
             .env_remove("RUST_BACKTRACE")
             // Several run at a time, and would all want the same ports; who looks at the pages says where.
             .envs(["ENGINE", "AGENT", "METADATA"].map(|name| (format!("EYRIE_{name}_ADMIN_LISTEN"), "none")))

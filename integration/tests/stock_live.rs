@@ -11,6 +11,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     ffi::OsString,
+    net::Ipv4Addr,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -19,6 +20,7 @@ use eyrie_proto::alert::Alert;
 use integration::{
     act::execute_from_descriptor,
     actor::Actor,
+    eventually, pages,
     program::Program,
     scene::Scene,
     stock_rules_page::{Place, page, seen_rules},
@@ -54,6 +56,9 @@ const SITE_RULES: &str = "\
   override:
     condition: replace
 ";
+/// What two names of rules stand for: addresses that the programs of the test connect to.
+const NAMES: [(&str, Ipv4Addr); 2] =
+    [("kubernetes.default.svc.cluster.local", programs::KUBERNETES), ("pool.minexmr.com", programs::POOL)];
 /// Events that do not get in cost a round of all actions, and a minute's wait for what they would have set off.
 const ROUNDS: u32 = 2;
 /// As large as rings may grow: rules on 41 event types make many records while others build software.
@@ -107,8 +112,9 @@ async fn stock_rules_are_set_off() -> anyhow::Result<()> {
     let with_containers = met_or_booked(Requirement::Containers, module_path!(), line!());
     let scene = Scene::new()?;
     let mut engine = start_engine(&scene)?;
-    let mut agent = scene.agent_with(&["--ring-bytes", RING_BYTES])?;
+    let mut agent = start_agent(&scene)?;
     scene.is_connected().await?;
+    names_are_resolved(&scene).await?;
     let programs = Programs::write_to(scene.folder().join("programs"))?;
     // Kept until everything has been told of its containers.
     let image = with_containers.then(Image::import).transpose()?;
@@ -168,6 +174,23 @@ fn start_engine(scene: &Scene) -> anyhow::Result<Program> {
     let address = scene.address();
     arguments.extend(["--listen".into(), address.into(), "--data-dir".into(), scene.data().into()]);
     Program::start("engine-service", arguments, scene.folder())
+}
+
+/// Starts an agent for which these names of the rules are addresses that the actions connect to, and which asks nobody for the others.
+fn start_agent(scene: &Scene) -> anyhow::Result<Program> {
+    let [hosts, switch] = ["hosts", "nsswitch.conf"].map(|name| scene.folder().join(name));
+    std::fs::write(&hosts, NAMES.map(|(name, address)| format!("{address} {name}\n")).concat())?;
+    std::fs::write(&switch, "hosts: files\n")?;
+    let files = [(hosts.as_path(), "/etc/hosts"), (switch.as_path(), "/etc/nsswitch.conf")];
+    let (url, pages) = (scene.url(), scene.agent_pages());
+    let arguments = ["--engine", &url, "--admin-listen", &pages, "--ring-bytes", RING_BYTES];
+    Program::start_with_files(&files, "capture-agent", arguments, scene.folder())
+}
+
+/// Waits until the agent knows them.
+async fn names_are_resolved(scene: &Scene) -> anyhow::Result<()> {
+    let resolved = || pages::metric(&scene.agent_pages(), "eyrie_agent_names{state=\"RESOLVED\"}");
+    eventually(|| Ok(resolved().filter(|count| *count >= NAMES.len() as f64))).await.map(drop)
 }
 
 /// How many events the engine knows to have been lost.

@@ -133,6 +133,7 @@ pub(crate) const SWITCHED_ON: &[Act] = &[
     ),
     act(&["Read Shell Configuration File"], ": > $1/.bashrc; cat $1/.bashrc"),
     act(&["Create Hidden Files or Directories"], "mkdir $1/.hidden"),
+    act(&["Detect outbound connections to common miner pool ports"], "$2/pool"),
     act(&["Java Process Class File Download"], "$2/java"),
 ];
 
@@ -186,5 +187,6 @@ pub(crate) const PRIVILEGED: &[Act] = &[
         ],
         "$2/metadata",
     ),
+    act(&["Contact K8S API Server From Container"], "$2/kubernetes"),
     act(&["Unexpected K8s NodePort Connection"], "$2/nodeport"),
 ];

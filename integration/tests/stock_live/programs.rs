@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    net::Ipv4Addr,
     path::{Path, PathBuf},
     process::{Child, Command},
 };
@@ -9,10 +10,12 @@ use std::{
 use test_programs::{Abi, Program};
 
 /// An address of no network of the machine's (RFC 5737), where it is given to the loopback device of a network namespace.
-const OUTSIDE: [u8; 4] = [203, 0, 113, 7];
+const OUTSIDE: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 7);
+/// The same, for names of rules.
+pub(crate) const KUBERNETES: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 8);
+pub(crate) const POOL: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 9);
 /// Where clouds have their metadata.
-const METADATA: [u8; 4] = [169, 254, 169, 254];
-const LOOPBACK: [u8; 4] = [127, 0, 0, 1];
+const METADATA: Ipv4Addr = Ipv4Addr::new(169, 254, 169, 254);
 
 const AF_INET: u32 = 2;
 const AF_PACKET: u32 = 17;
@@ -66,6 +69,8 @@ impl Programs {
         write("python3", connect_outside(SOCK_STREAM, OUTSIDE, 9999));
         write("java", receive(CLASS_FILE));
         write("nodeport", connect(Program::with_nothing_open(Abi::X86_64), SOCK_STREAM, OUTSIDE, 30_080));
+        write("pool", connect_outside(SOCK_STREAM, POOL, 3333));
+        write("kubernetes", connect(Program::with_nothing_open(Abi::X86_64), SOCK_STREAM, KUBERNETES, 443));
         write("metadata", connect(Program::with_nothing_open(Abi::X86_64), SOCK_STREAM, METADATA, 80));
         Ok(Self { folder, traced })
     }
@@ -123,7 +128,8 @@ fn load_bpf() -> Program {
 
 /// Has a connection for its standard input and output, as a reverse shell has.
 fn redirect() -> Program {
-    let mut program = connect(Program::with_nothing_open(Abi::X86_64), SOCK_STREAM, LOOPBACK, 4444);
+    let mut program =
+        connect(Program::with_nothing_open(Abi::X86_64), SOCK_STREAM, Ipv4Addr::LOCALHOST, 4444);
     program.call("dup2", &[5, 0]);
     program.call("dup2", &[5, 1]);
     program
@@ -139,16 +145,16 @@ fn receive(data: [u8; 4]) -> Program {
 }
 
 /// In a network namespace of its own.
-fn connect_outside(kind: u32, address: [u8; 4], port: u16) -> Program {
+fn connect_outside(kind: u32, address: Ipv4Addr, port: u16) -> Program {
     let mut program = Program::with_nothing_open(Abi::X86_64);
     program.call("unshare", &[CLONE_NEWNET]);
     connect(program, kind, address, port)
 }
 
 /// Gives the loopback device an address (by descriptor 3), listens there if the kind of socket can (4), and connects to it (5).
-fn connect(mut program: Program, kind: u32, address: [u8; 4], port: u16) -> Program {
+fn connect(mut program: Program, kind: u32, address: Ipv4Addr, port: u16) -> Program {
     let [upper, lower] = port.to_be_bytes();
-    let [a, b, c, d] = address;
+    let [a, b, c, d] = address.octets();
     let socket_address = [2, 0, upper, lower, a, b, c, d, 0, 0, 0, 0, 0, 0, 0, 0];
     let request = |name: &[u8], rest: &[u8]| {
         let mut request = name.to_vec();
@@ -162,7 +168,7 @@ fn connect(mut program: Program, kind: u32, address: [u8; 4], port: u16) -> Prog
     let up = program.bytes(&request(b"lo", &[0x49, 0]));
     let at = program.bytes(&socket_address);
     program.call("socket", &[AF_INET, SOCK_DGRAM, 0]); // 3
-    if address != LOOPBACK {
+    if address != Ipv4Addr::LOCALHOST {
         program.call("ioctl", &[3, SIOCSIFADDR, addressed]);
         program.call("ioctl", &[3, SIOCSIFFLAGS, up]);
     }
