@@ -10,7 +10,7 @@
 
 mod candidates;
 
-use evaluator::{Matching, Truth};
+use evaluator::{Matching, RuleMatch, Truth};
 use fields::EventView;
 
 use crate::{
@@ -42,6 +42,8 @@ pub struct Derived {
     /// Whether it did.
     pub fired: bool,
     pub(crate) truths: Vec<bool>,
+    /// By the kernel's own name of the file, for rules that ask for it.
+    pub(crate) resolved_truths: Option<Vec<bool>>,
 }
 
 /// What became of the search for one leaf.
@@ -198,18 +200,16 @@ impl Looking<'_> {
         value
     }
 
-    /// Whether the rule fires, as an engine evaluates it.
-    fn fires(&self, state: &State) -> bool {
-        let mut found = Vec::new();
-        let played = self.look(&state.case, &state.changes, &mut |view| {
-            self.rules.set.evaluate(view, Matching::All, &mut found);
-        });
-        played.is_ok() && found.iter().any(|found| found.rule == self.place && found.truth == Truth::True)
-    }
-
     fn found(&self, state: State) -> Derived {
-        let should_fire = self.logic.holds(&state.truths);
-        let fired = self.fires(&state);
+        let (mut matches, mut resolved_truths) = (Vec::new(), None);
+        let played = self.look(&state.case, &state.changes, &mut |view| {
+            self.rules.set.evaluate(view, Matching::All, &mut matches);
+            resolved_truths = self.logic.truths_by_each_name(view).into_iter().nth(1);
+        });
+        let is_it = |found: &RuleMatch| found.rule == self.place && found.truth == Truth::True;
+        let fired = played.is_ok() && matches.iter().any(is_it);
+        let by_resolved = resolved_truths.as_ref().is_some_and(|truths| self.logic.holds(truths));
+        let should_fire = self.logic.holds(&state.truths) || by_resolved;
         let shown = |setting: &Setting| format!("{}: {}", setting.field, setting.value);
         Derived {
             case: state.case.name,
@@ -217,6 +217,7 @@ impl Looking<'_> {
             should_fire,
             fired,
             truths: state.truths,
+            resolved_truths,
         }
     }
 

@@ -19,6 +19,7 @@ pub(crate) struct Logic {
     root: Node,
     /// From the left.
     pub(crate) leaves: Vec<Leaf>,
+    match_resolved: bool,
 }
 
 /// One comparison.
@@ -54,13 +55,19 @@ impl Logic {
                 leaf.origin = Some(origin.clone());
             }
         }
-        Ok(Self { root, leaves })
+        Ok(Self { root, leaves, match_resolved: rule.match_resolved })
     }
 
     /// What each leaf says of an event. What is unknown does not hold.
     pub(crate) fn truths(&self, view: &EventView<'_>) -> Vec<bool> {
         let says = |leaf: &Leaf| leaf.condition.evaluate(view, &mut Vec::new()) == Truth::True;
         self.leaves.iter().map(says).collect()
+    }
+
+    /// The same; of an event on a file with two names, by the other one as well if the rule has `match_resolved`.
+    pub(crate) fn truths_by_each_name(&self, view: &EventView<'_>) -> Vec<Vec<bool>> {
+        let resolved = if self.match_resolved { view.resolved() } else { None };
+        std::iter::once(self.truths(view)).chain(resolved.map(|view| self.truths(&view))).collect()
     }
 
     /// Whether the condition holds.

@@ -87,6 +87,8 @@ pub struct Options<'o> {
 
 /// An event of a scene as the rule sees it.
 struct Moment {
+    /// Which event, from 0. A rule with `match_resolved` sees one twice if its file has two names.
+    event: usize,
     truths: Vec<bool>,
     /// The outcome hangs on this leaf.
     decisive: Vec<bool>,
@@ -163,8 +165,9 @@ fn moments(rules: &Rules, logic: &Logic, case: &Case, change: Option<&Change>) -
     let settings = change.map_or(&[][..], |change| &change.settings);
     let changed = Changed { event: case.events.len().saturating_sub(1), settings };
     let mut moments = Vec::new();
-    let played = play(rules, case, changed, Checking::Lenient, &mut |_, view| {
-        moments.push(Moment::new(logic, logic.truths(view)));
+    let played = play(rules, case, changed, Checking::Lenient, &mut |event, view| {
+        let truths = logic.truths_by_each_name(view);
+        moments.extend(truths.into_iter().map(|truths| Moment::new(logic, event, truths)));
         Ok(true)
     });
     if played.is_ok() { moments } else { Vec::new() }
@@ -189,7 +192,8 @@ fn measure(
         let is_done = killed.get(number).is_some_and(|[deleted, _]| *deleted);
         let result = if is_done { Search::Written } else { search_from(rules, place, &bases, number) };
         if let Search::Found(found) = &result {
-            let moments = vec![Moment::new(logic, found.truths.clone())];
+            let truths = std::iter::once(&found.truths).chain(&found.resolved_truths);
+            let moments: Vec<Moment> = truths.map(|truths| Moment::new(logic, 0, truths.clone())).collect();
             kill(logic, &moments, None, &mut killed);
         }
         derived.insert(number, result);
@@ -233,8 +237,10 @@ impl<'c> SceneOfRule<'c> {
 
     /// The scene to begin with, if it fires. Its change is one of the last event, and so is what is derived.
     fn base(&self) -> Option<Base<'c>> {
-        let last = self.moments.len().checked_sub(1)?;
-        let fires = |event: &usize| self.moments.get(*event).is_some_and(|moment| moment.holds);
+        let last = self.moments.last()?.event;
+        // By the path that was asked for: the search looks at that one.
+        let first_of = |event: usize| self.moments.iter().find(|moment| moment.event == event);
+        let fires = |event: &usize| first_of(*event).is_some_and(|moment| moment.holds);
         let event =
             if fires(&last) { last } else { (0..last).find(fires).filter(|_| self.change.is_none())? };
         Some(Base { case: self.case, change: self.change, event })
@@ -244,8 +250,8 @@ impl<'c> SceneOfRule<'c> {
 // === impl Moment ===
 
 impl Moment {
-    fn new(logic: &Logic, truths: Vec<bool>) -> Self {
-        Self { decisive: logic.decisive(&truths), holds: logic.holds(&truths), truths }
+    fn new(logic: &Logic, event: usize, truths: Vec<bool>) -> Self {
+        Self { decisive: logic.decisive(&truths), holds: logic.holds(&truths), event, truths }
     }
 
     /// Whether the rule would fire with this leaf mutated.
@@ -260,12 +266,11 @@ impl Moment {
 
 /// Marks the mutants with which the scene comes out otherwise: at the event that must fire, or at any.
 fn kill(logic: &Logic, moments: &[Moment], event: Option<usize>, killed: &mut [[bool; 2]]) {
-    let concerned =
-        || moments.iter().enumerate().filter(|(number, _)| event.is_none_or(|event| event == *number));
-    let base = concerned().any(|(_, moment)| moment.holds);
+    let concerned = || moments.iter().filter(|moment| event.is_none_or(|event| event == moment.event));
+    let base = concerned().any(|moment| moment.holds);
     for (leaf, (own, killed)) in logic.leaves.iter().zip(killed).enumerate() {
         for (mutation, killed) in [Mutation::Deleted, Mutation::Negated].into_iter().zip(killed) {
-            *killed |= concerned().any(|(_, moment)| moment.holds_with(leaf, own.neutral, mutation)) != base;
+            *killed |= concerned().any(|moment| moment.holds_with(leaf, own.neutral, mutation)) != base;
         }
     }
 }

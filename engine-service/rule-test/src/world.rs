@@ -5,6 +5,7 @@
 //! a host of which nothing special is known.
 
 mod actor;
+mod calls;
 mod check;
 mod containers;
 mod descriptor;
@@ -18,8 +19,8 @@ mod users;
 use std::collections::BTreeMap;
 
 use eyrie_proto::event::{
-    Event, EventClass, Exec, LossPlace, LossReason, LossRecord, NamesFact, OrderedFact, PathArgument,
-    ProcessKey, ProcessSnapshot, ProcessState, SystemCall, event::Kind, ordered_fact,
+    Event, EventClass, LossPlace, LossReason, LossRecord, NamesFact, OrderedFact, ProcessKey,
+    ProcessSnapshot, ProcessState, SystemCall, event::Kind, ordered_fact,
 };
 use fields::{Architecture, ContainerView, EventView, FieldSettings, PathNames};
 use host_model::HostModel;
@@ -27,7 +28,11 @@ use rule_language::Catalogue as _;
 
 pub(crate) use self::check::{Extractors, matches, show};
 pub(crate) use self::primitives::Primitives;
-use self::{containers::Containers, users::Users};
+use self::{
+    calls::{change_directory, fill_exec, open_access},
+    containers::Containers,
+    users::Users,
+};
 use crate::{
     cases::Case,
     given::{Given, Problem, Setting},
@@ -333,76 +338,6 @@ fn epoch_ns(setting: &Setting) -> Result<u64, Problem> {
     let time: Option<jiff::Timestamp> = written.parse().ok();
     time.and_then(|time| u64::try_from(time.as_nanosecond()).ok())
         .ok_or_else(|| setting.misfit("nanoseconds since the epoch, or a time such as 2026-03-01T12:00:00Z"))
-}
-
-/// Flags of asm-generic/fcntl.h and permissions to execute, where `evt.is_open_*` says what they are to be.
-fn open_access(kind: &mut Kind, primitives: &mut Primitives) -> Result<(), Problem> {
-    const CREATE: u32 = 0o100;
-    const EXECUTABLE: u32 = 0o755;
-    let mut take =
-        |name: &str| primitives.take(name).map(|setting| Ok((setting.flag()?, setting))).transpose();
-    let (read, write, exec) =
-        (take("evt.is_open_read")?, take("evt.is_open_write")?, take("evt.is_open_exec")?);
-    let Some((_, first)) = read.as_ref().or(write.as_ref()).or(exec.as_ref()) else { return Ok(()) };
-    let Kind::Open(open) = kind else {
-        // Which they all are not then.
-        return match [&read, &write, &exec].into_iter().flatten().find(|(holds, _)| *holds) {
-            Some((_, setting)) => {
-                Err(setting.problem(format!("{} holds for events that open files", first.field)))
-            }
-            None => Ok(()),
-        };
-    };
-    let is = |given: &Option<(bool, Setting)>| given.as_ref().map(|(holds, _)| *holds);
-    let (reads, writes) = match (is(&read), is(&write)) {
-        (None, Some(writes)) => (!writes, writes),
-        (reads, None) => (reads.unwrap_or(true), !reads.unwrap_or(true)),
-        (Some(reads), Some(writes)) => (reads, writes),
-    };
-    open.flags |= match (reads, writes) {
-        (true, true) => 2,
-        (false, true) => 1,
-        (_, false) => 0,
-    };
-    if is(&exec) == Some(true) {
-        open.flags |= CREATE;
-        open.mode = EXECUTABLE;
-    }
-    Ok(())
-}
-
-/// Where a process is after it has changed its directory, or its root.
-fn change_directory(kind: &mut Kind, state: &ProcessState) {
-    let (path, place) = match kind {
-        Kind::ChangeDirectory(change) => (&change.path, &mut change.working_directory),
-        Kind::ChangeRoot(change) => (&change.path, &mut change.root_directory),
-        _ => return,
-    };
-    if let Some(path) = path {
-        let is_absolute = path.requested.starts_with(b"/");
-        let base = if is_absolute { &[][..] } else { &state.working_directory };
-        *place = fields::normalise(&[base, b"/", &path.requested].concat()).into_owned();
-    }
-}
-
-fn fill_exec(exec: &mut Exec, state: &ProcessState) {
-    let path = state.executable.as_ref().map_or(Vec::new(), |file| file.path.clone());
-    *exec = Exec {
-        path: Some(PathArgument {
-            requested: path.clone(),
-            directory_fd: parameter::AT_FDCWD,
-            resolved: path,
-            ..PathArgument::default()
-        }),
-        exe: state.exe.clone(),
-        arguments: state.arguments.clone(),
-        environment: state.environment.clone(),
-        executable: state.executable.clone(),
-        working_directory: state.working_directory.clone(),
-        standard_streams: state.standard_streams.clone(),
-        open_files_limit: state.open_files_limit,
-        ..Exec::default()
-    };
 }
 
 /// What is remembered of one container.

@@ -1,5 +1,7 @@
 //! Who acts in an event: its process, and the processes above.
 
+mod ancestors;
+mod identity;
 mod sessions;
 
 use eyrie_proto::event::{ProcessKey, ProcessState, Task, ordered_fact};
@@ -8,9 +10,9 @@ use super::{
     SECOND, World,
     containers::{HOST_CGROUP, Place},
     primitives::Primitives,
-    process::{self, NO_LOGIN, capabilities, default_credentials, set, set_variable},
+    process::{self, default_credentials, set, set_variable},
 };
-use crate::given::{Given, Problem, Setting};
+use crate::given::{Problem, Setting};
 
 /// The process of events that do not say which.
 const DEFAULT_PID: u32 = 4_242;
@@ -260,180 +262,10 @@ impl World<'_> {
         }
         Ok(())
     }
-
-    /// `proc.aname[…]` and its relatives.
-    fn describe_above(&mut self, line: &mut Line, primitives: &mut Primitives) -> Result<(), Problem> {
-        let mut end = usize::MAX;
-        for name in ["proc.aname", "proc.aexe", "proc.aexepath", "proc.aargs", "proc.apid", "proc.avpid"] {
-            for (number, setting) in primitives.take_with_arguments(name) {
-                let number: usize =
-                    number.parse().map_err(|_| setting.misfit("the number of an ancestor"))?;
-                if number == 0 || number > MAX_ANCESTORS {
-                    return Err(
-                        setting.problem(format!("cases have {MAX_ANCESTORS} ancestors at most, from 1"))
-                    );
-                }
-                if setting.is_missing() && matches!(name, "proc.aname" | "proc.apid") {
-                    end = end.min(number);
-                    continue;
-                }
-                self.reach(&mut line.states, number);
-                let Some(state) = line.states.get_mut(number) else { continue };
-                self.describe_ancestor(state, name, &setting, number)?;
-            }
-        }
-        line.states.truncate(end);
-        if end != usize::MAX
-            && let Some(last) = line.states.last_mut()
-        {
-            last.parent_pid = 0;
-        }
-        self.order(&mut line.states);
-        Ok(())
-    }
-
-    fn describe_ancestor(
-        &self,
-        state: &mut ProcessState,
-        name: &str,
-        setting: &Setting,
-        number: usize,
-    ) -> Result<(), Problem> {
-        match name {
-            "proc.aname" => {
-                let value = setting.bytes()?;
-                if state.comm != value {
-                    process::run(state, &value, self.epoch_ns());
-                    set(state, "name", setting)?;
-                }
-            }
-            "proc.apid" => {
-                let pid: u32 = setting.number()?;
-                if pid == 0 {
-                    return Err(setting.problem(format!("ancestor {number} cannot have the process id 0")));
-                }
-                if let Some(key) = &mut state.process {
-                    // A namespace's numbers are its own.
-                    state.namespace_pid =
-                        if state.namespace_pid == key.pid { pid } else { state.namespace_pid };
-                    key.pid = pid;
-                }
-            }
-            "proc.avpid" => state.namespace_pid = setting.number()?,
-            name => {
-                set(state, name.trim_start_matches("proc.a"), setting)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Makes the line so long that it has this ancestor and one above it.
-    fn reach(&mut self, states: &mut Vec<ProcessState>, number: usize) {
-        while states.len() < number + 2 {
-            let init = states.pop_if(|last| last.process.is_some_and(|key| key.pid == INIT_PID));
-            if states.len() > number {
-                states.extend(init);
-                return;
-            }
-            self.push_above(states, b"bash");
-            match init {
-                Some(init) => states.push(init),
-                None => self.push_above(states, b"systemd"),
-            }
-        }
-    }
-
-    /// Nobody starts before its parent. Who has acted already keeps its start.
-    fn order(&self, states: &mut [ProcessState]) {
-        let mut earliest = u64::MAX;
-        for state in states {
-            let Some(key) = &mut state.process else { continue };
-            if self.model.process(key.pid).is_none() && key.pid != INIT_PID && key.start_boot_ns >= earliest {
-                key.start_boot_ns = earliest.saturating_sub(SECOND).max(SECOND);
-            }
-            earliest = key.start_boot_ns;
-        }
-    }
-
-    /// `user.*`, `group.*`, `thread.cap_*`.
-    fn describe_user(
-        &mut self,
-        line: &mut Line,
-        primitives: &mut Primitives,
-        container: Option<&str>,
-    ) -> Result<(), Problem> {
-        let Some(state) = line.states.first_mut() else { return Ok(()) };
-        let whose = container.unwrap_or_default();
-        let credentials = state.credentials.get_or_insert_default();
-        let mut ids = |name: &str| primitives.take(name).map(|setting| login_or_id(&setting)).transpose();
-        let (uid, gid, login) = (ids("user.uid")?, ids("group.gid")?, ids("user.loginuid")?);
-        let uid = match primitives.take("user.name") {
-            Some(name) => Some(self.users.uid_of(whose, &name.bytes()?, uid)),
-            None => uid,
-        };
-        let gid = match primitives.take("group.name") {
-            Some(name) => Some(self.users.gid_of(whose, &name.bytes()?, gid)),
-            None => gid,
-        };
-        if let Some(uid) = uid {
-            (credentials.uid, credentials.effective_uid) = (uid, uid);
-        }
-        if let Some(gid) = gid {
-            (credentials.gid, credentials.effective_gid) = (gid, gid);
-        } else if uid == Some(0) && line.is_new {
-            (credentials.gid, credentials.effective_gid) = (0, 0);
-        }
-        if let Some(login) = login {
-            credentials.login_uid = login;
-        }
-        if let Some(name) = primitives.take("user.loginname") {
-            let id = Some(credentials.login_uid).filter(|id| *id != NO_LOGIN);
-            if name.value != Given::of("<NA>") {
-                credentials.login_uid = self.users.uid_of(whose, &name.bytes()?, id);
-            }
-        }
-        for (field, is_home) in [("user.homedir", true), ("user.shell", false)] {
-            let Some(setting) = primitives.take(field) else { continue };
-            let text = setting.bytes()?;
-            let uid = credentials.effective_uid;
-            if let Some(user) = self.users.of(whose).users.iter_mut().find(|user| user.uid == uid) {
-                *(if is_home { &mut user.home } else { &mut user.shell }) = text;
-            }
-        }
-        let sets = credentials.capabilities.get_or_insert_default();
-        if line.is_new || uid.is_some() {
-            let set = match (credentials.effective_uid, container) {
-                (0, None) => ALL_CAPABILITIES,
-                (0, Some(_)) => CONTAINER_CAPABILITIES,
-                _ => 0,
-            };
-            (sets.effective, sets.permitted, sets.inheritable) = (set, set, 0);
-        }
-        for (field, set) in [
-            ("thread.cap_effective", &mut sets.effective),
-            ("thread.cap_permitted", &mut sets.permitted),
-            ("thread.cap_inheritable", &mut sets.inheritable),
-        ] {
-            if let Some(setting) = primitives.take(field) {
-                *set = capabilities(&setting)?;
-            }
-        }
-        let fact = self.users.of(whose).clone();
-        self.tell(ordered_fact::Kind::Users(fact));
-        Ok(())
-    }
 }
 
 fn root() -> eyrie_proto::event::Credentials {
     let mut root = default_credentials();
     (root.uid, root.gid, root.effective_uid, root.effective_gid) = (0, 0, 0, 0);
     root
-}
-
-/// An id; -1 for that of nobody.
-fn login_or_id(setting: &Setting) -> Result<u32, Problem> {
-    match setting.number::<i64>()? {
-        -1 => Ok(NO_LOGIN),
-        _ => setting.number(),
-    }
 }

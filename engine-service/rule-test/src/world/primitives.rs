@@ -4,17 +4,23 @@
 //! ancestor has always its number, the ends of a connection are the local and the remote one, the result is `evt.rawres`, and
 //! paths of calls are `evt.arg.*` but for those of opens, which are `fd.name`.
 
+mod ancestors;
 mod derived;
+mod parameters;
+mod values;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
     ops::Range,
 };
 
-use fields::{ParameterError, parameter_number, parameters_of};
-use rule_language::Catalogue as _;
-
-use self::derived::instead_of;
+pub(super) use self::parameters::mode_by_names;
+use self::{
+    ancestors::{ancestor, argument, of_ancestor},
+    derived::instead_of,
+    parameters::{of_parameter, parameters_help},
+    values::{connection, event_type, image, line, result, type_of_character},
+};
 use crate::given::{Given, Problem, Setting};
 
 /// Calls that make the descriptor that `fd.num` is the number of: it is their result.
@@ -40,27 +46,6 @@ const OF_CONNECTIONS: [&str; 9] = [
     "fd.connected",
     "fd.name_changed",
 ];
-/// Parameters of executions that are properties of the process.
-const OF_EXECUTION: [(&str, &str); 17] = [
-    ("exe", "proc.exe"),
-    ("args", "proc.args"),
-    ("tid", "thread.tid"),
-    ("pid", "proc.pid"),
-    ("ptid", "proc.apid[1]"),
-    ("cwd", "proc.cwd"),
-    ("comm", "proc.name"),
-    ("env", "proc.env"),
-    ("tty", "proc.tty"),
-    ("vpgid", "proc.vpgid"),
-    ("pgid", "proc.pgid"),
-    ("loginuid", "user.loginuid"),
-    ("cap_inheritable", "thread.cap_inheritable"),
-    ("cap_permitted", "thread.cap_permitted"),
-    ("cap_effective", "thread.cap_effective"),
-    ("exe_ino", "proc.exe_ino"),
-    ("trusted_exepath", "proc.exepath"),
-];
-
 /// What an event sets, taken apart.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Primitives {
@@ -366,13 +351,6 @@ impl Primitives {
     }
 }
 
-/// The type of an event, by its own name or by that of its call.
-fn event_type(setting: &Setting) -> Result<String, Problem> {
-    let name = setting.text()?;
-    let of_call = fields::catalogue().event_of_call(&name).filter(|_| setting.field == "syscall.type");
-    Ok(of_call.map_or_else(|| name.clone(), str::to_owned))
-}
-
 /// What says the same as others: a change of one replaces all.
 fn topic<'n>(primitive: &'n str, event: &str) -> &'n str {
     match primitive {
@@ -395,230 +373,4 @@ fn topic<'n>(primitive: &'n str, event: &str) -> &'n str {
 
 fn one_with(name: &str, value: Given, setting: &Setting) -> Result<(Vec<Setting>, Vec<String>), Problem> {
     Ok((vec![Setting::new(name, value, &setting.span)], Vec::new()))
-}
-
-fn of_parameter(event: &str, parameter: &str, setting: &Setting) -> Result<Vec<Setting>, Problem> {
-    let renamed = |name: &str| Ok(vec![Setting { field: name.to_owned(), ..setting.clone() }]);
-    let known = parameters_of(event).unwrap_or_default();
-    match known.iter().find(|(name, _)| *name == parameter) {
-        None => {
-            let message = format!("events of type {event} have no parameter '{parameter}'");
-            return Err(setting.problem(message).help(parameters_help(event)));
-        }
-        Some((_, false)) => {
-            return Err(
-                setting.problem(format!("evt.arg.{parameter} never has a value in events of type {event}"))
-            );
-        }
-        Some(_) => {}
-    }
-    let is_execution = matches!(event, "execve" | "execveat");
-    match parameter {
-        "res" => return Ok(vec![Setting::new("evt.rawres", result(setting)?, &setting.span)]),
-        "fd" if MAKERS.contains(&event) => {
-            return Ok(vec![Setting::new("evt.rawres", result(setting)?, &setting.span)]);
-        }
-        "name" | "path" if OPENS.contains(&event) => return renamed("fd.name"),
-        "flags" if is_execution => {
-            let help = "set proc.is_exe_writable, proc.is_exe_upper_layer, proc.is_exe_from_memfd";
-            return Err(setting.problem("evt.arg.flags follows from other fields").help(help));
-        }
-        "uid" | "gid" if is_execution => {
-            let is_number = setting.number::<i128>().is_ok();
-            return renamed(match (parameter, is_number) {
-                ("uid", true) => "user.uid",
-                ("uid", false) => "user.name",
-                (_, true) => "group.gid",
-                (_, false) => "group.name",
-            });
-        }
-        _ => {}
-    }
-    if is_execution && let Some((_, field)) = OF_EXECUTION.iter().find(|(name, _)| *name == parameter) {
-        return renamed(field);
-    }
-    if let Given::Text(text) = &setting.value
-        && parameter == "mode"
-        && let Some(mode) = mode_by_names(text)
-    {
-        // Falco shows the mode of opens as a number only; cases may name its bits as those of chmod.
-        return Ok(vec![Setting::new("evt.arg.mode", Given::Text(format!("0x{mode:x}")), &setting.span)]);
-    }
-    if let Given::Text(text) = &setting.value {
-        check_parameter(event, parameter, text, setting)?;
-    }
-    renamed(&format!("evt.arg.{parameter}"))
-}
-
-/// Permissions by the names of their bits, as `evt.arg.mode` of chmod shows them.
-pub(crate) fn mode_by_names(text: &str) -> Option<i128> {
-    if !text.contains("S_I") {
-        return None;
-    }
-    parameter_number("chmod", "mode", text).ok().flatten()
-}
-
-/// Says at once what cannot be a value of the parameter.
-fn check_parameter(event: &str, parameter: &str, text: &str, setting: &Setting) -> Result<(), Problem> {
-    // What Falco adds to the flags of opens is no flag of the call, and no text that others share.
-    let given: Vec<&str> = text
-        .split('|')
-        .filter(|name| !matches!(*name, "O_F_CREATED" | "FD_UPPER_LAYER" | "FD_LOWER_LAYER"))
-        .collect();
-    match parameter_number(event, parameter, &given.join("|")) {
-        Ok(_) => Ok(()),
-        Err(ParameterError::NoName(names)) if names.is_empty() => Err(setting.misfit("a number")),
-        Err(ParameterError::NoName(names)) => {
-            let near = given.last().and_then(|name| rule_language::closest(name, names.iter().copied()));
-            let help = near.map_or_else(
-                || format!("names are {}", names.join(", ")),
-                |near| format!("did you mean {near}?"),
-            );
-            Err(setting.problem(format!("{} cannot be '{text}'", setting.field)).help(help))
-        }
-        Err(ParameterError::NotGiven(name)) => {
-            Err(setting.problem(format!("{name} is Falco's own, and nothing that a call can be given")))
-        }
-        Err(ParameterError::NoParameter(_)) => Ok(()),
-    }
-}
-
-fn parameters_help(event: &str) -> String {
-    let names: Vec<_> =
-        parameters_of(event).unwrap_or_default().iter().map(|(name, _)| format!("evt.arg.{name}")).collect();
-    if names.is_empty() {
-        "its events have no parameters".to_owned()
-    } else {
-        format!("there are {}", names.join(", "))
-    }
-}
-
-/// Fields of ancestors with their number: `proc.pname` is `proc.aname[1]`, and any ancestor is the nearest.
-fn ancestor(field: &str) -> Option<(&'static str, usize)> {
-    const NAMES: [&str; 6] =
-        ["proc.aname", "proc.aexe", "proc.aexepath", "proc.apid", "proc.acmdline", "proc.aargs"];
-    const PARENTS: [(&str, &str); 6] = [
-        ("proc.pname", "proc.aname"),
-        ("proc.pexe", "proc.aexe"),
-        ("proc.pexepath", "proc.aexepath"),
-        ("proc.ppid", "proc.apid"),
-        ("proc.pcmdline", "proc.acmdline"),
-        ("proc.pvpid", "proc.avpid"),
-    ];
-    if let Some((_, name)) = PARENTS.iter().find(|(parent, _)| *parent == field) {
-        return Some((name, 1));
-    }
-    NAMES.iter().find_map(|name| match (field == *name, argument(field, name)) {
-        (true, _) => Some((*name, 1)),
-        (false, number) => Some((*name, number?.parse().ok()?)),
-    })
-}
-
-fn argument<'f>(field: &'f str, name: &str) -> Option<&'f str> {
-    field.strip_prefix(name)?.strip_prefix('[')?.strip_suffix(']')
-}
-
-fn of_ancestor(name: &str, number: usize, setting: &Setting) -> Result<Vec<Setting>, Problem> {
-    let own = |name: &str| format!("proc.{}", name.trim_start_matches("proc.a"));
-    let field = |name: &str| if number == 0 { own(name) } else { format!("{name}[{number}]") };
-    match name {
-        "proc.acmdline" => line(setting, &field("proc.aname"), &field("proc.aargs")),
-        name => Ok(vec![Setting { field: field(name), ..setting.clone() }]),
-    }
-}
-
-/// A command line is a name with arguments behind it.
-fn line(setting: &Setting, name: &str, arguments: &str) -> Result<Vec<Setting>, Problem> {
-    if setting.is_missing() {
-        return Ok(vec![Setting { field: name.to_owned(), ..setting.clone() }]);
-    }
-    let mut words = setting.words()?.into_iter();
-    let Some(first) = words.next() else { return Err(setting.misfit("a name with arguments")) };
-    let rest = Given::List(words.map(Given::of_bytes).collect());
-    Ok(vec![
-        Setting::new(name, Given::of_bytes(first), &setting.span),
-        Setting::new(arguments, rest, &setting.span),
-    ])
-}
-
-/// What the call returned, by number, by the name of the error, or by whether it failed.
-fn result(setting: &Setting) -> Result<Given, Problem> {
-    let text = match &setting.value {
-        Given::Text(text) => text.as_str(),
-        _ => return Err(setting.misfit("a result")),
-    };
-    if setting.field == "evt.failed" {
-        return Ok(Given::of(if setting.flag()? { NO_ENTRY } else { "SUCCESS" }));
-    }
-    match fields::errno_number(text) {
-        Some(number) => Ok(Given::Text(format!("-{number}"))),
-        None if text == "SUCCESS" || crate::given::number(text).is_some() => Ok(Given::of(text)),
-        None => {
-            let problem = setting.problem(format!("{} cannot be '{text}'", setting.field));
-            Err(problem.help("SUCCESS, the name of an error such as ENOENT, or a number"))
-        }
-    }
-}
-
-fn type_of_character(setting: &Setting) -> Result<Given, Problem> {
-    const TYPES: [(&str, &str); 16] = [
-        ("f", "file"),
-        ("d", "directory"),
-        ("4", "ipv4"),
-        ("6", "ipv6"),
-        ("u", "unix"),
-        ("p", "pipe"),
-        ("e", "event"),
-        ("s", "signalfd"),
-        ("l", "eventpoll"),
-        ("i", "inotify"),
-        ("t", "timerfd"),
-        ("n", "netlink"),
-        ("b", "bpf"),
-        ("r", "io_uring"),
-        ("m", "memfd"),
-        ("P", "pidfd"),
-    ];
-    if setting.is_missing() {
-        return Ok(Given::Missing);
-    }
-    let character = setting.text()?;
-    if character == "o" {
-        return Ok(Given::of("unknown"));
-    }
-    let known = TYPES.iter().find(|(own, _)| *own == character);
-    known
-        .map(|(_, name)| Given::of(*name))
-        .ok_or_else(|| setting.misfit("one of f d 4 6 u p e s l i t n b r m P o"))
-}
-
-/// `client:port->server:port`
-fn connection(text: &str) -> Option<[(String, String); 2]> {
-    let end = |text: &str| {
-        let (ip, port) = text.rsplit_once(':')?;
-        (ip.parse::<std::net::IpAddr>().is_ok() && port.parse::<u16>().is_ok())
-            .then(|| (ip.to_owned(), port.to_owned()))
-    };
-    let (client, server) = text.split_once("->")?;
-    Some([end(client)?, end(server)?])
-}
-
-/// `repository:tag` or `repository@digest`
-fn image(setting: &Setting) -> Result<Vec<Setting>, Problem> {
-    let part = |name: &str, value: Given| Setting::new(name, value, &setting.span);
-    if setting.is_missing() {
-        return Ok(vec![part("container.image.repository", Given::Missing)]);
-    }
-    let text = setting.text()?;
-    let (rest, digest) =
-        text.split_once('@').map_or((text.as_str(), None), |(rest, digest)| (rest, Some(digest)));
-    // A colon before a slash belongs to a port.
-    let (repository, tag) = match rest.rsplit_once(':') {
-        Some((repository, tag)) if !tag.contains('/') => (repository, Some(tag)),
-        _ => (rest, None),
-    };
-    let mut parts = vec![part("container.image.repository", Given::of(repository))];
-    parts.push(part("container.image.tag", tag.map_or(Given::Missing, Given::of)));
-    parts.extend(digest.map(|digest| part("container.image.digest", Given::of(digest))));
-    Ok(parts)
 }
