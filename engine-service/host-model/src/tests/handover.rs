@@ -87,7 +87,7 @@ proptest! {
     fn a_state_is_handed_over_again_and_again(
         events in arbitrary::events(),
         limits in arbitrary::limits(),
-        cuts in proptest::collection::vec(any::<bool>(), 120),
+        cuts in proptest::collection::vec(proptest::bool::weighted(0.1), 120),
     ) {
         let (mut whole, mut resumed) = (HostModel::new(limits), HostModel::new(limits));
         for (event, is_cut) in events.iter().zip(cuts) {
