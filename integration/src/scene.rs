@@ -13,6 +13,9 @@ use crate::{
 
 /// The name of the scene's rule.
 pub const RULE: &str = "Secret Of The Scene Read";
+/// What the agents of scenes have for each ring: as much as it may grow to, so that what others do on the machine while tests run is no loss,
+/// and changes no ring.
+pub const RING_BYTES: &str = "33554432";
 
 /// What a scenario needs.
 #[derive(Debug)]
@@ -168,7 +171,8 @@ impl Scene {
 
     /// Starts an agent that streams to the engine at `url`, with more arguments.
     pub fn agent_to(&self, url: &str, more: &[&str]) -> anyhow::Result<Program> {
-        Program::start("capture-agent", ["--engine", url].iter().chain(more), self.folder())
+        let own = ["--engine", url, "--ring-bytes", RING_BYTES];
+        Program::start("capture-agent", own.iter().chain(more), self.folder())
     }
 
     /// Where the scene's metadata service listens by TLS.

@@ -22,7 +22,7 @@ use integration::{
     actor::Actor,
     eventually, pages,
     program::Program,
-    scene::Scene,
+    scene::{RING_BYTES, Scene},
     stock_rules_page::{Place, page, seen_rules},
     subscriber,
 };
@@ -61,8 +61,6 @@ const NAMES: [(&str, Ipv4Addr); 2] =
     [("kubernetes.default.svc.cluster.local", programs::KUBERNETES), ("pool.minexmr.com", programs::POOL)];
 /// Events that do not get in cost a round of all actions, and a minute's wait for what they would have set off.
 const ROUNDS: u32 = 2;
-/// As large as rings may grow: rules on 41 event types make many records while others build software.
-const RING_BYTES: &str = "33554432";
 /// Beyond the age at which a rule no longer takes a process for one that is starting.
 const GROWN_UP: Duration = Duration::from_millis(5500);
 
