@@ -43,9 +43,18 @@ pub(crate) fn run(arguments: &RulesTestArguments) -> anyhow::Result<ExitCode> {
     let is_wanted = |case: &Case| {
         let is_named = arguments.case.as_ref().is_none_or(|pattern| matches_wildcard(pattern, &case.name));
         let mut rules = case.expected_rules().chain(case.expect_not.iter().map(|rule| rule.name.as_str()));
-        is_named
-            && arguments.rule.as_ref().is_none_or(|pattern| rules.any(|rule| matches_wildcard(pattern, rule)))
+        // That nothing at all may fire says something of every rule.
+        let mut is_of =
+            |pattern: &String| case.is_quiet() || rules.any(|rule| matches_wildcard(pattern, rule));
+        is_named && arguments.rule.as_ref().is_none_or(&mut is_of)
     };
+    // Before the work: a path that cannot be written to is told at once.
+    let junit = arguments.junit.as_ref().map(|path| {
+        File::create(path)
+            .map(|file| (path, file))
+            .with_context(|| format!("cannot write {}", path.display()))
+    });
+    let junit = junit.transpose()?;
     let mut scenes: Vec<SceneReport> = Vec::new();
     for group in &groups {
         for file in &group.files {
@@ -53,7 +62,7 @@ pub(crate) fn run(arguments: &RulesTestArguments) -> anyhow::Result<ExitCode> {
         }
     }
     if scenes.is_empty() {
-        anyhow::bail!("no case is left to run: --rule and --case leave none");
+        anyhow::bail!("there is no case to run: the files have none, or --rule and --case leave none");
     }
     let is_rule_wanted =
         |rule: &str| arguments.rule.as_ref().is_none_or(|pattern| matches_wildcard(pattern, rule));
@@ -65,17 +74,16 @@ pub(crate) fn run(arguments: &RulesTestArguments) -> anyhow::Result<ExitCode> {
     let is_measured = arguments.mutate || arguments.near_misses;
     let reports = if is_measured { mutation::measure(&groups, options) } else { Vec::new() };
     let results = Results { scenes, reports };
-    if let Some(path) = &arguments.junit {
-        let file = File::create(path).with_context(|| format!("cannot write {}", path.display()))?;
+    if let Some((path, file)) = junit {
         junit::write(file, &results).with_context(|| format!("cannot write {}", path.display()))?;
     }
     let mut output = anstream::stdout().lock();
     if arguments.json {
-        writeln!(output, "{}", json::of(&results))?;
+        writeln!(output, "{}", json::of(&results, is_measured))?;
     } else {
         results.write(&mut output, arguments)?;
     }
-    let is_poor = arguments.min_score.is_some_and(|least| results.score(false).percent() < f64::from(least));
+    let is_poor = arguments.min_score.is_some_and(|least| results.is_below(least));
     Ok(if results.has_failed() || is_poor { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
@@ -90,6 +98,12 @@ impl Results {
     /// Of all rules together, over the leaves of exceptions or over the others.
     fn score(&self, of_exceptions: bool) -> Score {
         self.reports.iter().fold(Score::default(), |score, report| score + report.score(of_exceptions))
+    }
+
+    /// Whether the score is below a least one: of nothing that was measured it is.
+    fn is_below(&self, least: u8) -> bool {
+        let score = self.score(false);
+        score.all == 0 || score.percent() < f64::from(least)
     }
 
     fn write(&self, output: &mut impl io::Write, arguments: &RulesTestArguments) -> io::Result<()> {
@@ -142,7 +156,9 @@ fn group(files: Vec<CaseFile>, rules: &[PathBuf]) -> anyhow::Result<Vec<Group>> 
 /// The rules that a file names, relative to its own place.
 fn paths_of(file: &CaseFile) -> Vec<PathBuf> {
     let folder = Path::new(&file.source.name).parent().unwrap_or(Path::new(""));
-    file.rules.iter().map(|path| folder.join(path)).collect()
+    // By one spelling, so that files that name the same rules are measured together; what is not there is told by who reads it.
+    let in_full = |path: PathBuf| path.canonicalize().unwrap_or(path);
+    file.rules.iter().map(|path| in_full(folder.join(path))).collect()
 }
 
 fn load(paths: &[PathBuf]) -> anyhow::Result<Rules> {

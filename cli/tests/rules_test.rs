@@ -135,3 +135,75 @@ fn wrong_cases_are_told() {
         assert!(done.code == 1 && all.contains(told), "{told}: {} {all}", done.code);
     }
 }
+
+/// Scenario: a case that expects nothing but that a rule stays quiet, with a least score; results nowhere to be written. Guarantees: what was not
+/// measured is no success and no figure; the path is told before anything else.
+#[test]
+fn what_was_not_measured_is_no_success() {
+    let quiet =
+        "rules: [rules.yaml]\ncases: [{name: q, events: [{evt.type: close}], expect_not: [Reads Secrets]}]\n";
+    let (folder, done) = run(quiet, &["--mutate", "--min-score", "1"]);
+    assert_eq!(done.code, 1);
+    assert!(
+        done.output.contains("nothing was measured") && !done.output.contains("100.0 %"),
+        "{}",
+        done.output
+    );
+    let done = run_in(folder.path(), &["--mutate", "--json"]);
+    let results: Value = serde_json::from_str(&done.output).unwrap();
+    assert_eq!((&results["rules"], &results["score"]), (&Value::Array(Vec::new()), &Value::Null));
+    let done = run_in(folder.path(), &["--junit", "no-folder/report.xml"]);
+    assert!(done.code == 1 && done.errors.contains("no-folder/report.xml"), "{}", done.errors);
+}
+
+/// Scenario: a rule expected at two events that different alternatives decide; then a case that fails beside it. Guarantees: both events count, so
+/// that nothing of the alternatives survives; what fails as it is notices nothing.
+#[test]
+fn every_expected_event_counts_and_no_failed_one() {
+    let cases = "\
+rules: [rules.yaml]
+cases:
+  - name: twice
+    events:
+      - {evt.type: open, fd.name: /srv/secrets/a, user.uid: 1000}
+      - {evt.type: openat, fd.name: /srv/secrets/b, user.uid: 1000}
+    expect: [{rule: Reads Secrets, event: 1}, {rule: Reads Secrets, event: 2}]
+";
+    let survivors = |cases: &str| {
+        let (_folder, done) = run(cases, &["--mutate", "--json"]);
+        let results: Value = serde_json::from_str(&done.output).unwrap();
+        let survivors = results["rules"][0]["survivors"].as_array().unwrap().clone();
+        let negated = survivors.iter().filter(|survivor| survivor["mutation"] == "negated").count();
+        (survivors.len(), negated)
+    };
+    // All three comparisons hold or not at both events: turned round each is noticed, taken out none is.
+    assert_eq!(survivors(cases), (3, 0));
+    let failing = cases.to_owned()
+        + "  - {name: wrong, events: [{evt.type: openat, fd.name: /srv/other, user.uid: 1000}], expect: [{rule: Reads Secrets}]}\n";
+    assert_eq!(survivors(&failing), (3, 0));
+}
+
+/// Scenario: fields of an alert that are expected to be something near what they are. Guarantees: an id with letters behind it, an address with
+/// more than a mask and other mounts are not taken for what is there; the right ones are.
+#[test]
+fn expected_fields_are_compared_whole() {
+    let case = |field: &str| {
+        format!(
+            "rules: [rules.yaml]
+cases:
+  - name: in a container
+    containers: {{web: {{id: 3f4e21a07b9c, mounts: [{{source: /, dest: /host}}]}}}}
+    events: [{{evt.type: openat, container: web, fd.name: /srv/secrets/a}}]
+    expect: [{{rule: Reads Secrets, fields: {{{field}}}}}]
+"
+        )
+    };
+    for right in ["container.id: 3f4e21a07b9c", "container.mounts: [{source: /, dest: /host}]"] {
+        let (_folder, done) = run(&case(right), &[]);
+        assert_eq!(done.code, 0, "{right}: {}{}", done.output, done.errors);
+    }
+    for wrong in ["container.id: 3f4e21a07b9cWRONG", "container.mounts: [{source: /other, dest: /host}]"] {
+        let (_folder, done) = run(&case(wrong), &[]);
+        assert_eq!(done.code, 1, "{wrong}: {}{}", done.output, done.errors);
+    }
+}

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::{Results, mutation, report};
 
-pub(super) fn of(results: &Results) -> Value {
+pub(super) fn of(results: &Results, is_measured: bool) -> Value {
     let scenes = results.scenes.iter().map(|scene| {
         let kind = match scene.scene {
             Scene::Case => "case",
@@ -25,9 +25,10 @@ pub(super) fn of(results: &Results) -> Value {
         })
     });
     let mut object = json!({"scenes": scenes.collect::<Vec<_>>()});
-    if let (false, Some(object)) = (results.reports.is_empty(), object.as_object_mut()) {
+    if let (true, Some(object)) = (is_measured, object.as_object_mut()) {
         object.insert("rules".to_owned(), results.reports.iter().map(rule).collect());
-        object.insert("score".to_owned(), json!(results.score(false).percent()));
+        let score = results.score(false);
+        object.insert("score".to_owned(), json!((score.all > 0).then(|| score.percent())));
     }
     object
 }

@@ -1,4 +1,4 @@
-//! Results as JUnit's XML: a suite for each file of cases, one for derived cases, and one for the mutation of each rule.
+//! Results as JUnit's XML: a suite for each file of cases, and one for derived cases.
 
 use std::{collections::BTreeMap, io::Write};
 
@@ -16,7 +16,7 @@ pub(super) fn write(output: impl Write, results: &Results) -> Result<(), Seriali
                 failure(text.lines().next().unwrap_or_default().trim(), &text)
             }
         };
-        let mut case = TestCase::new(report::name(scene), status);
+        let mut case = TestCase::new(in_xml(&report::name(scene)), status);
         case.set_classname(&scene.file);
         case.extra.insert("line".into(), scene.line.to_string().into());
         suites.entry(&scene.file).or_insert_with(|| TestSuite::new(&*scene.file)).add_test_case(case);
@@ -30,7 +30,8 @@ pub(super) fn write(output: impl Write, results: &Results) -> Result<(), Seriali
         } else {
             failure("the rule does not do what its own logic says", &leaf.text)
         };
-        let mut case = TestCase::new(format!("{} / {}", found.case, found.changes.join(", ")), status);
+        let mut case =
+            TestCase::new(in_xml(&format!("{} / {}", found.case, found.changes.join(", "))), status);
         case.set_classname(&rule.rule);
         derived.add_test_case(case);
     }
@@ -40,8 +41,13 @@ pub(super) fn write(output: impl Write, results: &Results) -> Result<(), Seriali
     whole.serialize(output)
 }
 
+/// Without the two characters that XML has no place for and the library lets through.
+fn in_xml(text: &str) -> String {
+    text.replace(['\u{fffe}', '\u{ffff}'], "\u{fffd}")
+}
+
 fn failure(message: &str, text: &str) -> TestCaseStatus {
     let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
-    status.set_message(message).set_description(text);
+    status.set_message(in_xml(message)).set_description(in_xml(text));
     status
 }

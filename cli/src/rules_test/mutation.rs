@@ -25,7 +25,7 @@ pub(super) fn measure(groups: &[Group], options: Options<'_>) -> Vec<RuleReport>
     let mut reports = Vec::new();
     for group in groups {
         reports.extend(mutation::mutate(&group.rules, &group.files, options, &mut |rule| {
-            bar.set_message(rule.to_owned());
+            bar.set_message(shown(rule));
             bar.inc(1);
         }));
     }
@@ -58,7 +58,7 @@ pub(super) fn write_derived(output: &mut impl Write, reports: &[RuleReport]) -> 
         let wrong = if derived.fired { "fired, and should not have" } else { "should have fired" };
         let changes = shown(&derived.changes.join(", "));
         writeln!(output, "{} {} / derived {changes}", "FAILED".red(), shown(&derived.case))?;
-        writeln!(output, "    {} {wrong}: {} decides", report.rule, shown(&leaf.text))?;
+        writeln!(output, "    {} {wrong}: {} decides", shown(&report.rule), shown(&leaf.text))?;
     }
     for report in reports {
         for leaf in &report.leaves {
@@ -70,7 +70,7 @@ pub(super) fn write_derived(output: &mut impl Write, reports: &[RuleReport]) -> 
             writeln!(
                 output,
                 "    {}: {} ({}): {}",
-                report.rule,
+                shown(&report.rule),
                 shown(&leaf.text),
                 place(leaf),
                 shown(reason)
@@ -84,7 +84,8 @@ pub(super) fn write_derived(output: &mut impl Write, reports: &[RuleReport]) -> 
 pub(super) fn write(output: &mut impl Write, results: &Results) -> io::Result<()> {
     for report in &results.reports {
         let score = report.score(false);
-        let line = format!("{:5.1} %  {}/{}  {}", score.percent(), score.killed, score.all, report.rule);
+        let line =
+            format!("{:5.1} %  {}/{}  {}", score.percent(), score.killed, score.all, shown(&report.rule));
         if score.killed == score.all {
             writeln!(output, "{}", line.green())
         } else {
@@ -102,6 +103,9 @@ pub(super) fn write(output: &mut impl Write, results: &Results) -> io::Result<()
         }
     }
     let Score { killed, all } = results.score(false);
+    if all == 0 {
+        return writeln!(output, "mutation score: nothing was measured, as no case expects a rule");
+    }
     writeln!(
         output,
         "mutation score: {:.1} % ({killed} of {all} mutants killed)",

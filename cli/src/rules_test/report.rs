@@ -58,17 +58,23 @@ fn write_failure(output: &mut impl Write, failure: &Failure) -> io::Result<()> {
             text.lines().try_for_each(|line| writeln!(output, "    {line}"))
         }
         Failure::NotFired { rule, event, reasons } => {
-            writeln!(output, "    {rule} should have fired at event {event}, but:")?;
+            writeln!(output, "    {} should have fired at event {event}, but:", shown(rule))?;
             reasons.iter().try_for_each(|reason| write_reason(output, reason))
         }
         Failure::Fired { rule, event, message } => {
-            writeln!(output, "    {rule} should not have fired at event {event}: {}", shown(message))
+            writeln!(output, "    {} should not have fired at event {event}: {}", shown(rule), shown(message))
         }
         Failure::Field { rule, field, expected, found } => {
-            writeln!(output, "    {rule}: {field} should be {}, and is {}", shown(expected), shown(found))
+            writeln!(
+                output,
+                "    {}: {field} should be {}, and is {}",
+                shown(rule),
+                shown(expected),
+                shown(found)
+            )
         }
         Failure::Unknown { rule, fields } => {
-            writeln!(output, "    {rule} hangs on what is not known: {}", fields.join(", "))
+            writeln!(output, "    {} hangs on what is not known: {}", shown(rule), fields.join(", "))
         }
     }
 }

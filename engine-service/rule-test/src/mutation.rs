@@ -95,12 +95,15 @@ struct Moment {
     holds: bool,
 }
 
-/// A scene that concerns a rule: its events, and the one that the case says must fire it.
+/// A scene that concerns a rule: its events, and what the case says of them.
 struct SceneOfRule<'c> {
     case: &'c Case,
     change: Option<&'c Change>,
     moments: Vec<Moment>,
-    event: Option<usize>,
+    /// The rule is to fire, or else to be quiet.
+    should_fire: bool,
+    /// At each of these events, or at any for `None`; one at least.
+    expected_at: Vec<Option<usize>>,
 }
 
 /// Measures the rules that the cases expect. `progress` hears of each rule when it is done.
@@ -149,15 +152,21 @@ fn scenes<'c>(rules: &Rules, logic: &Logic, rule: &str, cases: &[&'c Case]) -> V
         if !is_expected && !is_unwanted && !case.is_quiet() {
             continue;
         }
-        let expected = case.expect.iter().flatten().find(|expected| expected.rule.name == rule);
-        let event = expected.and_then(|expected| expected.event).map(|event| event - 1);
-        let changes = case.variants.iter().map(Some).chain(case.near_misses.iter().map(Some));
-        for change in std::iter::once(None).chain(changes) {
+        let as_written = std::iter::once(None).chain(case.variants.iter().map(Some));
+        let near_misses = case.near_misses.iter().map(|change| (Some(change), false));
+        for (change, should_fire) in as_written.map(|change| (change, is_expected)).chain(near_misses) {
             let moments = moments(rules, logic, case, change);
-            scenes.push(SceneOfRule { case, change, moments, event });
+            let expected_at = if should_fire { expected_at(case, rule) } else { vec![None] };
+            scenes.push(SceneOfRule { case, change, moments, should_fire, expected_at });
         }
     }
     scenes
+}
+
+/// The events at which a case expects a rule, from 0; `None` for any.
+fn expected_at(case: &Case, rule: &str) -> Vec<Option<usize>> {
+    let expected = case.expect.iter().flatten().filter(|expected| expected.rule.name == rule);
+    expected.map(|expected| expected.event.map(|event| event - 1)).collect()
 }
 
 /// The events of a scene; none if it cannot be played, which a run tells.
@@ -194,7 +203,8 @@ fn measure(
         if let Search::Found(found) = &result {
             let truths = std::iter::once(&found.truths).chain(&found.resolved_truths);
             let moments: Vec<Moment> = truths.map(|truths| Moment::new(logic, 0, truths.clone())).collect();
-            kill(logic, &moments, None, &mut killed);
+            let holds = moments.iter().any(|moment| moment.holds);
+            kill(logic, &moments, (None, holds), &mut killed);
         }
         derived.insert(number, result);
     }
@@ -232,7 +242,9 @@ const MAX_BASES: usize = 8;
 
 impl<'c> SceneOfRule<'c> {
     fn kill(&self, logic: &Logic, killed: &mut [[bool; 2]]) {
-        kill(logic, &self.moments, self.event, killed);
+        for event in &self.expected_at {
+            kill(logic, &self.moments, (*event, self.should_fire), killed);
+        }
     }
 
     /// The scene to begin with, if it fires. Its change is one of the last event, and so is what is derived.
@@ -264,10 +276,19 @@ impl Moment {
     }
 }
 
-/// Marks the mutants with which the scene comes out otherwise: at the event that must fire, or at any.
-fn kill(logic: &Logic, moments: &[Moment], event: Option<usize>, killed: &mut [[bool; 2]]) {
+/// Marks the mutants with which the scene comes out otherwise: at the event that must fire, or at any. A scene that fails as it is notices
+/// nothing.
+fn kill(
+    logic: &Logic,
+    moments: &[Moment],
+    (event, should_fire): (Option<usize>, bool),
+    killed: &mut [[bool; 2]],
+) {
     let concerned = || moments.iter().filter(|moment| event.is_none_or(|event| event == moment.event));
     let base = concerned().any(|moment| moment.holds);
+    if base != should_fire {
+        return;
+    }
     for (leaf, (own, killed)) in logic.leaves.iter().zip(killed).enumerate() {
         for (mutation, killed) in [Mutation::Deleted, Mutation::Negated].into_iter().zip(killed) {
             *killed |= concerned().any(|moment| moment.holds_with(leaf, own.neutral, mutation)) != base;

@@ -152,7 +152,7 @@ impl<'case> World<'case> {
     fn pass_time(&mut self, primitives: &mut Primitives) -> Result<(), Problem> {
         let before = self.boot_ns;
         self.boot_ns += SECOND;
-        self.sequence += 1;
+        self.sequence = self.sequence.saturating_add(1);
         if let Some(number) = primitives.take("evt.num") {
             self.sequence = number.number()?;
             if self.sequence == 0 {

@@ -18,6 +18,8 @@ const MAX_EVENTS: usize = 1_000;
 /// Members that a list or mapping of values may have, and how deep they may lie in each other.
 const MAX_MEMBERS: usize = 10_000;
 const MAX_DEPTH: usize = 4;
+/// Fields that an event or a change sets; the catalogue has fewer than 400.
+const MAX_SETTINGS: usize = 1_000;
 /// Values that a file may hold once its aliases are followed. At some 100 bytes each that is 100 MB at worst.
 const MAX_VALUES: usize = 1_000_000;
 /// Mistakes that are told of one file.
@@ -268,6 +270,10 @@ impl Reader {
         let mut settings: Vec<Setting> = Vec::new();
         for (key, value) in self.mapping(node, "an event").to_vec() {
             if !self.may_go_on(&key.span()) {
+                break;
+            }
+            if settings.len() >= MAX_SETTINGS {
+                self.tell(&key.span(), format!("an event or a change sets {MAX_SETTINGS} fields at most"));
                 break;
             }
             let Some(field) = key.scalar() else {

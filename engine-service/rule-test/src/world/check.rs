@@ -2,10 +2,10 @@
 
 use std::{cell::RefCell, collections::HashMap, rc::Rc};
 
-use fields::{EventView, Extracted, FieldExtractor, Value, parameter_number};
+use fields::{ContainerView, EventView, Extracted, FieldExtractor, Value, parameter_number};
 use rule_language::condition::{Expr, Operand};
 
-use super::primitives::mode_by_names;
+use super::{containers::mounts, primitives::mode_by_names};
 use crate::given::{Given, Problem, Setting, number};
 
 /// Falco's text for a missing value.
@@ -53,7 +53,9 @@ pub(crate) fn matches(setting: &Setting, extracted: &Extracted<'_>, view: &Event
         Extracted::Value(value) if value.is_there() => value,
         _ => return setting.is_missing() || setting.value == Given::of(NO_VALUE),
     };
-    is_value(&setting.value, value) || is_same_parameter(setting, value, view) || is_same_text(setting, value)
+    is_value(&setting.value, value)
+        || is_same_parameter(setting, value, view)
+        || is_same_text(setting, value, view)
 }
 
 fn is_value(given: &Given, value: &Value<'_>) -> bool {
@@ -77,7 +79,7 @@ fn is_value(given: &Given, value: &Value<'_>) -> bool {
         },
         Value::Double(own) => matches!(given, Given::Text(text) if text.parse() == Ok(*own)),
         Value::Ip(own) => match given {
-            Given::Text(text) => text.split('/').next().and_then(|ip| ip.parse().ok()) == Some(*own),
+            Given::Text(text) => address(text) == Some(*own),
             _ => false,
         },
         Value::NamedIp(ip) => given.bytes().is_some_and(|name| ip.has_name(&name) == Some(true)),
@@ -91,6 +93,13 @@ fn is_value(given: &Given, value: &Value<'_>) -> bool {
             given => matches!(values.as_slice(), [only] if is_value(given, only)),
         },
     }
+}
+
+/// An address, or that of a network.
+fn address(text: &str) -> Option<std::net::IpAddr> {
+    let (ip, bits) = text.split_once('/').unwrap_or((text, "0"));
+    bits.parse::<u8>().ok().filter(|bits| *bits <= 128)?;
+    ip.parse().ok()
 }
 
 fn given_number(given: &Given) -> Option<i128> {
@@ -125,7 +134,8 @@ fn is_same_parameter(setting: &Setting, value: &Value<'_>, view: &EventView<'_>)
     let by_names = |text: &str| mode_by_names(text).filter(|_| parameter == "mode");
     let read =
         |text: &str| parameter_number(event, parameter, text).ok().flatten().or_else(|| by_names(text));
-    names(given) == names(&text)
+    // Of several names, unless they are paths.
+    (!given.contains('/') && names(given) == names(&text))
         || read(given).is_some_and(|given| read(&text) == Some(given))
         || as_given(setting, view).is_some_and(|raw| is_value(&setting.value, &raw))
 }
@@ -137,16 +147,18 @@ fn as_given(setting: &Setting, view: &EventView<'_>) -> Option<Value<'static>> {
 }
 
 /// Lists whose members the field joins in another way, capabilities and the working directory with its slash.
-fn is_same_text(setting: &Setting, value: &Value<'_>) -> bool {
+fn is_same_text(setting: &Setting, value: &Value<'_>, view: &EventView<'_>) -> bool {
     let Value::Bytes(bytes) = value else { return false };
     // Mounts are set part by part, and shown as one text.
     if setting.field == "container.mounts" {
-        return matches!(setting.value, Given::List(_));
+        let ContainerView::Known(container) = view.container else { return false };
+        return mounts(setting).is_ok_and(|given| given == container.mounts);
     }
     let Some(given) = setting.value.bytes() else { return false };
     match setting.field.as_str() {
         "proc.cwd" => given.strip_suffix(b"/").unwrap_or(&given) == bytes.strip_suffix(b"/").unwrap_or(bytes),
-        "container.id" => given.get(..12) == Some(&**bytes),
+        // Set by the whole id, and shown by its beginning.
+        "container.id" => given.len() > bytes.len() && is_full_id(setting, view),
         field if field.starts_with("thread.cap_") => {
             let text = String::from_utf8_lossy(&given).replace(',', " ");
             let set = number(&text)
@@ -156,6 +168,15 @@ fn is_same_text(setting: &Setting, value: &Value<'_>) -> bool {
         }
         _ => false,
     }
+}
+
+/// Whether what was given for `container.id` is the whole id.
+fn is_full_id(setting: &Setting, view: &EventView<'_>) -> bool {
+    let full = Setting { field: "container.full_id".to_owned(), ..setting.clone() };
+    let extractor = resolve(&full).ok();
+    extractor.is_some_and(|extractor| {
+        extractor.extract(view).value().is_some_and(|value| is_value(&full.value, &value))
+    })
 }
 
 /// A value for people.

@@ -219,7 +219,7 @@ fn set_with_argument(container: &mut Container, field: &str, setting: &Setting) 
     Ok(())
 }
 
-fn mounts(setting: &Setting) -> Result<Vec<ContainerMount>, Problem> {
+pub(super) fn mounts(setting: &Setting) -> Result<Vec<ContainerMount>, Problem> {
     let members = match &setting.value {
         Given::List(members) => members.as_slice(),
         Given::Missing => &[],

@@ -35,7 +35,8 @@ async fn the_network_is_listened_to_with_certificates_or_by_leave() {
 /// Scenario: TLS on a Unix socket, and with files that are not there. Guarantees: neither listens, and nothing is left behind.
 #[tokio::test]
 async fn tls_that_cannot_be_had_is_no_plain_text() {
-    let directory = tempfile::tempdir().unwrap();
+    // Not where TMPDIR says: a socket's path has room for 107 bytes.
+    let directory = tempfile::tempdir_in("/tmp").unwrap();
     let authority = Authority::new(directory.path(), "ca");
     let server = authority.server("server");
     let socket = directory.path().join("eyrie.sock");
