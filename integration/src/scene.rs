@@ -56,7 +56,8 @@ impl Scene {
     /// A new folder with a secret, and a rules file that raises an alert when the secret is read.
     pub fn new() -> anyhow::Result<Self> {
         let scene = Self {
-            folder: TempDir::with_prefix("eyrie-")?,
+            // Not where TMPDIR says: sockets' paths have room for 107 bytes, and what programs do with their files is meant to be done in /tmp.
+            folder: TempDir::with_prefix_in("eyrie-", "/tmp")?,
             port: free_port()?,
             metadata_port: free_port()?,
             agent_pages_port: free_port()?,

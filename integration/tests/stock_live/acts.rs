@@ -37,7 +37,10 @@ macro_rules! not_logged_in_as_root {
 /// On the host.
 pub(crate) const HOST: &[Act] = &[
     // No shell as the parent.
-    act(&["Directory traversal monitored file read"], "timeout 60 cat $1/../../../etc/passwd > /dev/null"),
+    act(
+        &["Directory traversal monitored file read"],
+        "timeout 60 cat $1/../../../../../../etc/passwd > /dev/null",
+    ),
     act(&["Read sensitive file untrusted"], "cat /etc/shadow > /dev/null"),
     act(
         &["Run shell untrusted", "Web Server Spawned Shell"],
