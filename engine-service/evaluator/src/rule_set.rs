@@ -1,6 +1,9 @@
 //! Rule sets, resolved and evaluated.
 
-use std::collections::{BTreeSet, HashMap};
+use std::{
+    cell::OnceCell,
+    collections::{BTreeSet, HashMap},
+};
 
 use fields::{EventView, Fields, event_type};
 use rule_language::{Catalogue as _, RuleSet};
@@ -135,6 +138,8 @@ impl CompiledRuleSet {
         }
         let places = event_type.and_then(|name| self.by_event_type.get(name)).unwrap_or(&self.on_any_type);
         let mut is_one_unknown = false;
+        // The same for every rule that asks for it, and made of both paths from end to end.
+        let by_kernels_names = OnceCell::new();
         for rule in places.iter().filter_map(|place| self.rules.get(*place)) {
             if self.source.rules.get(rule.place).is_none_or(|rule| rule.source != view.source) {
                 continue;
@@ -143,7 +148,7 @@ impl CompiledRuleSet {
             let mut truth = rule.condition.evaluate(view, &mut unknown);
             let mut resolved = None;
             if truth != Truth::True && rule.match_resolved {
-                resolved = view.resolved();
+                resolved = *by_kernels_names.get_or_init(|| view.resolved());
                 truth = truth.or(rule.matches_resolved(resolved.as_ref(), &mut unknown));
             }
             if truth == Truth::False {

@@ -53,13 +53,8 @@ impl Users {
     pub(super) fn uid_of(&mut self, container: &str, name: &[u8], id: Option<u32>) -> u32 {
         let fact = self.of(container);
         let known = fact.users.iter().find(|user| user.name == name).map(|user| user.uid);
-        let id = match (id, known) {
-            (Some(id), _) | (None, Some(id)) => id,
-            (None, None) if name == NO_NAME => 1_500,
-            (None, None) => {
-                (1_000..).find(|id| fact.users.iter().all(|user| user.uid != *id)).unwrap_or(u32::MAX - 1)
-            }
-        };
+        let id =
+            id.or(known).unwrap_or_else(|| new_id(name, |id| fact.users.iter().any(|user| user.uid == id)));
         if known != Some(id) {
             fact.users.retain(|user| user.uid != id);
             if name != NO_NAME {
@@ -73,13 +68,9 @@ impl Users {
     pub(super) fn gid_of(&mut self, container: &str, name: &[u8], id: Option<u32>) -> u32 {
         let fact = self.of(container);
         let known = fact.groups.iter().find(|group| group.name == name).map(|group| group.gid);
-        let id = match (id, known) {
-            (Some(id), _) | (None, Some(id)) => id,
-            (None, None) if name == NO_NAME => 1_500,
-            (None, None) => {
-                (1_000..).find(|id| fact.groups.iter().all(|group| group.gid != *id)).unwrap_or(u32::MAX - 1)
-            }
-        };
+        let id = id
+            .or(known)
+            .unwrap_or_else(|| new_id(name, |id| fact.groups.iter().any(|group| group.gid == id)));
         if known != Some(id) {
             fact.groups.retain(|group| group.gid != id);
             if name != NO_NAME {
@@ -97,6 +88,14 @@ fn defaults(container: &str) -> UsersFact {
         users: vec![new_user(0, b"root"), new_user(1000, b"user")],
         groups: vec![group(0, b"root"), group(1000, b"user")],
     }
+}
+
+/// An id for a user or group of this name that nobody has.
+fn new_id(name: &[u8], is_taken: impl Fn(u32) -> bool) -> u32 {
+    if name == NO_NAME {
+        return 1_500;
+    }
+    (1_000..).find(|id| !is_taken(*id)).unwrap_or(u32::MAX - 1)
 }
 
 fn new_user(uid: u32, name: &[u8]) -> User {
