@@ -185,11 +185,11 @@ fn unix_sockets_have_names() {
 fn socketcall_is_seen_through() {
     requires!(Requirement::Kernel);
     let (_keep, path) = folder();
-    let mut program = Program::new(Abi::I386);
+    let mut program = Program::with_nothing_open(Abi::I386);
     let address = program.bytes(&[ipv4(9), vec![0; 8]].concat());
     let words = |words: [u32; 3]| words.map(u32::to_le_bytes).concat();
     let (socket, connect) = (program.bytes(&words([2, 2, 0])), program.bytes(&words([3, address, 16])));
-    // The descriptor of the new socket: those up to 2 are taken.
+    // The descriptor of the new socket: those up to 2 are taken, and no others.
     program.call_number(102, &[1, socket]);
     program.call_number(102, &[3, connect]);
     let mut loaded = Loaded::new();

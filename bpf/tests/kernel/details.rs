@@ -291,7 +291,7 @@ fn calls_of_32_bits_have_their_parts() {
     requires!(Requirement::Kernel);
     let (_keep, folder) = folder();
     fs::write(folder.join("gone"), "").unwrap();
-    let mut program = Program::new(Abi::I386);
+    let mut program = Program::with_nothing_open(Abi::I386);
     let words = |words: &[u32]| words.iter().flat_map(|word| word.to_le_bytes()).collect::<Vec<u8>>();
     let address = program.bytes(&[&AF_INET.to_ne_bytes()[..], &[0, 0, 127, 0, 0, 1], &[0; 8]].concat());
     let socket = program.bytes(&words(&[2, 2, 0]));

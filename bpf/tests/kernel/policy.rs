@@ -12,6 +12,7 @@ use test_requirements::{Requirement, requires};
 use super::{
     actor::{actor, is_acting, run},
     loaded::Loaded,
+    losses::{RARE_CALL, call_often},
     opens::folder,
 };
 use crate::OBJECT;
@@ -86,16 +87,13 @@ const FLOOD: u64 = 200_000;
 #[cfg(target_arch = "x86_64")]
 #[test]
 fn a_floods_books_balance() {
-    const GETSID: u32 = 124;
     if is_acting() {
-        for _ in 0..FLOOD {
-            rustix::process::getsid(None).unwrap();
-        }
+        call_often(FLOOD);
         return;
     }
     requires!(Requirement::Kernel);
     let (_keep, folder) = folder();
-    let calls = [GETSID].into_iter().collect();
+    let calls = [RARE_CALL].into_iter().collect();
     let mut loaded = Loaded::with(1 << 20, &Config { calls, ..Config::default() });
     for round in 1..=10 {
         let before = loaded.counts(EventClass::Plain, 0);

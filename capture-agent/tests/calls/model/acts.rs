@@ -74,7 +74,9 @@ pub(super) fn all(folder: &Path) -> Vec<Act> {
         fs::create_dir(&own).unwrap();
         let mut program = Program::with_nothing_open(Abi::X86_64);
         fill(&mut program, &own);
-        let command = program.write_waiting(&own);
+        let mut command = program.write_waiting(&own);
+        // The agent keeps so much of an environment and no more.
+        command.env_clear().env("EYRIE_ACT", name);
         acts.push(Act { name, command, waiting: Waiting { threads, dead_leaders } });
     };
     act("forks", 3, 0, &|program, _| {
