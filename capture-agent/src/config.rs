@@ -15,7 +15,7 @@ use telemetry::TelemetryConfig;
 use grpc_transport::{ClientSecurity, ServiceAddress, ServiceAddressError};
 
 pub use self::{labels::Label, settings::Settings};
-use crate::{budget::CpuBudget, kernel::RingLimits, stream::Limits};
+use crate::{budget::CpuBudget, containers::Sockets, kernel::RingLimits, stream::Limits};
 
 /// Where the admin pages are unless set.
 const ADMIN_LISTEN: SocketAddr = SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 7455));
@@ -51,6 +51,8 @@ pub struct Config {
     pub etc: PathBuf,
     /// Storages of podman for the whole host; those of users are found by their containers.
     pub podman_storage: Vec<PathBuf>,
+    /// Where runtimes are asked about their containers.
+    pub sockets: Sockets,
     /// Of the process around the agent.
     pub telemetry: TelemetryConfig,
 }
@@ -81,6 +83,7 @@ impl Default for Config {
             are_privileges_kept: false,
             etc: PathBuf::from("/etc"),
             podman_storage: vec![PathBuf::from("/var/lib/containers/storage")],
+            sockets: Sockets::default(),
             telemetry: TelemetryConfig::new(ADMIN_LISTEN),
         }
     }

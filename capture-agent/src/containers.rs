@@ -10,7 +10,9 @@ mod bundle;
 mod files;
 mod reading;
 mod runtime_state;
+mod runtimes;
 mod storage;
+mod told;
 
 use std::{
     collections::HashMap,
@@ -30,6 +32,7 @@ use eyrie_proto::{
 };
 use tracing::{debug, warn};
 
+pub use self::runtimes::Sockets;
 pub(crate) use self::{accounts::ContainerAccounts, reading::Places};
 use self::{reading::Noticed, runtime_state::RuntimeState};
 use crate::{cgroups::container_of, late_facts::LateFacts};

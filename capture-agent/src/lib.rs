@@ -48,6 +48,7 @@ pub use self::{
     agent::{Agent, Running, StartError, Status, Summary},
     budget::CpuBudget,
     config::{Config, Label, Settings},
+    containers::Sockets,
     described::{CapturedCall, Source, captured_calls},
     identity::IdentityError,
     kernel::{KernelError, RingLimits},

@@ -13,7 +13,7 @@ use service_runtime::{
 use telemetry::{TelemetryConfig, TelemetrySettings};
 
 use super::{ADMIN_LISTEN, Config, labels::Label};
-use crate::{budget::CpuBudget, kernel::RingLimits, stream::Limits};
+use crate::{budget::CpuBudget, containers::Sockets, kernel::RingLimits, stream::Limits};
 
 /// Below this a burst of execs would not fit.
 const MIN_QUEUE_BYTES: u32 = 1 << 20;
@@ -88,6 +88,22 @@ pub struct Settings {
     #[arg(long, value_name = "DIRECTORY", value_delimiter = ',')]
     pub podman_storage: Option<Vec<PathBuf>>,
 
+    /// Docker's socket
+    #[arg(long, value_name = "SOCKET")]
+    pub docker_socket: Option<PathBuf>,
+
+    /// The socket of podman's service for the whole host
+    #[arg(long, value_name = "SOCKET")]
+    pub podman_socket: Option<PathBuf>,
+
+    /// containerd's socket
+    #[arg(long, value_name = "SOCKET")]
+    pub containerd_socket: Option<PathBuf>,
+
+    /// A socket that speaks the Kubernetes container runtime interface; may be repeated, or separated by commas
+    #[arg(long, value_name = "SOCKET", value_delimiter = ',')]
+    pub cri_socket: Option<Vec<PathBuf>>,
+
     /// Capture the agent's own events too
     #[arg(long)]
     pub capture_self: Option<bool>,
@@ -150,6 +166,7 @@ impl service_runtime::Settings for Settings {
         let queue_bytes = number("queue-bytes", self.queue_bytes, MIN_QUEUE_BYTES..=u32::MAX, queue_bytes)?;
         let percent = number("cpu-budget-percent", self.cpu_budget_percent, 0..=MAX_CPU_PERCENT, 0)?;
         let drain_seconds = default.drain_timeout.as_secs();
+        let sockets = self.sockets(default.sockets);
         let drain_seconds = number("drain-seconds", self.drain_seconds, 0..=DAY.as_secs(), drain_seconds)?;
         Ok(Config {
             engine,
@@ -166,6 +183,7 @@ impl service_runtime::Settings for Settings {
             are_privileges_kept: self.keep_privileges.unwrap_or(default.are_privileges_kept),
             etc: default.etc,
             podman_storage: self.podman_storage.unwrap_or(default.podman_storage),
+            sockets,
             telemetry: self.telemetry.resolve(ADMIN_LISTEN, is_insecure_allowed)?,
         })
     }
@@ -191,6 +209,10 @@ impl service_runtime::Settings for Settings {
             cpu_budget_percent: Some(config.cpu_budget.percent),
             drain_seconds: Some(config.drain_timeout.as_secs()),
             podman_storage: Some(config.podman_storage.clone()),
+            docker_socket: Some(config.sockets.docker.clone()),
+            podman_socket: Some(config.sockets.podman.clone()),
+            containerd_socket: Some(config.sockets.containerd.clone()),
+            cri_socket: Some(config.sockets.cri.clone()),
             capture_self: Some(config.is_self_captured),
             keep_privileges: Some(config.are_privileges_kept),
             telemetry: TelemetrySettings::from(&config.telemetry),
@@ -199,6 +221,15 @@ impl service_runtime::Settings for Settings {
 }
 
 impl Settings {
+    fn sockets(&self, default: Sockets) -> Sockets {
+        Sockets {
+            docker: self.docker_socket.clone().unwrap_or(default.docker),
+            podman: self.podman_socket.clone().unwrap_or(default.podman),
+            containerd: self.containerd_socket.clone().unwrap_or(default.containerd),
+            cri: self.cri_socket.clone().unwrap_or(default.cri),
+        }
+    }
+
     fn rings(&self, default: &RingLimits) -> Result<RingLimits, ConfigError> {
         let bytes = number("ring-bytes", self.ring_bytes, MIN_RING_BYTES..=MAX_RING_BYTES, default.bytes)?;
         let least = default.max_bytes.max(bytes);

@@ -52,6 +52,10 @@ fn what_is_printed_can_be_read() {
         "--cpu-budget-percent=30",
         "--drain-seconds=0",
         "--podman-storage=/a,/b",
+        "--docker-socket=/d",
+        "--podman-socket=/p",
+        "--containerd-socket=/c",
+        "--cri-socket=/c,/o",
         "--capture-self",
         "--keep-privileges",
     ];
