@@ -145,9 +145,8 @@ impl Agent {
         let (source, stream) = opening.await.map_err(|_| StartError::Interrupted)?;
         let facts = FactReader::new(identity::identity_fact(&config), config.etc.clone());
         let late_facts = Arc::new(LateFacts::default());
-        let places =
-            Places { storage_roots: config.podman_storage.clone(), run: std::path::PathBuf::from("/run") };
-        let containers = Containers::start(origin.clone(), places, Arc::clone(&late_facts));
+        let places = Places::new(config.podman_storage.clone(), config.docker_root.clone());
+        let containers = Containers::start(origin.clone(), places, &config.sockets, Arc::clone(&late_facts));
         let late = LateSources {
             containers: containers.map_err(StartError::Thread)?,
             host: identity::host(&config, &origin),

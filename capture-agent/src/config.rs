@@ -51,6 +51,8 @@ pub struct Config {
     pub etc: PathBuf,
     /// Storages of podman for the whole host; those of users are found by their containers.
     pub podman_storage: Vec<PathBuf>,
+    /// Where docker keeps containers and images.
+    pub docker_root: PathBuf,
     /// Where runtimes are asked about their containers.
     pub sockets: Sockets,
     /// Of the process around the agent.
@@ -83,6 +85,7 @@ impl Default for Config {
             are_privileges_kept: false,
             etc: PathBuf::from("/etc"),
             podman_storage: vec![PathBuf::from("/var/lib/containers/storage")],
+            docker_root: PathBuf::from("/var/lib/docker"),
             sockets: Sockets::default(),
             telemetry: TelemetryConfig::new(ADMIN_LISTEN),
         }

@@ -7,6 +7,8 @@ use std::borrow::Cow;
 
 /// Length of the ids of docker, podman, containerd's Kubernetes side and CRI-O.
 const ID_LENGTH: usize = 64;
+/// Longer than any uid of Kubernetes.
+const MAX_POD_UID: usize = 64;
 
 /// A container as its control group's path tells it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,6 +19,8 @@ pub(crate) struct Named {
     pub(crate) runtime: &'static str,
     /// The path is that of the container's first control group, not of one inside.
     pub(crate) is_outermost: bool,
+    /// Of the pod that the kubelet runs it in.
+    pub(crate) pod_uid: Option<String>,
 }
 
 /// The container of a control group; `None` for one of the host. `path` starts at the hierarchy's root.
@@ -32,8 +36,28 @@ pub(crate) fn container_of(path: &[u8]) -> Option<Named> {
             .or_else(|| by_ecs(part, above))
             .or_else(|| by_lxc(part, above))
             .or_else(|| by_machine(part, above, below))?;
-        Some(Named { id, runtime, is_outermost: below.is_empty() })
+        let pod_uid = pod_uid(above).or_else(|| pod_uid(part.rsplit(':').last().as_slice()));
+        Some(Named { id, runtime, is_outermost: below.is_empty(), pod_uid })
     })
+}
+
+/// `podUID` below `kubepods`, or `kubepods-burstable-podUID.slice` with the dashes of the uid as underscores, below whatever group the kubelet was
+/// told to use. Those above the container are the host's, so that no container can pass for one of a pod.
+fn pod_uid(above: &[&str]) -> Option<String> {
+    let is_kubelets = above.iter().any(|part| part.contains("kubepods"));
+    let uid = above.iter().rev().find_map(|part| {
+        let of_systemd = part.strip_suffix(".slice").and_then(|slice| slice.rsplit_once("-pod"));
+        of_systemd
+            .map(|(_, uid)| uid.replace('_', "-"))
+            .or_else(|| part.strip_prefix("pod").map(str::to_owned))
+    })?;
+    // Those of pods from files (static ones) are hashes without dashes.
+    let is_uid = !uid.is_empty() && uid.len() <= MAX_POD_UID && uid.bytes().all(is_hex_or_dash);
+    (is_kubelets && is_uid).then_some(uid)
+}
+
+fn is_hex_or_dash(byte: u8) -> bool {
+    byte == b'-' || byte.is_ascii_hexdigit()
 }
 
 /// `docker-ID.scope` of the systemd drivers, `libpod-ID` and `crio-ID` of the cgroupfs ones.

@@ -88,6 +88,10 @@ pub struct Settings {
     #[arg(long, value_name = "DIRECTORY", value_delimiter = ',')]
     pub podman_storage: Option<Vec<PathBuf>>,
 
+    /// Where docker keeps containers and images (data-root in daemon.json)
+    #[arg(long, value_name = "DIRECTORY")]
+    pub docker_root: Option<PathBuf>,
+
     /// Docker's socket
     #[arg(long, value_name = "SOCKET")]
     pub docker_socket: Option<PathBuf>,
@@ -154,6 +158,7 @@ impl service_runtime::Settings for Settings {
     fn resolve(self) -> Result<Config, ConfigError> {
         let default = Config::default();
         let rings = self.rings(&default.rings)?;
+        let sockets = self.sockets(default.sockets);
         let is_insecure_allowed = self.insecure.unwrap_or(default.security.is_insecure_allowed);
         let security = self.tls.security(is_insecure_allowed).map_err(incomplete)?;
         let engine = self.engine.unwrap_or(default.engine);
@@ -166,7 +171,6 @@ impl service_runtime::Settings for Settings {
         let queue_bytes = number("queue-bytes", self.queue_bytes, MIN_QUEUE_BYTES..=u32::MAX, queue_bytes)?;
         let percent = number("cpu-budget-percent", self.cpu_budget_percent, 0..=MAX_CPU_PERCENT, 0)?;
         let drain_seconds = default.drain_timeout.as_secs();
-        let sockets = self.sockets(default.sockets);
         let drain_seconds = number("drain-seconds", self.drain_seconds, 0..=DAY.as_secs(), drain_seconds)?;
         Ok(Config {
             engine,
@@ -183,6 +187,7 @@ impl service_runtime::Settings for Settings {
             are_privileges_kept: self.keep_privileges.unwrap_or(default.are_privileges_kept),
             etc: default.etc,
             podman_storage: self.podman_storage.unwrap_or(default.podman_storage),
+            docker_root: self.docker_root.unwrap_or(default.docker_root),
             sockets,
             telemetry: self.telemetry.resolve(ADMIN_LISTEN, is_insecure_allowed)?,
         })
@@ -209,6 +214,7 @@ impl service_runtime::Settings for Settings {
             cpu_budget_percent: Some(config.cpu_budget.percent),
             drain_seconds: Some(config.drain_timeout.as_secs()),
             podman_storage: Some(config.podman_storage.clone()),
+            docker_root: Some(config.docker_root.clone()),
             docker_socket: Some(config.sockets.docker.clone()),
             podman_socket: Some(config.sockets.podman.clone()),
             containerd_socket: Some(config.sockets.containerd.clone()),

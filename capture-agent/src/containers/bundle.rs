@@ -5,12 +5,16 @@ use std::{collections::BTreeMap, path::Path};
 use eyrie_proto::metadata::{Container, ContainerMount};
 use serde::Deserialize;
 
-use super::files::{FileError, read_json};
+use super::{
+    annotations::Annotations,
+    files::{FileError, read_json},
+    privilege::{LinuxConfinement, ProcessConfinement, is_unconfined},
+};
 
 /// podman writes some 10 KiB, most of it the filter of system calls.
 const MAX_BYTES: u64 = 1 << 20;
 /// More than these are left out: what is kept of a bundle stays below 400 KiB.
-const MAX_MOUNTS: usize = 128;
+pub(super) const MAX_MOUNTS: usize = 128;
 const MAX_ENVIRONMENT: usize = 512;
 const MAX_CAPABILITIES: usize = 64;
 /// Characters of a path or name that are kept.
@@ -33,6 +37,8 @@ struct Process {
     user: Option<User>,
     env: Option<Vec<String>>,
     capabilities: Option<Capabilities>,
+    #[serde(flatten)]
+    confinement: ProcessConfinement,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -61,6 +67,8 @@ struct Mount {
 #[serde(default)]
 struct Linux {
     namespaces: Option<Vec<Namespace>>,
+    #[serde(flatten)]
+    confinement: LinuxConfinement,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -77,8 +85,8 @@ impl Bundle {
         read_json(&folder.join("config.json"), MAX_BYTES)
     }
 
-    /// Puts into `container` what the bundle tells of it.
-    pub(super) fn describe(&self, container: &mut Container) {
+    /// Puts into `container` what the bundle of the container `id` tells of it.
+    pub(super) fn describe(&self, id: &str, container: &mut Container) {
         if let Some(process) = &self.process {
             let user = process.user.as_ref().map(|user| format!("{}:{}", user.uid, user.gid));
             container.user = user.unwrap_or_default();
@@ -87,8 +95,9 @@ impl Bundle {
             let bounding = bounding.unwrap_or_default().iter().take(MAX_CAPABILITIES);
             container.capabilities = bounding.map(|name| clipped(name, MAX_NAME)).collect();
         }
-        container.mounts = self.mounts.iter().flatten().filter_map(Mount::told).take(MAX_MOUNTS).collect();
-        container.is_privileged = self.is_privileged();
+        let told = |mount: &Mount| mount.told(id);
+        container.mounts = self.mounts.iter().flatten().filter_map(told).take(MAX_MOUNTS).collect();
+        container.is_privileged = self.is_noted_privileged().or_else(|| self.is_unconfined());
         if let Some(namespaces) = self.linux.as_ref().and_then(|linux| linux.namespaces.as_ref()) {
             // A namespace that is not named is the runtime's own, which is the host's.
             let is_host = |name: &str| Some(namespaces.iter().all(|namespace| namespace.r#type != name));
@@ -96,23 +105,35 @@ impl Bundle {
             container.is_host_pid = is_host("pid");
             container.is_host_ipc = is_host("ipc");
         }
+        if let Some(annotations) = &self.annotations {
+            Annotations(annotations).describe(id, container);
+        }
     }
 
     /// As podman notes it.
-    fn is_privileged(&self) -> Option<bool> {
+    fn is_noted_privileged(&self) -> Option<bool> {
         let noted = self.annotations.as_ref()?.get("io.podman.annotations.privileged")?;
         Some(noted.eq_ignore_ascii_case("true"))
+    }
+
+    fn is_unconfined(&self) -> Option<bool> {
+        let (process, linux) = (self.process.as_ref()?, self.linux.as_ref()?);
+        let mounts = self.mounts.iter().flatten();
+        let mounts =
+            mounts.map(|mount| (mount.r#type.as_str(), mount.options.as_deref().unwrap_or_default()));
+        Some(is_unconfined(&process.confinement, &linux.confinement, mounts))
     }
 }
 
 // === impl Mount ===
 
 impl Mount {
-    /// What is mounted from the host; not the file systems that every container has, nor the files that podman makes for each.
-    fn told(&self) -> Option<ContainerMount> {
+    /// What is mounted from the host; not the file systems that every container has, nor the files that runtimes make for each.
+    fn told(&self, id: &str) -> Option<ContainerMount> {
         let options = self.options.as_deref().unwrap_or_default();
         let has = |option: &str| options.iter().any(|have| have == option);
-        if !(self.r#type == "bind" || has("bind") || has("rbind")) || self.source.contains("/userdata/") {
+        let is_bind = self.r#type == "bind" || has("bind") || has("rbind");
+        if !is_bind || self.is_of_runtime(id) {
             return None;
         }
         let propagation = ["shared", "rshared", "slave", "rslave", "private", "rprivate"];
@@ -127,10 +148,19 @@ impl Mount {
             propagation: propagation.to_owned(),
         })
     }
+
+    /// The container's own hosts, hostname, resolv.conf, shared memory and secrets, where podman and CRI-O, containerd, docker and nerdctl put them.
+    fn is_of_runtime(&self, id: &str) -> bool {
+        let source = &self.source;
+        let is_dockers = || source.contains("/containers/") && source.contains(id);
+        source.contains("/userdata/")
+            || source.contains("/io.containerd.grpc.v1.cri/sandboxes/")
+            || is_dockers()
+    }
 }
 
 /// Names only: values are where secrets are.
-fn environment_names(environment: &[String]) -> Vec<String> {
+pub(super) fn environment_names(environment: &[String]) -> Vec<String> {
     let names = environment.iter().filter_map(|variable| Some(variable.split_once('=')?.0));
     names.filter(|name| !name.is_empty()).take(MAX_ENVIRONMENT).map(|name| clipped(name, MAX_NAME)).collect()
 }

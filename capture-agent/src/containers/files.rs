@@ -24,8 +24,21 @@ pub(super) enum FileError {
     Json { path: String, cause: serde_json::Error },
 }
 
-/// A JSON file of at most `max_bytes`. A link at its place is not followed, and a pipe not waited for.
+/// A JSON file of at most `max_bytes`.
 pub(super) fn read_json<T: DeserializeOwned>(path: &Path, max_bytes: u64) -> Result<T, FileError> {
+    let bytes = read(path, max_bytes)?;
+    serde_json::from_slice(&bytes)
+        .map_err(|cause| FileError::Json { path: path.display().to_string(), cause })
+}
+
+/// A text of at most `max_bytes`, with what is no UTF-8 in it replaced.
+pub(super) fn read_text(path: &Path, max_bytes: u64) -> Result<String, FileError> {
+    let bytes = read(path, max_bytes)?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// A link at its place is not followed, and a pipe not waited for.
+fn read(path: &Path, max_bytes: u64) -> Result<Vec<u8>, FileError> {
     let name = || path.display().to_string();
     let failed = |cause| FileError::Read { path: name(), cause };
     let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits();
@@ -38,7 +51,7 @@ pub(super) fn read_json<T: DeserializeOwned>(path: &Path, max_bytes: u64) -> Res
     if bytes.len() as u64 > max_bytes {
         return Err(FileError::TooLarge { path: name(), max_bytes });
     }
-    serde_json::from_slice(&bytes).map_err(|cause| FileError::Json { path: name(), cause })
+    Ok(bytes)
 }
 
 // === impl FileError ===

@@ -1,23 +1,22 @@
 //! One attempt to learn what a container is, from the files of its runtime.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use eyrie_proto::{
     event::{CgroupKey, Origin},
-    metadata::{Completeness, Container, ContainerKey, Provenance, Validity},
+    metadata::{Container, ContainerKey, Provenance, Validity},
 };
 
-use super::{bundle::Bundle, runtime_state::RuntimeState, storage::Storage};
+use super::{
+    bundle::Bundle, docker, lxc, merging::merge, missing::Missing, places::Places,
+    runtime_state::RuntimeState, storage::Storage,
+};
 use crate::clock;
 
-/// Where runtimes keep their files.
-#[derive(Clone, Debug)]
-pub(crate) struct Places {
-    /// Storages of podman for the whole host; those of users are found by their runtimes' state.
-    pub(crate) storage_roots: Vec<PathBuf>,
-    /// `/run`
-    pub(crate) run: PathBuf,
-}
+/// Attempts at files that are written before a container's first process: soon after it they are there, or not to be seen from here.
+const EARLY_ATTEMPTS: usize = 4;
+/// Characters of the id that stand for a name where containerd's client gave none; as many as Falco shows.
+const SHORT_ID: usize = 12;
 
 /// A container that was noticed by its control group.
 #[derive(Clone, Debug)]
@@ -25,82 +24,181 @@ pub(super) struct Noticed {
     pub(super) id: String,
     pub(super) runtime: String,
     pub(super) cgroup: CgroupKey,
+    /// Empty unless it is in a pod of Kubernetes.
+    pub(super) pod_uid: String,
+    /// When its control group was made, in nanoseconds since the epoch; 0 if nobody saw it.
+    started_ns: u64,
+}
+
+/// What files said.
+#[derive(Clone, Debug)]
+pub(super) struct Read {
+    pub(super) container: Container,
+    pub(super) missing: Missing,
 }
 
 // === impl Noticed ===
 
 impl Noticed {
+    pub(super) fn new(id: String, runtime: String, cgroup: CgroupKey, pod_uid: String) -> Self {
+        // Once: the two clocks do not keep step to the nanosecond.
+        Self { id, runtime, cgroup, pod_uid, started_ns: epoch_ns(cgroup.birth_boot_ns) }
+    }
+
     pub(super) fn key(&self, origin: &Origin) -> ContainerKey {
         let (origin, cgroup) = (Some(origin.clone()), Some(self.cgroup));
         ContainerKey { origin, cgroup, runtime_id: self.id.clone() }
     }
 
-    /// Reads what there is. Pending, with the reasons, if anything is missing that may still come.
-    pub(super) fn read(&self, origin: &Origin, places: &Places) -> Container {
-        let mut container = Container {
+    /// Reads what there is.
+    pub(super) fn read(&self, origin: &Origin, places: &Places) -> Read {
+        let container = Container {
             key: Some(self.key(origin)),
             runtime: self.runtime.clone(),
-            started_ns: epoch_ns(self.cgroup.birth_boot_ns),
+            started_ns: self.started_ns,
+            pod_uid: self.pod_uid.clone(),
             validity: Some(Validity { from_ns: self.cgroup.birth_boot_ns, until_ns: 0 }),
             ..Container::default()
         };
-        let state = RuntimeState::find(&places.run, &self.id);
-        let stored = Storage::of_container(&places.storage_roots, &self.id);
-        let (mut storage, mut bundle) = stored.unzip();
-        if let Some(state) = state {
-            if container.started_ns == 0 {
-                container.started_ns = state.started_ns;
+        let mut read = Read { container, missing: Missing::default() };
+        match self.runtime.as_str() {
+            "podman" => self.read_podman(places, &mut read),
+            "cri-o" => self.read_crio(places, &mut read),
+            "docker" => self.read_docker(places, &mut read),
+            "containerd" => self.read_containerd(places, &mut read),
+            "lxc" => self.read_lxc(places, &mut read),
+            other => {
+                read.container.name.clone_from(&self.id);
+                read.missing.details = Some(format!("those of {other} are not read"));
             }
-            bundle = bundle.or(state.bundle);
+        }
+        // The path of the control group is the kubelet's word.
+        if !self.pod_uid.is_empty() {
+            read.container.pod_uid.clone_from(&self.pod_uid);
+            if read.container.pod_name.is_empty() {
+                read.missing.pod = Some("the container's files do not name it".to_owned());
+            }
+        }
+        read
+    }
+
+    /// Whether another attempt at the files, after so many, may tell more.
+    pub(super) fn may_be_read(&self, attempts: usize) -> bool {
+        match self.runtime.as_str() {
+            "podman" => true,
+            "docker" | "containerd" | "cri-o" => attempts < EARLY_ATTEMPTS,
+            _ => false,
+        }
+    }
+
+    fn read_podman(&self, places: &Places, read: &mut Read) {
+        let (mut storage, mut bundle) = Storage::of_container(&places.storage_roots, &self.id).unzip();
+        if let Some(of_runtime) = self.read_state(places, read) {
+            bundle = bundle.or(Some(of_runtime));
             storage = storage.or_else(|| Storage::of_bundle(bundle.as_deref()?));
-            container.provenance.push(provenance("runtime-state"));
         }
-        let missing = [
-            self.read_bundle(bundle, &mut container).err(),
-            self.read_storage(storage, &mut container).err(),
-        ];
-        container.reasons = missing.into_iter().flatten().collect();
-        let completeness = if container.reasons.is_empty() {
-            // It does not keep the container from being complete: nothing that is read would tell them.
-            container.reasons.push("labels: podman keeps them in its database, which is not read".to_owned());
-            Completeness::Complete
-        } else {
-            Completeness::Pending
+        self.read_bundle(bundle.as_deref(), read);
+        let Some(storage) = storage else {
+            read.missing.name = Some("no storage of podman has the container".to_owned());
+            read.missing.image.clone_from(&read.missing.name);
+            return;
         };
-        container.set_completeness(completeness);
-        container
-    }
-
-    /// Whether another attempt may tell more.
-    pub(super) fn may_be_read(&self) -> bool {
-        self.runtime == "podman"
-    }
-
-    fn read_bundle(&self, folder: Option<PathBuf>, container: &mut Container) -> Result<(), String> {
-        let folder = folder.ok_or("mounts, capabilities, namespaces: the container's bundle is not found")?;
-        let bundle =
-            Bundle::read(&folder).map_err(|error| format!("mounts, capabilities, namespaces: {error}"))?;
-        bundle.describe(container);
-        container.provenance.push(provenance("bundle"));
-        Ok(())
-    }
-
-    fn read_storage(&self, storage: Option<Storage>, container: &mut Container) -> Result<(), String> {
-        if !self.may_be_read() {
-            return Err(format!("name, image: of {} they are not read yet", self.runtime));
+        storage.describe(&self.id, &mut read.container, &mut read.missing);
+        if !read.container.name.is_empty() {
+            read.container.provenance.push(provenance("podman-storage", clock::read().epoch_ns));
         }
-        let storage = storage.ok_or("name, image: no storage of podman has the container")?;
-        let described = storage.describe(&self.id, container);
-        if !container.name.is_empty() {
-            container.provenance.push(provenance("podman-storage"));
+    }
+
+    /// Names are those of the bundle: of the storage's, CRI-O makes one of all parts.
+    fn read_crio(&self, places: &Places, read: &mut Read) {
+        let stored = Storage::of_container(&places.storage_roots, &self.id);
+        let (storage, in_storage) = stored.unzip();
+        let of_runtime = self.read_state(places, read);
+        let bundle = places.crio_bundle(&self.id).or(of_runtime).or(in_storage);
+        self.read_bundle(bundle.as_deref(), read);
+        self.name_by_bundle(read);
+        let Some(storage) = storage else { return };
+        let mut stored = Container::default();
+        storage.describe(&self.id, &mut stored, &mut Missing::default());
+        let Some(known) = &read.container.image else { return };
+        let same = stored.image.filter(|image| image.repository == known.repository);
+        merge(
+            &mut read.container,
+            &Container { image: same, created_ns: stored.created_ns, ..Container::default() },
+        );
+        read.container.provenance.push(provenance("cri-o-storage", clock::read().epoch_ns));
+    }
+
+    fn read_docker(&self, places: &Places, read: &mut Read) {
+        let of_runtime = self.read_state(places, read);
+        let bundle = of_runtime.or_else(|| places.task_bundle(&self.id));
+        self.read_bundle(bundle.as_deref(), read);
+        match docker::stored(&places.docker_root, &self.id) {
+            Ok(stored) => {
+                merge(&mut read.container, &stored);
+                read.missing.strike_out(&stored);
+                read.container.provenance.push(provenance("docker-storage", clock::read().epoch_ns));
+            }
+            Err(error) => {
+                read.missing.name = Some(error.to_string());
+                read.missing.image = Some(error.to_string());
+            }
         }
-        described
+    }
+
+    fn read_containerd(&self, places: &Places, read: &mut Read) {
+        let of_runtime = self.read_state(places, read);
+        let bundle = of_runtime.or_else(|| places.task_bundle(&self.id));
+        self.read_bundle(bundle.as_deref(), read);
+        if self.pod_uid.is_empty() && read.container.name.is_empty() && read.missing.details.is_none() {
+            read.container.name = self.id.chars().take(SHORT_ID).collect();
+        }
+        self.name_by_bundle(read);
+    }
+
+    fn read_lxc(&self, places: &Places, read: &mut Read) {
+        read.container.name.clone_from(&self.id);
+        match lxc::describe(&places.lxc, &self.id, &mut read.container) {
+            Ok(()) => read.container.provenance.push(provenance("lxc-config", clock::read().epoch_ns)),
+            Err(error) => read.missing.details = Some(error.to_string()),
+        }
+    }
+
+    /// What only annotations would name.
+    fn name_by_bundle(&self, read: &mut Read) {
+        let why = || Some("the bundle does not tell it".to_owned());
+        if read.container.name.is_empty() {
+            read.missing.name = why();
+        }
+        if read.container.image.as_ref().is_none_or(|image| image.repository.is_empty()) {
+            read.missing.image = why();
+        }
+    }
+
+    /// Reads the runtime's state, and gives the bundle that it names.
+    fn read_state(&self, places: &Places, read: &mut Read) -> Option<PathBuf> {
+        let state = RuntimeState::find(&places.run, &self.id, &self.runtime)?;
+        if read.container.started_ns == 0 {
+            read.container.started_ns = state.started_ns;
+        }
+        read.container.provenance.push(provenance("runtime-state", clock::read().epoch_ns));
+        state.bundle
+    }
+
+    fn read_bundle(&self, folder: Option<&Path>, read: &mut Read) {
+        let found = folder.ok_or_else(|| "the container's bundle is not found".to_owned());
+        match found.and_then(|folder| Bundle::read(folder).map_err(|error| error.to_string())) {
+            Ok(bundle) => {
+                bundle.describe(&self.id, &mut read.container);
+                read.container.provenance.push(provenance("bundle", clock::read().epoch_ns));
+            }
+            Err(why) => read.missing.details = Some(why),
+        }
     }
 }
 
-fn provenance(source: &str) -> Provenance {
-    let observer = "capture-agent".to_owned();
-    Provenance { source: source.to_owned(), observed_ns: clock::read().epoch_ns, observer }
+pub(super) fn provenance(source: &str, observed_ns: u64) -> Provenance {
+    Provenance { source: source.to_owned(), observed_ns, observer: "capture-agent".to_owned() }
 }
 
 /// A moment of the boot clock on the wall clock; 0 stays 0.

@@ -4,13 +4,14 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use super::files::read_json;
+use super::{files::read_json, places::folders};
 
 /// runc repeats the bundle's configuration in there.
 const MAX_BYTES: u64 = 2 << 20;
-/// Where runtimes of the whole host keep their state: alone, and under docker, containerd and Kubernetes.
-const FOLDERS: [&str; 5] =
-    ["runc", "crun", "docker/runtime-runc/moby", "containerd/runc/k8s.io", "containerd/runc/default"];
+/// Where runtimes of the whole host keep their state: alone, and under docker.
+const FOLDERS: [&str; 3] = ["runc", "crun", "docker/runtime-runc/moby"];
+/// Under containerd, by namespace.
+const CONTAINERD: &str = "containerd/runc";
 /// The users whose own runtimes are looked for.
 const MAX_USERS: usize = 256;
 
@@ -51,12 +52,16 @@ struct Crun {
 // === impl RuntimeState ===
 
 impl RuntimeState {
-    /// The state of a container, wherever below `run` it is.
-    pub(super) fn find(run: &Path, id: &str) -> Option<Self> {
+    /// The state of a container, wherever below `run` it is. Users are believed about containers of runtimes that users run.
+    pub(super) fn find(run: &Path, id: &str, runtime: &str) -> Option<Self> {
         let of_host = FOLDERS.iter().map(|folder| run.join(folder));
-        let users = std::fs::read_dir(run.join("user")).into_iter().flatten().flatten().take(MAX_USERS);
-        let of_users = users.flat_map(|user| ["runc", "crun"].map(|folder| user.path().join(folder)));
-        of_host.chain(of_users).find_map(|folder| Self::read(&folder.join(id)))
+        let of_containerd = folders(&run.join(CONTAINERD)).into_iter();
+        let can_be_users = matches!(runtime, "podman" | "docker");
+        let users = std::fs::read_dir(run.join("user")).into_iter().flatten().flatten();
+        let users = users.take(if can_be_users { MAX_USERS } else { 0 });
+        let of_users = users.flat_map(|user| FOLDERS.map(|folder| user.path().join(folder)));
+        let all = of_host.chain(of_containerd).chain(of_users);
+        all.into_iter().find_map(|folder| Self::read(&folder.join(id)))
     }
 
     fn read(folder: &Path) -> Option<Self> {

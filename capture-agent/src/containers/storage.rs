@@ -11,6 +11,8 @@ use serde::Deserialize;
 use super::{
     bundle::clipped,
     files::{FileError, read_json},
+    images::image,
+    missing::Missing,
 };
 
 /// A kilobyte for each container or image.
@@ -76,9 +78,18 @@ impl Storage {
         is_it.then(|| Some(Self { root: containers.parent()?.to_owned(), driver: driver.to_owned() }))?
     }
 
-    /// Puts name and image into `container`; returns why something is missing.
-    pub(super) fn describe(&self, id: &str, container: &mut Container) -> Result<(), String> {
-        let stored = self.container(id)?;
+    /// Puts name and image into `container`, and why something is not there into `missing`.
+    pub(super) fn describe(&self, id: &str, container: &mut Container, missing: &mut Missing) {
+        match self.container(id) {
+            Ok(stored) => missing.image = self.describe_stored(stored, container).err(),
+            Err(why) => {
+                missing.image = Some(why.clone());
+                missing.name = Some(why);
+            }
+        }
+    }
+
+    fn describe_stored(&self, stored: StoredContainer, container: &mut Container) -> Result<(), String> {
         let noted: Noted = serde_json::from_str(&stored.metadata).unwrap_or_default();
         let name = stored.names.into_iter().flatten().next().unwrap_or(noted.name);
         container.name = clipped(&name, MAX_TEXT);
@@ -90,10 +101,9 @@ impl Storage {
         }
         container.image = Some(image(&noted.image_name, &stored.image));
         let images = self.folder("images").join("images.json");
-        let images: Vec<StoredImage> =
-            read_json(&images, MAX_BYTES).map_err(|error| format!("image: {error}"))?;
+        let images: Vec<StoredImage> = read_json(&images, MAX_BYTES).map_err(|error| error.to_string())?;
         let found = images.into_iter().find(|image| image.id == stored.image);
-        let found = found.ok_or_else(|| format!("image: {} is not in the storage", stored.image))?;
+        let found = found.ok_or_else(|| format!("{} is not in the storage", stored.image))?;
         let image_name = if noted.image_name.is_empty() {
             found.names.into_iter().flatten().next().unwrap_or_default()
         } else {
@@ -117,10 +127,10 @@ impl Storage {
                     }
                 }
                 Err(error) if error.is_missing() => {}
-                Err(error) => return Err(format!("name: {error}")),
+                Err(error) => return Err(error.to_string()),
             }
         }
-        Err(format!("name: {} does not list the container", self.folder("containers").display()))
+        Err(format!("{} does not list the container", self.folder("containers").display()))
     }
 
     fn folder(&self, of: &str) -> PathBuf {
@@ -128,44 +138,9 @@ impl Storage {
     }
 }
 
-/// Takes `REPOSITORY:TAG@DIGEST` apart. A colon before the last slash belongs to the registry's port.
-fn image(name: &str, id: &str) -> Image {
-    let (name, digest) = name.split_once('@').unwrap_or((name, ""));
-    let (repository, tag) = match name.rsplit_once(':') {
-        Some((repository, tag)) if !tag.contains('/') => (repository, tag),
-        _ => (name, ""),
-    };
-    Image {
-        id: clipped(id, MAX_TEXT),
-        repository: clipped(repository, MAX_TEXT),
-        tag: clipped(tag, MAX_TEXT),
-        digest: clipped(digest, MAX_TEXT),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    /// Scenario: names as people write them. Guarantees: repository, tag and digest are told apart.
-    #[test]
-    fn image_names_are_taken_apart() {
-        for (name, repository, tag, digest) in [
-            ("localhost/eyrie-probe:1", "localhost/eyrie-probe", "1", ""),
-            ("registry.example:5000/team/app", "registry.example:5000/team/app", "", ""),
-            ("registry.example:5000/app:v2", "registry.example:5000/app", "v2", ""),
-            ("docker.io/library/web@sha256:ab", "docker.io/library/web", "", "sha256:ab"),
-            ("docker.io/library/web:3@sha256:ab", "docker.io/library/web", "3", "sha256:ab"),
-            ("", "", "", ""),
-        ] {
-            let image = image(name, "id");
-            assert_eq!(
-                (image.repository.as_str(), image.tag.as_str(), image.digest.as_str()),
-                (repository, tag, digest),
-                "{name}"
-            );
-        }
-    }
 
     /// Scenario: bundles in and outside of a storage. Guarantees: the storage is told by the path, and only there.
     #[test]

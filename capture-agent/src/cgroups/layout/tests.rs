@@ -79,9 +79,76 @@ fn every_layout_is_known() {
         ("/machine.slice/machine-debian\\x2dtree.scope/payload", "debian-tree", "systemd-nspawn", false),
         ("/machine.slice/systemd-nspawn@web.service", "web", "systemd-nspawn", true),
         ("/machine.slice/systemd-nspawn@web.service/payload/init.scope", "web", "systemd-nspawn", false),
+        // Hybrid and v1: what systemd and the runtime make in the named hierarchy and in the controllers' is the same path.
+        ("/system.slice/docker.service/docker/{A}", "{A}", "docker", true),
+        (
+            "/user.slice/user-1000.slice/user@1000.service/app.slice/nerdctl-{A}.scope",
+            "{A}",
+            "containerd",
+            true,
+        ),
+        ("/k3s/kubepods/burstable/pod{POD}/{A}", "{A}", "containerd", true),
+        ("/system.slice/k3s.service/kubepods-pod{POD_}.slice:cri-containerd:{A}", "{A}", "containerd", true),
+        ("/moby/{A}", "{A}", "docker", true),
     ];
     for (path, id, runtime, is_outermost) in table {
         assert_eq!(named(path), Some((filled(id), *runtime, *is_outermost)), "{path}");
+    }
+}
+
+/// Scenario: containers of pods, with cgroupfs and systemd, below the kubelet's own root, of a static pod, of each runtime; containers of no pod; and clusters within a
+/// container (kind, k3s in docker), whose pods are the container's own doing. Guarantees: the pod's uid as Kubernetes writes it, only where the
+/// host's kubelet made the pod; of a cluster in a container everything is that container's.
+#[test]
+fn pods_are_told_by_their_uid() {
+    const STATIC: &str = "0123456789abcdef0123456789abcdef";
+    let table = [
+        ("/kubepods/burstable/pod{POD}/{A}", "containerd", Some(POD)),
+        ("/kubepods/pod{POD}/{A}/inner", "containerd", Some(POD)),
+        ("/kubepods/besteffort/pod{POD}/crio-{A}", "cri-o", Some(POD)),
+        (
+            "/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod{POD_}.slice/cri-containerd-{A}.scope",
+            "containerd",
+            Some(POD),
+        ),
+        ("/kubepods.slice/kubepods-pod{POD_}.slice/docker-{A}.scope", "docker", Some(POD)),
+        (
+            "/kubelet.slice/kubelet-kubepods.slice/kubelet-kubepods-besteffort.slice/kubelet-kubepods-besteffort-pod{POD_}.slice/cri-containerd-{A}.scope",
+            "containerd",
+            Some(POD),
+        ),
+        ("/kubelet/kubepods/burstable/pod{POD}/{A}", "containerd", Some(POD)),
+        (
+            "/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod0123456789abcdef0123456789abcdef.slice/crio-{A}.scope",
+            "cri-o",
+            Some(STATIC),
+        ),
+        (
+            "/system.slice/containerd.service/kubepods-burstable-pod{POD_}.slice:cri-containerd:{A}",
+            "containerd",
+            Some(POD),
+        ),
+        ("/docker/{A}", "docker", None),
+        ("/machine.slice/machine-libpod_pod_{B}.slice/libpod-{A}.scope", "podman", None),
+        ("/pods/pod{POD}/{A}", "docker", None),
+        ("/kubepods/podnot a uid/{A}", "containerd", None),
+        ("/docker/{A}/kubelet/kubepods/burstable/pod{POD}/{B}", "docker", None),
+        (
+            "/system.slice/docker-{A}.scope/kubelet.slice/kubelet-kubepods.slice/kubelet-kubepods-pod{POD_}.slice/cri-containerd-{B}.scope",
+            "docker",
+            None,
+        ),
+        ("/docker/{A}/k3s/kubepods/pod{POD}/{B}", "docker", None),
+        ("/lxc/web/kubepods/pod{POD}/{A}", "lxc", None),
+    ];
+    for (path, runtime, pod_uid) in table {
+        let named = container_of(filled(path).as_bytes()).unwrap();
+        let id = if runtime == "lxc" { "web" } else { A };
+        assert_eq!(
+            (named.id.as_str(), named.runtime, named.pod_uid.as_deref()),
+            (id, runtime, pod_uid),
+            "{path}"
+        );
     }
 }
 

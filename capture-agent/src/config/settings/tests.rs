@@ -52,6 +52,7 @@ fn what_is_printed_can_be_read() {
         "--cpu-budget-percent=30",
         "--drain-seconds=0",
         "--podman-storage=/a,/b",
+        "--docker-root=/r",
         "--docker-socket=/d",
         "--podman-socket=/p",
         "--containerd-socket=/c",

@@ -1,0 +1,187 @@
+//! The thread that learns of containers and tells of them.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc,
+        mpsc::{Receiver, RecvTimeoutError},
+    },
+    time::{Duration, Instant},
+};
+
+use eyrie_proto::{
+    event::{CgroupFact, Origin},
+    metadata::{Completeness, ContainerRemoval, late_fact::Kind},
+};
+use tracing::{debug, warn};
+
+use super::{
+    accounts::{self, ContainerAccounts},
+    early::Early,
+    places::Places,
+    reading::Noticed,
+    runtime_state::RuntimeState,
+    runtimes::Runtimes,
+    told::ToldBox,
+    tracked::{PAUSES_MS, Sources, Tracked},
+};
+use crate::{cgroups::container_of, late_facts::LateFacts};
+
+/// Containers that are kept in mind, of a few KiB each. More than any node runs.
+const MAX_CONTAINERS: usize = 8_192;
+/// What they may take together; of containers beyond that nothing is told but their ids.
+const MAX_BYTES: usize = 64 << 20;
+/// How long the thread sleeps when there is nothing to try again.
+const IDLE: Duration = Duration::from_secs(60);
+/// How often users and groups of a container are read again: programs add some when they are installed.
+const ACCOUNTS_AGAIN: Duration = Duration::from_secs(60);
+
+/// What the thread is woken by.
+#[derive(Debug)]
+pub(super) enum News {
+    /// A control group was told, with the time of it.
+    Cgroup(CgroupFact, u64),
+    /// There is something in the box.
+    Told,
+}
+
+/// The thread's.
+pub(super) struct Reader {
+    sources: Sources,
+    facts: Arc<LateFacts>,
+    accounts: Arc<ContainerAccounts>,
+    told: Arc<ToldBox>,
+    early: Early,
+    /// By the runtime's id.
+    containers: HashMap<String, Tracked>,
+    bytes: usize,
+}
+
+// === impl Reader ===
+
+impl Reader {
+    pub(super) fn new(
+        origin: Origin,
+        places: Places,
+        facts: Arc<LateFacts>,
+        accounts: Arc<ContainerAccounts>,
+        runtimes: Runtimes,
+        told: Arc<ToldBox>,
+    ) -> Self {
+        let sources = Sources { origin, places, runtimes };
+        let (early, containers) = (Early::default(), HashMap::new());
+        Self { sources, facts, accounts, told, early, containers, bytes: 0 }
+    }
+
+    pub(super) fn run(mut self, news: &Receiver<News>) {
+        loop {
+            let times = |tracked: &Tracked| tracked.next().into_iter().chain([tracked.next_accounts]);
+            let next = self.containers.values().flat_map(times).min();
+            let pause = next.map_or(IDLE, |next| next.saturating_duration_since(Instant::now()));
+            match news.recv_timeout(pause) {
+                Ok(News::Cgroup(fact, boot_ns)) if fact.is_removed => self.removed(&fact, boot_ns),
+                Ok(News::Cgroup(fact, _)) => self.noticed(fact),
+                Ok(News::Told) | Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+            self.take_told();
+            self.read_due();
+            self.read_accounts();
+        }
+    }
+
+    fn noticed(&mut self, fact: CgroupFact) {
+        let Some(cgroup) = fact.cgroup else { return };
+        let named = container_of(&fact.path);
+        let is_outermost = named.as_ref().is_none_or(|named| named.is_outermost);
+        let known = self.containers.get(&fact.container_id);
+        if known.is_some_and(|known| !is_outermost || known.noticed.cgroup.cgroup_id == cgroup.cgroup_id) {
+            // One within the container, or told again.
+            return;
+        }
+        let is_full = self.containers.len() >= MAX_CONTAINERS || self.bytes >= MAX_BYTES;
+        if is_full && known.is_none() {
+            let (containers, bytes) = (self.containers.len(), self.bytes);
+            warn!(
+                container = fact.container_id,
+                containers, bytes, "too many containers: its name is not read"
+            );
+            return;
+        }
+        let pod_uid = named.and_then(|named| named.pod_uid).unwrap_or_default();
+        let noticed = Noticed::new(fact.container_id, fact.runtime, cgroup, pod_uid);
+        let early = self.early.take(&noticed.id);
+        let tracked = Tracked::new(noticed, early);
+        self.bytes += tracked.bytes();
+        if let Some(before) = self.containers.insert(tracked.noticed.id.clone(), tracked) {
+            self.bytes -= before.bytes();
+        }
+    }
+
+    /// Only the end of the group that a container was noticed by is its end.
+    fn removed(&mut self, fact: &CgroupFact, removed_boot_ns: u64) {
+        let id = fact.cgroup.map(|cgroup| cgroup.cgroup_id);
+        let is_it = |tracked: &Tracked| Some(tracked.noticed.cgroup.cgroup_id) == id;
+        if !self.containers.get(&fact.container_id).is_some_and(is_it) {
+            return;
+        }
+        let Some(mut tracked) = self.containers.remove(&fact.container_id) else { return };
+        self.bytes -= tracked.bytes();
+        self.accounts.remove(&tracked.noticed.id);
+        if let Some(container) = tracked.last(&self.sources) {
+            // Nobody shall wait for what will not come any more.
+            self.facts.push(Kind::Container(container));
+        }
+        let key = Some(tracked.noticed.key(&self.sources.origin));
+        self.facts.push(Kind::ContainerRemoval(ContainerRemoval { key, removed_boot_ns }));
+    }
+
+    fn take_told(&mut self) {
+        for (interface, told) in self.told.take() {
+            let Some(tracked) = self.containers.get_mut(&told.id) else {
+                self.early.put(interface, told);
+                continue;
+            };
+            if self.bytes >= MAX_BYTES {
+                warn!(
+                    container = told.id,
+                    source = told.source,
+                    "too many containers: what its runtime says is left out"
+                );
+                continue;
+            }
+            let before = tracked.bytes();
+            tracked.take(interface, told);
+            self.bytes = self.bytes + tracked.bytes() - before;
+        }
+    }
+
+    fn read_accounts(&mut self) {
+        let now = Instant::now();
+        for tracked in self.containers.values_mut().filter(|tracked| tracked.next_accounts <= now) {
+            let Noticed { id, runtime, .. } = &tracked.noticed;
+            let state = RuntimeState::find(&self.sources.places.run, id, runtime);
+            let found = state.and_then(|state| accounts::read(state.pid, id));
+            // Most containers have entered their root after the first of the pauses.
+            let pause = PAUSES_MS.get(tracked.accounts_attempts).filter(|_| found.is_none());
+            tracked.accounts_attempts += 1;
+            tracked.next_accounts = now + pause.map_or(ACCOUNTS_AGAIN, |&pause| Duration::from_millis(pause));
+            found.into_iter().for_each(|fact| self.accounts.put(fact));
+        }
+    }
+
+    fn read_due(&mut self) {
+        let now = Instant::now();
+        let due = |tracked: &&mut Tracked| tracked.next().is_some_and(|at| at <= now);
+        for tracked in self.containers.values_mut().filter(due) {
+            let before = tracked.bytes();
+            let container = tracked.attempt(&self.sources);
+            self.bytes = self.bytes + tracked.bytes() - before;
+            let Some(container) = container else { continue };
+            if container.completeness() == Completeness::FinalPartial {
+                debug!(container = tracked.noticed.id, "not all is known: {}", container.reasons.join("; "));
+            }
+            self.facts.push(Kind::Container(container));
+        }
+    }
+}
