@@ -1,7 +1,7 @@
 //! What this host is called.
 
 use eyrie_proto::{
-    capture::{AgentInfo, MissingAbility},
+    capture::{AgentInfo, ClockReading, MissingAbility},
     event::{HostBoot, HostIdentityFact, Origin, origin},
     metadata::{Host, HostKey, Provenance},
 };
@@ -72,7 +72,7 @@ pub(crate) fn identity_fact(config: &Config) -> HostIdentityFact {
 /// The host as metadata knows it, without its interfaces.
 pub(crate) fn host(config: &Config, origin: &Origin) -> Host {
     let identity = identity_fact(config);
-    let observed_ns = clock::read().epoch_ns;
+    let ClockReading { boot_ns, epoch_ns: observed_ns } = clock::read();
     let provenance = ["uname", "os-release", "configuration"].map(|source| Provenance {
         source: source.to_owned(),
         observed_ns,
@@ -86,6 +86,7 @@ pub(crate) fn host(config: &Config, origin: &Origin) -> Host {
         architecture: std::env::consts::ARCH.to_owned(),
         labels: identity.labels,
         provenance: provenance.into(),
+        booted_epoch_ns: observed_ns.saturating_sub(boot_ns),
         ..Host::default()
     }
 }

@@ -25,6 +25,8 @@ pub enum RpcError {
     QueryInvalid { index: usize, query_id: u64, detail: String },
     #[error("{found} {what} in one message, more than {limit}: send fewer at a time")]
     TooManyInMessage { found: usize, limit: usize, what: &'static str },
+    #[error("ListRequest.{field} is not valid: {detail}")]
+    ListInvalid { field: &'static str, detail: String },
     #[error("WatchRequest.{field} is not valid: {detail}")]
     WatchInvalid { field: &'static str, detail: String },
     #[error(
@@ -61,6 +63,7 @@ impl RpcError {
             Self::ForeignOrigin { .. } => (Code::InvalidArgument, "FOREIGN_ORIGIN", false),
             Self::QueryInvalid { .. } => (Code::InvalidArgument, "QUERY_INVALID", false),
             Self::TooManyInMessage { .. } => (Code::InvalidArgument, "TOO_MANY_IN_MESSAGE", false),
+            Self::ListInvalid { .. } => (Code::InvalidArgument, "LIST_INVALID", false),
             Self::WatchInvalid { .. } => (Code::InvalidArgument, "WATCH_INVALID", false),
             Self::WatchMissing { .. } => (Code::DeadlineExceeded, "WATCH_MISSING", true),
             Self::WatchBroken { .. } => (Code::InvalidArgument, "WATCH_BROKEN", true),

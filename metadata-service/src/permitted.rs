@@ -1,12 +1,14 @@
 //! What a peer may ask for: an operator of one tenant for what is its own, whatever it asks.
 
+use std::collections::HashSet;
+
 use eyrie_proto::{
     event::Origin,
-    metadata::{LookupRequest, WatchRequest, query::Key},
+    metadata::{ListFilter, LookupRequest, WatchRequest, query::Key},
 };
 use grpc_transport::{AuthenticatedPeer, Permission};
 
-use crate::error::RpcError;
+use crate::{error::RpcError, record::RecordKind};
 
 /// Refuses a lookup as a whole if any of its queries is about another tenant.
 pub(crate) fn lookup(peer: &AuthenticatedPeer, request: &LookupRequest) -> Result<(), RpcError> {
@@ -23,6 +25,20 @@ pub(crate) fn lookup(peer: &AuthenticatedPeer, request: &LookupRequest) -> Resul
 pub(crate) fn watch(peer: &AuthenticatedPeer, request: &WatchRequest) -> Result<(), RpcError> {
     request.origins.iter().try_for_each(|wanted| origin(peer, Some(wanted)))?;
     if request.cluster_uids.is_empty() { Ok(()) } else { clusters(peer) }
+}
+
+/// The tenants that a listing is held to, `None` for all; refuses one that asks for other tenants' origins, or for clusters.
+pub(crate) fn list(
+    peer: &AuthenticatedPeer,
+    kind: RecordKind,
+    filter: &ListFilter,
+) -> Result<Option<HashSet<String>>, RpcError> {
+    filter.origins.iter().try_for_each(|wanted| origin(peer, Some(wanted)))?;
+    if kind == RecordKind::Kubernetes {
+        clusters(peer)?;
+    }
+    let tenants = peer.tenants(Permission::ReadMetadata);
+    Ok(tenants.map(|tenants| tenants.into_iter().map(str::to_owned).collect()))
 }
 
 fn origin(peer: &AuthenticatedPeer, wanted: Option<&Origin>) -> Result<(), RpcError> {
@@ -92,6 +108,17 @@ mod tests {
         for key in foreign {
             let error = lookup(&bound, &asked(keys("acme").into_iter().chain([key.clone()]))).unwrap_err();
             assert_eq!(error.reason(), "PEER_NOT_ALLOWED", "{key:?}");
+        }
+        let listed =
+            |tenant: &str| ListFilter { origins: of(tenant).into_iter().collect(), ..ListFilter::default() };
+        let everything = ListFilter::default();
+        assert_eq!(list(&peer("operator"), RecordKind::Kubernetes, &everything).unwrap(), None);
+        for filter in [everything.clone(), listed("acme")] {
+            let tenants = list(&bound, RecordKind::Container, &filter).unwrap();
+            assert_eq!(tenants, Some(HashSet::from(["acme".to_owned()])));
+        }
+        for (kind, filter) in [(RecordKind::Kubernetes, everything), (RecordKind::Host, listed("other"))] {
+            assert_eq!(list(&bound, kind, &filter).unwrap_err().reason(), "PEER_NOT_ALLOWED", "{filter:?}");
         }
         for request in [watched(&["acme", ""], &[]), watched(&["other"], &[]), watched(&["acme"], &["c1"])] {
             assert_eq!(watch(&bound, &request).unwrap_err().reason(), "PEER_NOT_ALLOWED", "{request:?}");

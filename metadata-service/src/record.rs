@@ -6,15 +6,16 @@
 
 mod container;
 mod host;
+mod names;
 mod stamp;
 
 #[cfg(test)]
 mod tests;
 
-use eyrie_proto::metadata::{Entity, KubernetesObject, Tombstone, Validity, entity, tombstone};
+use eyrie_proto::metadata::{Entity, FieldSource, KubernetesObject, Tombstone, Validity, entity, tombstone};
 use prost::Message as _;
 
-pub use self::{container::StoredContainer, host::StoredHost, stamp::Stamp};
+pub use self::{container::StoredContainer, host::StoredHost, names::Names, stamp::Stamp};
 
 /// Of all statements together. With Lookup's answers below 4 MiB, any entity can be answered.
 pub const MAX_ENTITY_BYTES: usize = 1024 * 1024;
@@ -93,6 +94,15 @@ impl Record {
     /// More will come.
     pub fn is_pending(&self) -> bool {
         matches!(self, Self::Container(stored) if stored.is_pending())
+    }
+
+    /// The statements that its fields are from, the oldest first; none of what is always told as a whole.
+    pub fn field_sources(&self) -> Vec<FieldSource> {
+        match self {
+            Self::Container(stored) => container::field_sources(&stored.stamps),
+            Self::Host(stored) => host::field_sources(&stored.stamps),
+            Self::Kubernetes(_) => Vec::new(),
+        }
     }
 
     /// The entity for clients.

@@ -3,8 +3,8 @@
 use std::{sync::Arc, time::Duration};
 
 use eyrie_proto::metadata::{
-    LookupRequest, LookupResponse, RelayFactsRequest, RelayFactsResponse, WatchRequest, WatchResponse,
-    metadata_service_server::MetadataService,
+    ListRequest, ListResponse, LookupRequest, LookupResponse, RelayFactsRequest, RelayFactsResponse,
+    WatchRequest, WatchResponse, metadata_service_server::MetadataService,
 };
 use grpc_transport::AuthenticatedPeer;
 use tokio::sync::{Semaphore, mpsc};
@@ -14,6 +14,7 @@ use tonic::{Request, Response, Status, Streaming};
 
 use crate::{
     error::RpcError,
+    list,
     lookup::Lookup,
     metrics::Metrics,
     permitted, relay,
@@ -76,6 +77,19 @@ impl MetadataService for Central {
         };
         let response = result.map(|through_fact_sequence| RelayFactsResponse { through_fact_sequence });
         parts.metrics.count_call("RelayFacts", response.map(Response::new).map_err(Status::from))
+    }
+
+    async fn list(&self, request: Request<ListRequest>) -> Result<Response<ListResponse>, Status> {
+        let parts = &*self.0;
+        let listing = async {
+            let listing = list::check(&AuthenticatedPeer::of(&request)?, request.into_inner())?;
+            parts.store.list(Arc::new(listing)).await.map(list::response).map_err(RpcError::Store)
+        };
+        let listed = tokio::select! {
+            listed = listing => listed,
+            () = parts.stop.cancelled() => Err(RpcError::ShuttingDown),
+        };
+        parts.metrics.count_call("List", listed.map(Response::new).map_err(Status::from))
     }
 }
 

@@ -31,6 +31,7 @@ const FORGET_INTERVAL: Duration = Duration::from_secs(1);
 const ACCESS: AccessTable = &[
     ("/eyrie.metadata.v1.MetadataService/Lookup", Permission::ReadMetadata),
     ("/eyrie.metadata.v1.MetadataService/Watch", Permission::ReadMetadata),
+    ("/eyrie.metadata.v1.MetadataService/List", Permission::ReadMetadata),
     ("/eyrie.metadata.v1.MetadataService/RelayFacts", Permission::RelayFacts),
 ];
 

@@ -6,6 +6,7 @@
 //! What [`MetadataStore::apply`] has accepted survives a crash of the process and of the machine.
 
 mod error;
+mod listing;
 mod metrics;
 pub mod sqlite;
 
@@ -14,7 +15,11 @@ use std::{collections::HashSet, sync::Arc, time::Duration};
 use eyrie_proto::metadata::{Container, Entity, Host, KubernetesKey, KubernetesObject, Tombstone};
 use tokio::sync::watch;
 
-pub use self::{error::StoreError, metrics::StoreMetrics};
+pub use self::{
+    error::StoreError,
+    listing::{ImagePattern, Listing, Page, PagePosition},
+    metrics::StoreMetrics,
+};
 use crate::keys::ContainerName;
 
 /// Whose entities they are: the unit that is watched, counted and bounded.
@@ -172,6 +177,9 @@ pub trait MetadataStore: Send + Sync + 'static {
 
     /// The next changes of the scopes.
     async fn changes(&self, scopes: Arc<HashSet<Scope>>, from: ChangesFrom) -> Result<Changes, StoreError>;
+
+    /// The next page of the entities that a listing picks, as of one state of the store.
+    async fn list(&self, listing: Arc<Listing>) -> Result<Page, StoreError>;
 
     /// Forgets tombstones that were kept for long enough.
     async fn forget_expired(&self) -> Result<(), StoreError>;

@@ -137,6 +137,11 @@ struct Handle(Arc<Store>);
 impl MetadataService for Handle {
     type WatchStream = ReceiverStream<Result<WatchResponse, Status>>;
 
+    /// Engines do not.
+    async fn list(&self, _request: Request<ListRequest>) -> Result<Response<ListResponse>, Status> {
+        Err(Status::unimplemented("no engine lists"))
+    }
+
     async fn lookup(&self, request: Request<LookupRequest>) -> Result<Response<LookupResponse>, Status> {
         while self.0.is_silent.load(Ordering::SeqCst) {
             tokio::time::sleep(std::time::Duration::from_millis(5)).await;

@@ -88,6 +88,17 @@ impl AuthenticatedPeer {
         self.any_role(|role| role.grants(permission) && role.is_of_all_tenants())
     }
 
+    /// The tenants within which it may do this; `None` for all.
+    pub fn tenants(&self, permission: Permission) -> Option<Vec<&str>> {
+        match &*self.identity {
+            Identity::Certificate(certificate) if !self.may_everywhere(permission) => {
+                let granting = certificate.roles().iter().filter(|role| role.grants(permission));
+                Some(granting.filter_map(Role::tenant).collect())
+            }
+            _ => None,
+        }
+    }
+
     /// Whether what it says of `origin` may be taken.
     ///
     /// An agent with a host speaks for every boot of that host; one without for every host and source of its tenant.
@@ -217,6 +228,8 @@ mod tests {
         let bound = peer(&["operator/tenant/acme"]);
         assert!(!bound.may_everywhere(ReadAlerts) && !peer(&["agent"]).may_everywhere(Capture));
         assert!(bound.may_in(ReadAlerts, "acme"));
+        assert_eq!(bound.tenants(ReadAlerts), Some(vec!["acme"]));
+        assert_eq!((peer(&["operator"]).tenants(ReadAlerts), bound.tenants(Capture)), (None, Some(vec![])));
         assert!(!bound.may_in(ReadAlerts, "") && !bound.may_in(ReadAlerts, "other"));
         let two = peer(&["operator/tenant/acme", "operator/tenant/other"]);
         assert!(

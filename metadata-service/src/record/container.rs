@@ -1,8 +1,8 @@
 //! Containers.
 
-use eyrie_proto::metadata::{Completeness, Container, ContainerKey, Image, Validity};
+use eyrie_proto::metadata::{Completeness, Container, ContainerKey, FieldSource, Image, Validity};
 
-use super::stamp::{Merge, Stamp, earlier, merge_provenance};
+use super::stamp::{self, Merge, Stamp, earlier, merge_provenance};
 use crate::keys::ContainerName;
 
 /// Bits beyond the field numbers of `Container`: an image is often told of by several sources, each with a part of it.
@@ -10,6 +10,35 @@ const IMAGE_ID: u32 = 32;
 const IMAGE_REPOSITORY: u32 = 33;
 const IMAGE_TAG: u32 = 34;
 const IMAGE_DIGEST: u32 = 35;
+/// What the bits are called.
+pub(super) const FIELD_NAMES: &[(u32, &str)] = &[
+    (2, "runtime"),
+    (3, "name"),
+    (5, "labels"),
+    (6, "mounts"),
+    (7, "is_privileged"),
+    (8, "capabilities"),
+    (9, "is_host_network"),
+    (10, "is_host_pid"),
+    (11, "is_host_ipc"),
+    (12, "created_ns"),
+    (13, "started_ns"),
+    (14, "environment_names"),
+    (15, "ips"),
+    (16, "pod_uid"),
+    (17, "pod_sandbox_id"),
+    (18, "probes"),
+    (22, "reasons"),
+    (23, "pod_name"),
+    (24, "pod_namespace"),
+    (25, "cni_result"),
+    (26, "user"),
+    (27, "pod_labels"),
+    (IMAGE_ID, "image.id"),
+    (IMAGE_REPOSITORY, "image.repository"),
+    (IMAGE_TAG, "image.tag"),
+    (IMAGE_DIGEST, "image.digest"),
+];
 
 /// A container as it is stored.
 #[derive(Clone, PartialEq, prost::Message)]
@@ -103,6 +132,7 @@ impl StoredContainer {
         merge.field(24, &mut known.pod_namespace, stated.pod_namespace);
         merge.field(25, &mut known.cni_result, stated.cni_result);
         merge.field(26, &mut known.user, stated.user);
+        merge.field(27, &mut known.pod_labels, stated.pod_labels);
         let completeness = greater(known.completeness(), stated.completeness);
         known.completeness = completeness.into();
         merge_provenance(&mut known.provenance, stated.provenance);
@@ -114,6 +144,11 @@ impl StoredContainer {
             validity.until_ns = earlier(validity.until_ns, stated.until_ns);
         }
     }
+}
+
+/// The statements that a container's fields are from.
+pub(super) fn field_sources(stamps: &[Stamp]) -> Vec<FieldSource> {
+    stamp::field_sources(stamps, FIELD_NAMES)
 }
 
 fn merge_image(merge: &mut Merge<'_>, known: &mut Image, stated: Image) {

@@ -1,11 +1,29 @@
 //! Hosts.
 
-use eyrie_proto::metadata::{CloudInstance, Host, HostKey};
+use eyrie_proto::metadata::{CloudInstance, FieldSource, Host, HostKey};
 
-use super::stamp::{Merge, Stamp, earlier, merge_provenance};
+use super::stamp::{self, Merge, Stamp, earlier, merge_provenance};
 
 /// The first bit beyond the field numbers of `Host`: what a cloud says comes from several sources.
 const CLOUD: u32 = 32;
+/// What the bits are called.
+pub(super) const FIELD_NAMES: &[(u32, &str)] = &[
+    (2, "hostname"),
+    (3, "kernel_release"),
+    (4, "operating_system"),
+    (5, "architecture"),
+    (6, "labels"),
+    (7, "interfaces"),
+    (15, "booted_epoch_ns"),
+    (CLOUD, "cloud.provider"),
+    (CLOUD + 1, "cloud.account"),
+    (CLOUD + 2, "cloud.region"),
+    (CLOUD + 3, "cloud.zone"),
+    (CLOUD + 4, "cloud.instance_id"),
+    (CLOUD + 5, "cloud.instance_type"),
+    (CLOUD + 6, "cloud.tags"),
+    (CLOUD + 7, "cloud.image_id"),
+];
 
 /// A host as it is stored.
 #[derive(Clone, PartialEq, prost::Message)]
@@ -36,6 +54,7 @@ impl StoredHost {
         merge.field(5, &mut known.architecture, stated.architecture);
         merge.field(6, &mut known.labels, stated.labels);
         merge.field(7, &mut known.interfaces, stated.interfaces);
+        merge.field(15, &mut known.booted_epoch_ns, stated.booted_epoch_ns);
         if let Some(cloud) = stated.cloud {
             merge_cloud(&mut merge, known.cloud.get_or_insert_default(), cloud);
         }
@@ -46,6 +65,11 @@ impl StoredHost {
             validity.until_ns = earlier(validity.until_ns, stated.until_ns);
         }
     }
+}
+
+/// The statements that a host's fields are from.
+pub(super) fn field_sources(stamps: &[Stamp]) -> Vec<FieldSource> {
+    stamp::field_sources(stamps, FIELD_NAMES)
 }
 
 fn merge_cloud(merge: &mut Merge<'_>, known: &mut CloudInstance, stated: CloudInstance) {

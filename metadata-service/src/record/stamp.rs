@@ -1,6 +1,6 @@
 //! Fields that keep the value of the latest statement that had one.
 
-use eyrie_proto::metadata::Provenance;
+use eyrie_proto::metadata::{FieldSource, Provenance};
 
 /// Sources that are remembered for an entity. More would be a peer that makes names up; the longest unheard leave.
 const MAX_SOURCES: usize = 16;
@@ -75,6 +75,20 @@ impl<'a> Merge<'a> {
         self.stamps
             .sort_by(|left, right| (left.observed_ns, &left.source).cmp(&(right.observed_ns, &right.source)));
     }
+}
+
+/// The statements with the names of their fields.
+pub(super) fn field_sources(stamps: &[Stamp], names: &[(u32, &str)]) -> Vec<FieldSource> {
+    let source = |stamp: &Stamp| FieldSource {
+        source: stamp.source.clone(),
+        observed_ns: stamp.observed_ns,
+        fields: names
+            .iter()
+            .filter(|(bit, _)| stamp.fields & (1_u64 << bit) != 0)
+            .map(|(_, name)| (*name).to_owned())
+            .collect(),
+    };
+    stamps.iter().map(source).collect()
 }
 
 /// Keeps the latest word of each source, the newest last.

@@ -111,3 +111,19 @@ fn sources_are_bounded() {
     assert_eq!(container.provenance.last().unwrap().source, "100");
     assert_eq!(stored.stamps.len(), 1);
 }
+
+/// Scenario: every number of a field that statements are merged by. Guarantees: each has one name of its own, by which its source is told.
+#[test]
+fn every_field_has_a_name() {
+    for (names, bits) in [
+        (
+            container::FIELD_NAMES,
+            (2..=18).filter(|bit| *bit != 4).chain(22..=27).chain(32..=35).collect::<Vec<_>>(),
+        ),
+        (host::FIELD_NAMES, (2..=7).chain([15]).chain(32..=39).collect()),
+    ] {
+        assert_eq!(names.iter().map(|(bit, _)| *bit).collect::<Vec<u32>>(), bits);
+        let distinct: std::collections::HashSet<_> = names.iter().map(|(_, name)| name).collect();
+        assert_eq!(distinct.len(), names.len());
+    }
+}

@@ -6,6 +6,7 @@
 mod apply;
 mod entities;
 mod forget;
+mod list;
 mod reader;
 mod schema;
 mod writer;
@@ -20,8 +21,8 @@ use tokio::sync::watch;
 
 use self::writer::{Applier, Command};
 use super::{
-    Batch, Changes, ChangesFrom, Finding, MetadataStore, Revisions, Scope, Sought, StoreError, StoreLimits,
-    StoreMetrics,
+    Batch, Changes, ChangesFrom, Finding, Listing, MetadataStore, Page, Revisions, Scope, Sought, StoreError,
+    StoreLimits, StoreMetrics,
 };
 
 /// Batches that wait for the writer; each is a call under way, which bounds their memory to its message.
@@ -98,6 +99,10 @@ impl MetadataStore for SqliteStore {
 
     async fn changes(&self, scopes: Arc<HashSet<Scope>>, from: ChangesFrom) -> Result<Changes, StoreError> {
         self.read(move |connection| reader::changes(connection, &scopes, from)).await
+    }
+
+    async fn list(&self, listing: Arc<Listing>) -> Result<Page, StoreError> {
+        self.read(move |connection| list::page(connection, &listing)).await
     }
 
     async fn forget_expired(&self) -> Result<(), StoreError> {

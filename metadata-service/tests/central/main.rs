@@ -8,6 +8,7 @@
 )]
 
 mod hostile;
+mod list;
 mod lookup;
 mod relay;
 mod service;

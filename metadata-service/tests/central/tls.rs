@@ -1,7 +1,8 @@
 //! Certificates over real TLS: who may tell, and who may ask.
 
 use eyrie_proto::metadata::{
-    AnswerState, LookupRequest, Query, WatchRequest, metadata_service_client::MetadataServiceClient, query,
+    AnswerState, ListFilter, ListKind, ListRequest, LookupRequest, Query, WatchRequest,
+    metadata_service_client::MetadataServiceClient, query,
 };
 use grpc_transport::{ClientSecurity, ListenSecurity, ServerTlsFiles, ServiceAddress, ServiceEndpoint};
 use metadata_service::{Config, MetadataService, Running};
@@ -72,7 +73,14 @@ async fn certificates_decide_who_tells_and_who_asks() {
         let mut stream = client.watch(tokio_stream::iter([watch_host(1, 0)])).await.unwrap().into_inner();
         assert!(stream.message().await.unwrap().is_some(), "{name}");
     }
+    let of_kind = |kind: ListKind| ListRequest { kind: kind.into(), ..ListRequest::default() };
+    for (name, count) in [("engine", 1), ("operator", 1), ("operator/tenant/acme", 0)] {
+        let mut client = connect(&service, &authority, name).await;
+        let listed = client.list(of_kind(ListKind::Containers)).await.unwrap().into_inner();
+        assert_eq!(listed.entities.len(), count, "{name}");
+    }
     let mut agent = connect(&service, &authority, "agent").await;
+    assert_eq!(refusal(agent.list(of_kind(ListKind::Containers)).await).1, "NOT_PERMITTED");
     assert_eq!(refusal(agent.lookup(question()).await).1, "NOT_PERMITTED");
     assert_eq!(refusal(agent.watch(tokio_stream::pending()).await).1, "NOT_PERMITTED");
 
@@ -81,6 +89,11 @@ async fn certificates_decide_who_tells_and_who_asks() {
         refusal(bound.lookup(question()).await),
         (Code::PermissionDenied, "PEER_NOT_ALLOWED".to_owned())
     );
+    let foreign = ListFilter { origins: vec![host(1)], ..ListFilter::default() };
+    let foreign = ListRequest { filter: Some(foreign), ..of_kind(ListKind::Containers) };
+    for request in [foreign, of_kind(ListKind::KubernetesObjects)] {
+        assert_eq!(refusal(bound.list(request).await).1, "PEER_NOT_ALLOWED");
+    }
     let nothing = WatchRequest::default();
     let mut stream = bound.watch(tokio_stream::iter([nothing, watch_host(1, 0)])).await.unwrap().into_inner();
     let end = loop {

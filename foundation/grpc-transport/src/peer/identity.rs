@@ -220,7 +220,8 @@ impl Role {
         self.tenant().is_none()
     }
 
-    fn tenant(&self) -> Option<&str> {
+    /// The tenant that it is bound to.
+    pub(super) fn tenant(&self) -> Option<&str> {
         match self {
             Self::Agent { tenant, .. } => Some(tenant),
             Self::Operator { tenant } => tenant.as_deref(),

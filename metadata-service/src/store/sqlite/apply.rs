@@ -204,15 +204,27 @@ impl Application<'_> {
         };
         let has_ended = record.validity().until_ns != 0;
         let ended_ms = has_ended.then_some(self.state.now_ms);
+        let names = record.names();
         match before {
             // The retention counts from the first word of the end.
             Some(before) => self
                 .connection
                 .prepare_cached(
                     "UPDATE entity SET revision = ?2, cgroup_id = ?3, object_id = ?4, body = ?6,
+                     name = ?7, namespace = ?8, image_name = ?9,
                      ended_ms = CASE WHEN ?5 IS NULL THEN NULL ELSE coalesce(ended_ms, ?5) END WHERE revision = ?1",
                 )?
-                .execute(params![before, stored(revision), cgroup_id, object_id, ended_ms, body])?,
+                .execute(params![
+                    before,
+                    stored(revision),
+                    cgroup_id,
+                    object_id,
+                    ended_ms,
+                    body,
+                    names.name,
+                    names.namespace,
+                    names.image_name
+                ])?,
             None => {
                 self.state.entities += 1;
                 self.connection
@@ -220,8 +232,9 @@ impl Application<'_> {
                     .execute([self.scope.id])?;
                 self.connection
                     .prepare_cached(
-                        "INSERT INTO entity (revision, scope, kind, cgroup_id, object_id, ended_ms, body)
-                         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+                        "INSERT INTO entity
+                         (revision, scope, kind, cgroup_id, object_id, ended_ms, body, name, namespace, image_name)
+                         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
                     )?
                     .execute(params![
                         stored(revision),
@@ -230,7 +243,10 @@ impl Application<'_> {
                         cgroup_id,
                         object_id,
                         ended_ms,
-                        body
+                        body,
+                        names.name,
+                        names.namespace,
+                        names.image_name
                     ])?
             }
         };

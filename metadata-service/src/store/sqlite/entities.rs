@@ -81,6 +81,12 @@ pub(super) fn by_object(
     Ok(rows(connection, query, params![scope_id, kind as i64, object_id])?.pop())
 }
 
+/// The next entities in the order of revisions.
+pub(super) fn stretch(connection: &Connection, after: i64, limit: i64) -> Result<Vec<Stored>, Fault> {
+    let query = "SELECT revision, kind, body FROM entity WHERE revision > ?1 ORDER BY revision LIMIT ?2";
+    rows(connection, query, params![after, limit])
+}
+
 /// Those of the containers that fit best.
 pub(super) fn best(
     name: &ContainerName,

@@ -5,14 +5,14 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use rusqlite::Connection;
+use rusqlite::{Connection, params};
 use sqlite_store::StoreFault;
 
-use super::Fault;
+use super::{Fault, entities};
 use crate::store::Revisions;
 
 /// Kept in `PRAGMA user_version`; 0 is a new file.
-pub(super) const VERSION: i64 = 1;
+pub(super) const VERSION: i64 = 2;
 
 /// A revision is the row's number: a changed entity moves to the end of the table, so that reading changes is reading on.
 /// Numbers of 64 bits are stored with their bits as they are, and compared for equality only.
@@ -47,6 +47,9 @@ const CREATE: &str = "
         cgroup_id INTEGER NOT NULL,
         object_id TEXT NOT NULL,
         ended_ms INTEGER,
+        name TEXT NOT NULL DEFAULT '',
+        namespace TEXT NOT NULL DEFAULT '',
+        image_name TEXT NOT NULL DEFAULT '',
         body BLOB NOT NULL
     );
     CREATE INDEX entity_by_object ON entity (scope, kind, object_id);
@@ -55,11 +58,28 @@ const CREATE: &str = "
     CREATE INDEX entity_by_scope_and_end ON entity (scope, ended_ms) WHERE ended_ms IS NOT NULL;
 ";
 
+/// What listings are asked by, each in the order of pages.
+const CREATE_LISTING: &str = "
+    CREATE INDEX entity_by_name ON entity (scope, kind, name, object_id) WHERE name != '';
+    CREATE INDEX entity_by_namespace ON entity (scope, kind, namespace, object_id) WHERE namespace != '';
+    CREATE INDEX entity_by_image ON entity (scope, kind, image_name, object_id) WHERE image_name != '';
+";
+
+/// From version 1, which could not be listed.
+const ADD_LISTING_COLUMNS: &str = "
+    ALTER TABLE entity ADD COLUMN name TEXT NOT NULL DEFAULT '';
+    ALTER TABLE entity ADD COLUMN namespace TEXT NOT NULL DEFAULT '';
+    ALTER TABLE entity ADD COLUMN image_name TEXT NOT NULL DEFAULT '';
+";
+/// Rows of an older version that are in memory at a time while they are read anew.
+const UPGRADED_AT_ONCE: i64 = 256;
+
 /// Opens the writing connection, makes the layout in a new file, and refuses what it does not know.
 pub(super) fn open(path: &Path) -> Result<(Connection, Revisions), Fault> {
     let (mut connection, version) = sqlite_store::open_for_writing(path)?;
     match version {
         0 => create(&mut connection)?,
+        1 => add_listing(&mut connection)?,
         VERSION => {}
         newer => return Err(StoreFault::NewerSchema(newer).into()),
     }
@@ -81,10 +101,34 @@ fn create(connection: &mut Connection) -> Result<(), Fault> {
     let first = i64::try_from(since_epoch.as_micros()).unwrap_or(1);
     let transaction = connection.transaction()?;
     transaction.execute_batch(CREATE)?;
+    transaction.execute_batch(CREATE_LISTING)?;
     transaction.execute(
         "INSERT INTO store (only_row, last_revision, forgotten_through) VALUES (1, ?1, ?1)",
         [first],
     )?;
+    transaction.pragma_update(None, "user_version", VERSION)?;
+    Ok(transaction.commit()?)
+}
+
+/// Lets a store of version 1 be listed: what its rows are asked by is read from their bodies, once.
+fn add_listing(connection: &mut Connection) -> Result<(), Fault> {
+    let transaction = connection.transaction()?;
+    transaction.execute_batch(ADD_LISTING_COLUMNS)?;
+    let mut after = i64::MIN;
+    loop {
+        let stretch = entities::stretch(&transaction, after, UPGRADED_AT_ONCE)?;
+        let Some(last) = stretch.last() else { break };
+        after = last.revision;
+        for stored in &stretch {
+            let names = stored.record.names();
+            transaction
+                .prepare_cached(
+                    "UPDATE entity SET name = ?2, namespace = ?3, image_name = ?4 WHERE revision = ?1",
+                )?
+                .execute(params![stored.revision, names.name, names.namespace, names.image_name])?;
+        }
+    }
+    transaction.execute_batch(CREATE_LISTING)?;
     transaction.pragma_update(None, "user_version", VERSION)?;
     Ok(transaction.commit()?)
 }

@@ -1,6 +1,7 @@
 //! The store by itself: bounds, retention, and intervals against a plain model.
 
 mod bounds;
+mod listing;
 mod model;
 
 use std::sync::Arc;

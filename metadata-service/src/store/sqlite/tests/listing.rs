@@ -1,0 +1,108 @@
+//! How listings are read, and that older stores can be.
+
+use std::collections::HashSet;
+
+use super::*;
+use crate::{
+    record::RecordKind,
+    store::{ImagePattern, Listing},
+};
+
+fn everything() -> Listing {
+    Listing {
+        kind: RecordKind::Container,
+        tenants: None,
+        origins: None,
+        hosts: HashSet::new(),
+        id_prefix: String::new(),
+        name: String::new(),
+        namespace: String::new(),
+        image: None,
+        object_kind: String::new(),
+        is_ended_wanted: false,
+        as_of_epoch_ns: 0,
+        after: None,
+        limit: 100,
+    }
+}
+
+/// Scenario: listings by each of the filters that have an index. Guarantees: SQLite searches that index, and sorts nothing.
+#[test]
+fn listings_search_and_do_not_sort() {
+    let directory = tempfile::tempdir().unwrap();
+    drop(SqliteStore::open(directory.path(), StoreLimits::default()).unwrap());
+    let mut connection = rusqlite::Connection::open(directory.path().join(FILE_NAME)).unwrap();
+    let transaction = connection.transaction().unwrap();
+    for (listing, index) in [
+        (everything(), "entity_by_object (scope=? AND kind=? AND object_id>"),
+        (
+            Listing { id_prefix: "a".into(), name: "n".into(), ..everything() },
+            "entity_by_object (scope=? AND kind=? AND object_id>",
+        ),
+        (
+            Listing { name: "n".into(), ..everything() },
+            "entity_by_name (scope=? AND kind=? AND name=? AND object_id>",
+        ),
+        (
+            Listing { image: ImagePattern::new("n"), ..everything() },
+            "entity_by_image (scope=? AND kind=? AND image_name=? AND object_id>",
+        ),
+        (
+            Listing { namespace: "n".into(), ..everything() },
+            "entity_by_namespace (scope=? AND kind=? AND namespace=? AND object_id>",
+        ),
+    ] {
+        let query = format!("EXPLAIN QUERY PLAN {}", list::query(&listing));
+        let mut explained = transaction.prepare(&query).unwrap();
+        let count = explained.parameter_count();
+        let values = rusqlite::params_from_iter(std::iter::repeat_n("", count));
+        let plan: Vec<String> =
+            explained.query_map(values, |row| row.get(3)).unwrap().collect::<Result<_, _>>().unwrap();
+        assert_eq!(plan.len(), 1, "{plan:?}");
+        assert!(plan[0].starts_with("SEARCH") && plan[0].contains(index), "{plan:?}");
+    }
+}
+
+/// Scenario: a store as version 1 left it, with more rows than are read at once. Guarantees: it is opened, and what it has is listed by
+/// every filter.
+#[tokio::test]
+async fn a_store_of_version_1_can_be_listed() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = SqliteStore::open(directory.path(), StoreLimits::default()).unwrap();
+    let state = |id: u64| {
+        let name = name(id, 10, &format!("c{id}"));
+        let mut container = container(&name, &format!("name-{id}"));
+        container.image = Some(eyrie_proto::metadata::Image {
+            repository: format!("example.org/image-{id}"),
+            ..Default::default()
+        });
+        container.pod_namespace = format!("ns-{id}");
+        Statement::Container(name, container)
+    };
+    apply(&store, &origin("/host/m/b"), (1..=600).map(state).collect()).await;
+    drop(store);
+    let connection = rusqlite::Connection::open(directory.path().join(FILE_NAME)).unwrap();
+    connection
+        .execute_batch(
+            "DROP INDEX entity_by_name; DROP INDEX entity_by_namespace; DROP INDEX entity_by_image;
+             ALTER TABLE entity DROP COLUMN name; ALTER TABLE entity DROP COLUMN namespace;
+             ALTER TABLE entity DROP COLUMN image_name; PRAGMA user_version = 1;",
+        )
+        .unwrap();
+    drop(connection);
+    let store = SqliteStore::open(directory.path(), StoreLimits::default()).unwrap();
+    for listing in [
+        Listing { name: "name-555".into(), ..everything() },
+        Listing { namespace: "ns-555".into(), ..everything() },
+        Listing { image: ImagePattern::new("image-555"), ..everything() },
+        Listing { id_prefix: "c555".into(), ..everything() },
+    ] {
+        let page = store.list(Arc::new(listing.clone())).await.unwrap();
+        assert_eq!(page.entities.len(), 1, "{listing:?}");
+    }
+    apply(&store, &origin("/host/m/b"), vec![stated(&name(555, 10, "c555"), "another")]).await;
+    let renamed = Listing { name: "another".into(), ..everything() };
+    assert_eq!(store.list(Arc::new(renamed)).await.unwrap().entities.len(), 1);
+    let old = Listing { name: "name-555".into(), ..everything() };
+    assert!(store.list(Arc::new(old)).await.unwrap().entities.is_empty());
+}
