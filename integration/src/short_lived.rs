@@ -49,7 +49,8 @@ pub struct ShortLived {
     pub images: Arc<[Image]>,
     /// What came out.
     pub arrivals: Arrivals,
-    podman: Podman,
+    /// Of the containers.
+    pub podman: Podman,
     engine_pages: String,
 }
 
@@ -69,17 +70,19 @@ pub fn rules(images: &[Image]) -> String {
 // === impl ShortLived ===
 
 impl ShortLived {
-    /// Starts everything but the containers; the engine with these arguments besides.
-    pub async fn start(engine: &[&str]) -> anyhow::Result<Self> {
+    /// Starts everything but the containers; the engine with these arguments besides. An agent that is not told where podman's storage
+    /// is finds it by the state of the low-level runtime, as it does those of users.
+    pub async fn start(engine: &[&str], is_storage_told: bool) -> anyhow::Result<Self> {
         let (scene, podman) = (Scene::new()?, Podman::with_own_storage()?);
         let images = (0..IMAGES).map(|_| podman.import()).collect::<Result<Arc<[_]>, _>>()?;
         std::fs::write(scene.rules(), rules(&images))?;
         let engine_pages = format!("127.0.0.1:{}", free_port()?);
         let storage = podman.storage().display().to_string();
+        let told = ["--podman-storage", &storage];
         let three = Three {
             metadata: scene.metadata(&[])?,
             engine: scene.engine_with_metadata(&[&["--admin-listen", &engine_pages], engine].concat())?,
-            agent: scene.agent_with(&["--podman-storage", &storage])?,
+            agent: scene.agent_with(if is_storage_told { &told } else { &[] })?,
         };
         scene.is_connected().await?;
         let arrivals = Arrivals::follow(&scene.url()).await?;

@@ -22,16 +22,20 @@ struct Arguments {
     /// How long the engine holds an alert back for its metadata; alerts that go out before are amended
     #[arg(long, value_name = "MILLISECONDS", default_value_t = 500)]
     wait_ms: u64,
+
+    /// The agent is not told where podman's storage is
+    #[arg(long)]
+    storage_untold: bool,
 }
 
 #[tokio::main]
 async fn main() -> anyhow::Result<ExitCode> {
-    let Arguments { containers, at_once, wait_ms } = Arguments::parse();
+    let Arguments { containers, at_once, wait_ms, storage_untold } = Arguments::parse();
     anyhow::ensure!(
         rustix::process::geteuid().is_root(),
         "loading BPF programs and starting containers need root"
     );
-    let proof = ShortLived::start(&["--metadata-wait-ms", &wait_ms.to_string()]).await?;
+    let proof = ShortLived::start(&["--metadata-wait-ms", &wait_ms.to_string()], !storage_untold).await?;
     let begin = Instant::now();
     let load = Load::begin(&proof.images, containers, at_once);
     let started = tokio::task::block_in_place(|| load.finish())?;

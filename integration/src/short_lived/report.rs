@@ -135,7 +135,8 @@ impl fmt::Display for Report {
         let count = self.verdicts.len();
         let wrong = self.count(|verdict| matches!(verdict, Verdict::Wrong(_))) + self.strange.len();
         let lost = self.count(|verdict| *verdict == Verdict::Lost);
-        let shown = |count: Option<f64>| count.map_or_else(|| "?".to_owned(), |count| format!("{}", count as u64));
+        let shown =
+            |count: Option<f64>| count.map_or_else(|| "?".to_owned(), |count| format!("{:.0}", count.abs()));
         writeln!(f, "containers                  {count}")?;
         writeln!(f, "alerts                      {}, lost {lost}, wrong {wrong}", count - lost)?;
         let (complete, waited) = (self.complete(), shown(self.waited));
