@@ -11,6 +11,7 @@ pub mod events_page;
 pub mod pages;
 pub mod program;
 pub mod scene;
+pub mod short_lived;
 pub mod stock_rules_page;
 pub mod subscriber;
 

@@ -4,13 +4,17 @@
 //! `Requirement::Containers` first; everything here is gone when it is dropped, and nothing else is touched.
 #![forbid(unsafe_code)]
 
+mod podman;
+
 use std::{
-    path::Path,
-    process::{Command, Output},
+    process::Output,
     sync::atomic::{AtomicU32, Ordering},
 };
 
 use anyhow::{Context as _, ensure};
+
+use self::podman::pack;
+pub use self::podman::{Listed, Podman};
 
 /// Debian's busybox-static: it needs no libraries, so that it is a root file system by itself.
 const BUSYBOX: &str = "/bin/busybox";
@@ -29,6 +33,7 @@ static IMAGES: AtomicU32 = AtomicU32::new(0);
 /// An image with a static busybox, a user `eyrie-inside` (61234) and a group `eyrie-insiders`, and nothing else.
 #[derive(Debug)]
 pub struct Image {
+    podman: Podman,
     repository: String,
     tag: String,
 }
@@ -36,6 +41,7 @@ pub struct Image {
 /// A container; removed when dropped, whether it still runs or not.
 #[derive(Debug)]
 pub struct Container {
+    podman: Podman,
     id: String,
     name: String,
 }
@@ -43,8 +49,12 @@ pub struct Container {
 // === impl Image ===
 
 impl Image {
-    /// Imports the image under a name that no other has.
+    /// Imports the image under a name that no other has, into the machine's storage.
     pub fn import() -> anyhow::Result<Self> {
+        Self::import_to(Podman::default())
+    }
+
+    pub(crate) fn import_to(podman: Podman) -> anyhow::Result<Self> {
         let folder = tempfile::tempdir()?;
         let root = folder.path().join("root");
         let bin = root.join("bin");
@@ -55,6 +65,7 @@ impl Image {
         }
         let number = IMAGES.fetch_add(1, Ordering::Relaxed);
         let image = Self {
+            podman,
             repository: format!("localhost/eyrie-test-{}-{number}", std::process::id()),
             tag: "7".to_owned(),
         };
@@ -65,7 +76,7 @@ impl Image {
         std::fs::write(root.join("name"), image.reference())?;
         let archive = folder.path().join("image.tar");
         pack(&root, &archive)?;
-        podman(&["import", "--quiet", &archive.display().to_string(), &image.reference()])?;
+        image.podman.run(&["import", "--quiet", &archive.display().to_string(), &image.reference()])?;
         Ok(image)
     }
 
@@ -91,15 +102,21 @@ impl Image {
 
     /// The same with further options of `podman run`.
     pub fn start_with(&self, options: &[&str], name: &str, command: &[&str]) -> anyhow::Result<Container> {
+        let id = self.start_and_leave(options, name, command)?;
+        Ok(Container { podman: self.podman.clone(), id, name: name.to_owned() })
+    }
+
+    /// The same, but it stays until its storage goes, which is faster for many. Gives the whole id.
+    pub fn start_and_leave(&self, options: &[&str], name: &str, command: &[&str]) -> anyhow::Result<String> {
         let reference = self.reference();
         let arguments = [&RUN[..], options, &["--detach", "--name", name, &reference], command].concat();
-        Ok(Container { id: podman(&arguments)?, name: name.to_owned() })
+        self.podman.run(&arguments)
     }
 }
 
 impl Drop for Image {
     fn drop(&mut self) {
-        let _ = podman(&["rmi", "--force", &self.reference()]);
+        let _ = self.podman.run(&["rmi", "--force", &self.reference()]);
     }
 }
 
@@ -123,26 +140,14 @@ impl Container {
 
     /// The same with options of `podman exec`.
     pub fn exec_with(&self, options: &[&str], command: &[&str]) -> anyhow::Result<()> {
-        podman(&[&["exec"], options, &[self.name.as_str()], command].concat()).map(drop)
+        self.podman.run(&[&["exec"], options, &[self.name.as_str()], command].concat()).map(drop)
     }
 }
 
 impl Drop for Container {
     fn drop(&mut self) {
-        let _ = podman(&["rm", "--force", "--time", "0", &self.name]);
+        let _ = self.podman.run(&["rm", "--force", "--time", "0", &self.name]);
     }
-}
-
-fn pack(root: &Path, archive: &Path) -> anyhow::Result<()> {
-    let output = Command::new("tar").arg("-cf").arg(archive).arg("-C").arg(root).arg(".").output()?;
-    succeeded("tar", output).map(drop)
-}
-
-/// Runs podman, and gives what it printed.
-fn podman(arguments: &[&str]) -> anyhow::Result<String> {
-    let mut command = Command::new("podman");
-    command.args(["--runtime", "runc", "--cgroup-manager=cgroupfs"]).args(arguments);
-    succeeded("podman", command.output().context("cannot run podman")?)
 }
 
 fn succeeded(program: &str, output: Output) -> anyhow::Result<String> {
