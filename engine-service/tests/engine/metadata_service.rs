@@ -12,9 +12,9 @@ use std::{
 use eyrie_proto::{
     event::Origin,
     metadata::{
-        Answer, AnswerState, Completeness, Container, ContainerKey, Delta, Entity, LookupRequest,
-        LookupResponse, RelayFactsRequest, RelayFactsResponse, SnapshotComplete, WatchRequest, WatchResponse,
-        entity,
+        Answer, AnswerState, Completeness, Container, ContainerKey, Delta, Entity, ListRequest, ListResponse,
+        LookupRequest, LookupResponse, RelayFactsRequest, RelayFactsResponse, SnapshotComplete, WatchRequest,
+        WatchResponse, entity,
         metadata_service_server::{MetadataService, MetadataServiceServer},
         query, watch_response,
     },
