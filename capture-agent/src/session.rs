@@ -3,7 +3,7 @@
 //! A connection is `connection`'s business; this module decides where to connect and when, and that capture is not
 //! disturbed by any of it.
 
-mod backoff;
+pub(crate) mod backoff;
 mod codec;
 mod connection;
 mod requests;

@@ -13,7 +13,10 @@ use tokio::{
     task::JoinSet,
 };
 
-use super::told::{Interface, Teller, ToldBox};
+use super::{
+    docker,
+    told::{Interface, Teller, ToldBox},
+};
 
 /// Ids that wait for an interface to ask for. What is more is asked for later, or is in its next list.
 const MAX_ASKED: usize = 1_024;
@@ -111,7 +114,12 @@ impl Runtimes {
 impl Starting<'_> {
     /// The table of interfaces: how each is called, whose containers it knows, its socket, and the function that runs it.
     fn start_all(&mut self, sockets: &Sockets) {
-        let _ = sockets;
+        self.start("docker-api", &["docker"], &sockets.docker, |socket, asked, told| {
+            docker::run("docker-api", socket, asked, told)
+        });
+        self.start("podman-api", &["podman"], &sockets.podman, |socket, asked, told| {
+            docker::run("podman-api", socket, asked, told)
+        });
     }
 
     fn start<F, Running>(

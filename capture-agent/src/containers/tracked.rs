@@ -103,11 +103,17 @@ impl Tracked {
         let (container, is_pending) = self.known(sources, false);
         if is_due || !is_pending {
             let pause = PAUSES_MS.get(self.attempts).filter(|_| is_pending);
-            self.next = pause.map(|&pause| Instant::now() + Duration::from_millis(pause));
+            self.next = pause.map(|&pause| self.after(Duration::from_millis(pause)));
             self.attempts = self.attempts.saturating_add(1);
         }
         self.has_news = false;
         self.give_out(container)
+    }
+
+    /// A moment so much later, but not past the one at which a runtime is waited for no longer.
+    fn after(&self, pause: Duration) -> Instant {
+        let left = ANSWER_WITHIN.checked_sub(self.noticed_at.elapsed()).filter(|left| !left.is_zero());
+        Instant::now() + left.map_or(pause, |left| left.min(pause))
     }
 
     /// What is known at its end, after which nothing will come; nothing if all that was given out already.

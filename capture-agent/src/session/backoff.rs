@@ -11,24 +11,24 @@ const LONGEST: Duration = Duration::from_secs(10);
 
 /// Exponential back-off with jitter, without end: half of each wait is random, so that a fleet does not come back at once.
 #[derive(Debug)]
-pub(super) struct Backoff {
+pub(crate) struct Backoff {
     next: Duration,
 }
 
 // === impl Backoff ===
 
 impl Backoff {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { next: FIRST }
     }
 
     /// The last session was a good one.
-    pub(super) fn reset(&mut self) {
+    pub(crate) fn reset(&mut self) {
         self.next = FIRST;
     }
 
     /// The next wait. After an error that looks permanent it is the longest one at once.
-    pub(super) fn next_wait(&mut self, looks_permanent: bool) -> Duration {
+    pub(crate) fn next_wait(&mut self, looks_permanent: bool) -> Duration {
         let bound = if looks_permanent { LONGEST } else { self.next };
         self.next = (bound * 2).min(LONGEST);
         rand::rng().random_range(bound / 2..=bound)

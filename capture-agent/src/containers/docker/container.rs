@@ -20,6 +20,8 @@ const MAX_NETWORKS: usize = 16;
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 pub(in super::super) struct DockerContainer {
+    #[serde(alias = "ID")]
+    pub(in super::super) id: String,
     name: String,
     created: String,
     /// The image's id.

@@ -18,7 +18,8 @@ fn bundle(annotations: &str) -> String {
 }
 
 fn of_pod(runtime: &str) -> Noticed {
-    Noticed { pod_uid: POD.to_owned(), ..noticed(runtime) }
+    let Noticed { id, runtime, cgroup, .. } = noticed(runtime);
+    Noticed::new(id, runtime, cgroup, POD.to_owned())
 }
 
 fn image(container: &Container) -> (&str, &str, &str) {
@@ -229,7 +230,7 @@ fn privileged_is_what_nothing_confines() {
 #[test]
 fn other_runtimes_are_told_as_far_as_they_can() {
     let files = Files::new();
-    let web = || Noticed { id: "web".to_owned(), ..noticed("lxc") };
+    let web = || Noticed::new("web".to_owned(), "lxc".to_owned(), noticed("lxc").cgroup, String::new());
     let unread = read_of(&files, web());
     assert_eq!((unread.name.as_str(), unread.completeness()), ("web", Completeness::FinalPartial));
     assert!(unread.reasons[0].contains("lxc/web/config"), "{:?}", unread.reasons);
