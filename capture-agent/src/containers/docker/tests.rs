@@ -207,7 +207,6 @@ async fn a_runtime_may_come_and_go() {
     fake.list(&[A]);
     fake.put(A, "first");
     let mut asking = Asking::start(&fake);
-    asking.ask(B).await;
     let serving = fake.serve();
     assert_eq!(names(&mut asking, 1).await, pairs(&[(A, "first")]));
     drop(serving);
