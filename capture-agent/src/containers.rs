@@ -78,8 +78,10 @@ impl Containers {
         // Not its own: the thread ends when the capture thread's end is gone.
         let waker = Arc::downgrade(&news);
         let told = ToldBox::new(move || {
-            // Where there is no room for it the thread is awake anyway.
-            let _ = waker.upgrade().map(|news| news.try_send(News::Told));
+            if let Some(news) = waker.upgrade() {
+                // Where there is no room for it the thread is awake anyway.
+                let _ = news.try_send(News::Told);
+            }
         });
         let told = Arc::new(told);
         let runtimes = Runtimes::start(sockets, &told)?;

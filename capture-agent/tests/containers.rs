@@ -9,6 +9,8 @@
 
 #[path = "support/fake_engine.rs"]
 mod fake_engine;
+#[path = "containers/interfaces.rs"]
+mod interfaces;
 #[path = "containers/podman.rs"]
 mod podman;
 

@@ -36,7 +36,7 @@ pub(crate) fn container_of(path: &[u8]) -> Option<Named> {
             .or_else(|| by_ecs(part, above))
             .or_else(|| by_lxc(part, above))
             .or_else(|| by_machine(part, above, below))?;
-        let pod_uid = pod_uid(above).or_else(|| pod_uid(part.rsplit(':').last().as_slice()));
+        let pod_uid = pod_uid(above).or_else(|| pod_uid(part.split(':').next().as_slice()));
         Some(Named { id, runtime, is_outermost: below.is_empty(), pod_uid })
     })
 }

@@ -141,6 +141,6 @@ fn is_index(rest: &str) -> bool {
 
 /// Whether an image is called so, and not by its id.
 fn is_name(text: &str) -> bool {
-    let is_hex = text.bytes().all(|byte| byte.is_ascii_hexdigit());
-    !text.is_empty() && !text.starts_with("sha256:") && !(is_hex && text.len() == 64)
+    let is_id = text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    !text.is_empty() && !text.starts_with("sha256:") && !is_id
 }

@@ -95,7 +95,7 @@ impl Runtimes {
 
     /// Those that may know a container of `runtime`: where their sockets are, what they call themselves.
     pub(super) fn of(&self, runtime: &str) -> impl Iterator<Item = (Interface, &'static str, &Path)> {
-        let is_of = move |asked: &Asked| asked.runtimes.iter().any(|of| *of == runtime);
+        let is_of = move |asked: &Asked| asked.runtimes.contains(&runtime);
         let all = self.interfaces.iter().enumerate().filter(move |(_, asked)| is_of(asked));
         all.map(|(interface, asked)| (interface, asked.source, asked.socket.as_path()))
     }

@@ -118,9 +118,7 @@ impl Tracked {
 
     /// What is known at its end, after which nothing will come; nothing if all that was given out already.
     pub(super) fn last(&mut self, sources: &Sources) -> Option<Container> {
-        if self.next().is_none() {
-            return None;
-        }
+        self.next()?;
         self.read(sources);
         let (container, _) = self.known(sources, true);
         self.give_out(container)

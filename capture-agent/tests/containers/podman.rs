@@ -13,7 +13,7 @@ use super::*;
 /// So often the container test passes in a row.
 const ROUNDS: u32 = 20;
 
-fn told(seen: &Seen, id: &str) -> Option<Container> {
+pub(super) fn told(seen: &Seen, id: &str) -> Option<Container> {
     let of = |fact: &eyrie_proto::metadata::LateFact| match &fact.kind {
         Some(Late::Container(container)) if container.key.as_ref()?.runtime_id == id => {
             Some(container.clone())

@@ -1,12 +1,15 @@
-//! Real containers for tests: podman with runc, and an image of busybox alone.
+//! Real containers for tests: podman with runc, docker, and an image of busybox alone.
 //!
 //! No registry is asked: the image is made of the machine's own static busybox. A test asks for
 //! `Requirement::Containers` first; everything here is gone when it is dropped, and nothing else is touched.
 #![forbid(unsafe_code)]
 
+mod daemon;
+mod docker;
 mod podman;
 
 use std::{
+    path::Path,
     process::Output,
     sync::atomic::{AtomicU32, Ordering},
 };
@@ -14,7 +17,10 @@ use std::{
 use anyhow::{Context as _, ensure};
 
 use self::podman::pack;
-pub use self::podman::{Listed, Podman};
+pub use self::{
+    docker::Docker,
+    podman::{Listed, Podman, PodmanService},
+};
 
 /// Debian's busybox-static: it needs no libraries, so that it is a root file system by itself.
 const BUSYBOX: &str = "/bin/busybox";
@@ -57,23 +63,13 @@ impl Image {
     pub(crate) fn import_to(podman: Podman) -> anyhow::Result<Self> {
         let folder = tempfile::tempdir()?;
         let root = folder.path().join("root");
-        let bin = root.join("bin");
-        std::fs::create_dir_all(&bin)?;
-        std::fs::copy(BUSYBOX, bin.join("busybox")).context("cannot copy busybox")?;
-        for name in PROGRAMS {
-            std::os::unix::fs::symlink("busybox", bin.join(name))?;
-        }
         let number = IMAGES.fetch_add(1, Ordering::Relaxed);
         let image = Self {
             podman,
             repository: format!("localhost/eyrie-test-{}-{number}", std::process::id()),
             tag: "7".to_owned(),
         };
-        std::fs::create_dir(root.join("etc"))?;
-        std::fs::write(root.join("etc/passwd"), PASSWD)?;
-        std::fs::write(root.join("etc/group"), GROUP)?;
-        // Images with the same files that are imported in the same second are one to podman, and go together when one goes.
-        std::fs::write(root.join("name"), image.reference())?;
+        write_root(&root, &image.reference())?;
         let archive = folder.path().join("image.tar");
         pack(&root, &archive)?;
         image.podman.run(&["import", "--quiet", &archive.display().to_string(), &image.reference()])?;
@@ -148,6 +144,21 @@ impl Drop for Container {
     fn drop(&mut self) {
         let _ = self.podman.run(&["rm", "--force", "--time", "0", &self.name]);
     }
+}
+
+/// A root file system with busybox, for an image called `name`.
+fn write_root(root: &Path, name: &str) -> anyhow::Result<()> {
+    let bin = root.join("bin");
+    std::fs::create_dir_all(&bin)?;
+    std::fs::copy(BUSYBOX, bin.join("busybox")).context("cannot copy busybox")?;
+    for program in PROGRAMS {
+        std::os::unix::fs::symlink("busybox", bin.join(program))?;
+    }
+    std::fs::create_dir(root.join("etc"))?;
+    std::fs::write(root.join("etc/passwd"), PASSWD)?;
+    std::fs::write(root.join("etc/group"), GROUP)?;
+    // Images with the same files that are imported in the same second are one to podman, and go together when one goes.
+    Ok(std::fs::write(root.join("name"), name)?)
 }
 
 fn succeeded(program: &str, output: Output) -> anyhow::Result<String> {

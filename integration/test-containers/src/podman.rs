@@ -9,7 +9,7 @@ use std::{
 use anyhow::Context as _;
 use tempfile::TempDir;
 
-use crate::{Image, succeeded};
+use crate::{Image, daemon::Daemon, succeeded};
 
 /// Where podman keeps containers and images of the whole host, unless told otherwise.
 const STORAGE: &str = "/var/lib/containers/storage";
@@ -25,6 +25,15 @@ pub struct Podman {
 #[derive(Debug)]
 struct Own {
     folder: TempDir,
+}
+
+/// podman's service, which answers what docker's would. Ended when dropped.
+#[derive(Debug)]
+pub struct PodmanService {
+    // Before the folder.
+    _daemon: Daemon,
+    folder: TempDir,
+    _podman: Podman,
 }
 
 /// What podman says of a container.
@@ -55,6 +64,19 @@ impl Podman {
     /// Imports the image under a name that no other has.
     pub fn import(&self) -> anyhow::Result<Image> {
         Image::import_to(self.clone())
+    }
+
+    /// Starts its service, at a socket that no other has.
+    pub fn serve(&self) -> anyhow::Result<PodmanService> {
+        let folder = TempDir::with_prefix_in("eyrie-podman-", "/tmp")?;
+        let socket = folder.path().join("podman.sock");
+        let mut command = Command::new("podman");
+        arguments_of(&mut command, self.own.as_deref());
+        // It ends by itself if it should be left over.
+        command.args(["system", "service", "--time", PATIENCE_SECONDS]);
+        command.arg(format!("unix://{}", socket.display()));
+        let daemon = Daemon::start(command, &socket, folder.path().join("log"))?;
+        Ok(PodmanService { _daemon: daemon, folder, _podman: self.clone() })
     }
 
     /// All containers of the storage, ended ones too.
@@ -100,13 +122,28 @@ impl Drop for Own {
 
 fn run(own: Option<&Own>, arguments: &[&str]) -> anyhow::Result<String> {
     let mut command = Command::new("timeout");
-    command.args([PATIENCE_SECONDS, "podman", "--runtime", "runc", "--cgroup-manager=cgroupfs"]);
+    command.args([PATIENCE_SECONDS, "podman"]);
+    arguments_of(&mut command, own);
+    command.args(arguments).stdin(Stdio::null());
+    succeeded("podman", command.output().context("cannot run podman")?)
+}
+
+/// What every call begins with.
+fn arguments_of(command: &mut Command, own: Option<&Own>) {
+    command.args(["--runtime", "runc", "--cgroup-manager=cgroupfs"]);
     if let Some(own) = own {
         command.args(["--events-backend=none", "--root"]).arg(own.storage());
         command.arg("--runroot").arg(own.path("run")).arg("--tmpdir").arg(own.path("tmp"));
     }
-    command.args(arguments).stdin(Stdio::null());
-    succeeded("podman", command.output().context("cannot run podman")?)
+}
+
+// === impl PodmanService ===
+
+impl PodmanService {
+    /// Where it takes requests.
+    pub fn socket(&self) -> PathBuf {
+        self.folder.path().join("podman.sock")
+    }
 }
 
 /// Packs a folder for `podman import`.
