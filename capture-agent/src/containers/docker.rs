@@ -180,4 +180,4 @@ impl<T: Fn(Told) + Send + Sync + 'static> Session<T> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -1,3 +1,4 @@
+use super::super::docker::tests::fake::{Answer, Fake};
 use super::{
     told::{Interface, Told},
     *,
@@ -67,4 +68,56 @@ fn what_was_read_is_not_lost_at_the_end() {
     fs::remove_dir_all(files.0.path().join("storage")).unwrap();
     let last = tracked.last(&sources).unwrap();
     assert_eq!((last.completeness(), last.name.as_str()), (Completeness::FinalPartial, "web"));
+}
+
+/// The thread with an interface of docker, and nothing else to learn from.
+fn started_with(fake: &Fake) -> (Containers, Arc<LateFacts>) {
+    let (files, facts) = (Files::new(), Arc::new(LateFacts::default()));
+    let sockets = Sockets { docker: fake.socket(), ..no_sockets(&files) };
+    (Containers::start(Origin::default(), files.places(), &sockets, Arc::clone(&facts)).unwrap(), facts)
+}
+
+/// The next fact, from a test whose runtime has to go on meanwhile.
+fn next_container(facts: &LateFacts, told: &mut Vec<LateFact>) -> Container {
+    tokio::task::block_in_place(|| container(next(facts, told)))
+}
+
+/// Scenario: docker runs without any of its files to be seen, and answers late for one container; then it hangs for another, and answers for a third.
+/// Guarantees: what is being asked for is pending, what docker says makes it whole; what it does not say in time is final, with the reason; the third is not held up.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_runtime_that_hangs_ends_the_waiting() {
+    const OTHER: &str = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
+    let fake = Fake::new();
+    fake.list(&[]);
+    let _serving = fake.serve();
+    let late = format!(r#"{{"Id":"{ID}","Name":"/late","Config":{{"Image":"app:1"}},"HostConfig":{{}}}}"#);
+    fake.answer(&format!("/containers/{ID}/json"), Answer::Late(Duration::from_secs(1), late));
+    let (containers, facts) = started_with(&fake);
+    let mut told = Vec::new();
+    containers.observe(&fact("/docker/{ID}", 8, false), 5);
+    let first = next_container(&facts, &mut told);
+    assert_eq!((first.completeness(), first.name.as_str()), (Completeness::Pending, ""));
+    let second = next_container(&facts, &mut told);
+    assert_eq!((second.completeness(), second.name.as_str()), (Completeness::Complete, "late"));
+    assert_eq!(second.provenance.last().unwrap().source, "docker-api");
+    containers.observe(&fact("/docker/{ID}", 8, true), 6);
+    let end = tokio::task::block_in_place(|| next(&facts, &mut told));
+    assert!(matches!(end, Kind::ContainerRemoval(_)), "{end:?}");
+
+    fake.answer(&format!("/containers/{ID}/json"), Answer::Silence);
+    fake.put(OTHER, "other");
+    containers.observe(&fact("/docker/{ID}", 9, false), 7);
+    assert_eq!(next_container(&facts, &mut told).completeness(), Completeness::Pending);
+    containers.observe(&fact(&format!("/docker/{OTHER}"), 10, false), 7);
+    let mut names = Vec::new();
+    let last = loop {
+        let container = next_container(&facts, &mut told);
+        if container.completeness() == Completeness::FinalPartial {
+            break container;
+        }
+        names.push(container.name);
+    };
+    assert_eq!(names.last().map(String::as_str), Some("other"));
+    assert_eq!(last.key.unwrap().runtime_id, ID);
+    assert!(last.reasons.iter().any(|reason| reason.contains("has not answered")), "{:?}", last.reasons);
 }
