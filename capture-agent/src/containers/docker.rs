@@ -61,7 +61,9 @@ struct Session<T> {
     waiting: VecDeque<String>,
     /// The same, to find them by.
     is_waiting: HashSet<String>,
-    inspections: JoinSet<Result<(), ClientError>>,
+    inspections: JoinSet<(String, Result<(), ClientError>)>,
+    /// Of whom they are.
+    is_inspected: HashSet<String>,
 }
 
 /// Why a session ended.
@@ -115,8 +117,9 @@ async fn is_closed_within(asked: &mut Receiver<String>, pause: Duration) -> bool
 
 impl<T: Fn(Told) + Send + Sync + 'static> Session<T> {
     fn new(source: &'static str, answers: Arc<Answers>, told: Arc<T>) -> Self {
-        let (waiting, is_waiting, inspections) = (VecDeque::new(), HashSet::new(), JoinSet::new());
-        Self { source, answers, told, waiting, is_waiting, inspections }
+        let (waiting, inspections) = (VecDeque::new(), JoinSet::new());
+        let (is_waiting, is_inspected) = (HashSet::new(), HashSet::new());
+        Self { source, answers, told, waiting, is_waiting, inspections, is_inspected }
     }
 
     async fn run(&mut self, asked: &mut Receiver<String>) -> End {
@@ -140,11 +143,15 @@ impl<T: Fn(Told) + Send + Sync + 'static> Session<T> {
                     Err(error) => return End::Failed(error),
                 },
                 id = asked.recv() => match id {
+                    // What is being found out is not asked for twice.
+                    Some(id) if self.is_inspected.contains(&id) => {}
                     Some(id) => self.put(id),
                     None => return End::Closed,
                 },
                 Some(inspected) = self.inspections.join_next() => {
-                    if let Ok(Err(error)) = inspected {
+                    let Ok((id, result)) = inspected else { continue };
+                    self.is_inspected.remove(&id);
+                    if let Err(error) = result {
                         debug!(source = self.source, "a container is not told: {error}");
                     }
                 }
@@ -169,11 +176,13 @@ impl<T: Fn(Told) + Send + Sync + 'static> Session<T> {
             && let Some(id) = self.waiting.pop_front()
         {
             self.is_waiting.remove(&id);
+            self.is_inspected.insert(id.clone());
             let (source, answers, told) = (self.source, Arc::clone(&self.answers), Arc::clone(&self.told));
             self.inspections.spawn(async move {
-                let container = answers.container(&id).await?;
-                told(Told { id, source, container, is_whole: true });
-                Ok(())
+                let answered = answers.container(&id).await;
+                let tell = |container| told(Told { id: id.clone(), source, container, is_whole: true });
+                let result = answered.map(tell);
+                (id, result)
             });
         }
     }
