@@ -172,8 +172,11 @@ impl<T: Fn(Told) + Send + Sync + 'static> Session<T> {
     }
 
     fn inspect_next(&mut self) {
+        // Of one container one at a time: an older answer must not come after a newer one.
+        let next = |session: &Self| session.waiting.iter().position(|id| !session.is_inspected.contains(id));
         while self.inspections.len() < MAX_INSPECTIONS
-            && let Some(id) = self.waiting.pop_front()
+            && let Some(at) = next(self)
+            && let Some(id) = self.waiting.remove(at)
         {
             self.is_waiting.remove(&id);
             self.is_inspected.insert(id.clone());
