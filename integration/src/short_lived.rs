@@ -6,19 +6,24 @@
 mod arrivals;
 mod load;
 mod report;
+mod storage;
 
 use std::{sync::Arc, time::Duration};
 
 use test_containers::{Image, Podman};
-use tokio::time::{Instant, sleep};
+use tokio::{
+    task::block_in_place,
+    time::{Instant, sleep},
+};
 
 pub use self::{
     arrivals::{Arrival, Arrivals},
     load::{Load, Started},
     report::{Quantiles, Report, Verdict},
+    storage::Storage,
 };
 use crate::{
-    pages,
+    eventually, pages,
     program::free_port,
     scene::{Scene, Three},
 };
@@ -35,6 +40,8 @@ pub const CONTAINERS: usize = 200;
 pub const AT_ONCE: usize = 3;
 /// Images that they are made of, in turn.
 const IMAGES: usize = 3;
+/// Containers that are started at once and whose answers come late, again and again.
+pub const LATE_AT_ONCE: usize = 4;
 /// After the last container, for what has still to come; an alert waits for half a second at most, and its amendment for the answer.
 const AFTERMATH: Duration = Duration::from_secs(20);
 
@@ -70,19 +77,16 @@ pub fn rules(images: &[Image]) -> String {
 // === impl ShortLived ===
 
 impl ShortLived {
-    /// Starts everything but the containers; the engine with these arguments besides. An agent that is not told where podman's storage
-    /// is finds it by the state of the low-level runtime, as it does those of users.
-    pub async fn start(engine: &[&str], is_storage_told: bool) -> anyhow::Result<Self> {
+    /// Starts everything but the containers; the engine with these arguments besides.
+    pub async fn start(engine: &[&str], storage: Storage) -> anyhow::Result<Self> {
         let (scene, podman) = (Scene::new()?, Podman::with_own_storage()?);
         let images = (0..IMAGES).map(|_| podman.import()).collect::<Result<Arc<[_]>, _>>()?;
         std::fs::write(scene.rules(), rules(&images))?;
         let engine_pages = format!("127.0.0.1:{}", free_port()?);
-        let storage = podman.storage().display().to_string();
-        let told = ["--podman-storage", &storage];
         let three = Three {
             metadata: scene.metadata(&[])?,
             engine: scene.engine_with_metadata(&[&["--admin-listen", &engine_pages], engine].concat())?,
-            agent: scene.agent_with(if is_storage_told { &told } else { &[] })?,
+            agent: storage.agent(&scene, &podman)?,
         };
         scene.is_connected().await?;
         let arrivals = Arrivals::follow(&scene.url()).await?;
@@ -102,5 +106,19 @@ impl ShortLived {
             }
             sleep(Duration::from_millis(100)).await;
         }
+    }
+
+    /// Starts containers whose files the agent cannot see until all their alerts have gone out marked. The storage has to be hidden, and
+    /// is again.
+    pub async fn answer_late(&self) -> anyhow::Result<Vec<Started>> {
+        let load = Load::begin(&self.images, LATE_AT_ONCE, LATE_AT_ONCE);
+        let started = block_in_place(|| load.finish())?;
+        let are_out = || Report::of(&started, &self.arrivals.so_far()).are_all_out();
+        eventually(|| Ok(are_out().then_some(()))).await?;
+        Storage::reveal(&self.three.agent, &self.podman)?;
+        let are_settled = || Report::of(&started, &self.arrivals.so_far()).is_settled();
+        eventually(|| Ok(are_settled().then_some(()))).await?;
+        Storage::hide(&self.scene, &self.three.agent, &self.podman)?;
+        Ok(started)
     }
 }

@@ -5,7 +5,7 @@
 
 use integration::{
     eventually, pages,
-    short_lived::{AT_ONCE, CONTAINERS, Load, Report, ShortLived},
+    short_lived::{AT_ONCE, CONTAINERS, Load, Report, ShortLived, Storage},
 };
 use test_requirements::{Requirement, requires};
 use tokio::{sync::Mutex, task::block_in_place};
@@ -40,7 +40,7 @@ async fn alerts_of_short_lived_containers_are_complete() -> anyhow::Result<()> {
     requires!(Requirement::Kernel, Ok(()));
     requires!(Requirement::Containers, Ok(()));
     let _alone = ALONE.lock().await;
-    let proof = ShortLived::start(&[], true).await?;
+    let proof = ShortLived::start(&[], Storage::Told).await?;
     let report = run(&proof, CONTAINERS).await?;
     assert_eq!(report.faults(), Vec::<String>::new());
     assert!(report.complete() * 100 >= CONTAINERS * COMPLETE_PERCENT, "{report}");
@@ -54,10 +54,26 @@ async fn alerts_that_do_not_wait_are_completed() -> anyhow::Result<()> {
     requires!(Requirement::Kernel, Ok(()));
     requires!(Requirement::Containers, Ok(()));
     let _alone = ALONE.lock().await;
-    let proof = ShortLived::start(&["--metadata-wait-ms", "0"], false).await?;
+    let proof = ShortLived::start(&["--metadata-wait-ms", "0"], Storage::Untold).await?;
     let report = run(&proof, FEWER).await?;
     assert_eq!(report.faults(), Vec::<String>::new());
     assert_eq!(report.complete() + report.amended().len(), FEWER);
+    proof.three.terminate()
+}
+
+/// Scenario: the agent cannot see podman's files until the alerts of some containers have gone out, twice. Guarantees: each alert said
+/// that it did not know everything, and is completed by one amendment, with the right name and image.
+#[tokio::test(flavor = "multi_thread")]
+async fn alerts_are_completed_when_the_answer_comes() -> anyhow::Result<()> {
+    requires!(Requirement::Kernel, Ok(()));
+    requires!(Requirement::Containers, Ok(()));
+    let _alone = ALONE.lock().await;
+    let proof = ShortLived::start(&[], Storage::Hidden).await?;
+    let started = [proof.answer_late().await?, proof.answer_late().await?].concat();
+    let report = proof.judge(&started).await?;
+    println!("{report}");
+    assert_eq!(report.faults(), Vec::<String>::new());
+    assert_eq!((report.complete(), report.amended().len()), (0, started.len()));
     proof.three.terminate()
 }
 
@@ -68,7 +84,7 @@ async fn alerts_survive_the_metadata_service() -> anyhow::Result<()> {
     requires!(Requirement::Kernel, Ok(()));
     requires!(Requirement::Containers, Ok(()));
     let _alone = ALONE.lock().await;
-    let mut proof = ShortLived::start(&[], true).await?;
+    let mut proof = ShortLived::start(&[], Storage::Told).await?;
     let load = Load::begin(&proof.images, FEWER, AT_ONCE);
     eventually(|| Ok((load.count() >= FEWER / 4).then_some(()))).await?;
     proof.three.metadata.kill()?;

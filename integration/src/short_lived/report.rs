@@ -103,6 +103,11 @@ impl Report {
         !self.verdicts.iter().any(|(_, verdict)| matches!(verdict, Verdict::Lost | Verdict::Marked))
     }
 
+    /// Every container has its alert, whatever that says.
+    pub fn are_all_out(&self) -> bool {
+        !self.verdicts.iter().any(|(_, verdict)| *verdict == Verdict::Lost)
+    }
+
     /// How many were complete when they were first sent.
     pub fn complete(&self) -> usize {
         self.verdicts.iter().filter(|(_, verdict)| *verdict == Verdict::Complete).count()

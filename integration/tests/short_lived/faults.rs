@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, path::Path, thread};
 
 use eyrie_proto::alert::Alert;
 use integration::{
-    short_lived::{MARKER, NAME, RULE, Report, ShortLived, Started, Verdict},
+    short_lived::{MARKER, NAME, RULE, Report, ShortLived, Started, Storage, Verdict},
     subscriber,
 };
 
@@ -30,7 +30,7 @@ async fn a_name_that_is_used_again_is_another_container() -> anyhow::Result<()> 
     requires!(Requirement::Kernel, Ok(()));
     requires!(Requirement::Containers, Ok(()));
     let _alone = ALONE.lock().await;
-    let proof = ShortLived::start(&[], true).await?;
+    let proof = ShortLived::start(&[], Storage::Told).await?;
     let name = format!("{NAME}again-{}", std::process::id());
     let script = format!(": > {MARKER}");
     let mut started = Vec::new();
@@ -54,7 +54,7 @@ async fn a_control_group_whose_path_is_used_again_is_another() -> anyhow::Result
     requires!(Requirement::Kernel, Ok(()));
     requires!(Requirement::Containers, Ok(()));
     let _alone = ALONE.lock().await;
-    let proof = ShortLived::start(&[], true).await?;
+    let proof = ShortLived::start(&[], Storage::Told).await?;
     let (name, script) = (format!("{NAME}path-{}", std::process::id()), format!(": > {MARKER}"));
     let image = &proof.images[0];
     let container = block_in_place(|| image.start(&name, &["/bin/sh", "-c", &script]))?;
@@ -89,14 +89,14 @@ fn group_of(alert: &Alert) -> (u64, u64) {
     (cgroup.cgroup_id, cgroup.birth_boot_ns)
 }
 
-/// Scenario: containers that are killed as soon as podman takes a `kill` for them, which is before they act or right after. Guarantees:
+/// Scenario: containers that are killed as soon as podman takes a `kill` for them; every second one acts 20 ms after its start only. Guarantees:
 /// those that have acted have their alert, as it has to be; of the others there is none, or a right one.
 #[tokio::test(flavor = "multi_thread")]
 async fn containers_that_are_killed_at_their_start_are_told() -> anyhow::Result<()> {
     requires!(Requirement::Kernel, Ok(()));
     requires!(Requirement::Containers, Ok(()));
     let _alone = ALONE.lock().await;
-    let proof = ShortLived::start(&[], true).await?;
+    let proof = ShortLived::start(&[], Storage::Told).await?;
     let acted = proof.scene.folder().join("acted");
     std::fs::create_dir(&acted)?;
     let started = block_in_place(|| {
@@ -113,10 +113,11 @@ async fn containers_that_are_killed_at_their_start_are_told() -> anyhow::Result<
     proof.three.terminate()
 }
 
-/// Starts a container that acts at once and would then stay, and kills it while podman is starting it.
+/// Starts a container that acts and would then stay, and kills it while podman is starting it.
 fn start_and_kill(proof: &ShortLived, acted: &Path, number: usize) -> anyhow::Result<Started> {
     let name = format!("{NAME}killed-{}-{number}", std::process::id());
-    let script = format!(": > {MARKER}; : > /acted/{name}; exec /bin/sleep 600");
+    let pause = if number.is_multiple_of(2) { "" } else { "/bin/sleep 0.02; " };
+    let script = format!("{pause}: > {MARKER}; : > /acted/{name}; exec /bin/sleep 600");
     let volume = format!("--volume={}:/acted", acted.display());
     let image = &proof.images[0];
     thread::scope(|scope| {

@@ -8,7 +8,7 @@ use eyrie_proto::{
 };
 use integration::{
     program::Program,
-    short_lived::{MARKER, NAME, RULE, ShortLived},
+    short_lived::{MARKER, NAME, RULE, ShortLived, Storage},
     subscriber,
 };
 
@@ -57,7 +57,7 @@ async fn one_id_on_two_hosts_is_two_containers() -> anyhow::Result<()> {
     requires!(Requirement::Kernel, Ok(()));
     requires!(Requirement::Containers, Ok(()));
     let _alone = ALONE.lock().await;
-    let proof = ShortLived::start(&[], true).await?;
+    let proof = ShortLived::start(&[], Storage::Told).await?;
     let (one, other) = (format!("{NAME}one-host"), format!("{NAME}other-host"));
     let images = [&proof.images[0], &proof.images[1]].map(|image| image.reference());
     let (script, folder) = (format!(": > {MARKER}"), proof.scene.folder());
