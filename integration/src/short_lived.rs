@@ -10,6 +10,7 @@ mod storage;
 
 use std::{sync::Arc, time::Duration};
 
+use anyhow::Context as _;
 use test_containers::{Image, Podman};
 use tokio::{
     task::block_in_place,
@@ -111,14 +112,18 @@ impl ShortLived {
     /// Starts containers whose files the agent cannot see until all their alerts have gone out marked. The storage has to be hidden, and
     /// is again.
     pub async fn answer_late(&self) -> anyhow::Result<Vec<Started>> {
-        let load = Load::begin(&self.images, LATE_AT_ONCE, LATE_AT_ONCE);
+        let load = Load::of_long_lived(&self.images, LATE_AT_ONCE);
         let started = block_in_place(|| load.finish())?;
-        let are_out = || Report::of(&started, &self.arrivals.so_far()).are_all_out();
-        eventually(|| Ok(are_out().then_some(()))).await?;
+        self.until(&started, Report::are_all_out).await.context("before the storage was revealed")?;
         Storage::reveal(&self.three.agent, &self.podman)?;
-        let are_settled = || Report::of(&started, &self.arrivals.so_far()).is_settled();
-        eventually(|| Ok(are_settled().then_some(()))).await?;
+        self.until(&started, Report::is_settled).await.context("after the storage was revealed")?;
         Storage::hide(&self.scene, &self.three.agent, &self.podman)?;
         Ok(started)
+    }
+
+    async fn until(&self, started: &[Started], is_so: impl Fn(&Report) -> bool) -> anyhow::Result<()> {
+        let report = || Report::of(started, &self.arrivals.so_far());
+        let look = || Ok(is_so(&report()).then_some(()));
+        eventually(look).await.with_context(|| format!("{:?}", report().verdicts))
     }
 }

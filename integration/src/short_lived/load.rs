@@ -35,6 +35,8 @@ struct Shared {
     /// Numbers that were given out.
     next: AtomicUsize,
     count: usize,
+    /// In turn.
+    lives: &'static [Life],
     /// What tells them from those of other loads.
     tag: String,
     started: Mutex<Vec<Started>>,
@@ -51,18 +53,31 @@ enum Life {
     Lingers,
     /// Acts 20 ms after its start, and ends.
     ActsLast,
+    /// Acts, and stays.
+    Stays,
 }
 
-const LIVES: [Life; 4] = [Life::ActsAndEnds, Life::ActsAndIsRemoved, Life::Lingers, Life::ActsLast];
+const SHORT: &[Life] = &[Life::ActsAndEnds, Life::ActsAndIsRemoved, Life::Lingers, Life::ActsLast];
+const LONG: &[Life] = &[Life::Stays];
 
 // === impl Load ===
 
 impl Load {
-    /// Starts `count` containers of the images, in turn, `at_once` at a time. They stay until their storage goes.
+    /// Starts `count` short-lived containers of the images, in turn, `at_once` at a time. podman keeps most of them until their storage
+    /// goes.
     pub fn begin(images: &Arc<[Image]>, count: usize, at_once: usize) -> Self {
+        Self::of(SHORT, images, count, at_once)
+    }
+
+    /// The same with containers that do not end.
+    pub(super) fn of_long_lived(images: &Arc<[Image]>, count: usize) -> Self {
+        Self::of(LONG, images, count, count)
+    }
+
+    fn of(lives: &'static [Life], images: &Arc<[Image]>, count: usize, at_once: usize) -> Self {
         static LOADS: AtomicUsize = AtomicUsize::new(0);
         let tag = format!("{}-{}", std::process::id(), LOADS.fetch_add(1, Ordering::Relaxed));
-        let shared = Shared { next: AtomicUsize::new(0), count, tag, started: Mutex::default() };
+        let shared = Shared { next: AtomicUsize::new(0), count, lives, tag, started: Mutex::default() };
         let shared = Arc::new(shared);
         let start = |_| {
             let (shared, images) = (Arc::clone(&shared), Arc::clone(images));
@@ -101,9 +116,9 @@ impl Shared {
     fn start_all(&self, images: &[Image]) -> anyhow::Result<()> {
         loop {
             let number = self.next.fetch_add(1, Ordering::Relaxed);
-            let parts = images.iter().cycle().nth(number).zip(LIVES.into_iter().cycle().nth(number));
+            let parts = images.iter().cycle().nth(number).zip(self.lives.iter().cycle().nth(number));
             let Some((image, life)) = parts.filter(|_| number < self.count) else { return Ok(()) };
-            let started = self.start(image, life, number)?;
+            let started = self.start(image, *life, number)?;
             self.started().push(started);
         }
     }
@@ -128,6 +143,7 @@ impl Life {
         match self {
             Self::ActsAndEnds | Self::ActsAndIsRemoved => format!(": > {MARKER}"),
             Self::Lingers => format!(": > {MARKER}; exec /bin/sleep 0.02"),
+            Self::Stays => format!(": > {MARKER}; exec /bin/sleep 600"),
             Self::ActsLast => format!("/bin/sleep 0.02; : > {MARKER}"),
         }
     }
