@@ -16,6 +16,7 @@ BUF := proto/node_modules/.bin/buf
 RULES ?= deploy/rules
 UP_FLAGS ?=
 OVERHEAD_FLAGS ?=
+SHORT_LIVED_FLAGS ?=
 
 .PHONY: help
 help: ## Show this list.
@@ -108,6 +109,11 @@ start-test: needs ## Start and stop an agent 100 times in one process, which mus
 .PHONY: overhead
 overhead: needs ## Measure what capturing costs, as root on a quiet machine, in about a quarter of an hour (docs/performance.md).
 	$(CARGO) run --release --locked -p integration --bin overhead -- --markdown $(OVERHEAD_FLAGS)
+
+.PHONY: short-lived
+short-lived: needs ## Start 200 short-lived containers and more, and print what became of their alerts (docs/performance.md).
+	@$(call install_needs,$(CONTAINER_NEEDS))
+	$(CARGO) run --release --locked -p integration --bin short-lived -- $(SHORT_LIVED_FLAGS)
 
 .PHONY: deny
 deny: ## Check licences and advisories of the dependencies (needs cargo-deny).
