@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 pub(crate) struct Counters {
     pub(crate) hits: Counter,
     pub(crate) misses: Counter,
+    pub(crate) partial: Counter,
     pub(crate) refused_entities: Counter,
     pub(crate) relayed_facts: Counter,
     pub(crate) relay_overflows: Counter,
@@ -26,6 +27,8 @@ pub struct MetadataCounters {
     pub hits: u64,
     /// Events in containers whose metadata was not there.
     pub misses: u64,
+    /// Of the hits, those in containers of which something cannot be known any more: rules that ask for it do not match.
+    pub partial: u64,
     /// Entities of the metadata service that name no container of an origin that is watched.
     pub refused_entities: u64,
     /// Late facts that the metadata service has taken durably.
@@ -73,6 +76,7 @@ impl Counters {
         MetadataCounters {
             hits: self.hits.get(),
             misses: self.misses.get(),
+            partial: self.partial.get(),
             refused_entities: self.refused_entities.get(),
             relayed_facts: self.relayed_facts.get(),
             relay_overflows: self.relay_overflows.get(),

@@ -63,7 +63,10 @@ impl<'m> ContainerJoin<'m> {
         let counters = &self.metadata.counters;
         let Some((_, answer)) = &self.last else { return Joined::None };
         match answer {
-            Answer::Known(_) => counters.hits.add(1),
+            Answer::Known(container) => {
+                counters.hits.add(1);
+                counters.partial.add((container.completeness() == Completeness::FinalPartial).into());
+            }
             Answer::Unknown | Answer::Absent => counters.misses.add(1),
         }
         Joined::Container(fact, answer)

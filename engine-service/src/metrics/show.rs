@@ -139,9 +139,14 @@ fn show_log(meter: &Meter, intake: &Weak<Intake>) {
 /// One for each thing that metadata does, as [`MetadataCounters`] describes them.
 fn show_metadata(meter: &Meter, intake: &Weak<Intake>) {
     type Read = fn(&MetadataCounters) -> u64;
-    let counters: [(_, _, Read); 12] = [
+    let counters: [(_, _, Read); 13] = [
         ("eyrie.engine.metadata.hits", "Events in containers whose metadata was there", |c| c.hits),
         ("eyrie.engine.metadata.misses", "Events in containers whose metadata was not there", |c| c.misses),
+        (
+            "eyrie.engine.metadata.partial",
+            "Of these hits, events in containers of which something cannot be known any more",
+            |c| c.partial,
+        ),
         (
             "eyrie.engine.metadata.refused_entities",
             "Entities of the metadata service that name no container of a watched origin",
