@@ -41,11 +41,20 @@ struct Pod {
 /// What was put together.
 struct Joined {
     context: KubernetesContext,
-    /// Something is missing that exists.
-    is_lacking: bool,
-    /// The cluster has not told everything yet.
-    is_early: bool,
+    lack: Lack,
     reason: Option<String>,
+}
+
+/// What is missing.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Lack {
+    Nothing,
+    /// Something that exists and was not told of yet.
+    Untold,
+    /// The cluster has not told everything yet.
+    Early,
+    /// Nothing that comes would help.
+    Final,
 }
 
 // === impl Joiner ===
@@ -61,11 +70,11 @@ impl<'a> Joiner<'a> {
         let Record::Container(record) = &mut stored.record else { return Ok(()) };
         let container: &mut Container = record.container.get_or_insert_default();
         let mut context = joined.context;
-        let completeness = match (joined.is_early, joined.is_lacking) {
-            (true, _) => Completeness::Pending,
-            (false, true) if may_come => Completeness::Pending,
-            (false, true) => Completeness::FinalPartial,
-            (false, false) => Completeness::Complete,
+        let completeness = match joined.lack {
+            Lack::Nothing => Completeness::Complete,
+            Lack::Early => Completeness::Pending,
+            Lack::Untold if may_come => Completeness::Pending,
+            Lack::Untold | Lack::Final => Completeness::FinalPartial,
         };
         context.completeness = completeness.into();
         container.kubernetes = Some(Box::new(context));
@@ -75,7 +84,7 @@ impl<'a> Joiner<'a> {
 
     /// Whether something of what a container belongs to is not known.
     pub(super) fn lacks_something(&mut self, record: &Record) -> Result<bool, Fault> {
-        Ok(self.joined(record)?.is_some_and(|joined| joined.is_lacking || joined.is_early))
+        Ok(self.joined(record)?.is_some_and(|joined| matches!(joined.lack, Lack::Untold | Lack::Early)))
     }
 
     /// `None` for a container that is of no pod, or whose tenant has no cluster that tells.
@@ -87,13 +96,13 @@ impl<'a> Joiner<'a> {
         let mut pods = self.pods(tenant, pod_uid)?;
         let joined = match (pods.pop(), pods.pop()) {
             (None, _) if clusters::of_tenant(self.connection, tenant, 0)?.is_none() => return Ok(None),
-            (None, _) => Joined::nothing(true, format!("no cluster has told of the pod {pod_uid}")),
+            (None, _) => Joined::nothing(Lack::Untold, format!("no cluster has told of the pod {pod_uid}")),
             (Some(pod), None) => self.around(pod)?,
             (Some(one), Some(other)) => {
                 let (one, other) = (one.cluster_uid, other.cluster_uid);
                 let reason =
                     format!("the clusters {one} and {other} both claim the pod {pod_uid}: neither is shown");
-                Joined::nothing(false, reason)
+                Joined::nothing(Lack::Final, reason)
             }
         };
         Ok(Some(joined))
@@ -133,7 +142,11 @@ impl<'a> Joiner<'a> {
         let is_owner_lacking = owners.is_lacking;
         let namespace = self.namespace(scope_id, &object.namespace)?;
         let (services, reason) = self.selecting(scope_id, &object)?;
-        let is_lacking = is_owner_lacking || namespace.is_none();
+        let lack = match is_owner_lacking || namespace.is_none() {
+            _ if !is_cluster_whole => Lack::Early,
+            true => Lack::Untold,
+            false => Lack::Nothing,
+        };
         let context = KubernetesContext {
             pod: Some(within(object)),
             namespace: namespace.map(within),
@@ -143,7 +156,7 @@ impl<'a> Joiner<'a> {
             services,
             completeness: Completeness::Unspecified.into(),
         };
-        Ok(Joined { context, is_lacking, is_early: !is_cluster_whole, reason })
+        Ok(Joined { context, lack, reason })
     }
 
     /// The namespace of a name: the one that is there, otherwise the latest that was.
@@ -223,8 +236,8 @@ impl Owners<'_, '_> {
 // === impl Joined ===
 
 impl Joined {
-    fn nothing(is_lacking: bool, reason: String) -> Self {
-        Self { context: KubernetesContext::default(), is_lacking, is_early: false, reason: Some(reason) }
+    fn nothing(lack: Lack, reason: String) -> Self {
+        Self { context: KubernetesContext::default(), lack, reason: Some(reason) }
     }
 }
 
