@@ -18,7 +18,7 @@ use crate::{cluster::ClusterConfig, store::StoreLimits};
 
 /// A call is given up by the server after half a minute.
 const MAX_LOOKUP_WAIT_SECS: u64 = 20;
-/// Objects of a cluster that are kept by its own service; some 600 bytes each.
+/// Objects of a cluster that are kept by its own service; some 700 bytes each.
 const MAX_CLUSTER_OBJECTS: usize = 500_000;
 /// Between two tries to reach the central service, at the most.
 const LAST_RETRY: Duration = Duration::from_secs(10);

@@ -9,6 +9,7 @@ mod entities;
 mod forget;
 mod join;
 mod list;
+mod numbering;
 mod reader;
 mod rejoin;
 mod schema;

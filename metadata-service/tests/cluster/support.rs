@@ -85,18 +85,16 @@ pub(crate) async fn until_object(
     is_wanted: impl Fn(&KubernetesObject) -> bool,
 ) -> KubernetesObject {
     let mut engine = Engine::connect(service).await;
-    loop {
-        let looking = async {
-            loop {
-                if let Some(object) = object(&mut engine, cluster_uid, uid).await.filter(&is_wanted) {
-                    return object;
-                }
-                tokio::time::sleep(Duration::from_millis(20)).await;
+    let looking = async {
+        loop {
+            if let Some(object) = object(&mut engine, cluster_uid, uid).await.filter(&is_wanted) {
+                return object;
             }
-        };
-        let looked = tokio::time::timeout(PATIENCE, looking).await;
-        return looked.unwrap_or_else(|_| panic!("{uid} of {cluster_uid} never became as wanted"));
-    }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    let looked = tokio::time::timeout(PATIENCE, looking).await;
+    looked.unwrap_or_else(|_| panic!("{uid} of {cluster_uid} never became as wanted"))
 }
 
 pub(crate) fn is_there(object: &KubernetesObject) -> bool {

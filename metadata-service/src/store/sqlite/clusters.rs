@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, OptionalExtension as _, params};
 
-use super::{Fault, apply, entities, rejoin, writer::State};
+use super::{Fault, apply, entities, numbering, rejoin, writer::State};
 use crate::store::{ClusterHeard, ClusterSpeaker, ClusterStanding, Scope, StoreLimits};
 
 /// uids of one read.
@@ -30,7 +30,7 @@ pub(super) fn open(
         speaker.tenant,
         speaker.name
     ])?;
-    let through = apply::through(connection, row.id, speaker.epoch)?;
+    let through = numbering::through(connection, row.id, speaker.epoch)?;
     Ok(ClusterStanding {
         through_ordinal: through.unwrap_or(0),
         is_whole: whole_epoch == speaker.epoch.cast_signed(),

@@ -155,17 +155,20 @@ fn of_pod(connection: &Connection, pod_uid: &str, through: i64, limit: usize) ->
 
 /// The next pods that something noted reaches, in the order of their uids.
 fn pods(connection: &Connection, noted: &Noted) -> Result<Vec<String>, Fault> {
-    let reached = match noted.reach {
-        reach if reach == Reach::Namespace as i64 => "object_namespace = ?2",
-        reach if reach == Reach::Owner as i64 => {
-            "(owner_uid = ?2 OR owner_uid IN
-              (SELECT object_id FROM entity WHERE scope = ?1 AND kind = 3 AND owner_uid = ?2 AND owner_uid != ''))"
-        }
-        _ => "?2 = ?2",
+    let (index, reached) = match noted.reach {
+        reach if reach == Reach::Namespace as i64 => ("object_by_namespace", "object_namespace = ?2"),
+        reach if reach == Reach::Owner as i64 => (
+            "entity_by_owner",
+            "owner_uid != '' AND owner_uid IN
+             (SELECT ?2 UNION SELECT object_id FROM entity INDEXED BY entity_by_owner
+              WHERE scope = ?1 AND kind = 3 AND owner_uid = ?2 AND owner_uid != '')",
+        ),
+        _ => ("entity_by_object", "?2 = ?2"),
     };
+    // A change that reaches a few must not cost a look at all of the cluster's pods.
     let mut select = connection.prepare_cached(&format!(
-        "SELECT object_id FROM entity WHERE scope = ?1 AND kind = 3 AND object_kind = 'Pod' AND {reached}
-         AND object_id > ?3 ORDER BY object_id LIMIT ?4"
+        "SELECT object_id FROM entity INDEXED BY {index} WHERE scope = ?1 AND kind = 3 AND object_kind = 'Pod'
+         AND {reached} AND object_id > ?3 ORDER BY object_id LIMIT ?4"
     ))?;
     let values = params![noted.scope_id, noted.value, noted.after, stored(MAX_PODS as u64)];
     let uids = select.query_map(values, |row| row.get(0))?;

@@ -1,6 +1,7 @@
 //! The store by itself: bounds, retention, and intervals against a plain model.
 
 mod bounds;
+mod joining;
 mod listing;
 mod model;
 
