@@ -23,7 +23,11 @@
 //! **Is not** an API server: no TLS, no authentication, no selectors, no single namespaces, no writes by HTTP, no `resourceVersion`
 //! for lists, no streaming lists, no protobuf. `docs/testing.md` says what that leaves unproven.
 #![forbid(unsafe_code)]
-#![allow(clippy::expect_used, reason = "a crate of tests: whatever goes wrong is a panic")]
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a crate of tests: whatever goes wrong is a panic, and JSON is indexed by name"
+)]
 
 mod answer;
 pub mod objects;

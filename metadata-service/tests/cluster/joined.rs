@@ -83,7 +83,7 @@ async fn next_context(watching: &mut Watching) -> eyrie_proto::metadata::Kuberne
 async fn a_pod_that_comes_late_is_joined_when_it_comes() {
     let directory = tempfile::tempdir().unwrap();
     let mut config = config(directory.path());
-    config.store.join_patience = std::time::Duration::from_millis(1_500);
+    config.store.join_patience = std::time::Duration::from_secs(3);
     let service = start_with(config).await;
     let mut engine = Engine::connect(&service).await;
     engine.relay(vec![stated(of_pod(5, "a", "p1"))]).await;
