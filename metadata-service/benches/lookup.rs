@@ -23,7 +23,7 @@ use eyrie_proto::{
 use metadata_service::{
     keys::ContainerName,
     store::{
-        Batch, ChangesFrom, Finding, MetadataStore, Scope, Sought, Statement, StoreLimits,
+        Batch, ChangesFrom, Finding, MetadataStore, Numbering, Scope, Sought, Statement, StoreLimits,
         sqlite::SqliteStore,
     },
 };
@@ -81,7 +81,8 @@ async fn fill(store: &SqliteStore) {
         for first in (0..CONTAINERS_OF_A_HOST).step_by(250) {
             let statements = (first..first + 250).map(|number| statement(host, number + 1)).collect();
             let scope = Scope::Origin(origin(host));
-            let batch = Batch { scope, epoch: 1, first_sequence: first + 1, statements };
+            let batch =
+                Batch { scope, epoch: 1, first_sequence: first + 1, numbering: Numbering::Each, statements };
             store.apply(Arc::new(batch)).await.unwrap();
         }
     }

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use telemetry::TelemetryConfig;
 
 pub use self::settings::Settings;
-use crate::store::StoreLimits;
+use crate::{cluster::ClusterConfig, store::StoreLimits};
 
 /// Where the admin pages are unless set.
 const ADMIN_LISTEN: SocketAddr = SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 7454));
@@ -33,8 +33,8 @@ pub enum Role {
 /// A whole, valid configuration.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Config {
-    /// Which part this is.
-    pub role: Role,
+    /// Which part this is: with a cluster, the role `cluster`; without, `central`.
+    pub cluster: Option<ClusterConfig>,
     /// Where engines come in.
     pub listen: ListenAddress,
     /// How connections that come in are secured.
@@ -75,7 +75,7 @@ pub struct LookupLimits {
 impl Default for Config {
     fn default() -> Self {
         Self {
-            role: Role::Central,
+            cluster: None,
             listen: ListenAddress::Tcp(SocketAddr::from(([127, 0, 0, 1], 7444))),
             security: ListenSecurity::LOCAL,
             data_dir: "/var/lib/eyrie/metadata".into(),

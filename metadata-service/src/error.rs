@@ -37,6 +37,27 @@ pub enum RpcError {
     WatchBroken { detail: String },
     #[error("{peer} ({identity}) may not ask for {what}: its certificate is for other tenants")]
     PeerNotAllowed { peer: String, identity: String, what: &'static str },
+    #[error("PushClusterRequest is not valid: {detail}")]
+    PushInvalid { detail: String },
+    #[error("object or tombstone {index} of delta {ordinal} is not valid: {detail}")]
+    ObjectInvalid { ordinal: u64, index: usize, detail: String },
+    #[error("no ClusterHello within {waited:?} of the stream's start: send it as the first message")]
+    PushMissing { waited: Duration },
+    #[error("the stream of PushClusterRequests failed: {detail}")]
+    PushBroken { detail: String },
+    #[error(
+        "{peer} ({identity}) may not speak for the cluster {cluster_uid} of the tenant {tenant:?}: its certificate is for \
+         others"
+    )]
+    ClusterNotAllowed { peer: String, identity: String, cluster_uid: String, tenant: String },
+    #[error(
+        "another stream speaks for the cluster {cluster_uid} now: run one metadata-service of the role cluster in each"
+    )]
+    ClusterReplaced { cluster_uid: String },
+    #[error(
+        "the snapshot has more than {limit} objects: raise --max-objects-per-cluster of the central service"
+    )]
+    ClusterTooLarge { limit: usize },
     #[error("{limit} {what} are open already: try again later, or raise the limit")]
     TooMany { limit: usize, what: &'static str },
     #[error("the metadata service is shutting down: connect again")]
@@ -68,12 +89,22 @@ impl RpcError {
             Self::WatchMissing { .. } => (Code::DeadlineExceeded, "WATCH_MISSING", true),
             Self::WatchBroken { .. } => (Code::InvalidArgument, "WATCH_BROKEN", true),
             Self::PeerNotAllowed { .. } => (Code::PermissionDenied, "PEER_NOT_ALLOWED", false),
+            Self::PushInvalid { .. } => (Code::InvalidArgument, "PUSH_INVALID", false),
+            Self::ObjectInvalid { .. } => (Code::InvalidArgument, "OBJECT_INVALID", false),
+            Self::PushMissing { .. } => (Code::DeadlineExceeded, "PUSH_MISSING", true),
+            Self::PushBroken { .. } => (Code::InvalidArgument, "PUSH_BROKEN", true),
+            Self::ClusterNotAllowed { .. } => (Code::PermissionDenied, "PEER_NOT_ALLOWED", false),
+            Self::ClusterReplaced { .. } => (Code::Aborted, "CLUSTER_REPLACED", true),
+            Self::ClusterTooLarge { .. } => (Code::ResourceExhausted, "CLUSTER_TOO_LARGE", false),
             Self::TooMany { .. } => (Code::ResourceExhausted, "TOO_MANY", true),
             Self::ShuttingDown => (Code::Unavailable, "SHUTTING_DOWN", true),
             Self::Call(error) => error.row(),
             Self::Store(error) => match error {
                 // Retryable from the number that the text names, by whoever has the facts before.
                 StoreError::SequenceGap { .. } => (Code::FailedPrecondition, "FACTS_MISSING", true),
+                StoreError::ForeignCluster { .. } => {
+                    (Code::PermissionDenied, "CLUSTER_OF_ANOTHER_TENANT", false)
+                }
                 StoreError::EntityTooLarge { .. } => (Code::InvalidArgument, "ENTITY_TOO_LARGE", false),
                 StoreError::Full { .. } => (Code::Unavailable, "STORE_FULL", true),
                 StoreError::Io { .. } => (Code::Unavailable, "STORE_UNREADABLE", true),

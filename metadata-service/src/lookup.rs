@@ -5,7 +5,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use eyrie_proto::metadata::{Answer, AnswerState, LookupRequest, LookupResponse, Query, query::Key};
+use eyrie_proto::metadata::{
+    Answer, AnswerState, Completeness, Entity, LookupRequest, LookupResponse, Query, entity, query::Key,
+};
 use prost::Message as _;
 
 use crate::{
@@ -76,7 +78,7 @@ impl Lookup {
             revisions.mark_unchanged();
             let findings = self.store.find(Arc::clone(&sought)).await?;
             let is_settled = |(sought, finding): (&Sought, &Finding)| match finding {
-                Finding::Found { is_pending, .. } => !is_pending,
+                Finding::Found { entity, is_pending } => !is_pending && !awaits_cluster(entity),
                 Finding::Unknown(unknown) => !may_come(sought, unknown),
                 Finding::NotThen | Finding::Ambiguous(_) => true,
             };
@@ -134,6 +136,14 @@ impl Lookup {
             },
         }
     }
+}
+
+/// A container is known, and what its pod belongs to may still come. That is worth waiting for, and no reason to hold back
+/// what is known.
+fn awaits_cluster(entity: &Entity) -> bool {
+    let Some(entity::Kind::Container(container)) = &entity.kind else { return false };
+    let context = container.kubernetes.as_ref();
+    context.is_some_and(|context| context.completeness() == Completeness::Pending)
 }
 
 /// Whether waiting for something unknown makes sense.

@@ -3,7 +3,7 @@
 
 use std::process::ExitCode;
 
-use metadata_service::{Config, MetadataService, Running, Settings, StartError};
+use metadata_service::{Config, MetadataService, RoleRunning, Settings, StartError};
 use telemetry::{Instruments, ServiceIdentity};
 
 /// The metadata service as a process of its own.
@@ -17,11 +17,11 @@ impl service_runtime::Service for Process {
     const ABOUT: &'static str = "Says what containers, hosts and Kubernetes objects were at a moment.\n\n\
         Exit codes: 0 ended as asked, 1 failed, 2 wrong usage or configuration.";
     type Settings = Settings;
-    type Running = Running;
+    type Running = RoleRunning;
     type Error = StartError;
 
-    async fn start(config: Config, instruments: Instruments) -> Result<Running, StartError> {
-        MetadataService::start(config, &instruments.meter).await
+    async fn start(config: Config, instruments: Instruments) -> Result<RoleRunning, StartError> {
+        MetadataService::start_role(config, &instruments.meter).await
     }
 }
 

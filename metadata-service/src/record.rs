@@ -72,6 +72,15 @@ impl Record {
         }
     }
 
+    /// How many bytes it has, encoded.
+    pub fn encoded_len(&self) -> usize {
+        match self {
+            Self::Container(stored) => stored.encoded_len(),
+            Self::Host(stored) => stored.encoded_len(),
+            Self::Kubernetes(object) => object.encoded_len(),
+        }
+    }
+
     /// The record of stored bytes.
     pub fn decode(kind: RecordKind, body: &[u8]) -> Result<Self, prost::DecodeError> {
         Ok(match kind {
@@ -89,6 +98,23 @@ impl Record {
             Self::Kubernetes(object) => object.validity,
         };
         validity.unwrap_or_default()
+    }
+
+    /// uid of the pod that a container is of; empty for all else.
+    pub fn pod_uid(&self) -> &str {
+        match self {
+            Self::Container(stored) => stored.container.as_ref().map_or("", |container| &container.pod_uid),
+            Self::Host(_) | Self::Kubernetes(_) => "",
+        }
+    }
+
+    /// The tenant of a container's origin; empty for all else, and for the default tenant.
+    pub fn tenant(&self) -> &str {
+        let key = match self {
+            Self::Container(stored) => stored.container.as_ref().and_then(|container| container.key.as_ref()),
+            Self::Host(_) | Self::Kubernetes(_) => None,
+        };
+        key.and_then(|key| key.origin.as_ref()).map_or("", |origin| &origin.tenant)
     }
 
     /// More will come.

@@ -9,7 +9,7 @@ use prost::Message as _;
 use crate::{
     error::RpcError,
     keys::{ContainerName, KeyError, scope_of},
-    store::{Batch, Scope, Statement},
+    store::{Batch, Numbering, Scope, Statement},
 };
 
 /// Facts of one call.
@@ -36,7 +36,8 @@ pub(crate) fn check(request: RelayFactsRequest) -> Result<Batch, RpcError> {
     let origin = request.origin.unwrap_or_default();
     let check_one = |(index, fact)| FactCheck { index, first_sequence, origin: &origin }.statement(fact);
     let statements = request.facts.into_iter().enumerate().map(check_one).collect::<Result<_, _>>()?;
-    Ok(Batch { scope: Scope::Origin(scope), epoch: request.epoch, first_sequence, statements })
+    let (scope, numbering) = (Scope::Origin(scope), Numbering::Each);
+    Ok(Batch { scope, epoch: request.epoch, first_sequence, numbering, statements })
 }
 
 /// Checks one fact.

@@ -1,13 +1,14 @@
-//! `MetadataService` over a store.
+//! `MetadataService` and `ClusterService` over a store.
 
 use std::{sync::Arc, time::Duration};
 
 use eyrie_proto::metadata::{
-    ListRequest, ListResponse, LookupRequest, LookupResponse, RelayFactsRequest, RelayFactsResponse,
-    WatchRequest, WatchResponse, metadata_service_server::MetadataService,
+    ListRequest, ListResponse, LookupRequest, LookupResponse, PushClusterRequest, PushClusterResponse,
+    RelayFactsRequest, RelayFactsResponse, WatchRequest, WatchResponse,
+    cluster_service_server::ClusterService, metadata_service_server::MetadataService,
 };
 use grpc_transport::AuthenticatedPeer;
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::{Notify, Semaphore, mpsc};
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tonic::{Request, Response, Status, Streaming};
@@ -17,7 +18,9 @@ use crate::{
     list,
     lookup::Lookup,
     metrics::Metrics,
-    permitted, relay,
+    permitted,
+    push::{self, Clusters, Push},
+    relay,
     store::MetadataStore,
     watch::{WAITING_MESSAGES, Watch},
 };
@@ -34,6 +37,11 @@ pub(crate) struct CentralParts {
     pub(crate) heartbeat: Duration,
     pub(crate) max_watches: usize,
     pub(crate) watch_permits: Arc<Semaphore>,
+    pub(crate) clusters: Arc<Clusters>,
+    pub(crate) push_permits: Arc<Semaphore>,
+    pub(crate) max_cluster_objects: usize,
+    /// Told when a cluster's push was applied.
+    pub(crate) applied: Arc<Notify>,
     pub(crate) stop: CancellationToken,
     pub(crate) tasks: TaskTracker,
 }
@@ -93,7 +101,46 @@ impl MetadataService for Central {
     }
 }
 
+#[tonic::async_trait]
+impl ClusterService for Central {
+    type PushClusterStream = ReceiverStream<Result<PushClusterResponse, Status>>;
+
+    async fn push_cluster(
+        &self,
+        request: Request<Streaming<PushClusterRequest>>,
+    ) -> Result<Response<Self::PushClusterStream>, Status> {
+        let result = self.begin_push(request).map(Response::new).map_err(Status::from);
+        self.0.metrics.count_call("PushCluster", result)
+    }
+}
+
 impl Central {
+    fn begin_push(
+        &self,
+        request: Request<Streaming<PushClusterRequest>>,
+    ) -> Result<<Self as ClusterService>::PushClusterStream, RpcError> {
+        let parts = &*self.0;
+        let peer = AuthenticatedPeer::of(&request)?;
+        if parts.stop.is_cancelled() {
+            return Err(RpcError::ShuttingDown);
+        }
+        let too_many = |_| RpcError::TooMany { limit: push::MAX_STREAMS, what: "streams of clusters" };
+        let permit = Arc::clone(&parts.push_permits).try_acquire_owned().map_err(too_many)?;
+        let (acks, receiver) = mpsc::channel(push::WAITING_ACKS);
+        let push = Push {
+            store: Arc::clone(&parts.store),
+            clusters: Arc::clone(&parts.clusters),
+            applied: Arc::clone(&parts.applied),
+            max_objects: parts.max_cluster_objects,
+            peer,
+            requests: request.into_inner(),
+            acks,
+            permit,
+        };
+        parts.tasks.spawn(push.run(parts.stop.clone()));
+        Ok(ReceiverStream::new(receiver))
+    }
+
     fn begin_watch(
         &self,
         request: Request<Streaming<WatchRequest>>,

@@ -53,10 +53,69 @@ pub struct Batch {
     pub scope: Scope,
     /// The speaker's epoch, in which its statements are counted.
     pub epoch: u64,
-    /// The number of the first statement.
+    /// The number of the first statement, or of all, as `numbering` says.
     pub first_sequence: u64,
+    /// How statements are counted.
+    pub numbering: Numbering,
     /// Statements, numbered without a gap.
     pub statements: Vec<Statement>,
+}
+
+/// How the statements of a batch are counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Numbering {
+    /// Each by itself, as engines relay them.
+    Each,
+    /// All are one turn, as clusters push them.
+    Turn(Turn),
+    /// Not at all: they follow from what was counted.
+    None,
+}
+
+/// What a cluster's turn is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Turn {
+    /// Follows the one before.
+    Next,
+    /// The first of a snapshot: numbers may have been left out.
+    First,
+    /// The end of a snapshot: from here on the cluster is known whole.
+    SnapshotEnd,
+    /// First and end in one.
+    EmptySnapshot,
+}
+
+/// Who speaks for a cluster.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClusterSpeaker {
+    /// uid of its namespace kube-system.
+    pub cluster_uid: String,
+    /// For people.
+    pub name: String,
+    /// Whose it is.
+    pub tenant: String,
+    /// Of the speaker's start.
+    pub epoch: u64,
+    /// The last turn that the speaker was told is durable.
+    pub acked_through_ordinal: u64,
+}
+
+/// How a cluster stands with one epoch of its speaker.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ClusterStanding {
+    /// The last turn of the epoch that is durable; 0 for none.
+    pub through_ordinal: u64,
+    /// A snapshot of this epoch has ended: changes may follow.
+    pub is_whole: bool,
+}
+
+/// When a cluster was heard of last.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClusterHeard {
+    /// Its uid.
+    pub cluster_uid: String,
+    /// Milliseconds since the epoch.
+    pub heard_ms: i64,
 }
 
 /// One question.
@@ -154,12 +213,16 @@ pub struct Changes {
 pub struct StoreLimits {
     /// Entities of one scope, tombstones among them.
     pub max_entities_per_scope: u64,
+    /// The same of a cluster's objects.
+    pub max_objects_per_cluster: u64,
     /// Entities altogether, tombstones among them.
     pub max_entities: u64,
     /// Scopes altogether.
     pub max_scopes: u64,
     /// How long what has ended is kept.
     pub tombstone_retention: Duration,
+    /// How long what a container's pod belongs to counts as on its way.
+    pub join_patience: Duration,
 }
 
 /// A durable store of entities.
@@ -183,16 +246,32 @@ pub trait MetadataStore: Send + Sync + 'static {
 
     /// Forgets tombstones that were kept for long enough.
     async fn forget_expired(&self) -> Result<(), StoreError>;
+
+    /// Notes who speaks for a cluster from now on; refused if the cluster is another tenant's.
+    async fn open_cluster(&self, speaker: Arc<ClusterSpeaker>) -> Result<ClusterStanding, StoreError>;
+
+    /// uids of a cluster's objects that have not ended, in their order, after one of them.
+    async fn present_objects(&self, cluster_uid: &str, after: &str) -> Result<Vec<String>, StoreError>;
+
+    /// All clusters that are known.
+    async fn clusters(&self) -> Result<Vec<ClusterHeard>, StoreError>;
+
+    /// Tells the next containers anew whose pods or what those belong to changed, and settles those that waited for long
+    /// enough; whether more are left.
+    async fn rejoin(&self) -> Result<bool, StoreError>;
 }
 
 // === impl Scope ===
 
 impl Scope {
+    const ORIGIN_KIND: i64 = 1;
+    const CLUSTER_KIND: i64 = 2;
+
     /// The stored number of its kind.
     fn kind_number(&self) -> i64 {
         match self {
-            Self::Origin(_) => 1,
-            Self::Cluster(_) => 2,
+            Self::Origin(_) => Self::ORIGIN_KIND,
+            Self::Cluster(_) => Self::CLUSTER_KIND,
         }
     }
 
@@ -204,8 +283,8 @@ impl Scope {
 
     fn of_stored(kind: i64, name: String) -> Option<Self> {
         match kind {
-            1 => Some(Self::Origin(name)),
-            2 => Some(Self::Cluster(name)),
+            Self::ORIGIN_KIND => Some(Self::Origin(name)),
+            Self::CLUSTER_KIND => Some(Self::Cluster(name)),
             _ => None,
         }
     }
@@ -237,10 +316,12 @@ impl Default for StoreLimits {
     fn default() -> Self {
         Self {
             max_entities_per_scope: 20_000,
+            max_objects_per_cluster: 200_000,
             // Some 2 KiB on the disk each.
             max_entities: 2_000_000,
             max_scopes: 65_536,
             tombstone_retention: Duration::from_secs(3_600),
+            join_patience: Duration::from_secs(30),
         }
     }
 }

@@ -43,7 +43,9 @@ pub use self::{
     },
     server::{AccessError, AccessTable, Server, ServerError, ServerOptions, Serving},
     service_address::{ServiceAddress, ServiceAddressError},
-    settings::{ClientTlsSettings, MetadataTlsSettings, ServerTlsSettings, TlsSettingsError},
+    settings::{
+        CentralTlsSettings, ClientTlsSettings, MetadataTlsSettings, ServerTlsSettings, TlsSettingsError,
+    },
     tls::{ClientTlsFiles, PemKind, ServerTlsFiles, TlsError},
     trace_context::{TraceContextInjector, inject_trace_context},
 };

@@ -112,7 +112,18 @@ impl AuthenticatedPeer {
                         (Some(_), _) => false,
                     }
             }
-            Role::Engine | Role::Metadata | Role::Operator { .. } => false,
+            Role::Engine | Role::Metadata { .. } | Role::Operator { .. } => false,
+        })
+    }
+
+    /// Whether what it says of a tenant's cluster may be taken: a certificate with a cluster speaks for that one, one without
+    /// for every cluster of its tenant.
+    pub fn may_speak_for_cluster(&self, wanted_tenant: &str, cluster_uid: &str) -> bool {
+        self.any_role(|role| match role {
+            Role::Metadata { tenant, cluster } => {
+                tenant == wanted_tenant && cluster.as_ref().is_none_or(|cluster| cluster == cluster_uid)
+            }
+            Role::Agent { .. } | Role::Engine | Role::Operator { .. } => false,
         })
     }
 
@@ -181,6 +192,34 @@ mod tests {
             assert!(all.into_iter().all(|permission| peer.may(permission)));
             assert!(peer.may_everywhere(ReadAlerts) && peer.may_speak_for(&host("acme", MACHINE)));
         }
+    }
+
+    /// Scenario: metadata services of a cluster, of a tenant, and of neither, and others. Guarantees: each speaks for the clusters
+    /// that its certificate names, others for none.
+    #[test]
+    fn metadata_services_speak_for_what_their_certificate_names() {
+        let table = [
+            ("metadata", [true, true, false, false]),
+            ("metadata/cluster/c1", [true, false, false, false]),
+            ("metadata/tenant/acme", [false, false, true, true]),
+            ("metadata/tenant/acme/cluster/c1", [false, false, true, false]),
+            ("engine", [false; 4]),
+            ("agent", [false; 4]),
+            ("operator", [false; 4]),
+        ];
+        for (name, expected) in table {
+            let peer = peer(&[name]);
+            for ((tenant, cluster), expected) in
+                [("", "c1"), ("", "c2"), ("acme", "c1"), ("acme", "c2")].into_iter().zip(expected)
+            {
+                assert_eq!(
+                    peer.may_speak_for_cluster(tenant, cluster),
+                    expected,
+                    "{name}: {tenant}/{cluster}"
+                );
+            }
+        }
+        assert!(AuthenticatedPeer::new("test", Identity::Local).may_speak_for_cluster("acme", "c1"));
     }
 
     /// Scenario: agents of a host, of a tenant, and of neither, and origins of all kinds. Guarantees: each speaks for what its

@@ -120,6 +120,16 @@ client_tls_settings!(
     "metadata-"
 );
 
+client_tls_settings!(
+    /// TLS of a metadata service in a cluster towards the central one.
+    CentralTlsSettings,
+    central_tls_ca,
+    central_tls_cert,
+    central_tls_key,
+    central_tls_server_name,
+    "central-"
+);
+
 // === impl ServerTlsSettings ===
 
 impl ServerTlsSettings {

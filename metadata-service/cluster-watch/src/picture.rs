@@ -165,7 +165,7 @@ impl Picture {
     }
 
     /// An object is as given; whether there was room for it.
-    pub(crate) fn put(&self, kind: Kind, object: &KubernetesObject) -> bool {
+    pub fn put(&self, kind: Kind, object: &KubernetesObject) -> bool {
         let uid: Uid = object.key.as_ref().map_or("", |key| &*key.object_uid).into();
         let body = object.encode_to_vec().into_boxed_slice();
         let mut known = self.known();

@@ -3,7 +3,9 @@
 use std::{path::PathBuf, time::Duration};
 
 use clap::Args;
-use grpc_transport::{ListenAddress, ServerTlsSettings, TlsSettingsError};
+use grpc_transport::{
+    CentralTlsSettings, ListenAddress, ServerTlsSettings, ServiceAddress, TlsSettingsError,
+};
 use serde::{Deserialize, Serialize};
 use service_runtime::{
     ConfigError,
@@ -12,13 +14,16 @@ use service_runtime::{
 use telemetry::{TelemetryConfig, TelemetrySettings};
 
 use super::{ADMIN_LISTEN, Config, LookupLimits, Role};
-use crate::store::StoreLimits;
+use crate::{cluster::ClusterConfig, store::StoreLimits};
 
 /// A call is given up by the server after half a minute.
 const MAX_LOOKUP_WAIT_SECS: u64 = 20;
-/// Why the role `cluster` is refused.
-const ROLE_NOT_THERE_YET: &str = "it is not there yet: this version can be \"central\" only; what the runtimes \
-    themselves tell of pods reaches it by the agents";
+/// Objects of a cluster that are kept by its own service; some 700 bytes each.
+const MAX_CLUSTER_OBJECTS: usize = 500_000;
+/// Between two tries to reach the central service, at the most.
+const LAST_RETRY: Duration = Duration::from_secs(10);
+/// Of a tenant and of a cluster's name; the central service has the same bound.
+const MAX_NAME_BYTES: usize = 256;
 
 /// Settings as somebody gave them; what is absent is left to the next in line, and to the defaults in the end.
 #[derive(Clone, Debug, Default, PartialEq, Args, Serialize, Deserialize)]
@@ -28,6 +33,31 @@ pub struct Settings {
     /// Which part of the metadata service this process is
     #[arg(long, value_enum)]
     pub role: Option<Role>,
+
+    /// Role cluster: the central metadata service, https://HOST:PORT
+    #[arg(long, value_name = "ADDRESS")]
+    #[serde(with = "service_runtime::as_text")]
+    pub central: Option<ServiceAddress>,
+
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub central_tls: CentralTlsSettings,
+
+    /// Role cluster: names the API server; without it, that of the cluster in which this is a pod
+    #[arg(long, value_name = "FILE")]
+    pub kubeconfig: Option<PathBuf>,
+
+    /// Role cluster: what people call it; it is known by the uid of its namespace kube-system
+    #[arg(long, value_name = "NAME")]
+    pub cluster_name: Option<String>,
+
+    /// Role cluster: whose it is; the default tenant's unless set
+    #[arg(long, value_name = "TENANT")]
+    pub tenant: Option<String>,
+
+    /// Role cluster: objects that are kept; what is beyond is left out, and counted
+    #[arg(long, value_name = "COUNT")]
+    pub max_cluster_objects: Option<u32>,
 
     /// Where engines come in: IP:PORT or unix:PATH
     #[arg(long, value_name = "ADDRESS")]
@@ -46,9 +76,13 @@ pub struct Settings {
     #[arg(long, value_name = "DIRECTORY")]
     pub data_dir: Option<PathBuf>,
 
-    /// Entities that are kept of one origin or cluster; tombstones leave first
+    /// Entities that are kept of one origin; tombstones leave first
     #[arg(long, value_name = "COUNT")]
     pub max_entities_per_scope: Option<u64>,
+
+    /// Kubernetes objects that are kept of one cluster; tombstones leave first
+    #[arg(long, value_name = "COUNT")]
+    pub max_objects_per_cluster: Option<u64>,
 
     /// Entities that are kept altogether
     #[arg(long, value_name = "COUNT")]
@@ -107,17 +141,11 @@ impl service_runtime::Settings for Settings {
 
     fn resolve(self) -> Result<Config, ConfigError> {
         let default = Config::default();
-        if self.role == Some(Role::Cluster) {
-            return Err(ConfigError::Invalid {
-                setting: "role",
-                found: "cluster".to_owned(),
-                problem: ROLE_NOT_THERE_YET.to_owned(),
-            });
-        }
+        let cluster = self.cluster()?;
         let (store, lookup) = (default.store, default.lookup);
         let is_insecure_allowed = self.insecure.unwrap_or(default.security.is_insecure_allowed);
         Ok(Config {
-            role: Role::Central,
+            cluster,
             listen: self.listen.unwrap_or(default.listen),
             security: self.tls.security(is_insecure_allowed).map_err(incomplete)?,
             data_dir: self.data_dir.unwrap_or(default.data_dir),
@@ -127,6 +155,11 @@ impl service_runtime::Settings for Settings {
                     self.max_entities_per_scope,
                     store.max_entities_per_scope,
                 )?,
+                max_objects_per_cluster: stored(
+                    "max-objects-per-cluster",
+                    self.max_objects_per_cluster,
+                    store.max_objects_per_cluster,
+                )?,
                 max_entities: stored("max-entities", self.max_entities, store.max_entities)?,
                 max_scopes: stored("max-scopes", self.max_scopes, store.max_scopes)?,
                 tombstone_retention: seconds(
@@ -134,6 +167,7 @@ impl service_runtime::Settings for Settings {
                     self.tombstone_retention_secs,
                     store.tombstone_retention,
                 )?,
+                join_patience: seconds("pending-secs", self.pending_secs, store.join_patience)?,
             },
             lookup: LookupLimits {
                 max_wait: number(
@@ -169,13 +203,21 @@ impl service_runtime::Settings for Settings {
 
     fn effective(config: &Config) -> Self {
         let small = |count: usize| u32::try_from(count).ok();
+        let cluster = config.cluster.as_ref();
         Self {
-            role: Some(config.role),
+            role: Some(if config.cluster.is_some() { Role::Cluster } else { Role::Central }),
+            central: cluster.map(|cluster| cluster.central.clone()),
+            central_tls: cluster.map(|cluster| CentralTlsSettings::of(&cluster.security)).unwrap_or_default(),
+            kubeconfig: cluster.and_then(|cluster| cluster.kubeconfig.clone()),
+            cluster_name: cluster.map(|cluster| cluster.name.clone()),
+            tenant: cluster.map(|cluster| cluster.tenant.clone()),
+            max_cluster_objects: cluster.and_then(|cluster| small(cluster.max_objects)),
             listen: Some(config.listen.clone()),
             insecure: Some(config.security.is_insecure_allowed),
             tls: ServerTlsSettings::of(&config.security),
             data_dir: Some(config.data_dir.clone()),
             max_entities_per_scope: Some(config.store.max_entities_per_scope),
+            max_objects_per_cluster: Some(config.store.max_objects_per_cluster),
             max_entities: Some(config.store.max_entities),
             max_scopes: Some(config.store.max_scopes),
             tombstone_retention_secs: Some(config.store.tombstone_retention.as_secs()),
@@ -189,6 +231,57 @@ impl service_runtime::Settings for Settings {
             drain_wait_secs: Some(config.drain_wait.as_secs()),
             telemetry: TelemetrySettings::from(&config.telemetry),
         }
+    }
+}
+
+impl Settings {
+    /// What the role `cluster` needs; nothing for the other.
+    fn cluster(&self) -> Result<Option<ClusterConfig>, ConfigError> {
+        let invalid = |setting, found: &str, problem: &str| ConfigError::Invalid {
+            setting,
+            found: found.to_owned(),
+            problem: problem.to_owned(),
+        };
+        if self.role != Some(Role::Cluster) {
+            return match &self.central {
+                Some(central) => Err(invalid(
+                    "central",
+                    &central.to_string(),
+                    "it is of the role cluster, add --role cluster",
+                )),
+                None => Ok(None),
+            };
+        }
+        let Some(central) = self.central.clone() else {
+            return Err(invalid(
+                "central",
+                "not set",
+                "the role cluster needs the address of a central metadata service",
+            ));
+        };
+        let (name, tenant) =
+            (self.cluster_name.clone().unwrap_or_default(), self.tenant.clone().unwrap_or_default());
+        for (setting, text) in [("cluster-name", &name), ("tenant", &tenant)] {
+            if text.len() > MAX_NAME_BYTES {
+                return Err(invalid(setting, "too long", "it must have at most 256 bytes"));
+            }
+        }
+        let security =
+            self.central_tls.clone().security(self.insecure.unwrap_or(false)).map_err(incomplete)?;
+        security
+            .check(&central)
+            .map_err(|error| invalid("central", &central.to_string(), &error.to_string()))?;
+        let max_objects = count("max-cluster-objects", self.max_cluster_objects, MAX_CLUSTER_OBJECTS)?;
+        let kubeconfig = self.kubeconfig.clone();
+        Ok(Some(ClusterConfig {
+            central,
+            security,
+            kubeconfig,
+            name,
+            tenant,
+            max_objects,
+            last_retry: LAST_RETRY,
+        }))
     }
 }
 

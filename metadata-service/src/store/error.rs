@@ -16,6 +16,17 @@ pub enum StoreError {
         /// The first number of the batch.
         found: u64,
     },
+    /// Somebody else has said that the cluster is theirs.
+    #[error(
+        "the cluster {cluster_uid} is known as another tenant's than {tenant:?}: check --tenant and the certificates of its \
+         metadata services"
+    )]
+    ForeignCluster {
+        /// Its uid.
+        cluster_uid: String,
+        /// Who asked.
+        tenant: String,
+    },
     /// Statements about one entity add up to too much.
     #[error(
         "statement {index} makes its entity {found} bytes large, more than {limit}: shorten labels, annotations or \

@@ -24,6 +24,8 @@ pub struct StoreMetrics {
     pub evicted_entities: Count,
     /// Scopes that had to go with all that they had.
     pub evicted_scopes: Count,
+    /// Containers that were told anew because what they belong to changed.
+    pub rejoined_containers: Count,
 }
 
 // === impl StoreMetrics ===
@@ -65,6 +67,11 @@ impl StoreMetrics {
                 &self.evicted_scopes,
                 "eyrie.metadata.store.scopes_evicted",
                 "Origins and clusters forgotten for want of room",
+            ),
+            (
+                &self.rejoined_containers,
+                "eyrie.metadata.store.containers_rejoined",
+                "Containers told anew because their pod or what it belongs to changed",
             ),
         ];
         for (count, name, description) in counts {

@@ -4,10 +4,14 @@
 //! flush. Reads run beside it on connections of their own. A lock file keeps a second service out.
 
 mod apply;
+mod clusters;
 mod entities;
 mod forget;
+mod join;
 mod list;
+mod numbering;
 mod reader;
+mod rejoin;
 mod schema;
 mod writer;
 
@@ -21,8 +25,8 @@ use tokio::sync::watch;
 
 use self::writer::{Applier, Command};
 use super::{
-    Batch, Changes, ChangesFrom, Finding, Listing, MetadataStore, Page, Revisions, Scope, Sought, StoreError,
-    StoreLimits, StoreMetrics,
+    Batch, Changes, ChangesFrom, ClusterHeard, ClusterSpeaker, ClusterStanding, Finding, Listing,
+    MetadataStore, Page, Revisions, Scope, Sought, StoreError, StoreLimits, StoreMetrics,
 };
 
 /// Batches that wait for the writer; each is a call under way, which bounds their memory to its message.
@@ -108,6 +112,23 @@ impl MetadataStore for SqliteStore {
     async fn forget_expired(&self) -> Result<(), StoreError> {
         self.command(|answer| Command::ForgetExpired { answer }).await
     }
+
+    async fn open_cluster(&self, speaker: Arc<ClusterSpeaker>) -> Result<ClusterStanding, StoreError> {
+        self.command(|answer| Command::OpenCluster { speaker, answer }).await
+    }
+
+    async fn present_objects(&self, cluster_uid: &str, after: &str) -> Result<Vec<String>, StoreError> {
+        let (scope, after) = (Scope::Cluster(cluster_uid.to_owned()), after.to_owned());
+        self.read(move |connection| clusters::present(connection, &scope, &after)).await
+    }
+
+    async fn clusters(&self) -> Result<Vec<ClusterHeard>, StoreError> {
+        self.read(|connection| clusters::all(connection)).await
+    }
+
+    async fn rejoin(&self) -> Result<bool, StoreError> {
+        self.command(|answer| Command::Rejoin { answer }).await
+    }
 }
 
 impl Drop for SqliteStore {
@@ -123,6 +144,7 @@ enum Fault {
     Store(StoreFault),
     SequenceGap { expected: u64, found: u64 },
     EntityTooLarge { index: usize, found: usize },
+    ForeignCluster { cluster_uid: String, tenant: String },
 }
 
 // === impl Fault ===
@@ -130,7 +152,7 @@ enum Fault {
 impl Fault {
     /// Only the batch itself is at fault: others of its group are none the worse.
     fn is_of_batch(&self) -> bool {
-        matches!(self, Self::SequenceGap { .. } | Self::EntityTooLarge { .. })
+        matches!(self, Self::SequenceGap { .. } | Self::EntityTooLarge { .. } | Self::ForeignCluster { .. })
     }
 
     /// The error for callers. One fault can answer several of them.
@@ -143,6 +165,12 @@ impl Fault {
             Self::EntityTooLarge { index, found } => {
                 let limit = crate::record::MAX_ENTITY_BYTES;
                 return StoreError::EntityTooLarge { index: *index, found: *found, limit };
+            }
+            Self::ForeignCluster { cluster_uid, tenant } => {
+                return StoreError::ForeignCluster {
+                    cluster_uid: cluster_uid.clone(),
+                    tenant: tenant.clone(),
+                };
             }
             Self::Store(fault) => fault,
         };

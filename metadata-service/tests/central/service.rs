@@ -105,7 +105,7 @@ async fn draining_ends_watches_with_a_status() {
     assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
 }
 
-/// Scenario: the binary with a bad setting, with the role that is not there, with `--print-config`, and running until
+/// Scenario: the binary with a bad setting, with the role cluster and nothing else, with `--print-config`, and running until
 /// SIGTERM. Guarantees: exit codes 2, 2, 0 and 0, and texts that name what is wrong.
 #[test]
 fn the_binary_has_its_exit_codes() {
@@ -122,7 +122,7 @@ fn the_binary_has_its_exit_codes() {
     assert!(String::from_utf8_lossy(&output.stderr).contains("max-watchers"));
     let output = binary().args(["--role", "cluster"]).output().unwrap();
     assert_eq!(output.status.code(), Some(2));
-    assert!(String::from_utf8_lossy(&output.stderr).contains("not there yet"));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("central is not set"));
     std::fs::write(&file, "max-watches = 3\n").unwrap();
     let output = binary().arg("--print-config").arg("--config").arg(&file).output().unwrap();
     assert_eq!(output.status.code(), Some(0));

@@ -1,8 +1,9 @@
 //! Certificates over real TLS: who may tell, and who may ask.
 
 use eyrie_proto::metadata::{
-    AnswerState, ListFilter, ListKind, ListRequest, LookupRequest, Query, WatchRequest,
-    metadata_service_client::MetadataServiceClient, query,
+    AnswerState, ClusterHello, ListFilter, ListKind, ListRequest, LookupRequest, PushClusterRequest,
+    PushClusterResponse, Query, WatchRequest, cluster_service_client::ClusterServiceClient,
+    metadata_service_client::MetadataServiceClient, push_cluster_request, query,
 };
 use grpc_transport::{ClientSecurity, ListenSecurity, ServerTlsFiles, ServiceAddress, ServiceEndpoint};
 use metadata_service::{Config, MetadataService, Running};
@@ -12,6 +13,10 @@ use tonic::{Code, Status, transport::Channel};
 use crate::support::*;
 
 async fn connect(service: &Running, authority: &Authority, name: &str) -> MetadataServiceClient<Channel> {
+    MetadataServiceClient::new(channel(service, authority, name).await)
+}
+
+async fn channel(service: &Running, authority: &Authority, name: &str) -> Channel {
     let issued = authority.client("client", &[&format!("spiffe://test/eyrie/{name}")]);
     let security = ClientSecurity {
         ca: Some(authority.file().to_owned()),
@@ -19,8 +24,65 @@ async fn connect(service: &Running, authority: &Authority, name: &str) -> Metada
         ..ClientSecurity::default()
     };
     let address = ServiceAddress::of_listener(service.local_address(), true);
-    let channel = ServiceEndpoint::new(address, &security).unwrap().connect().await.unwrap();
-    MetadataServiceClient::new(channel)
+    ServiceEndpoint::new(address, &security).unwrap().connect().await.unwrap()
+}
+
+async fn start_secured(directory: &std::path::Path, authority: &Authority) -> Running {
+    let server = authority.server("metadata");
+    let files = ServerTlsFiles {
+        certificate: server.certificate,
+        key: server.key,
+        client_ca: Some(authority.file().to_owned()),
+    };
+    let security = ListenSecurity { tls: Some(files), is_insecure_allowed: false };
+    let config = Config { security, ..config(directory) };
+    MetadataService::start(config, &telemetry::Instruments::default().meter).await.unwrap()
+}
+
+/// How a cluster's hello is answered.
+async fn hello(channel: Channel, tenant: &str, cluster_uid: &str) -> Result<PushClusterResponse, Status> {
+    let hello = ClusterHello {
+        cluster_uid: cluster_uid.into(),
+        tenant: tenant.into(),
+        epoch: 1,
+        ..ClusterHello::default()
+    };
+    let request = PushClusterRequest { kind: Some(push_cluster_request::Kind::Hello(hello)) };
+    let requests = tokio_stream::StreamExt::chain(tokio_stream::iter([request]), tokio_stream::pending());
+    let mut responses = ClusterServiceClient::new(channel).push_cluster(requests).await?.into_inner();
+    Ok(responses.message().await?.unwrap())
+}
+
+/// Scenario: metadata services with certificates of a cluster, of a tenant and of neither, and others, say hello for several clusters.
+/// Guarantees: each is heard for what its certificate names, and refused for all else.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn certificates_decide_who_speaks_for_a_cluster() {
+    let directory = tempfile::tempdir().unwrap();
+    let authority = Authority::new(directory.path(), "ca");
+    let service = start_secured(directory.path(), &authority).await;
+    let table = [
+        ("metadata", "", "c1", None),
+        ("metadata/cluster/c1", "", "c1", None),
+        ("metadata/cluster/c1", "", "c2", Some("PEER_NOT_ALLOWED")),
+        ("metadata", "acme", "c3", Some("PEER_NOT_ALLOWED")),
+        ("metadata/tenant/acme", "acme", "c3", None),
+        ("metadata/tenant/acme", "", "c1", Some("PEER_NOT_ALLOWED")),
+        // The certificate is right, and the cluster is known as another tenant's.
+        ("metadata/tenant/acme", "acme", "c1", Some("CLUSTER_OF_ANOTHER_TENANT")),
+        ("engine", "", "c1", Some("NOT_PERMITTED")),
+        ("agent", "", "c1", Some("NOT_PERMITTED")),
+        ("operator", "", "c1", Some("NOT_PERMITTED")),
+    ];
+    for (name, tenant, cluster_uid, refused) in table {
+        let answer = hello(channel(&service, &authority, name).await, tenant, cluster_uid).await;
+        match refused {
+            None => assert!(answer.unwrap().is_snapshot_wanted, "{name}"),
+            Some(reason) => {
+                assert_eq!(refusal(answer), (Code::PermissionDenied, reason.to_owned()), "{name}")
+            }
+        }
+    }
+    service.shutdown().await;
 }
 
 fn question() -> LookupRequest {
@@ -41,19 +103,7 @@ fn refusal<T>(result: Result<T, Status>) -> (Code, String) {
 async fn certificates_decide_who_tells_and_who_asks() {
     let directory = tempfile::tempdir().unwrap();
     let authority = Authority::new(directory.path(), "ca");
-    let server = authority.server("metadata");
-    let files = ServerTlsFiles {
-        certificate: server.certificate,
-        key: server.key,
-        client_ca: Some(authority.file().to_owned()),
-    };
-    let security = ListenSecurity { tls: Some(files), is_insecure_allowed: false };
-    let service = MetadataService::start(
-        Config { security, ..config(directory.path()) },
-        &telemetry::Instruments::default().meter,
-    )
-    .await
-    .unwrap();
+    let service = start_secured(directory.path(), &authority).await;
     let fact = stated(container(key(5, 10, "a"), "web", 1));
 
     for name in ["operator", "agent", "metadata"] {

@@ -30,14 +30,15 @@ pub enum Identity {
 /// identity      = "spiffe://" trust-domain "/eyrie/" role
 /// role          = "agent" ["/tenant/" tenant] ["/host/" machine-id]
 ///               | "engine"
-///               | "metadata"
+///               | "metadata" ["/tenant/" tenant] ["/cluster/" cluster-uid]
 ///               | "operator" ["/tenant/" tenant]
 /// trust-domain  = 1 to 255 of a-z 0-9 . - _
 /// tenant        = 1 to 255 of A-Z a-z 0-9 . - _, but neither "." nor ".."
 /// machine-id    = 32 of 0-9 a-f, as /etc/machine-id has them
+/// cluster-uid   = 1 to 255 of A-Z a-z 0-9 . - _, but neither "." nor ".."; the uid of the namespace kube-system
 /// ```
 ///
-/// An agent without a tenant is of the default tenant, an operator without one of all tenants. A certificate may have
+/// An agent or a metadata service without a tenant is of the default tenant, an operator without one of all tenants. A certificate may have
 /// several such URIs, and then has all their roles; other names in it do not matter. One that begins as an identity of ours
 /// and is none makes the whole certificate useless: half of what somebody meant is not what they meant.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,7 +61,12 @@ pub enum Role {
     /// Evaluates events.
     Engine,
     /// Tells a central metadata service what a cluster has.
-    Metadata,
+    Metadata {
+        /// Of this tenant's clusters; empty for the default tenant.
+        tenant: String,
+        /// Of this cluster only.
+        cluster: Option<String>,
+    },
     /// Looks at alerts and hosts.
     Operator {
         /// Of this tenant only.
@@ -169,6 +175,10 @@ impl Role {
         if !is_trust_domain(trust_domain) {
             return Err(malformed("its trust domain is not 1 to 255 of a-z, 0-9, '.', '-' and '_'"));
         }
+        let metadata = |tenant: &str, cluster: Option<&str>| Self::Metadata {
+            tenant: tenant.to_owned(),
+            cluster: cluster.map(str::to_owned),
+        };
         // The longest role has five segments; one more makes it too long.
         let segments: Vec<&str> = segments.take(6).collect();
         let role = match *segments.as_slice() {
@@ -179,13 +189,16 @@ impl Role {
                 Self::Agent { tenant: tenant.to_owned(), host: Some(host.to_owned()) }
             }
             ["engine"] => Self::Engine,
-            ["metadata"] => Self::Metadata,
+            ["metadata"] => metadata("", None),
+            ["metadata", "cluster", cluster] => metadata("", Some(cluster)),
+            ["metadata", "tenant", tenant] => metadata(tenant, None),
+            ["metadata", "tenant", tenant, "cluster", cluster] => metadata(tenant, Some(cluster)),
             ["operator"] => Self::Operator { tenant: None },
             ["operator", "tenant", tenant] => Self::Operator { tenant: Some(tenant.to_owned()) },
             _ => {
                 return Err(malformed(
-                    "after /eyrie/ must come agent[/tenant/TENANT][/host/MACHINE_ID], engine, metadata, or \
-                     operator[/tenant/TENANT]",
+                    "after /eyrie/ must come agent[/tenant/TENANT][/host/MACHINE_ID], engine, \
+                     metadata[/tenant/TENANT][/cluster/CLUSTER_UID], or operator[/tenant/TENANT]",
                 ));
             }
         };
@@ -196,6 +209,9 @@ impl Role {
         if matches!(&role, Self::Agent { host: Some(host), .. } if !is_machine_id(host)) {
             return Err(malformed("its machine id is not 32 of 0-9 and a-f, as /etc/machine-id has them"));
         }
+        if matches!(&role, Self::Metadata { cluster: Some(cluster), .. } if !is_tenant(cluster)) {
+            return Err(malformed("its cluster uid is not 1 to 255 of A-Z, a-z, 0-9, '.', '-' and '_'"));
+        }
         Ok(Some(role))
     }
 
@@ -205,7 +221,7 @@ impl Role {
         match self {
             Self::Agent { .. } => matches!(permission, Capture),
             Self::Engine => matches!(permission, RelayFacts | ReadMetadata),
-            Self::Metadata => matches!(permission, PushCluster),
+            Self::Metadata { .. } => matches!(permission, PushCluster),
             Self::Operator { .. } => matches!(permission, ReadAlerts | ReadHosts | ReadMetadata),
         }
     }
@@ -223,9 +239,9 @@ impl Role {
     /// The tenant that it is bound to.
     pub(super) fn tenant(&self) -> Option<&str> {
         match self {
-            Self::Agent { tenant, .. } => Some(tenant),
+            Self::Agent { tenant, .. } | Self::Metadata { tenant, .. } => Some(tenant),
             Self::Operator { tenant } => tenant.as_deref(),
-            Self::Engine | Self::Metadata => None,
+            Self::Engine => None,
         }
     }
 }

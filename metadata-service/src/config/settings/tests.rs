@@ -42,6 +42,18 @@ fn what_is_printed_can_be_read() {
     assert_eq!(configure(&[], &text).unwrap(), config, "{text}");
 }
 
+/// Scenario: the role cluster is configured, printed and read again. Guarantees: it is the same.
+#[test]
+fn the_role_cluster_can_be_printed_and_read() {
+    let flags =
+        ["--role", "cluster", "--central", "http://127.0.0.1:7444", "--kubeconfig", "/k", "--tenant", "acme"];
+    let config = configure(&flags, "cluster-name = 'blue'").unwrap();
+    let cluster = config.cluster.clone().unwrap();
+    assert_eq!((&*cluster.name, &*cluster.tenant, cluster.kubeconfig), ("blue", "acme", Some("/k".into())));
+    let text = effective_text::<Settings>(&config).unwrap();
+    assert_eq!(configure(&[], &text).unwrap(), config, "{text}");
+}
+
 /// Scenario: names, types and values that cannot be. Guarantees: each is refused by its name.
 #[test]
 fn mistakes_are_named() {
@@ -53,7 +65,14 @@ fn mistakes_are_named() {
         (&["--max-lookup-wait-secs", "21"], "", "it must be 0 to 20"),
         (&["--trace-ratio", "2"], "", "trace-ratio is 2"),
         (&[], "admin-listen = 'here'", "admin-listen: \"here\""),
-        (&["--role", "cluster"], "", "not there yet"),
+        (&["--role", "cluster"], "", "central is not set: the role cluster needs"),
+        (&["--central", "http://127.0.0.1:1"], "", "add --role cluster"),
+        (&["--role", "cluster", "--central", "http://10.0.0.1:1"], "", "plain text would go there"),
+        (
+            &["--role", "cluster", "--central", "https://c:1", "--central-tls-key", "k"],
+            "",
+            "central-tls-cert must be set",
+        ),
         (&["--tls-key", "k.pem"], "", "tls-key is k.pem: tls-cert must be set as well"),
     ] {
         let error = configure(flags, file).unwrap_err().to_string();

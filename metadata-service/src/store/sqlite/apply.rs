@@ -1,22 +1,23 @@
 //! Applying the statements of a batch.
 
+use std::borrow::Cow;
+
 use eyrie_proto::metadata::{Container, Host, KubernetesKey, KubernetesObject, Validity};
-use rusqlite::{Connection, OptionalExtension as _, params};
+use rusqlite::{Connection, params};
 
 use super::{
-    Fault,
+    Fault, clusters,
     entities::{self, MAX_INSTANCES, ScopeRow, Stored},
-    forget, stored,
+    forget, numbering,
+    rejoin::{self, Reach},
+    stored,
     writer::State,
 };
 use crate::{
     keys::{ContainerName, Fit},
     record::{MAX_ENTITY_BYTES, Record, RecordKind, StoredContainer, StoredHost},
-    store::{Batch, Statement, StoreLimits},
+    store::{Batch, Scope, Statement, StoreLimits},
 };
-
-/// Epochs of a scope that are remembered: a late relay of the one before must not be taken for a new one.
-const MAX_EPOCHS: i64 = 4;
 
 /// One batch being applied.
 struct Application<'a> {
@@ -35,15 +36,11 @@ pub(super) fn apply(
     state: &mut State,
     batch: &Batch,
 ) -> Result<u64, Fault> {
-    let scope = scope(connection, limits, state, batch)?;
-    let through = through(connection, scope.id, batch.epoch)?;
-    let before_first = batch.first_sequence.saturating_sub(1);
-    // The first of an epoch may have any number: an earlier store had those before, or another service.
-    let through = through.unwrap_or(before_first);
-    if before_first > through {
-        return Err(Fault::SequenceGap { expected: through.saturating_add(1), found: batch.first_sequence });
-    }
-    let repeated = usize::try_from(through - before_first).unwrap_or(usize::MAX).min(batch.statements.len());
+    let scope = scope(connection, limits, state, &batch.scope)?;
+    let repeated = match numbering::repeated(connection, scope.id, batch)? {
+        Some(repeated) => repeated,
+        None => batch.statements.len(),
+    };
     let mut application = Application { connection, limits, state, scope, index: 0 };
     for (index, statement) in batch.statements.iter().enumerate().skip(repeated) {
         application.index = index;
@@ -52,9 +49,7 @@ pub(super) fn apply(
     let new = (batch.statements.len() - repeated) as u64;
     state.counts.repeated_statements += repeated as u64;
     state.counts.applied_statements += new;
-    let through = through.saturating_add(new);
-    store_through(connection, state, scope.id, batch.epoch, through)?;
-    Ok(through)
+    numbering::advance(connection, state, scope.id, batch)
 }
 
 // === impl Application ===
@@ -152,21 +147,57 @@ impl Application<'_> {
     fn kubernetes(&mut self, stated: &KubernetesObject) -> Result<(), Fault> {
         let uid = stated.key.as_ref().map_or("", |key| &*key.object_uid);
         let before = entities::by_object(self.connection, self.scope.id, RecordKind::Kubernetes, uid)?;
+        self.put_object(before, stated.clone())
+    }
+
+    /// Stores an object if it changed, and sees to it that the containers are told anew that show it.
+    fn put_object(&mut self, before: Option<Stored>, object: KubernetesObject) -> Result<(), Fault> {
         let revision = before.as_ref().map(|stored| stored.revision);
-        self.put_if_changed(before, revision, Record::Kubernetes(stated.clone()))
+        let last = self.state.revisions.last;
+        let known = before.as_ref().and_then(|stored| match &stored.record {
+            Record::Kubernetes(known) => Some(known.clone()),
+            Record::Container(_) | Record::Host(_) => None,
+        });
+        self.put_if_changed(before, revision, Record::Kubernetes(object.clone()))?;
+        if self.state.revisions.last == last {
+            return Ok(());
+        }
+        let (connection, scope_id) = (self.connection, self.scope.id);
+        let uid = object.key.as_ref().map_or("", |key| &*key.object_uid);
+        match &*object.kind {
+            "Pod" => rejoin::pod(connection, self.state, scope_id, uid),
+            // The end of a snapshot will tell all of them.
+            _ if !clusters::is_whole(connection, scope_id)? => Ok(()),
+            "Namespace" => rejoin::note(connection, self.state, scope_id, Reach::Namespace, &object.name),
+            "Service" => {
+                let selects = |service: &KubernetesObject| !service.selector.is_empty();
+                match selects(&object) || known.as_ref().is_some_and(selects) {
+                    true => {
+                        rejoin::note(connection, self.state, scope_id, Reach::Namespace, &object.namespace)
+                    }
+                    false => Ok(()),
+                }
+            }
+            "ReplicaSet" | "ReplicationController" | "Deployment" => {
+                rejoin::note(connection, self.state, scope_id, Reach::Owner, uid)
+            }
+            _ => Ok(()),
+        }
     }
 
     fn kubernetes_removal(&mut self, key: &KubernetesKey, until_ns: u64) -> Result<(), Fault> {
         let kind = RecordKind::Kubernetes;
         let before = entities::by_object(self.connection, self.scope.id, kind, &key.object_uid)?;
-        let revision = before.as_ref().map(|stored| stored.revision);
         let mut object = match before.clone() {
             Some(Stored { record: Record::Kubernetes(object), .. }) => object,
             _ => KubernetesObject { key: Some(key.clone()), ..KubernetesObject::default() },
         };
-        let from_ns = object.validity.map_or(0, |validity| validity.from_ns);
-        object.validity = Some(Validity { from_ns, until_ns });
-        self.put_if_changed(before, revision, Record::Kubernetes(object))
+        let validity = object.validity.unwrap_or_default();
+        // Gone is gone: a second word of it changes nothing.
+        if validity.until_ns == 0 {
+            object.validity = Some(Validity { until_ns, ..validity });
+        }
+        self.put_object(before, object)
     }
 
     fn put_if_changed(
@@ -192,16 +223,10 @@ impl Application<'_> {
         }
         let revision = self.state.revisions.last.saturating_add(1);
         self.state.revisions.last = revision;
-        let (cgroup_id, object_id) = match record {
-            Record::Container(container) => {
-                let name = container.name();
-                (name.cgroup_id.cast_signed(), name.runtime_id)
-            }
-            Record::Host(_) => (0, String::new()),
-            Record::Kubernetes(object) => {
-                (0, object.key.as_ref().map_or_else(String::new, |key| key.object_uid.clone()))
-            }
-        };
+        let Columns { cgroup_id, object_id, object_kind, namespace, owner_uid } = Columns::of(record);
+        let pod_uid = record.pod_uid();
+        let patience_ms = i64::try_from(self.limits.join_patience.as_millis()).unwrap_or(i64::MAX);
+        let join_by_ms = (!pod_uid.is_empty()).then(|| self.state.now_ms.saturating_add(patience_ms));
         let has_ended = record.validity().until_ns != 0;
         let ended_ms = has_ended.then_some(self.state.now_ms);
         let names = record.names();
@@ -210,9 +235,12 @@ impl Application<'_> {
             Some(before) => self
                 .connection
                 .prepare_cached(
+                    // What a container belongs to is waited for from the first word of its pod.
                     "UPDATE entity SET revision = ?2, cgroup_id = ?3, object_id = ?4, body = ?6,
-                     name = ?7, namespace = ?8, image_name = ?9,
-                     ended_ms = CASE WHEN ?5 IS NULL THEN NULL ELSE coalesce(ended_ms, ?5) END WHERE revision = ?1",
+                     ended_ms = CASE WHEN ?5 IS NULL THEN NULL ELSE coalesce(ended_ms, ?5) END,
+                     join_by_ms = CASE WHEN pod_uid = ?7 THEN join_by_ms ELSE ?8 END,
+                     pod_uid = ?7, object_kind = ?9, object_namespace = ?10, owner_uid = ?11,
+                     name = ?12, namespace = ?13, image_name = ?14 WHERE revision = ?1",
                 )?
                 .execute(params![
                     before,
@@ -221,6 +249,11 @@ impl Application<'_> {
                     object_id,
                     ended_ms,
                     body,
+                    pod_uid,
+                    join_by_ms,
+                    object_kind,
+                    namespace,
+                    owner_uid,
                     names.name,
                     names.namespace,
                     names.image_name
@@ -232,9 +265,10 @@ impl Application<'_> {
                     .execute([self.scope.id])?;
                 self.connection
                     .prepare_cached(
-                        "INSERT INTO entity
-                         (revision, scope, kind, cgroup_id, object_id, ended_ms, body, name, namespace, image_name)
-                         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+                        "INSERT INTO entity (revision, scope, kind, cgroup_id, object_id, ended_ms, body, pod_uid,
+                                             join_by_ms, object_kind, object_namespace, owner_uid, name, namespace,
+                                             image_name)
+                         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
                     )?
                     .execute(params![
                         stored(revision),
@@ -244,6 +278,11 @@ impl Application<'_> {
                         object_id,
                         ended_ms,
                         body,
+                        pod_uid,
+                        join_by_ms,
+                        object_kind,
+                        namespace,
+                        owner_uid,
                         names.name,
                         names.namespace,
                         names.image_name
@@ -254,14 +293,47 @@ impl Application<'_> {
     }
 }
 
-/// The batch's scope, made if it is new, and marked as just heard.
-fn scope(
+/// What a record is found by.
+#[derive(Default)]
+struct Columns<'a> {
+    cgroup_id: i64,
+    object_id: Cow<'a, str>,
+    object_kind: &'a str,
+    namespace: &'a str,
+    owner_uid: &'a str,
+}
+
+// === impl Columns ===
+
+impl<'a> Columns<'a> {
+    fn of(record: &'a Record) -> Self {
+        match record {
+            Record::Container(container) => {
+                let name = container.name();
+                let cgroup_id = name.cgroup_id.cast_signed();
+                Self { cgroup_id, object_id: name.runtime_id.into(), ..Self::default() }
+            }
+            Record::Host(_) => Self::default(),
+            Record::Kubernetes(object) => Self {
+                object_id: object.key.as_ref().map_or("", |key| &*key.object_uid).into(),
+                object_kind: &object.kind,
+                // A namespace is found among what is in it.
+                namespace: if object.kind == "Namespace" { &object.name } else { &object.namespace },
+                owner_uid: object.owners.first().map_or("", |owner| &owner.uid),
+                ..Self::default()
+            },
+        }
+    }
+}
+
+/// A scope, made if it is new, and marked as just heard.
+pub(super) fn scope(
     connection: &Connection,
     limits: &StoreLimits,
     state: &mut State,
-    batch: &Batch,
+    scope: &Scope,
 ) -> Result<ScopeRow, Fault> {
-    if let Some(known) = entities::scope(connection, &batch.scope)? {
+    if let Some(known) = entities::scope(connection, scope)? {
         connection
             .prepare_cached("UPDATE scope SET heard_ms = ?2 WHERE id = ?1")?
             .execute([known.id, state.now_ms])?;
@@ -273,38 +345,8 @@ fn scope(
             "INSERT INTO scope (kind, name, entities, forgotten_entities, forgotten_until_ns, heard_ms)
              VALUES (?1, ?2, 0, 0, 0, ?3)",
         )?
-        .execute(params![batch.scope.kind_number(), batch.scope.name(), state.now_ms])?;
+        .execute(params![scope.kind_number(), scope.name(), state.now_ms])?;
     state.scopes += 1;
     let id = connection.last_insert_rowid();
     Ok(ScopeRow { id, forgotten_entities: 0, forgotten_until_ns: 0 })
-}
-
-fn through(connection: &Connection, scope_id: i64, epoch: u64) -> Result<Option<u64>, Fault> {
-    let through: Option<i64> = connection
-        .prepare_cached("SELECT through_sequence FROM relay WHERE scope = ?1 AND epoch = ?2")?
-        .query_row([scope_id, epoch.cast_signed()], |row| row.get(0))
-        .optional()?;
-    Ok(through.map(|through| through.max(0).cast_unsigned()))
-}
-
-fn store_through(
-    connection: &Connection,
-    state: &State,
-    scope_id: i64,
-    epoch: u64,
-    through: u64,
-) -> Result<(), Fault> {
-    connection
-        .prepare_cached(
-            "INSERT INTO relay (scope, epoch, through_sequence, heard_ms) VALUES (?1, ?2, ?3, ?4)
-             ON CONFLICT (scope, epoch) DO UPDATE SET through_sequence = ?3, heard_ms = ?4",
-        )?
-        .execute([scope_id, epoch.cast_signed(), stored(through), state.now_ms])?;
-    connection
-        .prepare_cached(
-            "DELETE FROM relay WHERE scope = ?1 AND epoch != ?2 AND epoch NOT IN
-             (SELECT epoch FROM relay WHERE scope = ?1 ORDER BY heard_ms DESC LIMIT ?3)",
-        )?
-        .execute([scope_id, epoch.cast_signed(), MAX_EPOCHS])?;
-    Ok(())
 }

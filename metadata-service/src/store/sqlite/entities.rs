@@ -107,7 +107,12 @@ pub(super) fn decode(revision: i64, kind: i64, body: &[u8]) -> Result<Stored, Fa
     Ok(Stored { revision, record })
 }
 
-fn rows(connection: &Connection, query: &str, values: &[&dyn ToSql]) -> Result<Vec<Stored>, Fault> {
+/// Decodes rows of revision, kind and body.
+pub(super) fn rows(
+    connection: &Connection,
+    query: &str,
+    values: &[&dyn ToSql],
+) -> Result<Vec<Stored>, Fault> {
     let mut select = connection.prepare_cached(query)?;
     let mut rows = select.query(values)?;
     let mut found = Vec::new();

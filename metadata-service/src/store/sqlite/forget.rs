@@ -6,7 +6,7 @@
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use super::{Fault, entities, writer::State};
-use crate::store::StoreLimits;
+use crate::store::{Scope, StoreLimits};
 
 /// Rows that are forgotten at once, to bound a transaction.
 const MAX_AT_ONCE: usize = 4_096;
@@ -45,13 +45,15 @@ pub(super) fn make_room(
     state: &mut State,
     scope_id: i64,
 ) -> Result<(), Fault> {
-    let in_scope: i64 = connection
-        .prepare_cached("SELECT entities FROM scope WHERE id = ?1")?
-        .query_row([scope_id], |row| row.get(0))?;
+    let (in_scope, kind): (i64, i64) = connection
+        .prepare_cached("SELECT entities, kind FROM scope WHERE id = ?1")?
+        .query_row([scope_id], |row| Ok((row.get(0)?, row.get(1)?)))?;
     let in_scope = in_scope.max(0).cast_unsigned();
-    if in_scope >= limits.max_entities_per_scope.max(1) {
-        let surplus = in_scope - limits.max_entities_per_scope.max(1) + 1;
-        let room = surplus.max(ROOM.min(limits.max_entities_per_scope / 16));
+    let is_cluster = kind == Scope::CLUSTER_KIND;
+    let bound = if is_cluster { limits.max_objects_per_cluster } else { limits.max_entities_per_scope };
+    if in_scope >= bound.max(1) {
+        let surplus = in_scope - bound.max(1) + 1;
+        let room = surplus.max(ROOM.min(bound / 16));
         of_scope(connection, state, scope_id, room)?;
     }
     if state.entities >= limits.max_entities.max(1) {
@@ -78,6 +80,7 @@ pub(super) fn make_room_for_scope(
             forget(connection, state, &leaving, Reason::NoRoom)?;
         }
         connection.prepare_cached("DELETE FROM relay WHERE scope = ?1")?.execute([scope_id])?;
+        connection.prepare_cached("DELETE FROM rejoin WHERE scope = ?1")?.execute([scope_id])?;
         connection.prepare_cached("DELETE FROM scope WHERE id = ?1")?.execute([scope_id])?;
         state.scopes = state.scopes.saturating_sub(1);
         state.counts.evicted_scopes += 1;

@@ -10,6 +10,7 @@ use rusqlite::{Connection, Row, Transaction, params};
 use super::{
     Fault,
     entities::{self, ScopeRow, Stored},
+    join::Joiner,
 };
 use crate::{
     record::{Record, RecordKind, is_valid_at},
@@ -125,6 +126,7 @@ impl Place {
             true => (listing.id_prefix.clone(), 0),
             false => (begin.object_id, begin.revision),
         };
+        let mut joiner = Joiner::new(transaction);
         let mut select = transaction.prepare_cached(&query(listing))?;
         let mut rows = select.query(params![
             self.row.id,
@@ -142,11 +144,14 @@ impl Place {
                 return Ok(Some(told));
             }
             room.rows -= 1;
-            let (stored, object_id) = read(row)?;
+            let (mut stored, object_id) = read(row)?;
             let revision = stored.revision;
-            if is_picked(&stored.record, listing)
-                && let Some(entity) = self.listed(stored, listing.as_of_epoch_ns, page)
-            {
+            if is_picked(&stored.record, listing) {
+                joiner.join(&mut stored, row.get(4)?)?;
+                let Some(entity) = self.listed(stored, listing.as_of_epoch_ns, page) else {
+                    told = PagePosition { scope: self.row.id, object_id, revision };
+                    continue;
+                };
                 let size = entity.encoded_len();
                 if size > room.bytes && !page.entities.is_empty() {
                     return Ok(Some(told));
@@ -230,7 +235,7 @@ pub(super) fn query(listing: &Listing) -> String {
         ("entity_by_object", "1")
     };
     format!(
-        "SELECT revision, kind, object_id, body FROM entity INDEXED BY {index}
+        "SELECT revision, kind, object_id, body, join_by_ms IS NOT NULL FROM entity INDEXED BY {index}
          WHERE scope = ?1 AND kind = ?2 AND {is_indexed}
          AND (object_id, revision) > (?3, ?4) AND object_id < ?5 AND (?6 OR ended_ms IS NULL)
          AND (?7 = '' OR name = ?7) AND (?8 = '' OR image_name = ?8) AND (?9 = '' OR namespace = ?9)

@@ -7,6 +7,7 @@ use rusqlite::{Connection, Transaction};
 use super::{
     Fault,
     entities::{self, ScopeRow, Stored},
+    join::Joiner,
     schema, stored,
 };
 use crate::{
@@ -23,16 +24,21 @@ const MAX_LOOKED_AT: i64 = 16_384;
 
 pub(super) fn find(connection: &mut Connection, questions: &[Sought]) -> Result<Vec<Finding>, Fault> {
     let transaction = connection.transaction()?;
-    questions.iter().map(|question| find_one(&transaction, question)).collect()
+    let mut joiner = Joiner::new(&transaction);
+    questions.iter().map(|question| find_one(&transaction, &mut joiner, question)).collect()
 }
 
-fn find_one(transaction: &Transaction<'_>, question: &Sought) -> Result<Finding, Fault> {
+fn find_one(
+    transaction: &Transaction<'_>,
+    joiner: &mut Joiner<'_>,
+    question: &Sought,
+) -> Result<Finding, Fault> {
     let Some(scope) = entities::scope(transaction, &question.scope())? else {
         return Ok(Finding::Unknown(Unknown::default()));
     };
     let found = match question {
         Sought::Container { name, as_of_ns, .. } => {
-            return container(transaction, &scope, name, *as_of_ns);
+            return container(transaction, joiner, &scope, name, *as_of_ns);
         }
         Sought::Host { .. } => entities::by_object(transaction, scope.id, RecordKind::Host, "")?,
         Sought::Kubernetes { object_uid, .. } => {
@@ -50,6 +56,7 @@ fn find_one(transaction: &Transaction<'_>, question: &Sought) -> Result<Finding,
 
 fn container(
     transaction: &Transaction<'_>,
+    joiner: &mut Joiner<'_>,
     scope: &ScopeRow,
     name: &ContainerName,
     as_of_ns: u64,
@@ -71,7 +78,14 @@ fn container(
         return Ok(Finding::Ambiguous(valid.len()));
     }
     valid.sort_by_key(|stored| (stored.record.validity().from_ns, stored.revision));
-    Ok(valid.pop().map_or(Finding::NotThen, Finding::of))
+    let Some(mut stored) = valid.pop() else { return Ok(Finding::NotThen) };
+    if !stored.record.pod_uid().is_empty() {
+        let mut select =
+            transaction.prepare_cached("SELECT join_by_ms IS NOT NULL FROM entity WHERE revision = ?1")?;
+        let may_come = select.query_row([stored.revision], |row| row.get(0))?;
+        joiner.join(&mut stored, may_come)?;
+    }
+    Ok(Finding::of(stored))
 }
 
 fn unknown(scope: &ScopeRow) -> Finding {
@@ -101,10 +115,12 @@ pub(super) fn changes(
     let revisions: Revisions = schema::revisions(&transaction)?;
     let mut changes = Changes { through_revision: from.after_revision, revisions, ..Changes::default() };
     let mut select = transaction.prepare_cached(
-        "SELECT entity.revision, scope.kind, scope.name, entity.ended_ms IS NOT NULL, entity.kind, entity.body
+        "SELECT entity.revision, scope.kind, scope.name, entity.ended_ms IS NOT NULL, entity.kind, entity.body,
+                entity.join_by_ms IS NOT NULL
          FROM entity JOIN scope ON scope.id = entity.scope
          WHERE entity.revision > ?1 ORDER BY entity.revision LIMIT ?2",
     )?;
+    let mut joiner = Joiner::new(&transaction);
     let mut rows = select.query([stored(from.after_revision), MAX_LOOKED_AT])?;
     let (mut looked_at, mut bytes) = (0, 0_usize);
     while let Some(row) = rows.next()? {
@@ -114,11 +130,13 @@ pub(super) fn changes(
         let scope = Scope::of_stored(row.get(1)?, row.get(2)?);
         if scope.is_some_and(|scope| scopes.contains(&scope)) && !(is_snapshot && has_ended) {
             let body = row.get_ref(5)?.as_blob().map_err(|error| Fault::undecodable(error.to_string()))?;
-            bytes = bytes.saturating_add(body.len());
+            let mut entity = entities::decode(revision, row.get(4)?, body)?;
+            joiner.join(&mut entity, row.get(6)?)?;
+            bytes = bytes.saturating_add(entity.record.encoded_len());
             if bytes > MAX_CHANGES_BYTES && !changes.upserts.is_empty() {
                 return Ok(changes);
             }
-            changes.push(entities::decode(revision, row.get(4)?, body)?);
+            changes.push(entity);
         }
         changes.through_revision = revision.max(0).cast_unsigned();
         looked_at += 1;

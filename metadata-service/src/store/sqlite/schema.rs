@@ -12,7 +12,7 @@ use super::{Fault, entities};
 use crate::store::Revisions;
 
 /// Kept in `PRAGMA user_version`; 0 is a new file.
-pub(super) const VERSION: i64 = 2;
+pub(super) const VERSION: i64 = 3;
 
 /// A revision is the row's number: a changed entity moves to the end of the table, so that reading changes is reading on.
 /// Numbers of 64 bits are stored with their bits as they are, and compared for equality only.
@@ -74,12 +74,49 @@ const ADD_LISTING_COLUMNS: &str = "
 /// Rows of an older version that are in memory at a time while they are read anew.
 const UPGRADED_AT_ONCE: i64 = 256;
 
+/// What version 3 has besides: what containers and Kubernetes objects are joined by.
+///
+/// `whole_epoch` is the epoch of a cluster's speaker whose snapshot has ended; `is_whole` that any has. `join_by_ms` is set
+/// while what a container's pod belongs to may still be on its way. `rejoin` says which containers are to be told anew,
+/// because what they belong to has changed: those with revisions up to `through_revision`, in stretches, the next of
+/// which begins after `after`.
+const ADD_JOINING: &str = "
+    ALTER TABLE scope ADD COLUMN tenant TEXT NOT NULL DEFAULT '';
+    ALTER TABLE scope ADD COLUMN title TEXT NOT NULL DEFAULT '';
+    ALTER TABLE scope ADD COLUMN whole_epoch INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE scope ADD COLUMN is_whole INTEGER NOT NULL DEFAULT 0;
+    CREATE INDEX scope_of_clusters ON scope (tenant) WHERE kind = 2;
+    ALTER TABLE entity ADD COLUMN pod_uid TEXT NOT NULL DEFAULT '';
+    ALTER TABLE entity ADD COLUMN object_kind TEXT NOT NULL DEFAULT '';
+    ALTER TABLE entity ADD COLUMN object_namespace TEXT NOT NULL DEFAULT '';
+    ALTER TABLE entity ADD COLUMN owner_uid TEXT NOT NULL DEFAULT '';
+    ALTER TABLE entity ADD COLUMN join_by_ms INTEGER;
+    CREATE INDEX entity_by_pod ON entity (pod_uid, revision) WHERE pod_uid != '';
+    CREATE INDEX entity_by_uid ON entity (object_id) WHERE kind = 3;
+    CREATE INDEX object_by_namespace ON entity (scope, object_namespace, object_kind, object_id) WHERE kind = 3;
+    CREATE INDEX entity_by_owner ON entity (scope, owner_uid) WHERE owner_uid != '';
+    CREATE INDEX entity_by_join ON entity (join_by_ms) WHERE join_by_ms IS NOT NULL;
+    CREATE TABLE rejoin (
+        id INTEGER PRIMARY KEY,
+        scope INTEGER NOT NULL,
+        reach INTEGER NOT NULL,
+        value TEXT NOT NULL,
+        after TEXT NOT NULL,
+        through_revision INTEGER NOT NULL,
+        UNIQUE (scope, reach, value)
+    );
+";
+
 /// Opens the writing connection, makes the layout in a new file, and refuses what it does not know.
 pub(super) fn open(path: &Path) -> Result<(Connection, Revisions), Fault> {
     let (mut connection, version) = sqlite_store::open_for_writing(path)?;
     match version {
         0 => create(&mut connection)?,
-        1 => add_listing(&mut connection)?,
+        1 => {
+            add_listing(&mut connection)?;
+            add_joining(&mut connection)?;
+        }
+        2 => add_joining(&mut connection)?,
         VERSION => {}
         newer => return Err(StoreFault::NewerSchema(newer).into()),
     }
@@ -102,6 +139,7 @@ fn create(connection: &mut Connection) -> Result<(), Fault> {
     let transaction = connection.transaction()?;
     transaction.execute_batch(CREATE)?;
     transaction.execute_batch(CREATE_LISTING)?;
+    transaction.execute_batch(ADD_JOINING)?;
     transaction.execute(
         "INSERT INTO store (only_row, last_revision, forgotten_through) VALUES (1, ?1, ?1)",
         [first],
@@ -129,6 +167,25 @@ fn add_listing(connection: &mut Connection) -> Result<(), Fault> {
         }
     }
     transaction.execute_batch(CREATE_LISTING)?;
+    transaction.pragma_update(None, "user_version", 2)?;
+    Ok(transaction.commit()?)
+}
+
+/// Lets the containers of a store of version 2 be joined with their pods.
+fn add_joining(connection: &mut Connection) -> Result<(), Fault> {
+    let transaction = connection.transaction()?;
+    transaction.execute_batch(ADD_JOINING)?;
+    let mut after = i64::MIN;
+    loop {
+        let stretch = entities::stretch(&transaction, after, UPGRADED_AT_ONCE)?;
+        let Some(last) = stretch.last() else { break };
+        after = last.revision;
+        for stored in stretch.iter().filter(|stored| !stored.record.pod_uid().is_empty()) {
+            transaction
+                .prepare_cached("UPDATE entity SET pod_uid = ?2 WHERE revision = ?1")?
+                .execute(params![stored.revision, stored.record.pod_uid()])?;
+        }
+    }
     transaction.pragma_update(None, "user_version", VERSION)?;
     Ok(transaction.commit()?)
 }

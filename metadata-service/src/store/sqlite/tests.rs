@@ -1,6 +1,7 @@
 //! The store by itself: bounds, retention, and intervals against a plain model.
 
 mod bounds;
+mod joining;
 mod listing;
 mod model;
 
@@ -12,7 +13,10 @@ use eyrie_proto::{
 };
 
 use super::*;
-use crate::{keys::ContainerName, store::Statement};
+use crate::{
+    keys::ContainerName,
+    store::{Numbering, Statement},
+};
 
 fn name(cgroup_id: u64, birth_ns: u64, runtime_id: &str) -> ContainerName {
     ContainerName { hierarchy: 0, cgroup_id, birth_ns, runtime_id: runtime_id.to_owned() }
@@ -46,7 +50,8 @@ fn origin(text: &str) -> Scope {
 async fn apply(store: &SqliteStore, scope: &Scope, statements: Vec<Statement>) {
     static NEXT_EPOCH: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(1);
     let epoch = NEXT_EPOCH.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-    let batch = Batch { scope: scope.clone(), epoch, first_sequence: 1, statements };
+    let batch =
+        Batch { scope: scope.clone(), epoch, first_sequence: 1, numbering: Numbering::Each, statements };
     store.apply(Arc::new(batch)).await.unwrap();
 }
 

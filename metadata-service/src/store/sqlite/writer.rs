@@ -9,8 +9,10 @@ use std::{
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot, watch};
 
-use super::{Fault, apply, forget, schema, stored};
-use crate::store::{Batch, Revisions, StoreError, StoreLimits, StoreMetrics};
+use super::{Fault, apply, clusters, forget, rejoin, schema, stored};
+use crate::store::{
+    Batch, ClusterSpeaker, ClusterStanding, Revisions, StoreError, StoreLimits, StoreMetrics,
+};
 
 /// Batches that share one flush.
 const MAX_GROUP: usize = 64;
@@ -25,6 +27,10 @@ pub(super) enum Command {
     Apply { batch: Arc<Batch>, answer: Answer<u64> },
     /// Forgets what was kept for long enough.
     ForgetExpired { answer: Answer<()> },
+    /// Notes who speaks for a cluster.
+    OpenCluster { speaker: Arc<ClusterSpeaker>, answer: Answer<ClusterStanding> },
+    /// Tells the next containers anew whose pods changed.
+    Rejoin { answer: Answer<bool> },
 }
 
 /// Owns the writing connection.
@@ -56,12 +62,15 @@ pub(super) struct Counts {
     pub(super) evicted_tombstones: u64,
     pub(super) evicted_entities: u64,
     pub(super) evicted_scopes: u64,
+    pub(super) rejoined_containers: u64,
 }
 
 /// What became of a command, before it is durable.
 enum Outcome {
     Applied(u64),
     Forgotten,
+    Opened(ClusterStanding),
+    Rejoined { is_more: bool },
     Refused(Fault),
 }
 
@@ -124,6 +133,7 @@ impl Applier {
         metrics.evicted_tombstones.add(state.counts.evicted_tombstones);
         metrics.evicted_entities.add(state.counts.evicted_entities);
         metrics.evicted_scopes.add(state.counts.evicted_scopes);
+        metrics.rejoined_containers.add(state.counts.rejoined_containers);
         self.revisions.send_if_modified(|revisions| {
             let is_changed = *revisions != state.revisions;
             *revisions = state.revisions;
@@ -139,13 +149,13 @@ impl Command {
     fn answer(self, outcome: Outcome, path: &Path) {
         match (self, outcome) {
             (Self::Apply { answer, .. }, Outcome::Applied(through)) => drop(answer.send(Ok(through))),
-            (Self::ForgetExpired { answer }, Outcome::Applied(_) | Outcome::Forgotten) => {
-                drop(answer.send(Ok(())));
-            }
+            (Self::ForgetExpired { answer }, Outcome::Forgotten) => drop(answer.send(Ok(()))),
+            (Self::OpenCluster { answer, .. }, Outcome::Opened(standing)) => drop(answer.send(Ok(standing))),
+            (Self::Rejoin { answer }, Outcome::Rejoined { is_more }) => drop(answer.send(Ok(is_more))),
             (command, Outcome::Refused(fault)) => command.fail(fault.at(path)),
-            (command @ Self::Apply { .. }, Outcome::Forgotten) => command.fail(StoreError::Internal {
+            (command, _) => command.fail(StoreError::Internal {
                 path: path.to_owned(),
-                detail: "a batch was answered as something else".to_owned(),
+                detail: "a command was answered as another one".to_owned(),
             }),
         }
     }
@@ -154,6 +164,8 @@ impl Command {
         match self {
             Self::Apply { answer, .. } => drop(answer.send(Err(error))),
             Self::ForgetExpired { answer } => drop(answer.send(Err(error))),
+            Self::OpenCluster { answer, .. } => drop(answer.send(Err(error))),
+            Self::Rejoin { answer } => drop(answer.send(Err(error))),
         }
     }
 }
@@ -176,6 +188,12 @@ fn write_group(
             }
             Command::ForgetExpired { .. } => {
                 forget::expired(&savepoint, limits, state).map(|()| Outcome::Forgotten)
+            }
+            Command::OpenCluster { speaker, .. } => {
+                clusters::open(&savepoint, limits, state, speaker).map(Outcome::Opened)
+            }
+            Command::Rejoin { .. } => {
+                rejoin::next(&savepoint, limits, state).map(|is_more| Outcome::Rejoined { is_more })
             }
         };
         match outcome {

@@ -15,6 +15,10 @@ fn every_form_is_read() {
         tenant: tenant.to_owned(),
         host: host.map(str::to_owned),
     };
+    let metadata = |tenant: &str, cluster: Option<&str>| Role::Metadata {
+        tenant: tenant.to_owned(),
+        cluster: cluster.map(str::to_owned),
+    };
     let table = [
         ("eyrie/agent".to_owned(), agent("", None)),
         (format!("eyrie/agent/host/{MACHINE}"), agent("", Some(MACHINE))),
@@ -24,7 +28,10 @@ fn every_form_is_read() {
         ("eyrie/agent/tenant/host".to_owned(), agent("host", None)),
         ("eyrie/agent/tenant/tenant".to_owned(), agent("tenant", None)),
         ("eyrie/engine".to_owned(), Role::Engine),
-        ("eyrie/metadata".to_owned(), Role::Metadata),
+        ("eyrie/metadata".to_owned(), metadata("", None)),
+        ("eyrie/metadata/cluster/c1".to_owned(), metadata("", Some("c1"))),
+        ("eyrie/metadata/tenant/acme".to_owned(), metadata("acme", None)),
+        ("eyrie/metadata/tenant/acme/cluster/c1".to_owned(), metadata("acme", Some("c1"))),
         ("eyrie/operator".to_owned(), Role::Operator { tenant: None }),
         ("eyrie/operator/tenant/acme".to_owned(), Role::Operator { tenant: Some("acme".to_owned()) }),
     ];
@@ -53,6 +60,9 @@ fn what_is_nearly_an_identity_is_refused() {
         ("eyrie/agent/tenant/a%2Fb".to_owned(), "tenant"),
         ("eyrie/operator/tenant/ä".to_owned(), "tenant"),
         (format!("eyrie/operator/tenant/{long}"), "tenant"),
+        ("eyrie/metadata/cluster/".to_owned(), "cluster uid"),
+        ("eyrie/metadata/cluster/a b".to_owned(), "cluster uid"),
+        ("eyrie/metadata/cluster/c1/tenant/acme".to_owned(), "must come agent"),
         ("eyrie/agent/host/".to_owned(), "machine id"),
         (format!("eyrie/agent/host/{upper}"), "machine id"),
         (format!("eyrie/agent/tenant/acme/host/{}", &MACHINE[1..]), "machine id"),
@@ -100,7 +110,11 @@ proptest! {
                     format!("agent{}{host}", tenant(&Some(name.clone()).filter(|name| !name.is_empty())))
                 }
                 Role::Engine => "engine".to_owned(),
-                Role::Metadata => "metadata".to_owned(),
+                Role::Metadata { tenant: name, cluster } => {
+                    let cluster = cluster.as_ref().map_or(String::new(), |uid| format!("/cluster/{uid}"));
+                    let of_tenant = tenant(&Some(name.clone()).filter(|name| !name.is_empty()));
+                    format!("metadata{of_tenant}{cluster}")
+                }
                 Role::Operator { tenant: name } => format!("operator{}", tenant(name)),
             };
             prop_assert!(uri.ends_with(&format!("/eyrie/{name}")), "{uri} as {role:?}");

@@ -64,7 +64,7 @@ fn listings_search_and_do_not_sort() {
 }
 
 /// Scenario: a store as version 1 left it, with more rows than are read at once. Guarantees: it is opened, and what it has is listed by
-/// every filter.
+/// every filter, and found by its pods.
 #[tokio::test]
 async fn a_store_of_version_1_can_be_listed() {
     let directory = tempfile::tempdir().unwrap();
@@ -77,6 +77,7 @@ async fn a_store_of_version_1_can_be_listed() {
             ..Default::default()
         });
         container.pod_namespace = format!("ns-{id}");
+        container.pod_uid = format!("pod-{id}");
         Statement::Container(name, container)
     };
     apply(&store, &origin("/host/m/b"), (1..=600).map(state).collect()).await;
@@ -84,13 +85,23 @@ async fn a_store_of_version_1_can_be_listed() {
     let connection = rusqlite::Connection::open(directory.path().join(FILE_NAME)).unwrap();
     connection
         .execute_batch(
-            "DROP INDEX entity_by_name; DROP INDEX entity_by_namespace; DROP INDEX entity_by_image;
+            "DROP TABLE rejoin; DROP INDEX scope_of_clusters; DROP INDEX entity_by_pod; DROP INDEX entity_by_uid;
+             DROP INDEX object_by_namespace; DROP INDEX entity_by_owner; DROP INDEX entity_by_join;
+             ALTER TABLE scope DROP COLUMN tenant; ALTER TABLE scope DROP COLUMN title;
+             ALTER TABLE scope DROP COLUMN whole_epoch; ALTER TABLE scope DROP COLUMN is_whole;
+             ALTER TABLE entity DROP COLUMN pod_uid; ALTER TABLE entity DROP COLUMN object_kind;
+             ALTER TABLE entity DROP COLUMN object_namespace; ALTER TABLE entity DROP COLUMN owner_uid;
+             ALTER TABLE entity DROP COLUMN join_by_ms;
+             DROP INDEX entity_by_name; DROP INDEX entity_by_namespace; DROP INDEX entity_by_image;
              ALTER TABLE entity DROP COLUMN name; ALTER TABLE entity DROP COLUMN namespace;
              ALTER TABLE entity DROP COLUMN image_name; PRAGMA user_version = 1;",
         )
         .unwrap();
     drop(connection);
     let store = SqliteStore::open(directory.path(), StoreLimits::default()).unwrap();
+    let connection = rusqlite::Connection::open(directory.path().join(FILE_NAME)).unwrap();
+    let query = "SELECT count(*) FROM entity WHERE pod_uid = 'pod-555' AND object_id = 'c555'";
+    assert_eq!(connection.query_row(query, [], |row| row.get::<_, i64>(0)).unwrap(), 1);
     for listing in [
         Listing { name: "name-555".into(), ..everything() },
         Listing { namespace: "ns-555".into(), ..everything() },
