@@ -1,0 +1,73 @@
+//! What containerd's record of a container tells.
+
+use eyrie_proto::metadata::Container;
+
+use super::{event::timestamp_ns, privileged};
+use crate::containers::{
+    api::{MAX_TEXT, bounded_labels, containerd::containers},
+    bundle::{Bundle, clipped},
+    storage,
+};
+
+/// docker's namespace. It names containers itself, and tells nobody but who asks it.
+const DOCKER: &str = "moby";
+/// How names and pods are noted, by nerdctl and by containerd's part for Kubernetes.
+const NERDCTL_NAME: &str = "nerdctl/name";
+const KUBERNETES_NAME: &str = "io.kubernetes.container.name";
+const POD_NAME: &str = "io.kubernetes.pod.name";
+const POD_NAMESPACE: &str = "io.kubernetes.pod.namespace";
+const POD_UID: &str = "io.kubernetes.pod.uid";
+const SANDBOX_ID: &str = "io.kubernetes.cri.sandbox-id";
+/// Characters of an id that is shown as a name, as Falco does.
+const SHORT_ID: usize = 12;
+
+/// `digest` is what the image's name stands for now.
+pub(super) fn describe(namespace: &str, record: containers::Container, digest: Option<String>) -> Container {
+    let mut container = Container::default();
+    let label = |name: &str| clipped(record.labels.get(name).map_or("", String::as_str), MAX_TEXT);
+    container.name = name(namespace, &record);
+    container.pod_name = label(POD_NAME);
+    container.pod_namespace = label(POD_NAMESPACE);
+    container.pod_uid = label(POD_UID);
+    container.pod_sandbox_id = clipped(&record.sandbox, MAX_TEXT);
+    container.created_ns = record.created_at.as_ref().map_or(0, timestamp_ns);
+    if namespace != DOCKER {
+        container.runtime = "containerd".to_owned();
+    }
+    if !record.image.is_empty() {
+        let mut image = storage::image(&record.image, "");
+        if image.digest.is_empty() {
+            image.digest = clipped(&digest.unwrap_or_default(), MAX_TEXT);
+        }
+        container.image = Some(image);
+    }
+    match record.spec.as_ref().map(|spec| Bundle::from_slice(&spec.value)) {
+        Some(Ok(bundle)) => {
+            bundle.describe(&mut container);
+            let spec = record.spec.as_ref().map(|spec| spec.value.as_slice()).unwrap_or_default();
+            container.is_privileged = privileged::is_privileged(spec);
+            if container.pod_sandbox_id.is_empty() {
+                container.pod_sandbox_id =
+                    clipped(bundle.annotation(SANDBOX_ID).unwrap_or_default(), MAX_TEXT);
+            }
+        }
+        Some(Err(error)) => container.reasons.push(format!(
+            "mounts, capabilities, namespaces: containerd's specification is not understood: {error}"
+        )),
+        None => {
+            container.reasons.push("mounts, capabilities, namespaces: containerd has none noted".to_owned());
+        }
+    }
+    container.labels = bounded_labels(record.labels);
+    container
+}
+
+/// As whoever made it calls it; otherwise by its id, which is a name where people chose it.
+fn name(namespace: &str, record: &containers::Container) -> String {
+    let noted = [NERDCTL_NAME, KUBERNETES_NAME].into_iter().find_map(|label| record.labels.get(label));
+    match noted {
+        Some(noted) => clipped(noted, MAX_TEXT),
+        None if namespace == DOCKER => String::new(),
+        None => clipped(&record.id, SHORT_ID),
+    }
+}

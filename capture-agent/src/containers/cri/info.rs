@@ -1,0 +1,147 @@
+//! The JSON that runtimes send beside a status. containerd's has `config` and `runtimeSpec`, CRI-O's `privileged` and
+//! `runtimeSpec`; that of a sandbox has the result of the network's plugins.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::containers::bundle::{Bundle, clipped};
+
+/// Characters of the network's result that are kept, as in Falco.
+const MAX_CNI: usize = 4_096;
+/// What CRI-O notes of the network's result.
+const CRIO_CNI: &str = "io.kubernetes.cri-o.CNIResult";
+
+/// What both kinds of runtimes may send. Go writes `null` for what is empty.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Info {
+    #[serde(rename = "sandboxID")]
+    pub(super) sandbox_id: Option<String>,
+    /// The image of a sandbox.
+    pub(super) image: Option<String>,
+    privileged: Option<bool>,
+    config: Option<Config>,
+    #[serde(rename = "runtimeSpec")]
+    spec: Option<Spec>,
+    #[serde(rename = "cniResult")]
+    cni_result: Option<CniResult>,
+    /// `runtimeSpec` once more, as a bundle has it: it may be of another shape than expected when the rest is not.
+    #[serde(skip)]
+    pub(super) bundle: Option<Bundle>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct WithBundle {
+    #[serde(rename = "runtimeSpec")]
+    bundle: Option<Bundle>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Config {
+    image: Option<ConfigImage>,
+    linux: Option<Linux>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct ConfigImage {
+    image: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Spec {
+    linux: Option<Linux>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Linux {
+    security_context: Option<SecurityContext>,
+}
+
+/// Go leaves `privileged` out where it is false.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct SecurityContext {
+    privileged: bool,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct CniResult {
+    #[serde(rename = "Interfaces", alias = "interfaces")]
+    interfaces: Option<BTreeMap<String, Value>>,
+}
+
+// === impl Info ===
+
+impl Info {
+    /// What is told, and why the rest is not.
+    pub(super) fn read(info: &BTreeMap<String, String>) -> (Self, Vec<String>) {
+        let Some(json) = info.get("info") else {
+            let reason =
+                "capabilities, environment, user, privileged: the runtime tells nothing beside the status";
+            return (Self::default(), vec![reason.to_owned()]);
+        };
+        let mut reasons = Vec::new();
+        let mut read: Self = serde_json::from_str(json).unwrap_or_else(|error| {
+            reasons.push(format!(
+                "privileged, sandbox: what the runtime tells beside the status is not understood: {error}"
+            ));
+            Self::default()
+        });
+        read.bundle = serde_json::from_str(json).map_or_else(
+            |error| {
+                reasons.push(format!(
+                    "capabilities, environment, user: the runtime's specification is not understood: {error}"
+                ));
+                None
+            },
+            |with: WithBundle| with.bundle,
+        );
+        (read, reasons)
+    }
+
+    /// In the order in which Falco looks.
+    pub(super) fn is_privileged(&self) -> Option<bool> {
+        let of = |linux: Option<&Linux>| Some(linux?.security_context.as_ref()?.privileged);
+        of(self.spec.as_ref().and_then(|spec| spec.linux.as_ref()))
+            .or_else(|| of(self.config.as_ref().and_then(|config| config.linux.as_ref())))
+            .or(self.privileged)
+    }
+
+    /// The image that a container was configured with: an id, or a name.
+    pub(super) fn configured_image(&self) -> Option<&str> {
+        self.config.as_ref()?.image.as_ref()?.image.as_deref()
+    }
+
+    /// The image's name, as the runtime noted it when the container was made.
+    pub(super) fn noted_image(&self) -> Option<&str> {
+        let names =
+            ["io.kubernetes.cri.image-name", "io.kubernetes.cri-o.Image", "io.kubernetes.cri-o.ImageName"];
+        names.into_iter().find_map(|name| self.bundle.as_ref()?.annotation(name))
+    }
+
+    /// The interfaces that the network's plugins made, as Falco shows them: without those of the host's end, and without what
+    /// identifies nobody.
+    pub(super) fn cni_result(&self) -> String {
+        let Some(interfaces) = self.cni_result.as_ref().and_then(|result| result.interfaces.clone()) else {
+            let noted = self.bundle.as_ref().and_then(|bundle| bundle.annotation(CRIO_CNI));
+            return clipped(noted.unwrap_or_default(), MAX_CNI);
+        };
+        let is_kept = |name: &str| name != "lo" && !name.starts_with("veth");
+        let kept = interfaces.into_iter().filter(|(name, _)| is_kept(name)).map(|(name, mut interface)| {
+            if let Value::Object(fields) = &mut interface {
+                fields.remove("Mac");
+                fields.remove("Sandbox");
+            }
+            (name, interface)
+        });
+        clipped(&Value::Object(kept.collect()).to_string(), MAX_CNI)
+    }
+}
