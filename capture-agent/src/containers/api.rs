@@ -10,6 +10,9 @@ mod queue;
 mod session;
 mod wire;
 
+#[cfg(test)]
+pub(super) mod served;
+
 use std::{fmt::Debug, hash::Hash, path::PathBuf, pin::Pin, time::Duration};
 
 use futures_util::Stream;

@@ -206,7 +206,8 @@ impl RuntimeApi for Containerd {
                 }
                 listed => listed?,
             };
-            subjects.extend(ids.into_iter().map(|id| Subject { namespace: Some(namespace.clone()), id }));
+            let ids = ids.into_iter().filter(|id| event::is_id(id));
+            subjects.extend(ids.map(|id| Subject { namespace: Some(namespace.clone()), id }));
         }
         Ok(subjects)
     }

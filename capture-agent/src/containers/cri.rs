@@ -38,6 +38,8 @@ const SOURCE: &str = "cri";
 const MAX_STATUS_BYTES: usize = 1 << 20;
 /// Of all: a kilobyte or two for each. Only ids are decoded, so that no more than 200 MiB come of the worst that fits.
 const MAX_LIST_BYTES: usize = 16 << 20;
+/// Bytes of an id that is asked for: runtimes' own have 64.
+const MAX_ID: usize = 256;
 /// Characters of a runtime's name.
 const MAX_NAME: usize = 64;
 
@@ -137,12 +139,12 @@ impl Cri {
 
     /// The sandbox that a container is in: most runtimes say it beside the status, all of them in lists.
     async fn sandbox_of(&self, id: &str, info: &Info) -> Result<Option<String>, ApiError> {
-        if let Some(sandbox) = info.sandbox_id.as_deref().filter(|sandbox| !sandbox.is_empty()) {
+        if let Some(sandbox) = info.sandbox_id.as_deref().filter(|sandbox| is_id(sandbox)) {
             return Ok(Some(sandbox.to_owned()));
         }
         let filter = ContainerFilter { id: id.to_owned(), ..ContainerFilter::default() };
         let listed = self.containers(filter).await?.into_iter().find(|(listed, _)| listed == id);
-        Ok(listed.map(|(_, sandbox)| sandbox).filter(|sandbox| !sandbox.is_empty()))
+        Ok(listed.map(|(_, sandbox)| sandbox).filter(|sandbox| is_id(sandbox)))
     }
 
     async fn describe_container(
@@ -235,6 +237,7 @@ impl RuntimeApi for Cri {
             listed => listed?,
         };
         ids.extend(containers.into_iter().map(|(id, _)| id).take(MAX_CONTAINERS));
+        ids.retain(|id| is_id(id));
         Ok(ids)
     }
 
@@ -267,7 +270,14 @@ impl RuntimeApi for Cri {
     }
 }
 
+fn is_id(text: &str) -> bool {
+    !text.is_empty() && text.len() <= MAX_ID
+}
+
 fn change(id: String, kind: i32) -> Change<String> {
+    if !is_id(&id) {
+        return Change::Other;
+    }
     match ContainerEventType::try_from(kind) {
         Ok(ContainerEventType::ContainerCreatedEvent | ContainerEventType::ContainerStartedEvent) => {
             Change::Made(id)

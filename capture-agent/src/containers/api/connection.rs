@@ -46,7 +46,7 @@ pub(in crate::containers) struct Connection {
 // === impl Connection ===
 
 impl Connection {
-    pub(super) async fn open(path: &Path) -> Result<Self, ApiError> {
+    pub(in crate::containers) async fn open(path: &Path) -> Result<Self, ApiError> {
         let socket = path.display().to_string();
         let failed = |detail: String, is_no_runtime| ApiError::Connect {
             socket: socket.clone(),

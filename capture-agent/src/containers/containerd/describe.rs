@@ -18,8 +18,9 @@ const POD_NAME: &str = "io.kubernetes.pod.name";
 const POD_NAMESPACE: &str = "io.kubernetes.pod.namespace";
 const POD_UID: &str = "io.kubernetes.pod.uid";
 const SANDBOX_ID: &str = "io.kubernetes.cri.sandbox-id";
-/// Characters of an id that is shown as a name, as Falco does.
+/// Characters of an id that was drawn by lot, when it is shown as a name, as in Falco.
 const SHORT_ID: usize = 12;
+const DRAWN_ID: usize = 64;
 
 /// `digest` is what the image's name stands for now.
 pub(super) fn describe(namespace: &str, record: containers::Container, digest: Option<String>) -> Container {
@@ -68,6 +69,7 @@ fn name(namespace: &str, record: &containers::Container) -> String {
     match noted {
         Some(noted) => clipped(noted, MAX_TEXT),
         None if namespace == DOCKER => String::new(),
-        None => clipped(&record.id, SHORT_ID),
+        None if record.id.len() == DRAWN_ID => clipped(&record.id, SHORT_ID),
+        None => clipped(&record.id, MAX_TEXT),
     }
 }

@@ -32,8 +32,7 @@ pub(super) enum Event {
 pub(super) fn read(envelope: Envelope) -> Event {
     // Of all these kinds the first field is the container's id.
     let id = envelope.event.and_then(|event| ContainerEvent::decode(event.value.as_slice()).ok());
-    let Some(id) = id.map(|event| event.container_id).filter(|id| !id.is_empty() && id.len() <= MAX_ID)
-    else {
+    let Some(id) = id.map(|event| event.container_id).filter(|id| is_id(id)) else {
         return Event::Other;
     };
     let subject = Subject { namespace: Some(envelope.namespace), id };
@@ -43,6 +42,10 @@ pub(super) fn read(envelope: Envelope) -> Event {
         DELETED => Event::Gone(subject),
         _ => Event::Other,
     }
+}
+
+pub(super) fn is_id(text: &str) -> bool {
+    !text.is_empty() && text.len() <= MAX_ID
 }
 
 /// 0 for what cannot be.

@@ -91,19 +91,20 @@ impl Info {
         let mut reasons = Vec::new();
         let mut read: Self = serde_json::from_str(json).unwrap_or_else(|error| {
             reasons.push(format!(
-                "privileged, sandbox: what the runtime tells beside the status is not understood: {error}"
+                "privileged: what the runtime tells beside the status is not understood: {error}"
             ));
             Self::default()
         });
-        read.bundle = serde_json::from_str(json).map_or_else(
-            |error| {
-                reasons.push(format!(
-                    "capabilities, environment, user: the runtime's specification is not understood: {error}"
-                ));
-                None
-            },
-            |with: WithBundle| with.bundle,
-        );
+        match serde_json::from_str(json) {
+            Ok(WithBundle { bundle: Some(bundle) }) => read.bundle = Some(bundle),
+            Ok(WithBundle { bundle: None }) => {
+                reasons
+                    .push("capabilities, environment, user: the runtime tells no specification".to_owned());
+            }
+            Err(error) => reasons.push(format!(
+                "capabilities, environment, user: the runtime's specification is not understood: {error}"
+            )),
+        }
         (read, reasons)
     }
 
