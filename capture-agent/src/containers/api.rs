@@ -5,7 +5,6 @@
 //! one container's answer lacks is asked for again, a few times.
 
 mod connection;
-mod labels;
 mod queue;
 mod session;
 mod wire;
@@ -24,12 +23,13 @@ use tracing::{debug, warn};
 
 pub(super) use self::{
     connection::{ApiError, Connection, found},
-    labels::{MAX_TEXT, bounded_labels, epoch_ns},
     wire::{containerd, cri},
 };
 use super::told::Told;
 use crate::session::backoff::Backoff;
 
+/// Characters of a name that are kept.
+pub(super) const MAX_TEXT: usize = 1_024;
 /// Containers of one runtime that are asked for: more than any node runs.
 pub(super) const MAX_CONTAINERS: usize = 8_192;
 /// A session that lasted so long was a good one: the next one may begin soon after it.
@@ -119,4 +119,9 @@ async fn is_closed_within(pause: Duration, asked: &mut Receiver<String>) -> bool
             id = asked.recv() => if id.is_none() { return true },
         }
     }
+}
+
+/// Nanoseconds since the epoch; 0 for what is not told, and for times before it, which Go's zero is.
+pub(super) fn epoch_ns(nanoseconds: impl Into<i128>) -> u64 {
+    u64::try_from(nanoseconds.into()).unwrap_or(0)
 }

@@ -3,7 +3,6 @@
 
 mod describe;
 mod event;
-mod privileged;
 
 use std::{
     collections::HashMap,

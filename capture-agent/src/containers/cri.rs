@@ -6,7 +6,6 @@
 mod container;
 mod image;
 mod info;
-mod probes;
 mod sandbox;
 
 use std::{path::PathBuf, sync::Arc};
@@ -162,15 +161,17 @@ impl Cri {
             reasons
                 .push("pod, address, host namespaces: the runtime does not tell of the sandbox".to_owned());
         }
-        let mut image = image::of_container(&status, &info);
+        let mut container = container::describe(&status, &info);
+        let noted = container.image.take();
+        let mut image = image::of_container(&status, &info, noted.as_ref(), None);
         if let Some(reference) = image::reference(&status)
             && !image::is_whole(&image)
             && let Some(found) = self.image(reference).await?
         {
-            image::complete(&mut image, &found);
+            image = image::of_container(&status, &info, noted.as_ref(), Some(&found));
         }
+        container.image = Some(image).filter(|image| *image != Default::default());
         let is_whole = sandbox.is_some();
-        let mut container = container::describe(status, &info, image);
         if let Some(sandbox) = &sandbox {
             sandbox::describe_pod(sandbox, &mut container);
         }

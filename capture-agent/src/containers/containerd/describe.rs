@@ -2,11 +2,12 @@
 
 use eyrie_proto::metadata::Container;
 
-use super::{event::timestamp_ns, privileged};
+use super::event::timestamp_ns;
 use crate::containers::{
-    api::{MAX_TEXT, bounded_labels, containerd::containers},
+    api::{MAX_TEXT, containerd::containers},
     bundle::{Bundle, clipped},
-    storage,
+    images::image,
+    labels,
 };
 
 /// docker's namespace. It names containers itself, and tells nobody but who asks it.
@@ -17,7 +18,6 @@ const KUBERNETES_NAME: &str = "io.kubernetes.container.name";
 const POD_NAME: &str = "io.kubernetes.pod.name";
 const POD_NAMESPACE: &str = "io.kubernetes.pod.namespace";
 const POD_UID: &str = "io.kubernetes.pod.uid";
-const SANDBOX_ID: &str = "io.kubernetes.cri.sandbox-id";
 /// Characters of an id that was drawn by lot, when it is shown as a name, as in Falco.
 const SHORT_ID: usize = 12;
 const DRAWN_ID: usize = 64;
@@ -25,33 +25,8 @@ const DRAWN_ID: usize = 64;
 /// `digest` is what the image's name stands for now.
 pub(super) fn describe(namespace: &str, record: containers::Container, digest: Option<String>) -> Container {
     let mut container = Container::default();
-    let label = |name: &str| clipped(record.labels.get(name).map_or("", String::as_str), MAX_TEXT);
-    container.name = name(namespace, &record);
-    container.pod_name = label(POD_NAME);
-    container.pod_namespace = label(POD_NAMESPACE);
-    container.pod_uid = label(POD_UID);
-    container.pod_sandbox_id = clipped(&record.sandbox, MAX_TEXT);
-    container.created_ns = record.created_at.as_ref().map_or(0, timestamp_ns);
-    if namespace != DOCKER {
-        container.runtime = "containerd".to_owned();
-    }
-    if !record.image.is_empty() {
-        let mut image = storage::image(&record.image, "");
-        if image.digest.is_empty() {
-            image.digest = clipped(&digest.unwrap_or_default(), MAX_TEXT);
-        }
-        container.image = Some(image);
-    }
-    match record.spec.as_ref().map(|spec| Bundle::from_slice(&spec.value)) {
-        Some(Ok(bundle)) => {
-            bundle.describe(&mut container);
-            let spec = record.spec.as_ref().map(|spec| spec.value.as_slice()).unwrap_or_default();
-            container.is_privileged = privileged::is_privileged(spec);
-            if container.pod_sandbox_id.is_empty() {
-                container.pod_sandbox_id =
-                    clipped(bundle.annotation(SANDBOX_ID).unwrap_or_default(), MAX_TEXT);
-            }
-        }
+    match record.spec.as_ref().map(|spec| serde_json::from_slice::<Bundle>(&spec.value)) {
+        Some(Ok(bundle)) => bundle.describe(&record.id, &mut container),
         Some(Err(error)) => container.reasons.push(format!(
             "mounts, capabilities, namespaces: containerd's specification is not understood: {error}"
         )),
@@ -59,7 +34,35 @@ pub(super) fn describe(namespace: &str, record: containers::Container, digest: O
             container.reasons.push("mounts, capabilities, namespaces: containerd has none noted".to_owned());
         }
     }
-    container.labels = bounded_labels(record.labels);
+    let pod = [
+        (POD_NAME, &mut container.pod_name),
+        (POD_NAMESPACE, &mut container.pod_namespace),
+        (POD_UID, &mut container.pod_uid),
+    ];
+    for (label, part) in pod {
+        if let Some(value) = record.labels.get(label) {
+            *part = clipped(value, MAX_TEXT);
+        }
+    }
+    if !record.sandbox.is_empty() {
+        container.pod_sandbox_id = clipped(&record.sandbox, MAX_TEXT);
+    }
+    let name = name(namespace, &record);
+    if container.name.is_empty() || record.labels.contains_key(NERDCTL_NAME) {
+        container.name = name;
+    }
+    container.created_ns = record.created_at.as_ref().map_or(0, timestamp_ns);
+    if namespace != DOCKER {
+        container.runtime = "containerd".to_owned();
+    }
+    if !record.image.is_empty() {
+        let mut image = image(&record.image, "");
+        if image.digest.is_empty() {
+            image.digest = clipped(&digest.unwrap_or_default(), MAX_TEXT);
+        }
+        container.image = Some(image);
+    }
+    container.labels.extend(labels::kept(record.labels));
     container
 }
 

@@ -9,12 +9,16 @@ use crate::containers::api::served::{Listening, Socket};
 const SPEC: &str = r#"{"ociVersion":"1.0.2","process":{"user":{"uid":7,"gid":8},"env":["PATH=/bin","TOKEN=do not tell"],
     "capabilities":{"bounding":["CAP_CHOWN"]}},"mounts":[{"destination":"/proc","type":"proc","source":"proc"},
     {"destination":"/host","type":"bind","source":"/etc","options":["rbind","ro","rslave"]}],
-    "annotations":{"io.kubernetes.cri.sandbox-id":"5a4e"},
+    "annotations":{"io.kubernetes.cri.container-type":"container","io.kubernetes.cri.sandbox-id":"5a4e"},
     "linux":{"namespaces":[{"type":"pid"},{"type":"ipc"}],"maskedPaths":["/proc/kcore"]}}"#;
 
 fn listen(socket: &Socket) -> Listening {
     let path = socket.path();
     Listening::start(move |asked, told| run(path, asked, told))
+}
+
+fn labels<const N: usize>(labels: [(&str, &str); N]) -> std::collections::BTreeMap<String, String> {
+    labels.map(|(name, value)| (name.to_owned(), value.to_owned())).into()
 }
 
 fn asked(id: &str) -> Subject {
@@ -41,7 +45,7 @@ async fn a_container_is_described() {
         runtime: "containerd".into(),
         name: "web".into(),
         image: Some(image),
-        labels: [("nerdctl/name", "web"), ("team", "red")].map(|(k, v)| (k.to_owned(), v.to_owned())).into(),
+        labels: labels([("nerdctl/name", "web"), ("team", "red"), ("io.kubernetes.sandbox.id", "5a4e")]),
         mounts: vec![ContainerMount {
             source: "/etc".into(),
             destination: "/host".into(),

@@ -1,30 +1,27 @@
 //! A container, without its pod.
 
-use eyrie_proto::metadata::{Container, ContainerMount, Image};
+use eyrie_proto::metadata::{Container, ContainerMount};
 
 use super::info::Info;
 use crate::containers::{
-    api::{MAX_TEXT, bounded_labels, cri, epoch_ns},
+    api::{MAX_TEXT, cri, epoch_ns},
     bundle::clipped,
+    labels,
 };
 
 /// More than these are left out: at most 128 KiB.
 const MAX_MOUNTS: usize = 64;
 
-/// What its status and what is beside it tell.
-pub(super) fn describe(status: cri::ContainerStatus, info: &Info, image: Image) -> Container {
-    let mut container = Container::default();
-    if let Some(bundle) = &info.bundle {
-        bundle.describe(&mut container);
-    }
-    container.is_privileged = info.is_privileged();
+/// What its status and what is beside it tell, but for what a sandbox tells better.
+pub(super) fn describe(status: &cri::ContainerStatus, info: &Info) -> Container {
+    let mut container = info.describe(&status.id);
     // A container's namespaces are its pod's, which the specification names even where they are the host's.
     container.is_host_network = None;
     container.is_host_pid = None;
     container.is_host_ipc = None;
-    container.name = clipped(&status.metadata.unwrap_or_default().name, MAX_TEXT);
-    container.image = Some(image).filter(|image| *image != Image::default());
-    container.labels = bounded_labels(status.labels);
+    let name = status.metadata.as_ref().map_or("", |metadata| metadata.name.as_str());
+    container.name = clipped(name, MAX_TEXT);
+    container.labels.extend(labels::kept(status.labels.clone()));
     // Those that the pod asks for: the specification has those that every container of the runtime has, too.
     container.mounts = status.mounts.iter().take(MAX_MOUNTS).map(mount).collect();
     container.created_ns = epoch_ns(status.created_at);

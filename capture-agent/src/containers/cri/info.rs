@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use eyrie_proto::metadata::Container;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -10,8 +11,6 @@ use crate::containers::bundle::{Bundle, clipped};
 
 /// Characters of the network's result that are kept, as in Falco.
 const MAX_CNI: usize = 4_096;
-/// What CRI-O notes of the network's result.
-const CRIO_CNI: &str = "io.kubernetes.cri-o.CNIResult";
 
 /// What both kinds of runtimes may send. Go writes `null` for what is empty.
 #[derive(Debug, Default, Deserialize)]
@@ -29,7 +28,7 @@ pub(super) struct Info {
     cni_result: Option<CniResult>,
     /// `runtimeSpec` once more, as a bundle has it: it may be of another shape than expected when the rest is not.
     #[serde(skip)]
-    pub(super) bundle: Option<Bundle>,
+    bundle: Option<Bundle>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -108,8 +107,21 @@ impl Info {
         (read, reasons)
     }
 
+    /// What is told of the container `id` by the specification that it was started from, and whether it is privileged.
+    pub(super) fn describe(&self, id: &str) -> Container {
+        let mut container = Container::default();
+        if let Some(bundle) = &self.bundle {
+            bundle.describe(id, &mut container);
+        }
+        // Of a sandbox runtimes do not say it, only whether there may be privileged containers in it.
+        if self.sandbox_id.is_some() {
+            container.is_privileged = self.is_privileged().or(container.is_privileged);
+        }
+        container
+    }
+
     /// In the order in which Falco looks.
-    pub(super) fn is_privileged(&self) -> Option<bool> {
+    fn is_privileged(&self) -> Option<bool> {
         let of = |linux: Option<&Linux>| Some(linux?.security_context.as_ref()?.privileged);
         of(self.spec.as_ref().and_then(|spec| spec.linux.as_ref()))
             .or_else(|| of(self.config.as_ref().and_then(|config| config.linux.as_ref())))
@@ -121,19 +133,11 @@ impl Info {
         self.config.as_ref()?.image.as_ref()?.image.as_deref()
     }
 
-    /// The image's name, as the runtime noted it when the container was made.
-    pub(super) fn noted_image(&self) -> Option<&str> {
-        let names =
-            ["io.kubernetes.cri.image-name", "io.kubernetes.cri-o.Image", "io.kubernetes.cri-o.ImageName"];
-        names.into_iter().find_map(|name| self.bundle.as_ref()?.annotation(name))
-    }
-
     /// The interfaces that the network's plugins made, as Falco shows them: without those of the host's end, and without what
-    /// identifies nobody.
-    pub(super) fn cni_result(&self) -> String {
+    /// identifies nobody. CRI-O notes the whole result with its specification.
+    pub(super) fn cni_result(&self, id: &str) -> String {
         let Some(interfaces) = self.cni_result.as_ref().and_then(|result| result.interfaces.clone()) else {
-            let noted = self.bundle.as_ref().and_then(|bundle| bundle.annotation(CRIO_CNI));
-            return clipped(noted.unwrap_or_default(), MAX_CNI);
+            return self.describe(id).cni_result;
         };
         let is_kept = |name: &str| name != "lo" && !name.starts_with("veth");
         let kept = interfaces.into_iter().filter(|(name, _)| is_kept(name)).map(|(name, mut interface)| {

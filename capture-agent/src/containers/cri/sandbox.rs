@@ -2,10 +2,11 @@
 
 use eyrie_proto::metadata::Container;
 
-use super::{image, info::Info, probes};
+use super::{image, info::Info};
 use crate::containers::{
-    api::{MAX_TEXT, bounded_labels, cri, epoch_ns},
+    api::{MAX_TEXT, cri, epoch_ns},
     bundle::clipped,
+    labels, probes,
 };
 
 /// Addresses of one pod.
@@ -15,18 +16,16 @@ const MAX_IP: usize = 64;
 
 /// The sandbox as a container, which is called as its pod.
 pub(super) fn describe(answer: &cri::PodSandboxStatusResponse, info: &Info) -> Container {
-    let mut container = Container::default();
-    if let Some(bundle) = &info.bundle {
-        bundle.describe(&mut container);
-    }
-    // The runtime does not say it of the sandbox: that it may have privileged containers does not make it one.
-    container.is_privileged = None;
+    let id = answer.status.as_ref().map_or("", |status| status.id.as_str());
+    let mut container = info.describe(id);
     if let Some(status) = &answer.status {
         container.name = clipped(&status.metadata.clone().unwrap_or_default().name, MAX_TEXT);
-        container.labels = bounded_labels(status.labels.clone());
+        container.labels.extend(labels::kept(status.labels.clone()));
         container.created_ns = epoch_ns(status.created_at);
     }
-    container.image = image::of_sandbox(info.image.as_deref().or(info.noted_image()).unwrap_or_default());
+    if let Some(image) = info.image.as_deref().and_then(image::of_sandbox) {
+        container.image = Some(image);
+    }
     describe_pod(answer, &mut container);
     container
 }
@@ -39,14 +38,28 @@ pub(super) fn describe_pod(answer: &cri::PodSandboxStatusResponse, container: &m
     container.pod_namespace = clipped(&pod.namespace, MAX_TEXT);
     container.pod_uid = clipped(&pod.uid, MAX_TEXT);
     container.pod_sandbox_id = clipped(&status.id, MAX_TEXT);
-    container.pod_labels = bounded_labels(status.labels.clone());
+    container.pod_labels = labels::kept(status.labels.clone());
+    // The kubelet sets these labels, and Falco has them for every container of a pod.
+    let told = [
+        ("io.kubernetes.pod.name", &container.pod_name),
+        ("io.kubernetes.pod.namespace", &container.pod_namespace),
+        ("io.kubernetes.pod.uid", &container.pod_uid),
+        ("io.kubernetes.sandbox.id", &container.pod_sandbox_id),
+    ];
+    let told = told.map(|(name, value)| (name.to_owned(), value.clone()));
+    container.labels.extend(labels::kept(told.into()));
     let network = status.network.clone().unwrap_or_default();
     let further = network.additional_ips.into_iter().map(|further| further.ip);
     let ips = std::iter::once(network.ip).chain(further).filter(|ip| !ip.is_empty());
     container.ips = ips.take(MAX_IPS).map(|ip| clipped(&ip, MAX_IP)).collect();
-    container.cni_result = Info::read(&answer.info).0.cni_result();
+    let cni_result = Info::read(&answer.info).0.cni_result(&status.id);
+    if !cni_result.is_empty() {
+        container.cni_result = cni_result;
+    }
     describe_namespaces(status, container);
-    container.probes = probes::of_pod(&status.annotations, &container.name);
+    if let Some(applied) = status.annotations.get(probes::LAST_APPLIED) {
+        container.probes = probes::of_pod(applied, &container.name);
+    }
 }
 
 /// Which of the host's namespaces it uses.

@@ -17,7 +17,13 @@ fn map<const N: usize>(entries: [(&str, &str); N]) -> std::collections::BTreeMap
 }
 
 /// What a container has of the pod of [`Fake::pod`].
-fn in_pod(container: Container) -> Container {
+fn in_pod(mut container: Container) -> Container {
+    container.labels.extend(map([
+        ("io.kubernetes.pod.name", "shop"),
+        ("io.kubernetes.pod.namespace", "trade"),
+        ("io.kubernetes.pod.uid", "8a1b"),
+        ("io.kubernetes.sandbox.id", SANDBOX),
+    ]));
     Container {
         pod_name: "shop".into(),
         pod_namespace: "trade".into(),

@@ -27,7 +27,7 @@ pub(super) const IMAGE: &str = "00112233445566778899aabbccddeeff0011223344556677
 
 const SPEC: &str = r#""runtimeSpec":{"process":{"user":{"uid":7,"gid":8},"env":["PATH=/bin","TOKEN=do not tell"],
     "capabilities":{"bounding":["CAP_SYS_ADMIN"]}},"mounts":[{"destination":"/etc/hosts","type":"bind","source":"/x","options":["rbind"]}],
-    "annotations":{"io.kubernetes.cri-o.ImageName":"docker.io/app:2"},"linux":{"namespaces":[{"type":"pid"},{"type":"network"}]}}"#;
+    "annotations":{"io.kubernetes.cri-o.ContainerType":"container","io.kubernetes.cri-o.ImageName":"docker.io/app:2"},"linux":{"namespaces":[{"type":"pid"},{"type":"network"}]}}"#;
 /// `{SPEC}`, `{SANDBOX}` and `{IMAGE}` are put in.
 pub(super) const CONTAINERD_INFO: &str = r#"{"sandboxID":"{SANDBOX}","pid":7,"removing":false,"runtimeOptions":null,
     "config":{"metadata":{"name":"web"},"image":{"image":"sha256:{IMAGE}"},"envs":[{"key":"TOKEN","value":"do not tell"}],
@@ -38,7 +38,7 @@ pub(super) const CONTAINERD_SANDBOX_INFO: &str = r#"{"pid":6,"processStatus":"ru
     "runtimeSpec":{"process":{"user":{"uid":65535,"gid":65535},"env":["PATH=/"]},"mounts":null},
     "cniResult":{"Interfaces":{"lo":{"Mac":"0"},"veth1":{"Mac":"1"},"eth0":{"IPConfigs":[{"IP":"10.0.0.7"}],"Mac":"2","Sandbox":"/x"}}}}"#;
 pub(super) const CRIO_SANDBOX_INFO: &str = r#"{"image":"registry.k8s.io/pause:3.6","pid":6,
-    "runtimeSpec":{"annotations":{"io.kubernetes.cri-o.CNIResult":"{\"cniVersion\":\"1.0.0\",\"ips\":[]}"}}}"#;
+    "runtimeSpec":{"annotations":{"io.kubernetes.cri-o.ContainerType":"sandbox","io.kubernetes.cri-o.CNIResult":"{\"cniVersion\":\"1.0.0\",\"ips\":[]}"}}}"#;
 const APPLIED: &str =
     r#"{"spec":{"containers":[{"name":"web","livenessProbe":{"exec":{"command":["cat","/ok"]}}}]}}"#;
 
