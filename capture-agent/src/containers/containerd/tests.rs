@@ -1,4 +1,5 @@
 mod fake;
+mod real;
 
 use eyrie_proto::metadata::{ContainerMount, Image};
 

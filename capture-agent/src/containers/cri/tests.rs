@@ -1,5 +1,6 @@
 mod fake;
 mod faults;
+mod real;
 
 use eyrie_proto::metadata::{Container, ContainerMount, ContainerProbe, ContainerProbeKind, Image};
 
