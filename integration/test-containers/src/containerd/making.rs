@@ -37,7 +37,7 @@ pub struct PodOptions {
     pub is_host_pid: bool,
     /// Variables of the environment; of containers only.
     pub environment: BTreeMap<String, String>,
-    /// Pairs of paths on the host and in the container, mounted read-only and as the host mounts them; of containers only.
+    /// Pairs of paths on the host and in the container, mounted read-only; of containers only.
     pub mounts: Vec<(String, String)>,
 }
 
@@ -95,12 +95,13 @@ impl Pod {
     /// Runs a container in it, and gives its id. It stays until the pod goes.
     pub fn run(&self, name: &str, options: PodOptions, command: &[&str]) -> anyhow::Result<String> {
         let PodOptions { labels, is_privileged, environment, mounts, .. } = options;
-        let from_host = 1;
+        // Others than private ones need a host whose root is shared, which within a container it is not.
+        let private = 0;
         let mount = |(host_path, container_path)| Mount {
             host_path,
             container_path,
             readonly: true,
-            propagation: from_host,
+            propagation: private,
         };
         let sandbox = self.config.linux.as_ref().and_then(|linux| linux.security_context.as_ref());
         let security = LinuxContainerSecurityContext {

@@ -18,8 +18,6 @@ async fn real_containers_are_described() {
         "TOKEN=do not tell",
         "--mount",
         "type=bind,src=/usr,dst=/host,options=rbind:ro",
-        "--user",
-        "7:8",
         "--net-host",
     ];
     let first = real.run("default", "first", &options, &["sleep", "60"]).unwrap();
@@ -38,7 +36,7 @@ async fn real_containers_are_described() {
     assert!(!format!("{container:?}").contains("do not tell"));
     assert!(container.capabilities.iter().any(|name| name == "CAP_CHOWN"));
     assert_eq!((container.runtime.as_str(), container.name.as_str()), ("containerd", "web"));
-    assert_eq!((container.user.as_str(), container.is_privileged), ("7:8", Some(false)));
+    assert_eq!((container.user.as_str(), container.is_privileged), ("0:0", Some(false)));
     let namespaces = (container.is_host_network, container.is_host_pid, container.is_host_ipc);
     assert_eq!(namespaces, (Some(true), Some(false), Some(false)));
     let mount = container.mounts.iter().find(|mount| mount.destination == "/host").unwrap();

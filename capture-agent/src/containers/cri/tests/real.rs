@@ -59,7 +59,7 @@ async fn real_pods_are_described() {
             destination: "/host".into(),
             mode: String::new(),
             is_writable: false,
-            propagation: "rslave".into(),
+            propagation: "private".into(),
         }],
         is_privileged: Some(true),
         is_host_network: Some(true),
