@@ -18,9 +18,8 @@ const KUBERNETES_NAME: &str = "io.kubernetes.container.name";
 const POD_NAME: &str = "io.kubernetes.pod.name";
 const POD_NAMESPACE: &str = "io.kubernetes.pod.namespace";
 const POD_UID: &str = "io.kubernetes.pod.uid";
-/// Characters of an id that was drawn by lot, when it is shown as a name, as in Falco.
+/// Characters of an id that is shown as a name, as in Falco.
 const SHORT_ID: usize = 12;
-const DRAWN_ID: usize = 64;
 
 /// `digest` is what the image's name stands for now.
 pub(super) fn describe(namespace: &str, record: containers::Container, digest: Option<String>) -> Container {
@@ -66,13 +65,12 @@ pub(super) fn describe(namespace: &str, record: containers::Container, digest: O
     container
 }
 
-/// As whoever made it calls it; otherwise by its id, which is a name where people chose it.
+/// As whoever made it calls it; otherwise by its id.
 fn name(namespace: &str, record: &containers::Container) -> String {
     let noted = [NERDCTL_NAME, KUBERNETES_NAME].into_iter().find_map(|label| record.labels.get(label));
     match noted {
         Some(noted) => clipped(noted, MAX_TEXT),
         None if namespace == DOCKER => String::new(),
-        None if record.id.len() == DRAWN_ID => clipped(&record.id, SHORT_ID),
-        None => clipped(&record.id, MAX_TEXT),
+        None => clipped(&record.id, SHORT_ID),
     }
 }

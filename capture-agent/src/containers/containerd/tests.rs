@@ -69,7 +69,7 @@ async fn a_container_is_described() {
     listening.end().await;
 }
 
-/// Scenario: containers of Kubernetes, of docker, and without a name, one of them with an image that is gone. Guarantees: pods are told by their labels, docker's names are docker's to tell, an id that was drawn is shown short; what is gone
+/// Scenario: containers of Kubernetes, of docker, and without a name, one of them with an image that is gone. Guarantees: pods are told by their labels, docker's names are docker's to tell, an id is shown short, as in Falco; what is gone
 /// is not made up.
 #[tokio::test]
 async fn names_are_whose_they_are() {
@@ -99,7 +99,7 @@ async fn names_are_whose_they_are() {
         ("containerd", "web", "trade/shop/8a1b", "gone:1@"),
         ("", "", "//", ""),
         ("containerd", "3f4e5d6c7b8a", "//", "app:@sha256:ab"),
-        ("containerd", "by-hand-and-long", "//", ""),
+        ("containerd", "by-hand-and-", "//", ""),
     ];
     let expected = expected.map(|(a, b, c, d)| (a.to_owned(), b.to_owned(), c.to_owned(), d.to_owned()));
     assert_eq!(seen, expected);
