@@ -1,7 +1,7 @@
 //! The generated messages and services, from `proto/`; servers are there for tests.
 
 // Generated: who uses how much of it differs between tests and the agent.
-#![allow(dead_code, missing_docs, unreachable_pub, clippy::large_enum_variant)]
+#![allow(dead_code, missing_docs, unreachable_pub, clippy::enum_variant_names, clippy::large_enum_variant)]
 
 /// Kubernetes' Container Runtime Interface.
 pub(in crate::containers) mod cri {

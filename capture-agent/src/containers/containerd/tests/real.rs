@@ -51,8 +51,9 @@ async fn real_containers_are_described() {
         let _later = real.run("default", &id, &["--privileged"], &["sleep", "60"]).unwrap();
         listening.asked.send(id.clone()).await.unwrap();
         tokio::time::sleep(std::time::Duration::from_millis(500)).await;
-        let told = listening.until_now().into_iter().filter(|told| told.id == id).map(|told| told.container);
-        let last = told.last().unwrap();
+        let mut told =
+            listening.until_now().into_iter().filter(|told| told.id == id).map(|told| told.container);
+        let last = told.next_back().unwrap();
         assert_eq!(last.is_privileged, Some(true), "{last:?}");
         if last.started_ns != 0 || number > 10 {
             break last.started_ns;
