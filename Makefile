@@ -10,7 +10,7 @@ BUILD_NEEDS := clang:clang cc:gcc
 # What the tests need besides.
 TEST_NEEDS := $(BUILD_NEEDS) setpriv:util-linux
 # What the tests of real containers need; who is not root runs the others, and the skipped ones are counted.
-CONTAINER_NEEDS := podman:podman runc:runc dockerd:docker.io busybox:busybox-static
+CONTAINER_NEEDS := podman:podman runc:runc dockerd:docker.io containerd:containerd busybox:busybox-static
 # What `make lint` needs besides; without npm the check of the protocol files is left out, and says so.
 BUF := proto/node_modules/.bin/buf
 RULES ?= deploy/rules

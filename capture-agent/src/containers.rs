@@ -10,7 +10,10 @@
 
 mod accounts;
 mod annotations;
+mod api;
 mod bundle;
+mod containerd;
+mod cri;
 mod docker;
 mod early;
 mod files;

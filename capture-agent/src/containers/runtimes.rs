@@ -14,7 +14,7 @@ use tokio::{
 };
 
 use super::{
-    docker,
+    containerd, cri, docker,
     told::{Interface, Teller, ToldBox},
 };
 
@@ -120,6 +120,10 @@ impl Starting<'_> {
         self.start("podman-api", &["podman"], &sockets.podman, |socket, asked, told| {
             docker::run("podman-api", socket, asked, told)
         });
+        self.start("containerd", &["containerd"], &sockets.containerd, containerd::run);
+        for socket in &sockets.cri {
+            self.start("cri", &["containerd", "cri-o"], socket, cri::run);
+        }
     }
 
     fn start<F, Running>(

@@ -1,9 +1,10 @@
-//! Real containers for tests: podman with runc, docker, and an image of busybox alone.
+//! Real containers for tests: podman with runc, docker, containerd with its part for Kubernetes, and an image of busybox alone.
 //!
 //! No registry is asked: the image is made of the machine's own static busybox. A test asks for
 //! `Requirement::Containers` first; everything here is gone when it is dropped, and nothing else is touched.
 #![forbid(unsafe_code)]
 
+mod containerd;
 mod daemon;
 mod docker;
 mod podman;
@@ -18,6 +19,7 @@ use anyhow::{Context as _, ensure};
 
 use self::podman::pack;
 pub use self::{
+    containerd::{Containerd, ContainerdContainer, Pod, PodOptions},
     docker::Docker,
     podman::{Listed, Podman, PodmanService},
 };
