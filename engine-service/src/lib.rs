@@ -40,7 +40,7 @@ pub use self::{
     config::{Config, Printing, Settings, StaticField, static_fields},
     engine::{Engine, EngineError, EngineOptions, Running},
     intake::SessionLimits,
-    metadata::{CacheLimits, MetadataCounters, MetadataOptions},
+    metadata::{CacheLimits, MetadataCounters, MetadataOptions, PeerLimits},
     parking::ParkingLimits,
     rule_evaluator::{LoadedRules, RuleEvaluator, RuleOptions},
 };

@@ -183,6 +183,17 @@ impl Metadata {
         address.map_or(PeerAnswer::Absent, |ip| self.peers.find(clusters, ip, at_ns))
     }
 
+    /// What the metadata service has of a host; who waits for it is told.
+    fn recall_host(&self, origin: &str, host: &Host) {
+        self.cache.recall_host(origin, host);
+        self.parked.host_changed(origin);
+    }
+
+    /// Pods, services and nodes whose addresses are known.
+    pub(crate) fn peer_count(&self) -> u64 {
+        self.peers.len() as u64
+    }
+
     /// What is known of the host of an origin.
     pub(crate) fn host(&self, origin: &str) -> KnownHost {
         self.cache.host(origin)

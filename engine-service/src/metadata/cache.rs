@@ -149,7 +149,7 @@ impl ContainerCache {
             sessions: 0,
             left: Instant::now(),
             stored: 0,
-            host: KnownHost::default(),
+            host: KnownHost::expected(Instant::now()),
             clusters: Arc::default(),
         });
         known.sessions += 1;

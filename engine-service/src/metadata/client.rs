@@ -7,9 +7,9 @@ use std::{
 };
 
 use eyrie_proto::metadata::{
-    Answer, AnswerState, Container, ContainerKey, Delta, Entity, LookupRequest, Query, RelayFactsRequest,
-    Tombstone, WatchRequest, WatchResponse, entity, metadata_service_client::MetadataServiceClient, query,
-    tombstone, watch_response::Kind,
+    Answer, AnswerState, Container, ContainerKey, Delta, Entity, Host, LookupRequest, Query,
+    RelayFactsRequest, Tombstone, WatchRequest, WatchResponse, entity,
+    metadata_service_client::MetadataServiceClient, query, tombstone, watch_response::Kind,
 };
 use telemetry::TraceParent;
 use tokio::sync::{mpsc, watch};
@@ -239,8 +239,15 @@ impl Watching {
     fn take_delta(&self, delta: Delta) -> u64 {
         let mut refused = 0;
         for Entity { version, kind } in delta.upserts {
-            // Hosts tell of themselves, and clusters are watched apart.
-            let Some(entity::Kind::Container(container)) = kind else { continue };
+            let container = match kind {
+                Some(entity::Kind::Container(container)) => container,
+                Some(entity::Kind::Host(host)) => {
+                    refused += u64::from(!self.take_host(&host));
+                    continue;
+                }
+                // Clusters are watched apart.
+                Some(entity::Kind::KubernetesObject(_)) | None => continue,
+            };
             let name = container.key.as_ref().and_then(|key| self.name(key));
             match name {
                 Some(name) => {
@@ -257,6 +264,14 @@ impl Watching {
             }
         }
         refused
+    }
+
+    /// Takes what the service has of a host; gives whether it is one of ours.
+    fn take_host(&self, host: &Host) -> bool {
+        let origin = host.key.as_ref().and_then(|key| key.origin.as_ref()).map(ToString::to_string);
+        let Some(origin) = origin.filter(|origin| self.covered.contains(origin)) else { return false };
+        self.metadata.recall_host(&origin, host);
+        true
     }
 
     /// The container that a key means, if it is one of ours.

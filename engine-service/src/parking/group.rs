@@ -103,6 +103,15 @@ impl ParkedGroup {
         }
     }
 
+    /// Whether it waits for this container.
+    pub(super) fn is_of(&self, name: &ContainerName) -> bool {
+        let id = match &self.awaited {
+            Awaited::Container(fact) => fact.container_id.as_str(),
+            Awaited::Cgroup(_) => "",
+        };
+        *id == *name.runtime_id && self.origin == name.origin
+    }
+
     /// What became of it, if the answer decides everything: the first that holds and none after it, or none at all. What
     /// holds waits until the container is known whole, so that the alert shows all of it.
     pub(crate) fn settle(&self, answer: &Answer, host: &KnownHost) -> Option<Settled> {

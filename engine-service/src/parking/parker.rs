@@ -52,7 +52,7 @@ impl Parker<'_> {
                 evaluated.alerts.extend(group.into_iter().map(|(_, alert)| alert));
                 continue;
             }
-            match self.group(&origin, group) {
+            match self.group(&origin, group, &evaluated.parked) {
                 Ok(group) => {
                     self.metadata.counters.parked.add(1);
                     evaluated.parked.push(group);
@@ -74,6 +74,7 @@ impl Parker<'_> {
         &self,
         origin: &Arc<str>,
         matches: Vec<(Option<Residual>, Alert)>,
+        before: &[ParkedGroup],
     ) -> Result<ParkedGroup, Vec<Alert>> {
         let can_wait = matches.iter().all(|(residual, _)| residual.is_some());
         let awaited = match self.joined {
@@ -95,7 +96,7 @@ impl Parker<'_> {
             candidates,
             is_told: false,
         };
-        if self.metadata.parked.has_room(group.container().as_ref()) {
+        if self.metadata.parked.has_room(group.container().as_ref(), before) {
             Ok(group)
         } else {
             Err(group.candidates.into_iter().map(|candidate| candidate.alert).collect())

@@ -104,15 +104,19 @@ impl Table {
         Self { inner: Mutex::default(), changed: Notify::new(), count: AtomicUsize::new(0), limits }
     }
 
-    /// Whether a further group of the container may wait. Told groups make room for new ones.
-    pub(crate) fn has_room(&self, container: Option<&ContainerName>) -> bool {
-        if self.count.load(Ordering::Relaxed) == 0 {
-            return self.limits.max_groups > 0;
-        }
+    /// Whether a further group of the container may wait beside those `before` it, which are not here yet. Told groups make room
+    /// for new ones.
+    pub(crate) fn has_room(&self, container: Option<&ContainerName>, before: &[ParkedGroup]) -> bool {
         let inner = self.inner();
-        let of_container = container.and_then(|name| inner.by_container.get(name)).map_or(0, BTreeSet::len);
-        let is_full = inner.groups.len() >= self.limits.max_groups || inner.bytes >= self.limits.max_bytes;
-        of_container < self.limits.max_groups_per_container && (!is_full || !inner.told.is_empty())
+        let is_same = |group: &&ParkedGroup| container.is_some_and(|name| group.is_of(name));
+        let of_container = container.and_then(|name| inner.by_container.get(name)).map_or(0, BTreeSet::len)
+            + before.iter().filter(is_same).count();
+        let untold = inner.groups.len() - inner.told.len() + before.len();
+        // Those before it, one stretch of a batch at most, are not weighed.
+        let is_too_heavy = inner.bytes >= self.limits.max_bytes && inner.told.is_empty();
+        of_container < self.limits.max_groups_per_container
+            && untold < self.limits.max_groups
+            && !is_too_heavy
     }
 
     /// Lets groups wait that are stored already.

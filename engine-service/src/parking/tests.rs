@@ -193,9 +193,10 @@ async fn told_groups_make_room() {
     let told = table.round(false, &Nothing).unwrap();
     assert_eq!((told.timed_out, told.batch.alerts.len(), told.batch.parked.len()), (1, 1, 1));
     table.park(vec![numbered(1)], &status);
-    assert!(table.has_room(Some(&name)));
+    assert!(table.has_room(Some(&name), &[]));
+    assert!(!table.has_room(Some(&name), &[numbered(2)]));
     table.park(vec![numbered(2)], &status);
-    assert!(!table.has_room(Some(&name)));
+    assert!(!table.has_room(Some(&name), &[]));
     let given_up = table.round(false, &Nothing).unwrap();
     assert_eq!((given_up.batch.settled, given_up.unanswered), (vec!["0".to_owned()], 1));
     assert_eq!(table.len(), 2);

@@ -12,11 +12,11 @@ use std::{
 use eyrie_proto::{
     event::Origin,
     metadata::{
-        Answer, AnswerState, Completeness, Container, ContainerKey, Delta, Entity, ListRequest, ListResponse,
-        LookupRequest, LookupResponse, RelayFactsRequest, RelayFactsResponse, SnapshotComplete, WatchRequest,
-        WatchResponse, entity,
+        Answer, AnswerState, Completeness, Container, ContainerKey, Delta, Entity, KubernetesKey,
+        KubernetesObject, ListRequest, ListResponse, LookupRequest, LookupResponse, RelayFactsRequest,
+        RelayFactsResponse, SnapshotComplete, Tombstone, WatchRequest, WatchResponse, entity,
         metadata_service_server::{MetadataService, MetadataServiceServer},
-        query, watch_response,
+        query, tombstone, watch_response,
     },
 };
 use tokio::{net::TcpListener, sync::mpsc, task::JoinHandle};
@@ -34,8 +34,10 @@ pub(crate) const CONTAINER: &str = "c0ffee0123456789c0ffee0123456789c0ffee012345
 #[derive(Default)]
 pub(crate) struct Store {
     entities: Mutex<BTreeMap<String, Entity>>,
+    /// Of clusters, by uid.
+    objects: Mutex<BTreeMap<String, Entity>>,
     pub(crate) relayed: Mutex<Vec<RelayFactsRequest>>,
-    watchers: Mutex<Vec<mpsc::Sender<Result<WatchResponse, Status>>>>,
+    watchers: Mutex<Vec<(WatchRequest, mpsc::Sender<Result<WatchResponse, Status>>)>>,
     pub(crate) watched: Mutex<Vec<WatchRequest>>,
     /// Questions are answered with this, whatever is held.
     pub(crate) answer: Mutex<Option<AnswerState>>,
@@ -54,8 +56,48 @@ impl Store {
         let entity = Entity { version, kind: Some(entity::Kind::Container(container)) };
         entities.insert(runtime_id, entity.clone());
         let delta = Delta { upserts: vec![entity], tombstones: Vec::new() };
-        let response = WatchResponse { revision: version, kind: Some(watch_response::Kind::Delta(delta)) };
-        self.watchers.lock().unwrap().retain(|watcher| watcher.try_send(Ok(response.clone())).is_ok());
+        self.tell(version, delta, |request| !request.origins.is_empty());
+    }
+
+    /// Knows a pod, service or node from now on.
+    pub(crate) fn hold_object(&self, object: KubernetesObject) {
+        let key = object.key.clone().unwrap();
+        let entity = Entity { version: 2, kind: Some(entity::Kind::KubernetesObject(object)) };
+        self.objects.lock().unwrap().insert(key.object_uid, entity.clone());
+        let delta = Delta { upserts: vec![entity], tombstones: Vec::new() };
+        self.tell(2, delta, |request| request.cluster_uids.contains(&key.cluster_uid));
+    }
+
+    /// An object is gone.
+    pub(crate) fn end_object(&self, key: KubernetesKey, ended_ns: u64) {
+        self.objects.lock().unwrap().remove(&key.object_uid);
+        let kind = Some(tombstone::Key::Kubernetes(key.clone()));
+        let delta =
+            Delta { upserts: vec![], tombstones: vec![Tombstone { key: kind, version: 3, ended_ns }] };
+        self.tell(3, delta, |request| request.cluster_uids.contains(&key.cluster_uid));
+    }
+
+    fn tell(&self, revision: u64, delta: Delta, whom: impl Fn(&WatchRequest) -> bool) {
+        let response = WatchResponse { revision, kind: Some(watch_response::Kind::Delta(delta)) };
+        let is_there = |(request, watcher): &(WatchRequest, mpsc::Sender<_>)| {
+            !whom(request) || watcher.try_send(Ok(response.clone())).is_ok()
+        };
+        self.watchers.lock().unwrap().retain(is_there);
+    }
+
+    /// What a watcher is told at first.
+    fn held(&self, request: &WatchRequest) -> Vec<Entity> {
+        let containers = self.entities.lock().unwrap();
+        let containers =
+            containers.values().filter(|entity| !request.origins.is_empty() && ended_ns(entity) == 0);
+        let objects = self.objects.lock().unwrap();
+        let objects = objects.values().filter(|entity| match &entity.kind {
+            Some(entity::Kind::KubernetesObject(object)) => {
+                request.cluster_uids.contains(&object.key.as_ref().unwrap().cluster_uid)
+            }
+            _ => false,
+        });
+        containers.chain(objects).cloned().collect()
     }
 }
 
@@ -182,15 +224,7 @@ impl MetadataService for Handle {
         let mut requests = request.into_inner();
         tokio::spawn(async move {
             while let Some(Ok(request)) = requests.next().await {
-                let upserts: Vec<Entity> = store
-                    .entities
-                    .lock()
-                    .unwrap()
-                    .values()
-                    .filter(|entity| ended_ns(entity) == 0)
-                    .cloned()
-                    .collect();
-                let delta = Delta { upserts, tombstones: Vec::new() };
+                let delta = Delta { upserts: store.held(&request), tombstones: Vec::new() };
                 let kinds = [
                     watch_response::Kind::Delta(delta),
                     watch_response::Kind::SnapshotComplete(SnapshotComplete {}),
@@ -198,7 +232,7 @@ impl MetadataService for Handle {
                 for kind in kinds {
                     let _ = sender.send(Ok(WatchResponse { revision: 1, kind: Some(kind) })).await;
                 }
-                store.watchers.lock().unwrap().push(sender.clone());
+                store.watchers.lock().unwrap().push((request.clone(), sender.clone()));
                 store.watched.lock().unwrap().push(request);
             }
         });

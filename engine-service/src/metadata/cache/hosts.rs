@@ -25,8 +25,19 @@ const PENDING_FOR: Duration = Duration::from_secs(15);
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct KnownHost {
     pub(crate) host: Option<Arc<Host>>,
-    /// Until then what is missing may still come; `None` if nothing will.
-    pending_until: Option<Instant>,
+    outlook: Outlook,
+}
+
+/// Whether what is missing may still come.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+enum Outlook {
+    /// Its agent has not been here since the engine started, so that nobody can have said anything.
+    #[default]
+    Unheard,
+    /// It may, until then.
+    Pending { until: Instant },
+    /// It will not.
+    Settled,
 }
 
 // === impl KnownHost ===
@@ -37,9 +48,18 @@ impl KnownHost {
         HostView { origin, host: self.host.as_deref(), is_pending: self.is_pending(Instant::now()) }
     }
 
+    /// Of a host whose first session begins.
+    pub(super) fn expected(now: Instant) -> Self {
+        Self { host: None, outlook: Outlook::Pending { until: now + PENDING_FOR } }
+    }
+
     /// What is missing may still come.
     fn is_pending(&self, now: Instant) -> bool {
-        self.pending_until.is_some_and(|until| now < until)
+        match self.outlook {
+            Outlook::Unheard => true,
+            Outlook::Pending { until } => now < until,
+            Outlook::Settled => false,
+        }
     }
 
     /// Takes what the agent says; interfaces are not needed here, and tags and labels beyond a bound are left out. What a
@@ -58,7 +78,11 @@ impl KnownHost {
         if host.encoded_len() > MAX_HOST_BYTES {
             host.labels.clear();
         }
-        self.pending_until = is_pending.then(|| self.pending_until.unwrap_or(now + PENDING_FOR));
+        self.outlook = match (is_pending, self.outlook) {
+            (false, _) => Outlook::Settled,
+            (true, Outlook::Pending { until }) => Outlook::Pending { until },
+            (true, _) => Outlook::Pending { until: now + PENDING_FOR },
+        };
         self.host = (host.encoded_len() <= MAX_HOST_BYTES).then(|| Arc::new(host));
     }
 }
@@ -83,6 +107,16 @@ impl ContainerCache {
         }
     }
 
+    /// Takes what the metadata service has of a host whose agent has not told all since the engine started: it told an engine
+    /// before.
+    pub(crate) fn recall_host(&self, origin: &str, host: &Host) {
+        if let Some(mut known) = self.origins.get_mut(origin)
+            && known.host.outlook != Outlook::Settled
+        {
+            known.host.learn(host, Instant::now());
+        }
+    }
+
     /// What is known of the host of an origin.
     pub(crate) fn host(&self, origin: &str) -> KnownHost {
         self.origins.get(origin).map(|known| known.host.clone()).unwrap_or_default()
@@ -92,9 +126,8 @@ impl ContainerCache {
     pub(crate) fn given_up_hosts(&self, now: Instant) -> Vec<Arc<str>> {
         let mut given_up = Vec::new();
         for mut known in self.origins.iter_mut() {
-            let is_over = known.host.pending_until.is_some_and(|until| until <= now);
-            if is_over {
-                known.host.pending_until = None;
+            if matches!(known.host.outlook, Outlook::Pending { until } if until <= now) {
+                known.host.outlook = Outlook::Settled;
                 given_up.push(Arc::clone(known.key()));
             }
         }
@@ -137,7 +170,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn nobody_waits_for_a_cloud_for_good() {
         let cache = cache();
-        assert_eq!(state(&cache), (false, None));
+        assert_eq!(state(&cache), (true, None));
         cache.introduce_host(ORIGIN, host(Completeness::Unspecified));
         assert_eq!(state(&cache), (true, None));
         for _ in 0..3 {
