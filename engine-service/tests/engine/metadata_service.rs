@@ -19,7 +19,7 @@ use eyrie_proto::{
         query, tombstone, watch_response,
     },
 };
-use tokio::{net::TcpListener, sync::mpsc, task::JoinHandle};
+use tokio::{net::TcpListener, runtime::Runtime, sync::mpsc};
 use tokio_stream::{
     StreamExt as _,
     wrappers::{ReceiverStream, TcpListenerStream},
@@ -105,7 +105,8 @@ impl Store {
 pub(crate) struct FakeService {
     pub(crate) address: SocketAddr,
     pub(crate) store: Arc<Store>,
-    server: JoinHandle<()>,
+    /// Its connections end with it, as those of a process do.
+    server: Option<Runtime>,
 }
 
 /// A container of the tests' origin.
@@ -130,21 +131,25 @@ impl FakeService {
     }
 
     async fn serve(address: SocketAddr, store: Arc<Store>) -> Self {
-        let listener = TcpListener::bind(address).await.unwrap();
+        let listener = std::net::TcpListener::bind(address).unwrap();
+        listener.set_nonblocking(true).unwrap();
         let address = listener.local_addr().unwrap();
         let service = MetadataServiceServer::new(Handle(Arc::clone(&store)));
-        let serving =
-            Server::builder().add_service(service).serve_with_incoming(TcpListenerStream::new(listener));
-        let server = tokio::spawn(async move { serving.await.unwrap() });
-        Self { address, store, server }
+        let server =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        server.spawn(async move {
+            let listener = TcpListenerStream::new(TcpListener::from_std(listener).unwrap());
+            Server::builder().add_service(service).serve_with_incoming(listener).await.unwrap();
+        });
+        Self { address, store, server: Some(server) }
     }
 
     /// Ends at once, as a crash does; the store and the port stay.
-    pub(crate) async fn stop(self) -> (SocketAddr, Arc<Store>) {
-        self.server.abort();
-        let _ = self.server.await;
+    pub(crate) async fn stop(mut self) -> (SocketAddr, Arc<Store>) {
+        let server = self.server.take().unwrap();
+        tokio::task::spawn_blocking(|| server.shutdown_timeout(PATIENCE)).await.unwrap();
         self.store.watchers.lock().unwrap().clear();
-        (self.address, self.store)
+        (self.address, Arc::clone(&self.store))
     }
 
     pub(crate) async fn restart((address, store): (SocketAddr, Arc<Store>)) -> Self {
@@ -169,6 +174,14 @@ impl FakeService {
     pub(crate) async fn is_watched(&self) {
         let has_origin = |request: &WatchRequest| request.origins.contains(&origin());
         self.until(|store| store.watched.lock().unwrap().last().is_some_and(has_origin)).await;
+    }
+}
+
+impl Drop for FakeService {
+    fn drop(&mut self) {
+        if let Some(server) = self.server.take() {
+            server.shutdown_background();
+        }
     }
 }
 
