@@ -83,7 +83,9 @@ impl ApiServer {
                 let wrong = |detail: String| ApiError::Config { place: path.display().to_string(), detail };
                 let file = Kubeconfig::read_from(path).map_err(|error| wrong(error.to_string()))?;
                 let options = KubeConfigOptions::default();
-                Config::from_custom_kubeconfig(file, &options).await.map_err(|error| wrong(error.to_string()))?
+                Config::from_custom_kubeconfig(file, &options)
+                    .await
+                    .map_err(|error| wrong(error.to_string()))?
             }
             None => Config::incluster().map_err(|error| ApiError::Config {
                 place: "this pod (give --kubeconfig outside of a cluster)".to_owned(),

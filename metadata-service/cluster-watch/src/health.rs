@@ -63,9 +63,7 @@ impl Health {
             match (&health.problem, health.is_listed) {
                 (None, true) => None,
                 (None, false) => Some(format!("{}: not listed yet", kind.plural())),
-                (Some(problem), true) => {
-                    Some(format!("{}: as of {seconds} s ago, {problem}", kind.plural()))
-                }
+                (Some(problem), true) => Some(format!("{}: as of {seconds} s ago, {problem}", kind.plural())),
                 (Some(problem), false) => Some(format!("{}: never listed, {problem}", kind.plural())),
             }
         };
@@ -113,12 +111,32 @@ impl WatchMetrics {
     pub fn show(&self, meter: &Meter, unheard: impl Fn() -> Option<Duration> + Send + Sync + 'static) {
         let counts = [
             (&self.lists, "eyrie.metadata.kubernetes.lists", "Lists of the Kubernetes API that were begun"),
-            (&self.watches, "eyrie.metadata.kubernetes.watches", "Watches of the Kubernetes API that were opened"),
-            (&self.expired, "eyrie.metadata.kubernetes.expired", "Resource versions that were gone (410), and led to a list"),
-            (&self.failures, "eyrie.metadata.kubernetes.failures", "Requests to the Kubernetes API that failed, and watches that broke"),
+            (
+                &self.watches,
+                "eyrie.metadata.kubernetes.watches",
+                "Watches of the Kubernetes API that were opened",
+            ),
+            (
+                &self.expired,
+                "eyrie.metadata.kubernetes.expired",
+                "Resource versions that were gone (410), and led to a list",
+            ),
+            (
+                &self.failures,
+                "eyrie.metadata.kubernetes.failures",
+                "Requests to the Kubernetes API that failed, and watches that broke",
+            ),
             (&self.nameless, "eyrie.metadata.kubernetes.objects_nameless", "Objects without a uid, left out"),
-            (&self.cut, "eyrie.metadata.kubernetes.objects_cut", "Objects with more labels, owners or addresses than are kept"),
-            (&self.refused, "eyrie.metadata.kubernetes.objects_refused", "Objects beyond --max-cluster-objects, left out"),
+            (
+                &self.cut,
+                "eyrie.metadata.kubernetes.objects_cut",
+                "Objects with more labels, owners or addresses than are kept",
+            ),
+            (
+                &self.refused,
+                "eyrie.metadata.kubernetes.objects_refused",
+                "Objects beyond --max-cluster-objects, left out",
+            ),
         ];
         for (count, name, description) in counts {
             count.show(meter, Name { name, description });

@@ -207,9 +207,8 @@ impl Picture {
     pub(crate) fn end_list(&self, listing: Listing, at_ns: u64) {
         let Listing { kind, seen } = listing;
         let mut known = self.known();
-        let is_gone = |(uid, kept): (&Uid, &Kept)| {
-            (kept.kind == kind && !seen.contains(uid)).then(|| Arc::clone(uid))
-        };
+        let is_gone =
+            |(uid, kept): (&Uid, &Kept)| (kept.kind == kind && !seen.contains(uid)).then(|| Arc::clone(uid));
         let gone: Vec<Uid> = known.objects.iter().filter_map(is_gone).collect();
         for uid in gone {
             known.objects.remove(&uid);

@@ -219,13 +219,19 @@ mod tests {
     #[test]
     fn what_rules_ask_is_kept() {
         let owner = |kind: &str, controller| json!({"kind": kind, "name": "n", "uid": kind, "controller": controller});
-        let pod = kept(Kind::Pod, json!({
+        let pod = kept(
+            Kind::Pod,
+            json!({
             "metadata": {"name": "web-1", "namespace": "shop", "uid": "p1", "resourceVersion": "7", "labels": {"app": "web"},
                 "creationTimestamp": "1970-01-01T00:00:02Z", "annotations": {"a": "b"}, "managedFields": [{"x": 1}],
                 "ownerReferences": [owner("Thing", false), owner("ReplicaSet", true)]},
             "spec": {"nodeName": "n1", "containers": [{"name": "c"}]},
-            "status": {"podIP": "10.0.0.1", "podIPs": [{"ip": "10.0.0.1"}, {"ip": "fd00::1"}]}}));
-        assert_eq!((&*pod.kind, &*pod.name, &*pod.namespace, &*pod.node_name), ("Pod", "web-1", "shop", "n1"));
+            "status": {"podIP": "10.0.0.1", "podIPs": [{"ip": "10.0.0.1"}, {"ip": "fd00::1"}]}}),
+        );
+        assert_eq!(
+            (&*pod.kind, &*pod.name, &*pod.namespace, &*pod.node_name),
+            ("Pod", "web-1", "shop", "n1")
+        );
         assert_eq!(pod.ips, ["10.0.0.1", "fd00::1"]);
         assert_eq!(pod.validity.unwrap().from_ns, 2_000_000_000);
         assert_eq!(pod.owners.iter().map(|owner| &*owner.kind).collect::<Vec<_>>(), ["ReplicaSet", "Thing"]);
@@ -233,10 +239,12 @@ mod tests {
         let node = json!({"metadata": {"uid": "n"}, "status": {"addresses": [
             {"type": "Hostname", "address": "h"}, {"type": "InternalIP", "address": "10.1.0.1"}]}});
         assert_eq!(kept(Kind::Node, node).ips, ["10.1.0.1"]);
-        let service = json!({"metadata": {"uid": "s"}, "spec": {"clusterIPs": ["None"], "selector": {"app": "web"}}});
+        let service =
+            json!({"metadata": {"uid": "s"}, "spec": {"clusterIPs": ["None"], "selector": {"app": "web"}}});
         let service = kept(Kind::Service, service);
         assert!(service.ips.is_empty() && service.selector["app"] == "web");
-        let deployment = json!({"metadata": {"uid": "d"}, "spec": {"selector": {"matchLabels": {"app": "web"}}}});
+        let deployment =
+            json!({"metadata": {"uid": "d"}, "spec": {"selector": {"matchLabels": {"app": "web"}}}});
         assert!(kept(Kind::Deployment, deployment).selector.is_empty());
     }
 

@@ -50,8 +50,11 @@ fn what_comes_back_is_told_as_it_is() {
     picture.give_back(changes);
     let mut told = taken(&picture);
     told.sort_by(|left, right| left.0.cmp(&right.0));
-    let expected =
-        [("a".into(), Change::Removed { at_ns: 7 }), ("b".into(), Change::Present), ("c".into(), Change::Removed { at_ns: 5 })];
+    let expected = [
+        ("a".into(), Change::Removed { at_ns: 7 }),
+        ("b".into(), Change::Present),
+        ("c".into(), Change::Removed { at_ns: 5 }),
+    ];
     assert_eq!(told, expected);
 }
 
