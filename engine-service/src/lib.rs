@@ -20,6 +20,8 @@ pub mod evaluate;
 pub mod falco_format;
 mod host_status;
 mod intake;
+#[doc(hidden)]
+pub mod join_probe;
 mod losses;
 mod metadata;
 mod metrics;

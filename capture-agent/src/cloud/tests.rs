@@ -13,6 +13,9 @@ use super::*;
 /// What a server does with a request, given as its head in lower case.
 type Serve = dyn Fn(&str) -> Reply + Send + Sync;
 
+/// The same whatever it is asked.
+type Answering = dyn Fn() -> Reply + Send + Sync;
+
 /// What a server does.
 enum Reply {
     /// Status, headers beside the length, and body.
@@ -181,7 +184,7 @@ async fn each_cloud_is_understood() {
 async fn answers_that_are_none_are_errors() {
     let elsewhere = Server::start(|_| panic!("a redirect was followed")).await;
     let redirect = format!("HTTP/1.1 302 X\r\nlocation: {}/\r\ncontent-length: 0\r\n\r\n", elsewhere.url);
-    let replies: [(&str, Box<dyn Fn() -> Reply + Send + Sync>); 8] = [
+    let replies: [(&str, Box<Answering>); 8] = [
         ("not what this cloud says", Box::new(|| ok("<html>hello</html>"))),
         (
             "not what this cloud says",
