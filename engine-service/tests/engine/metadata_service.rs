@@ -30,6 +30,9 @@ use crate::support::{PATIENCE, origin};
 
 pub(crate) const CONTAINER: &str = "c0ffee0123456789c0ffee0123456789c0ffee0123456789c0ffee0123456789";
 
+/// Who is told what.
+type Watcher = (WatchRequest, mpsc::Sender<Result<WatchResponse, Status>>);
+
 /// What the service holds; outlives its servers, as a store does.
 #[derive(Default)]
 pub(crate) struct Store {
@@ -37,7 +40,7 @@ pub(crate) struct Store {
     /// Of clusters, by uid.
     objects: Mutex<BTreeMap<String, Entity>>,
     pub(crate) relayed: Mutex<Vec<RelayFactsRequest>>,
-    watchers: Mutex<Vec<(WatchRequest, mpsc::Sender<Result<WatchResponse, Status>>)>>,
+    watchers: Mutex<Vec<Watcher>>,
     pub(crate) watched: Mutex<Vec<WatchRequest>>,
     /// Questions are answered with this, whatever is held.
     pub(crate) answer: Mutex<Option<AnswerState>>,
@@ -79,9 +82,8 @@ impl Store {
 
     fn tell(&self, revision: u64, delta: Delta, whom: impl Fn(&WatchRequest) -> bool) {
         let response = WatchResponse { revision, kind: Some(watch_response::Kind::Delta(delta)) };
-        let is_there = |(request, watcher): &(WatchRequest, mpsc::Sender<_>)| {
-            !whom(request) || watcher.try_send(Ok(response.clone())).is_ok()
-        };
+        let is_there =
+            |(request, watcher): &Watcher| !whom(request) || watcher.try_send(Ok(response.clone())).is_ok();
         self.watchers.lock().unwrap().retain(is_there);
     }
 
