@@ -13,6 +13,7 @@ use tracing::{info, warn};
 
 use crate::{
     capture::{Capture, LateSources},
+    cloud::{self, CloudNews},
     config::Config,
     containers::{Containers, Places},
     facts::FactReader,
@@ -146,11 +147,13 @@ impl Agent {
         let facts = FactReader::new(identity::identity_fact(&config), config.etc.clone());
         let late_facts = Arc::new(LateFacts::default());
         let places = Places::new(config.podman_storage.clone(), config.docker_root.clone());
+        let cloud = Arc::new(CloudNews::default());
         let containers = Containers::start(origin.clone(), places, &config.sockets, Arc::clone(&late_facts));
         let late = LateSources {
             containers: containers.map_err(StartError::Thread)?,
             host: identity::host(&config, &origin),
             facts: Arc::clone(&late_facts),
+            cloud: Arc::clone(&cloud),
         };
         let names = Arc::new(Names::default());
         let capture =
@@ -166,6 +169,8 @@ impl Agent {
         });
         // Nobody waits for its end: a name server may take its time.
         tokio::spawn(names::run(Arc::clone(&names), stop_capture.clone()));
+        let (cloud_config, cloud_stop) = (config.cloud.clone(), stop_capture.clone());
+        tokio::spawn(async move { cloud::run(&cloud_config, &cloud, cloud_stop).await });
         let stop_session = Stop::default();
         let shown = Shown {
             stream: &stream,

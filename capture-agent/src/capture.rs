@@ -18,6 +18,7 @@ use tracing::{info, warn};
 
 use crate::{
     clock,
+    cloud::CloudNews,
     containers::Containers,
     facts::FactReader,
     late_facts::LateFacts,
@@ -59,6 +60,8 @@ pub(crate) struct LateSources {
     /// As it was told last.
     pub(crate) host: Host,
     pub(crate) facts: Arc<LateFacts>,
+    /// What the host's cloud says.
+    pub(crate) cloud: Arc<CloudNews>,
 }
 
 // === impl LateSources ===
@@ -194,6 +197,9 @@ impl Capture {
         let mut news = self.names.take_news(now);
         news.extend(self.late.containers.accounts().take_news(now));
         self.push_each_fact(news, now);
+        if self.late.cloud.take(&mut self.late.host) {
+            self.late.tell_host(now);
+        }
     }
 
     fn push_changed_facts(&mut self, cgroups: CgroupReading) {

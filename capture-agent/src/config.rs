@@ -15,7 +15,7 @@ use telemetry::TelemetryConfig;
 use grpc_transport::{ClientSecurity, ServiceAddress, ServiceAddressError};
 
 pub use self::{labels::Label, settings::Settings};
-use crate::{budget::CpuBudget, containers::Sockets, kernel::RingLimits, stream::Limits};
+use crate::{budget::CpuBudget, cloud::CloudConfig, containers::Sockets, kernel::RingLimits, stream::Limits};
 
 /// Where the admin pages are unless set.
 const ADMIN_LISTEN: SocketAddr = SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 7455));
@@ -55,6 +55,8 @@ pub struct Config {
     pub docker_root: PathBuf,
     /// Where runtimes are asked about their containers.
     pub sockets: Sockets,
+    /// How the host's cloud is asked about it; unless set it is not.
+    pub cloud: CloudConfig,
     /// Of the process around the agent.
     pub telemetry: TelemetryConfig,
 }
@@ -87,6 +89,7 @@ impl Default for Config {
             podman_storage: vec![PathBuf::from("/var/lib/containers/storage")],
             docker_root: PathBuf::from("/var/lib/docker"),
             sockets: Sockets::default(),
+            cloud: CloudConfig::default(),
             telemetry: TelemetryConfig::new(ADMIN_LISTEN),
         }
     }

@@ -3,7 +3,7 @@
 use eyrie_proto::{
     capture::{AgentInfo, ClockReading, MissingAbility},
     event::{HostBoot, HostIdentityFact, Origin, origin},
-    metadata::{Host, HostKey, Provenance},
+    metadata::{Completeness, Host, HostKey, Provenance},
 };
 use thiserror::Error;
 
@@ -78,6 +78,7 @@ pub(crate) fn host(config: &Config, origin: &Origin) -> Host {
         observed_ns,
         observer: "capture-agent".to_owned(),
     });
+    let completeness = if config.cloud.is_asked() { Completeness::Pending } else { Completeness::Complete };
     Host {
         key: Some(HostKey { origin: Some(origin.clone()) }),
         hostname: identity.hostname,
@@ -85,6 +86,7 @@ pub(crate) fn host(config: &Config, origin: &Origin) -> Host {
         operating_system: identity.operating_system,
         architecture: std::env::consts::ARCH.to_owned(),
         labels: identity.labels,
+        completeness: completeness.into(),
         provenance: provenance.into(),
         booted_epoch_ns: observed_ns.saturating_sub(boot_ns),
         ..Host::default()

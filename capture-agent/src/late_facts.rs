@@ -36,6 +36,8 @@ struct Queue {
     waiting: VecDeque<Waiting>,
     bytes: usize,
     last_sequence: u64,
+    /// What was told of the host last: an engine that was started anew does not know it.
+    host: Option<LateFact>,
     /// Everything up to here was sent in this session.
     sent_through: u64,
     dropped: u64,
@@ -62,6 +64,7 @@ impl LateFacts {
         let mut queue = self.lock();
         queue.acknowledge(through_sequence);
         queue.sent_through = 0;
+        queue.tell_host_again();
     }
 
     /// The next message, or nothing.
@@ -107,9 +110,22 @@ impl Queue {
             self.bytes -= oldest.bytes;
             self.drop_one("too many wait for an engine");
         }
+        if matches!(fact.kind, Some(Kind::Host(_))) {
+            self.host = Some(fact.clone());
+        }
         self.last_sequence += 1;
         self.bytes += bytes;
         self.waiting.push_back(Waiting { sequence: self.last_sequence, fact, bytes });
+    }
+
+    /// Containers are told again by whoever has taken them durably; of the host nobody need have.
+    fn tell_host_again(&mut self) {
+        let is_host = |waiting: &Waiting| matches!(waiting.fact.kind, Some(Kind::Host(_)));
+        if let Some(host) = self.host.clone()
+            && !self.waiting.iter().any(is_host)
+        {
+            self.push(host);
+        }
     }
 
     fn drop_one(&mut self, why: &str) {
@@ -194,6 +210,28 @@ mod tests {
         facts.acknowledge(u64::MAX);
         facts.push(named("e"));
         assert_eq!(sent(&facts), [(5, "e".to_owned())]);
+    }
+
+    /// Scenario: a fact about the host is acked, and the connection breaks; another time it is not acked yet. Guarantees: each session is told of the
+    /// host once, with a number of its own.
+    #[test]
+    fn each_session_is_told_of_the_host() {
+        let facts = LateFacts::default();
+        let numbers = |facts: &LateFacts| {
+            let mut numbers = Vec::new();
+            while let Some(message) = facts.next_to_send() {
+                let all = message.facts.into_iter().zip(message.first_fact_sequence..);
+                numbers.extend(all.map(|(fact, number)| (number, matches!(fact.kind, Some(Kind::Host(_))))));
+            }
+            numbers
+        };
+        facts.push(Kind::Host(eyrie_proto::metadata::Host::default()));
+        facts.push(named("a"));
+        assert_eq!(numbers(&facts), [(1, true), (2, false)]);
+        facts.resume(2);
+        assert_eq!(numbers(&facts), [(3, true)]);
+        facts.resume(2);
+        assert_eq!(numbers(&facts), [(3, true)]);
     }
 
     /// Scenario: more facts than may wait, large ones, and one that fits in no message. Guarantees: the bounds hold, the newest are

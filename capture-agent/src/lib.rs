@@ -26,6 +26,7 @@ mod budget;
 mod capture;
 mod cgroups;
 pub mod clock;
+mod cloud;
 mod config;
 mod containers;
 mod described;
@@ -47,6 +48,7 @@ pub mod stream;
 pub use self::{
     agent::{Agent, Running, StartError, Status, Summary},
     budget::CpuBudget,
+    cloud::{CloudChoice, CloudConfig, MetadataUrl, MetadataUrlError},
     config::{Config, Label, Settings},
     containers::Sockets,
     described::{CapturedCall, Source, captured_calls},

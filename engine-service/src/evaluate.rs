@@ -9,7 +9,7 @@ use eyrie_proto::{
     alert::{Priority, Value},
     event::Event,
 };
-use fields::ContainerView;
+use fields::{ContainerView, HostView, PeerView};
 use host_model::HostModel;
 
 /// An event with what an evaluation may look at. The model is as the event left it.
@@ -29,6 +29,10 @@ pub struct Occurrence<'a> {
     pub host: &'a HostFacts,
     /// What metadata says of the container that it happened in.
     pub container: ContainerView<'a>,
+    /// What its agent says of the host beyond its Hello.
+    pub machine: HostView<'a>,
+    /// What metadata says of who has its remote address.
+    pub peer: PeerView<'a>,
 }
 
 /// What is the same for all events of a session.

@@ -20,6 +20,8 @@ pub mod evaluate;
 pub mod falco_format;
 mod host_status;
 mod intake;
+#[doc(hidden)]
+pub mod join_probe;
 mod losses;
 mod metadata;
 mod metrics;
@@ -40,7 +42,7 @@ pub use self::{
     config::{Config, Printing, Settings, StaticField, static_fields},
     engine::{Engine, EngineError, EngineOptions, Running},
     intake::SessionLimits,
-    metadata::{CacheLimits, MetadataCounters, MetadataOptions},
+    metadata::{CacheLimits, MetadataCounters, MetadataOptions, PeerLimits},
     parking::ParkingLimits,
     rule_evaluator::{LoadedRules, RuleEvaluator, RuleOptions},
 };

@@ -1,4 +1,4 @@
-//! What the engine knows of containers beyond their ids: names, images, labels.
+//! What the engine knows of containers and hosts beyond their ids: names, images, labels, clouds.
 //!
 //! Facts of an agent are known as soon as its stream brings them. Where a metadata service is configured they are also
 //! relayed to it, and it tells what others know; where none is, the cache is all there is, and what it forgets is gone.
@@ -9,15 +9,17 @@ mod client;
 mod counters;
 mod inquiry;
 mod join;
+mod peers;
 
 use std::{
+    collections::BTreeSet,
     sync::{Arc, Mutex},
     time::Duration,
 };
 
 use eyrie_proto::{
     capture::TraceContext,
-    event::Origin,
+    event::{Event, Origin},
     metadata::{Container, Host, LateFact, RelayFactsRequest, late_fact::Kind},
 };
 use telemetry::PipelineTracer;
@@ -28,12 +30,13 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tonic::{Status, transport::Channel};
 
-pub use self::{cache::CacheLimits, counters::MetadataCounters};
-use self::{cache::ContainerCache, client::Question, counters::Counters, inquiry::Inquiries};
+pub use self::{cache::CacheLimits, counters::MetadataCounters, peers::PeerLimits};
+use self::{cache::ContainerCache, client::Question, counters::Counters, inquiry::Inquiries, peers::Peers};
 pub(crate) use self::{
-    cache::{Answer, ContainerName, Teller},
+    cache::{Answer, ContainerName, KnownHost, Teller},
     client::BackOff,
     join::{ContainerJoin, Joined},
+    peers::PeerAnswer,
 };
 use crate::{
     host_status::HostStatus,
@@ -53,12 +56,15 @@ pub struct MetadataOptions {
     pub cache: CacheLimits,
     /// Of the matches that wait for what is not known yet.
     pub parking: ParkingLimits,
+    /// Of who has which address.
+    pub peers: PeerLimits,
 }
 
 /// See the module.
 #[derive(Debug)]
 pub(crate) struct Metadata {
     cache: ContainerCache,
+    peers: Peers,
     pub(crate) counters: Counters,
     /// Who waits for what is said here.
     pub(crate) parked: Arc<Table>,
@@ -73,6 +79,14 @@ struct Service {
     watched: watch::Sender<()>,
     questions: mpsc::Sender<Question>,
     inquiries: Inquiries,
+}
+
+/// What is known of where all events of an origin happen.
+#[derive(Debug)]
+pub(crate) struct HostSurroundings {
+    pub(crate) host: KnownHost,
+    /// That its pods are from; mostly none.
+    pub(crate) clusters: Arc<BTreeSet<Arc<str>>>,
 }
 
 /// As long as it lives, an origin's containers are kept and watched.
@@ -92,20 +106,21 @@ impl Metadata {
         stop: &CancellationToken,
         tasks: &TaskTracker,
     ) -> Arc<Self> {
-        let cache = ContainerCache::new(options.cache.clone());
+        let (cache, peers) = (ContainerCache::new(options.cache.clone()), Peers::new(options.peers.clone()));
         let (counters, parked) = (Counters::default(), Arc::new(Table::new(options.parking.clone())));
         let Some(service) = &options.service else {
-            return Arc::new(Self { cache, counters, parked, service: None });
+            return Arc::new(Self { cache, peers, counters, parked, service: None });
         };
         let channel = client::connect(service);
         let (questions, asked) = mpsc::channel(WAITING_QUESTIONS);
         let watched = watch::Sender::new(());
-        let changed = watched.subscribe();
+        let (changed, clusters_changed) = (watched.subscribe(), watched.subscribe());
         let inquiries = Inquiries::new(channel.clone(), tracer, tasks.clone(), stop.clone());
         let service = Some(Service { channel: channel.clone(), watched, questions, inquiries });
-        let metadata = Arc::new(Self { cache, counters, parked, service });
+        let metadata = Arc::new(Self { cache, peers, counters, parked, service });
         // They hold no strong reference of their own kind: the engine's stop ends them.
         tasks.spawn(client::watch(Arc::clone(&metadata), channel.clone(), changed, stop.clone()));
+        tasks.spawn(peers::watch(Arc::clone(&metadata), channel.clone(), clusters_changed, stop.clone()));
         tasks.spawn(client::ask(Arc::clone(&metadata), channel, asked, stop.clone()));
         metadata
     }
@@ -144,26 +159,51 @@ impl Metadata {
                 let Some(key) = &removal.key else { return };
                 self.cache.end(&name(&key.runtime_id), removal.removed_boot_ns, Teller::Agent);
             }
-            Some(Kind::Host(host)) => self.cache.learn_host(origin, host),
+            Some(Kind::Host(host)) => {
+                self.cache.learn_host(origin, host);
+                self.parked.host_changed(origin);
+            }
             None => {}
         }
     }
 
     /// What an origin's Hello says of its host, unless more is known.
     pub(crate) fn introduce_host(&self, origin: &str, host: Host) {
-        if self.cache.host(origin).is_none() {
-            self.cache.learn_host(origin, &host);
-        }
+        self.cache.introduce_host(origin, host);
+    }
+
+    /// What holds for all of an origin at this moment.
+    pub(crate) fn surroundings(&self, origin: &str) -> HostSurroundings {
+        HostSurroundings { host: self.cache.host(origin), clusters: self.cache.clusters(origin) }
+    }
+
+    /// Who in these clusters has the remote address of an event.
+    pub(crate) fn peer(&self, clusters: &BTreeSet<Arc<str>>, event: &Event, at_ns: u64) -> PeerAnswer {
+        let address = (!clusters.is_empty()).then(|| fields::remote_address(event)).flatten();
+        address.map_or(PeerAnswer::Absent, |ip| self.peers.find(clusters, ip, at_ns))
+    }
+
+    /// What the metadata service has of a host; who waits for it is told.
+    fn recall_host(&self, origin: &str, host: &Host) {
+        self.cache.recall_host(origin, host);
+        self.parked.host_changed(origin);
+    }
+
+    /// Pods, services and nodes whose addresses are known.
+    pub(crate) fn peer_count(&self) -> u64 {
+        self.peers.len() as u64
     }
 
     /// What is known of the host of an origin.
-    pub(crate) fn host(&self, origin: &str) -> Option<Arc<Host>> {
+    pub(crate) fn host(&self, origin: &str) -> KnownHost {
         self.cache.host(origin)
     }
 
     /// Takes what somebody says of a container; who waits for it is told.
     fn learn_container(&self, name: &ContainerName, container: Container, teller: Teller) {
-        self.cache.learn(name, container, teller);
+        if self.cache.learn(name, container, teller) {
+            self.watched_changed();
+        }
         self.parked.container_changed(name);
     }
 
@@ -212,9 +252,14 @@ impl Metadata {
         client::relay(service.channel.clone(), request).await
     }
 
-    /// Forgets what nobody needs any more.
+    /// Forgets what nobody needs any more, and waits no longer for what has not come.
     pub(crate) fn sweep(&self) {
-        self.cache.sweep(Instant::now());
+        let now = Instant::now();
+        self.cache.sweep(now);
+        self.peers.sweep(now);
+        for origin in self.cache.given_up_hosts(now) {
+            self.parked.host_changed(&origin);
+        }
     }
 
     fn watched_changed(&self) {

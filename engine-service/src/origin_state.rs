@@ -17,7 +17,7 @@ use crate::{
     alert::{AlertContext, Surroundings},
     evaluate::{Evaluate, HostFacts, Occurrence, RuleMatch},
     losses::Losses,
-    metadata::{ContainerJoin, Metadata},
+    metadata::{ContainerJoin, HostSurroundings, Metadata},
     metrics::Metrics,
     parking::{ParkedGroup, Parker},
 };
@@ -49,6 +49,15 @@ pub(crate) struct EvaluationContext {
     pub(crate) metrics: Arc<Metrics>,
     /// For batches that bring no reading of their own.
     pub(crate) clock: ClockReading,
+}
+
+/// What is the same for all events of a stretch of a batch.
+struct Stretch<'a> {
+    context: &'a EvaluationContext,
+    trace: Option<&'a TraceContext>,
+    around: HostSurroundings,
+    /// Wall clock minus boot clock.
+    offset: i64,
 }
 
 /// What became of a stretch of a batch.
@@ -87,7 +96,9 @@ impl OriginState {
         let mut evaluated = Evaluated::default();
         let offset = clock_offset(batch.clock.as_ref().unwrap_or(&context.clock));
         let done = (self.through_sequence + 1).saturating_sub(batch.first_sequence);
-        let mut join = ContainerJoin::new(&context.metadata, &context.alerts.origin_name);
+        let name = &context.alerts.origin_name;
+        let mut join = ContainerJoin::new(&context.metadata, name);
+        let stretch = Stretch { context, trace, around: context.metadata.surroundings(name), offset };
         let rest = batch.events.iter().skip(usize::try_from(done).unwrap_or(usize::MAX));
         for event in rest {
             if evaluated.alerts.len() + evaluated.parked.len() >= ALERTS_A_STRETCH {
@@ -109,7 +120,7 @@ impl OriginState {
                 Some(_) => {
                     // Verify mode: the event would not have been here.
                     if !event.is_filter_marked {
-                        self.match_rules(context, trace, (event, time_ns, offset), &mut join, &mut evaluated);
+                        self.match_rules(&stretch, (event, time_ns), &mut join, &mut evaluated);
                     }
                 }
             }
@@ -127,21 +138,24 @@ impl OriginState {
 
     fn match_rules(
         &self,
-        context: &EvaluationContext,
-        trace: Option<&TraceContext>,
-        (event, time_ns, epoch_offset_ns): (&Event, u64, i64),
+        stretch: &Stretch<'_>,
+        (event, time_ns): (&Event, u64),
         join: &mut ContainerJoin<'_>,
         evaluated: &mut Evaluated,
     ) {
+        let Stretch { context, trace, around, offset } = stretch;
         let joined = join.container_of(event, &self.model);
+        let peer = context.metadata.peer(&around.clusters, event, time_ns);
         let occurrence = Occurrence {
             event,
             model: &self.model,
             sequence: self.through_sequence,
             time_ns,
-            epoch_offset_ns,
+            epoch_offset_ns: *offset,
             host: &context.host,
             container: joined.view(),
+            machine: around.host.view(Some(&context.alerts.origin)),
+            peer: peer.view(),
         };
         // Holds no memory as long as nothing matches.
         let mut matches: Vec<RuleMatch> = Vec::new();
@@ -149,18 +163,13 @@ impl OriginState {
         if matches.is_empty() {
             return;
         }
-        let host = context.metadata.host(&context.alerts.origin_name);
         let mut candidates = matches.into_iter().map(|mut matched| {
             let is_held_back = matched.is_held_back;
             let residual = matched.take_residual();
             let loss = self.loss_around(event.boot_ns);
-            let around = Surroundings { loss, trace, host: host.as_deref() };
+            let around = Surroundings { loss, trace: *trace, host: around.host.host.as_deref() };
             (is_held_back, residual, context.alerts.alert(&occurrence, matched, &joined, around))
         });
-        if joined.is_whole() {
-            evaluated.alerts.extend(candidates.map(|(_, _, alert)| alert));
-            return;
-        }
         let parker = Parker { metadata: &context.metadata, joined, event };
         parker.park(&context.alerts.origin_name, &mut candidates, evaluated);
     }

@@ -156,6 +156,8 @@ impl Evaluate for RuleEvaluator {
                 .unwrap_or(Architecture::X86_64),
             source,
             container: occurrence.container,
+            machine: occurrence.machine,
+            peer: occurrence.peer,
             settings: &self.fields,
             paths: PathNames::AskedFor,
         };

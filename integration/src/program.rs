@@ -118,6 +118,8 @@ impl Program {
         let child = command
             .env_remove("RUST_BACKTRACE")
             // Several run at a time, and would all want the same ports; who looks at the pages says where.
+            // Tests may run on a machine of a cloud, and ask nobody outside.
+            .env("EYRIE_AGENT_CLOUD_METADATA", "off")
             .envs(["ENGINE", "AGENT", "METADATA"].map(|name| (format!("EYRIE_{name}_ADMIN_LISTEN"), "none")))
             .args(arguments)
             .stdin(Stdio::null())

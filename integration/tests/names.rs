@@ -29,7 +29,7 @@ impl Agent {
             .args(["--mount", "sh", "-c", script, "agent"])
             .arg(hosts)
             .arg(built("capture-agent")?)
-            .args(["--engine", &scene.url(), "--admin-listen", "none"])
+            .args(["--engine", &scene.url(), "--admin-listen", "none", "--cloud-metadata", "off"])
             .stdin(Stdio::null())
             .stderr(File::create(scene.folder().join("agent.log"))?)
             .spawn()

@@ -13,7 +13,13 @@ use service_runtime::{
 use telemetry::{TelemetryConfig, TelemetrySettings};
 
 use super::{ADMIN_LISTEN, Config, labels::Label};
-use crate::{budget::CpuBudget, containers::Sockets, kernel::RingLimits, stream::Limits};
+use crate::{
+    budget::CpuBudget,
+    cloud::{CloudChoice, CloudConfig, MetadataUrl},
+    containers::Sockets,
+    kernel::RingLimits,
+    stream::Limits,
+};
 
 /// Below this a burst of execs would not fit.
 const MIN_QUEUE_BYTES: u32 = 1 << 20;
@@ -108,6 +114,15 @@ pub struct Settings {
     #[arg(long, value_name = "SOCKET", value_delimiter = ',')]
     pub cri_socket: Option<Vec<PathBuf>>,
 
+    /// Whose metadata service tells what instance this host is; auto asks the cloud that the firmware names, if any
+    #[arg(long, value_name = "CLOUD")]
+    pub cloud_metadata: Option<CloudChoice>,
+
+    /// Where that service answers: http://HOST or http://HOST:PORT
+    #[arg(long, value_name = "URL")]
+    #[serde(with = "service_runtime::as_text")]
+    pub cloud_metadata_url: Option<MetadataUrl>,
+
     /// Capture the agent's own events too
     #[arg(long)]
     pub capture_self: Option<bool>,
@@ -189,6 +204,11 @@ impl service_runtime::Settings for Settings {
             podman_storage: self.podman_storage.unwrap_or(default.podman_storage),
             docker_root: self.docker_root.unwrap_or(default.docker_root),
             sockets,
+            cloud: CloudConfig {
+                choice: self.cloud_metadata.unwrap_or(CloudChoice::Auto),
+                url: self.cloud_metadata_url.unwrap_or(default.cloud.url),
+                dmi: default.cloud.dmi,
+            },
             telemetry: self.telemetry.resolve(ADMIN_LISTEN, is_insecure_allowed)?,
         })
     }
@@ -221,6 +241,8 @@ impl service_runtime::Settings for Settings {
             cri_socket: Some(config.sockets.cri.clone()),
             capture_self: Some(config.is_self_captured),
             keep_privileges: Some(config.are_privileges_kept),
+            cloud_metadata: Some(config.cloud.choice),
+            cloud_metadata_url: Some(config.cloud.url.clone()),
             telemetry: TelemetrySettings::from(&config.telemetry),
         }
     }

@@ -10,7 +10,7 @@ use eyrie_proto::event::{
     Credentials, Descriptor, Event, FileDescriptor, Open, PathArgument, ProcessKey, ProcessSnapshot,
     ProcessState, SystemCall, Task, descriptor, event::Kind,
 };
-use fields::{Architecture, ContainerView, EventView, FieldSettings, PathNames};
+use fields::{Architecture, ContainerView, EventView, FieldSettings, HostView, PathNames, PeerView};
 use host_model::HostModel;
 use rule_language::Source;
 
@@ -94,6 +94,8 @@ fn benchmark(criterion: &mut Criterion) {
             architecture: Architecture::X86_64,
             source: "syscall",
             container: ContainerView::NotAsked,
+            machine: HostView::default(),
+            peer: PeerView::Absent,
             settings: FieldSettings::unset(),
             paths: PathNames::AskedFor,
         };

@@ -5,7 +5,7 @@ use eyrie_proto::event::{
     NamesFact, Open, OrderedFact, PathArgument, ProcessKey, ProcessSnapshot, ProcessState, SocketAddress,
     SocketDescriptor, SystemCall, Task, descriptor, event::Kind, ordered_fact, socket_address,
 };
-use fields::{Architecture, ContainerView, EventView, FieldSettings, PathNames};
+use fields::{Architecture, ContainerView, EventView, FieldSettings, HostView, PathNames, PeerView};
 use host_model::HostModel;
 
 use crate::{CompiledCondition, Truth};
@@ -112,6 +112,8 @@ pub(crate) fn view<'a>(event: &'a Event, host: &'a HostModel) -> EventView<'a> {
         architecture: Architecture::X86_64,
         source: "syscall",
         container: ContainerView::NotAsked,
+        machine: HostView::default(),
+        peer: PeerView::Absent,
         settings: FieldSettings::unset(),
         paths: PathNames::AskedFor,
     }

@@ -2,7 +2,7 @@
 //!
 //! The condition shrinks to the comparisons whose value is still to come, the output to text with gaps. Both live on
 //! without the event and the host's state that they came from, also across restarts ([`ResidualRecord`]): what is left
-//! asks for nothing but the container that the event happened in.
+//! asks for nothing but the container and the host that the event happened in and on.
 
 mod record;
 mod reduce;
@@ -73,7 +73,7 @@ impl Residual {
         &self.record
     }
 
-    /// What the rest of the condition says, as far as `view`'s container is known by now. Fields that are still unknown
+    /// What the rest of the condition says, as far as `view`'s container and host are known by now. Fields that are still unknown
     /// are added to `unknown`.
     pub fn truth(&self, view: &EventView<'_>, unknown: &mut Vec<&'static str>) -> Truth {
         self.condition.as_ref().map_or(Truth::True, |condition| condition.evaluate(view, unknown))

@@ -5,17 +5,18 @@ use std::{collections::HashMap, sync::LazyLock};
 use rule_language::{ArgumentError, Catalogue, FieldId, FieldInfo, FieldType};
 
 use crate::{
-    container,
+    cloud, container,
     declaration::Declaration,
     declaration::Scope,
-    declared, event_table, event_type, evt, eyrie, fd, fs_path, json, k8smeta, parameter_types, process,
+    declared, event_table, event_type, evt, eyrie, fd, fs_path, json, k8smeta, machine, parameter_types,
+    peer, process,
     settings::FieldSettings,
     static_fields::{self, ConfiguredFields},
     thread, user,
 };
 
 /// The families, in the order in which listings show them: those of one class stand together.
-const FAMILIES: [&[Declaration]; 23] = [
+const FAMILIES: [&[Declaration]; 26] = [
     evt::GENERIC,
     evt::CALL,
     evt::ARGUMENTS,
@@ -37,6 +38,9 @@ const FAMILIES: [&[Declaration]; 23] = [
     container::FIELDS,
     container::NO_MORE,
     k8smeta::FIELDS,
+    peer::FIELDS,
+    machine::FIELDS,
+    cloud::FIELDS,
     json::FIELDS,
     eyrie::FIELDS,
 ];

@@ -99,6 +99,31 @@ pub(crate) const K8SMETA: &FieldClass = &FieldClass {
     sources: SYSCALL,
 };
 
+/// Ours: Falco knows of its own host alone.
+pub(crate) const HOST: &FieldClass = &FieldClass {
+    name: "host",
+    short_description: "",
+    description: "The host that the event happened on, as its agent tells of it.",
+    sources: &[],
+};
+
+/// Ours.
+pub(crate) const CLOUD: &FieldClass = &FieldClass {
+    name: "cloud",
+    short_description: "",
+    description: "The instance that the host runs on, as its cloud tells of it; without values on hosts that run in none.",
+    sources: &[],
+};
+
+/// Ours.
+pub(crate) const PEER: &FieldClass = &FieldClass {
+    name: "k8s.peer",
+    short_description: "",
+    description: "The pod, service or node that has the remote address of the event in the cluster of its host, when it happened. \
+        An address that two of them could have has no values.",
+    sources: SYSCALL,
+};
+
 /// In Falco these come with the plugin of that name.
 pub(crate) const JSON: &FieldClass = &FieldClass {
     name: "json",

@@ -6,6 +6,7 @@ mod event;
 mod event_names;
 pub(crate) mod fixture;
 mod kernel_names;
+mod machine;
 mod metadata;
 mod parameters;
 mod process;

@@ -1,8 +1,8 @@
 //! What extraction sees.
 
 use eyrie_proto::{
-    event::{Event, PathArgument, Task, event::Kind},
-    metadata::Container,
+    event::{Event, Origin, PathArgument, Task, event::Kind},
+    metadata::{Container, Host, KubernetesObject},
 };
 use host_model::{ContainerId, HostModel, Process};
 
@@ -27,6 +27,10 @@ pub struct EventView<'a> {
     pub source: &'a str,
     /// What metadata says of the container that it happened in.
     pub container: ContainerView<'a>,
+    /// What its agent says of the host that it happened on.
+    pub machine: HostView<'a>,
+    /// Who has its remote address, as far as metadata knows.
+    pub peer: PeerView<'a>,
     /// What configuration says.
     pub settings: &'a FieldSettings,
     /// Which paths its fields show.
@@ -55,6 +59,29 @@ pub enum ContainerView<'a> {
     /// It was not asked: there is no container to ask for, or nobody to ask.
     #[default]
     NotAsked,
+}
+
+/// What is known of the host of an event beside the state of its processes.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct HostView<'a> {
+    /// Whose events these are.
+    pub origin: Option<&'a Origin>,
+    /// What its agent has told so far.
+    pub host: Option<&'a Host>,
+    /// What is missing may still come.
+    pub is_pending: bool,
+}
+
+/// Who has the remote address of an event.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub enum PeerView<'a> {
+    /// This pod, service or node.
+    Known(&'a KubernetesObject),
+    /// The picture of the cluster is not whole yet.
+    Unknown,
+    /// Nobody that is known, or more than one.
+    #[default]
+    Absent,
 }
 
 /// A processor architecture that hosts have.

@@ -22,7 +22,7 @@ use eyrie_proto::event::{
     Event, EventClass, LossPlace, LossReason, LossRecord, NamesFact, OrderedFact, ProcessKey,
     ProcessSnapshot, ProcessState, SystemCall, event::Kind, ordered_fact,
 };
-use fields::{Architecture, ContainerView, EventView, FieldSettings, PathNames};
+use fields::{Architecture, ContainerView, EventView, FieldSettings, HostView, PathNames, PeerView};
 use host_model::HostModel;
 use rule_language::Catalogue as _;
 
@@ -143,6 +143,8 @@ impl<'case> World<'case> {
             architecture: ARCHITECTURE,
             source: "syscall",
             container: container.map_or(ContainerView::NotAsked, ContainerView::Known),
+            machine: HostView::default(),
+            peer: PeerView::Absent,
             settings: FieldSettings::unset(),
             paths: PathNames::AskedFor,
         }

@@ -3,8 +3,11 @@
 //! An agent's own facts and the metadata service's entities meet here. An entity of the service has a version and counts
 //! as newer than anything told with a lower one; an agent's fact counts at once, unless it says less than what is there.
 
+mod clusters;
+mod hosts;
+
 use std::{
-    collections::HashMap,
+    collections::{BTreeSet, HashMap},
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -15,15 +18,15 @@ use std::{
 use dashmap::DashMap;
 use eyrie_proto::{
     event::Origin,
-    metadata::{Completeness, Container, Host},
+    metadata::{Completeness, Container},
 };
 use prost::Message as _;
 use tokio::time::Instant;
 
+pub(crate) use self::hosts::KnownHost;
+
 /// What an entry takes besides its container.
 const ENTRY_BYTES: usize = 256;
-/// Of what is known of a host.
-const MAX_HOST_BYTES: usize = 16 * 1024;
 /// Before the service is asked again for what it could not tell.
 const ASK_AGAIN_AFTER: Duration = Duration::from_secs(1);
 /// The same for what it said to be on its way: no news come of something that turns out never to have been.
@@ -91,7 +94,9 @@ struct OriginContainers {
     /// Counts what was stored, for the order of eviction.
     stored: u64,
     /// The host itself.
-    host: Option<Arc<Host>>,
+    host: KnownHost,
+    /// Where its pods are from.
+    clusters: Arc<BTreeSet<Arc<str>>>,
 }
 
 #[derive(Debug)]
@@ -144,7 +149,8 @@ impl ContainerCache {
             sessions: 0,
             left: Instant::now(),
             stored: 0,
-            host: None,
+            host: KnownHost::expected(Instant::now()),
+            clusters: Arc::default(),
         });
         known.sessions += 1;
         known.sessions == 1
@@ -182,21 +188,6 @@ impl ContainerCache {
         });
     }
 
-    /// Takes what the agent says of its host; interfaces are not needed here, and labels beyond a bound are left out.
-    pub(crate) fn learn_host(&self, origin: &str, host: &Host) {
-        let Some(mut known) = self.origins.get_mut(origin) else { return };
-        let mut host = Host { interfaces: Vec::new(), ..host.clone() };
-        if host.encoded_len() > MAX_HOST_BYTES {
-            host.labels.clear();
-        }
-        known.host = (host.encoded_len() <= MAX_HOST_BYTES).then(|| Arc::new(host));
-    }
-
-    /// What is known of the host of an origin.
-    pub(crate) fn host(&self, origin: &str) -> Option<Arc<Host>> {
-        self.origins.get(origin)?.host.clone()
-    }
-
     /// What is known of a container at a moment of its host's boot time, and whether the service should be asked. An
     /// origin that nobody entered has no answers.
     pub(crate) fn lookup(&self, origin: &str, runtime_id: &str, at_boot_ns: u64) -> (Answer, bool) {
@@ -216,9 +207,16 @@ impl ContainerCache {
         (Answer::Unknown, is_new)
     }
 
-    /// Takes what somebody says of a container of an origin that was entered.
-    pub(crate) fn learn(&self, name: &ContainerName, container: Container, teller: Teller) {
-        let Some(mut known) = self.origins.get_mut(&*name.origin) else { return };
+    /// Takes what somebody says of a container of an origin that was entered; gives whether its pod is of a cluster that the origin
+    /// was not known to be in.
+    pub(crate) fn learn(&self, name: &ContainerName, container: Container, teller: Teller) -> bool {
+        let Some(mut known) = self.origins.get_mut(&*name.origin) else { return false };
+        let is_cluster_new = known.join_cluster(&container);
+        self.take(&mut known, name, container, teller);
+        is_cluster_new
+    }
+
+    fn take(&self, known: &mut OriginContainers, name: &ContainerName, container: Container, teller: Teller) {
         let last = known.entries.get(&*name.runtime_id);
         if last.is_some_and(|last| !last.is_newer(&container, teller)) {
             if let Some(entry) = known.entries.get_mut(&*name.runtime_id) {
@@ -244,7 +242,7 @@ impl ContainerCache {
         let bytes = container.encoded_len();
         let state = ContainerState::Known { container: Arc::new(container), version };
         let entry = Entry { state, bytes, ended_boot_ns, is_only_services, ..Entry::pending() };
-        self.store(&mut known, &name.runtime_id, entry);
+        self.store(known, &name.runtime_id, entry);
     }
 
     /// A container has ended. It stays, for events from before.

@@ -7,15 +7,15 @@ use std::{
 };
 
 use eyrie_proto::metadata::{
-    Answer, AnswerState, Container, ContainerKey, Delta, Entity, LookupRequest, Query, RelayFactsRequest,
-    Tombstone, WatchRequest, entity, metadata_service_client::MetadataServiceClient, query, tombstone,
-    watch_response::Kind,
+    Answer, AnswerState, Container, ContainerKey, Delta, Entity, Host, LookupRequest, Query,
+    RelayFactsRequest, Tombstone, WatchRequest, WatchResponse, entity,
+    metadata_service_client::MetadataServiceClient, query, tombstone, watch_response::Kind,
 };
 use telemetry::TraceParent;
 use tokio::sync::{mpsc, watch};
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
-use tonic::{Request, Status, service::interceptor::InterceptedService, transport::Channel};
+use tonic::{Request, Status, Streaming, service::interceptor::InterceptedService, transport::Channel};
 
 use super::{ContainerName, Metadata, Teller};
 use crate::{
@@ -84,6 +84,18 @@ pub(super) fn connect(service: &ServiceEndpoint) -> Channel {
 fn client(channel: Channel) -> MetadataServiceClient<InterceptedService<Channel, TraceContextInjector>> {
     let client = MetadataServiceClient::with_interceptor(channel, TraceContextInjector);
     client.max_decoding_message_size(MAX_MESSAGE_BYTES)
+}
+
+/// Opens a watch.
+pub(super) async fn open_watch(
+    channel: Channel,
+    requests: ReceiverStream<WatchRequest>,
+) -> Result<Streaming<WatchResponse>, Status> {
+    let mut client = client(channel);
+    let responses = tokio::time::timeout(CALL_WAIT, client.watch(requests))
+        .await
+        .map_err(|_| Status::deadline_exceeded("the metadata service did not answer"))??;
+    Ok(responses.into_inner())
 }
 
 /// Relays facts once.
@@ -159,12 +171,7 @@ impl Watching {
         self.unanswered = 0;
         let (requests, receiver) = mpsc::channel(1);
         let _ = requests.send(self.request()).await;
-        let mut client = client(self.channel.clone());
-        let call = client.watch(ReceiverStream::new(receiver));
-        let mut responses = tokio::time::timeout(CALL_WAIT, call)
-            .await
-            .map_err(|_| Status::deadline_exceeded("the metadata service did not answer"))??
-            .into_inner();
+        let mut responses = open_watch(self.channel.clone(), ReceiverStream::new(receiver)).await?;
         loop {
             tokio::select! {
                 response = responses.message() => {
@@ -232,8 +239,15 @@ impl Watching {
     fn take_delta(&self, delta: Delta) -> u64 {
         let mut refused = 0;
         for Entity { version, kind } in delta.upserts {
-            // Other kinds are for fields that the engine does not have yet.
-            let Some(entity::Kind::Container(container)) = kind else { continue };
+            let container = match kind {
+                Some(entity::Kind::Container(container)) => container,
+                Some(entity::Kind::Host(host)) => {
+                    refused += u64::from(!self.take_host(&host));
+                    continue;
+                }
+                // Clusters are watched apart.
+                Some(entity::Kind::KubernetesObject(_)) | None => continue,
+            };
             let name = container.key.as_ref().and_then(|key| self.name(key));
             match name {
                 Some(name) => {
@@ -250,6 +264,14 @@ impl Watching {
             }
         }
         refused
+    }
+
+    /// Takes what the service has of a host; gives whether it is one of ours.
+    fn take_host(&self, host: &Host) -> bool {
+        let origin = host.key.as_ref().and_then(|key| key.origin.as_ref()).map(ToString::to_string);
+        let Some(origin) = origin.filter(|origin| self.covered.contains(origin)) else { return false };
+        self.metadata.recall_host(&origin, host);
+        true
     }
 
     /// The container that a key means, if it is one of ours.

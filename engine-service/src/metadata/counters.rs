@@ -18,6 +18,7 @@ pub(crate) struct Counters {
     pub(crate) amended: Counter,
     pub(crate) retracted: Counter,
     pub(crate) unanswered: Counter,
+    pub(crate) peers_left_out: Counter,
 }
 
 /// A reading of the counters.
@@ -49,6 +50,8 @@ pub struct MetadataCounters {
     pub retracted: u64,
     /// Events whose alerts stay as they are: the answer did not come in all the time that amendments may take.
     pub unanswered: u64,
+    /// Pods, services and nodes that were told of and did not fit.
+    pub peers_left_out: u64,
     /// Events that wait now, or whose alerts can still be amended.
     pub waiting: u64,
 }
@@ -87,6 +90,7 @@ impl Counters {
             amended: self.amended.get(),
             retracted: self.retracted.get(),
             unanswered: self.unanswered.get(),
+            peers_left_out: self.peers_left_out.get(),
             waiting,
         }
     }

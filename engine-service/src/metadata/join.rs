@@ -16,11 +16,19 @@ use super::{Answer, Metadata};
 /// Bytes of a container as an alert shows it; labels and the like beyond are left out.
 const MAX_SHOWN_BYTES: usize = 16 * 1024;
 
-/// Finds the containers of the events of one stretch of one origin. Neighbouring events mostly have the same one.
+/// Containers that are remembered within a stretch: some 50 bytes each while it lasts. A host has some ten that are busy at a time.
+const SLOTS: usize = 32;
+
+/// Finds the containers of the events of one stretch of one origin. Neighbouring events mostly have one of a few.
 pub(crate) struct ContainerJoin<'m> {
     metadata: &'m Arc<Metadata>,
     origin: &'m str,
-    last: Option<(String, Answer)>,
+    /// What the containers of late events were, each in the slot of its control group.
+    known: [Option<(String, Answer)>; SLOTS],
+    /// What is still to be counted.
+    hits: u64,
+    partial: u64,
+    misses: u64,
 }
 
 /// The container of an event, as far as it is known by now.
@@ -38,7 +46,7 @@ pub(crate) enum Joined<'a> {
 
 impl<'m> ContainerJoin<'m> {
     pub(crate) fn new(metadata: &'m Arc<Metadata>, origin: &'m str) -> Self {
-        Self { metadata, origin, last: None }
+        Self { metadata, origin, known: [const { None }; SLOTS], hits: 0, partial: 0, misses: 0 }
     }
 
     /// The container that an event happened in.
@@ -54,22 +62,31 @@ impl<'m> ContainerJoin<'m> {
         if fact.container_id.is_empty() {
             return Joined::None;
         }
+        let slot = usize::try_from(process.cgroup_id()).unwrap_or_default() % SLOTS;
+        let Some(slot) = self.known.get_mut(slot) else { return Joined::None };
         // What was unknown a moment ago may be known by now.
-        let is_same = matches!(&self.last, Some((last, Answer::Known(_))) if *last == fact.container_id);
+        let is_same = matches!(slot, Some((last, Answer::Known(_))) if *last == fact.container_id);
         if !is_same {
             let answer = self.metadata.container(self.origin, &fact.container_id, event.boot_ns);
-            self.last = Some((fact.container_id.clone(), answer));
+            *slot = Some((fact.container_id.clone(), answer));
         }
-        let counters = &self.metadata.counters;
-        let Some((_, answer)) = &self.last else { return Joined::None };
+        let Some((_, answer)) = slot else { return Joined::None };
         match answer {
             Answer::Known(container) => {
-                counters.hits.add(1);
-                counters.partial.add((container.completeness() == Completeness::FinalPartial).into());
+                self.hits += 1;
+                self.partial += u64::from(container.completeness() == Completeness::FinalPartial);
             }
-            Answer::Unknown | Answer::Absent => counters.misses.add(1),
+            Answer::Unknown | Answer::Absent => self.misses += 1,
         }
         Joined::Container(fact, answer)
+    }
+}
+
+impl Drop for ContainerJoin<'_> {
+    fn drop(&mut self) {
+        self.metadata.counters.hits.add(self.hits);
+        self.metadata.counters.partial.add(self.partial);
+        self.metadata.counters.misses.add(self.misses);
     }
 }
 

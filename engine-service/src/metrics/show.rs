@@ -179,6 +179,11 @@ fn show_metadata(meter: &Meter, intake: &Weak<Intake>) {
             "Events whose alerts stay marked, as the answer never came",
             |c| c.unanswered,
         ),
+        (
+            "eyrie.engine.metadata.peers_left_out",
+            "Pods, services and nodes that were told of and did not fit",
+            |c| c.peers_left_out,
+        ),
     ];
     for (name, description, read) in counters {
         let asked = Weak::clone(intake);
@@ -192,4 +197,10 @@ fn show_metadata(meter: &Meter, intake: &Weak<Intake>) {
         description: "Events whose alerts wait for metadata, or can still be amended",
     };
     observe::gauge(meter, name, move || Some(asked.upgrade()?.metadata.counters().waiting));
+    let asked = Weak::clone(intake);
+    let name = Name {
+        name: "eyrie.engine.metadata.peers",
+        description: "Pods, services and nodes whose addresses are known",
+    };
+    observe::gauge(meter, name, move || Some(asked.upgrade()?.metadata.peer_count()));
 }

@@ -1,4 +1,4 @@
-//! The matches of one event that hang on the same container.
+//! The matches of one event that hang on its container or its host.
 //!
 //! Where only the first match in load order counts, an uncertain match holds back those behind it, so all of them wait as
 //! one group. Where all count, each is a group of its own.
@@ -10,12 +10,13 @@ use eyrie_proto::{
     alert::{Alert, MetadataState},
     capture::TraceContext,
     event::{CgroupFact, CgroupKey},
-    metadata::Container,
+    metadata::{Container, Host},
 };
+use fields::EventView;
 use prost::Message as _;
 
 use super::scene::Scene;
-use crate::metadata::{Answer, ContainerName, Joined};
+use crate::metadata::{Answer, ContainerName, Joined, KnownHost};
 
 /// What a group takes besides its alerts.
 const GROUP_BYTES: usize = 512;
@@ -23,7 +24,8 @@ const GROUP_BYTES: usize = 512;
 /// What a group waits for.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Awaited {
-    /// What metadata says of the container that this control group belongs to. An empty id: the host's own, by now.
+    /// What metadata says of the container that this control group belongs to, or of the host. An empty id: the event happened
+    /// in no container.
     Container(CgroupFact),
     /// The fact about this control group.
     Cgroup(CgroupKey),
@@ -62,6 +64,13 @@ pub(crate) struct Settled {
     pub(crate) retracted: Vec<Alert>,
 }
 
+/// What is known by now of where an event happened.
+struct Around<'a> {
+    joined: &'a Joined<'a>,
+    host: &'a KnownHost,
+    scene: &'a Scene,
+}
+
 /// What is known of one candidate.
 enum Verdict {
     Holds { is_whole: bool },
@@ -94,11 +103,20 @@ impl ParkedGroup {
         }
     }
 
+    /// Whether it waits for this container.
+    pub(super) fn is_of(&self, name: &ContainerName) -> bool {
+        let id = match &self.awaited {
+            Awaited::Container(fact) => fact.container_id.as_str(),
+            Awaited::Cgroup(_) => "",
+        };
+        *id == *name.runtime_id && self.origin == name.origin
+    }
+
     /// What became of it, if the answer decides everything: the first that holds and none after it, or none at all. What
     /// holds waits until the container is known whole, so that the alert shows all of it.
-    pub(crate) fn settle(&self, answer: &Answer) -> Option<Settled> {
+    pub(crate) fn settle(&self, answer: &Answer, host: &KnownHost) -> Option<Settled> {
         let joined = self.joined(answer);
-        let verdicts = self.verdicts(&joined);
+        let verdicts = self.verdicts(&joined, host);
         let is_decided = verdicts.iter().all(|verdict| match verdict {
             Verdict::Dismissed => true,
             Verdict::Holds { is_whole } => *is_whole && joined.is_whole(),
@@ -113,7 +131,7 @@ impl ParkedGroup {
                 Verdict::Dismissed if self.is_told => settled.retracted.push(retraction(candidate)),
                 Verdict::Dismissed => {}
                 Verdict::Holds { .. } | Verdict::Open => {
-                    settled.confirmed.push(self.finished(candidate, &joined));
+                    settled.confirmed.push(self.finished(candidate, &joined, host));
                 }
             }
         }
@@ -121,12 +139,16 @@ impl ParkedGroup {
     }
 
     /// The time is over: what is not ruled out goes out marked, and the rest of the group can still be amended.
-    pub(crate) fn tell(&mut self, answer: &Answer) -> Vec<Alert> {
+    pub(crate) fn tell(&mut self, answer: &Answer, host: &KnownHost) -> Vec<Alert> {
         let joined = self.joined(answer);
-        let is_left: Vec<bool> =
-            self.verdicts(&joined).iter().map(|verdict| !matches!(verdict, Verdict::Dismissed)).collect();
+        let is_left: Vec<bool> = self
+            .verdicts(&joined, host)
+            .iter()
+            .map(|verdict| !matches!(verdict, Verdict::Dismissed))
+            .collect();
         let left = self.candidates.iter().zip(&is_left).filter(|(_, is_left)| **is_left);
-        let alerts = marked(left.map(|(candidate, _)| candidate), &joined, &self.scene());
+        let around = Around { joined: &joined, host, scene: &self.scene() };
+        let alerts = marked(left.map(|(candidate, _)| candidate), &around);
         let mut is_left = is_left.into_iter();
         self.candidates.retain(|_| is_left.next().unwrap_or(true));
         self.is_told = true;
@@ -149,9 +171,9 @@ impl ParkedGroup {
     }
 
     /// In order: a candidate behind one that holds is dismissed, behind an open one it is open.
-    fn verdicts(&self, joined: &Joined<'_>) -> Vec<Verdict> {
+    fn verdicts(&self, joined: &Joined<'_>, host: &KnownHost) -> Vec<Verdict> {
         let scene = self.scene();
-        let view = scene.view(joined.view());
+        let view = scene.view(joined.view(), host.view(None));
         let (mut is_won, mut is_open) = (false, false);
         let mut verdict = |candidate: &Candidate| {
             if is_won {
@@ -174,9 +196,9 @@ impl ParkedGroup {
         self.candidates.iter().map(&mut verdict).collect()
     }
 
-    fn finished(&self, candidate: &Candidate, joined: &Joined<'_>) -> Alert {
-        let scene = self.scene();
-        let mut alert = filled(candidate, joined, &scene, &mut Vec::new());
+    fn finished(&self, candidate: &Candidate, joined: &Joined<'_>, host: &KnownHost) -> Alert {
+        let around = Around { joined, host, scene: &self.scene() };
+        let mut alert = filled(candidate, &around, &mut Vec::new());
         alert.metadata_state = joined.state().into();
         if self.is_told {
             alert.is_amendment = true;
@@ -186,23 +208,27 @@ impl ParkedGroup {
     }
 }
 
+// === impl Around ===
+
+impl Around<'_> {
+    fn view(&self) -> EventView<'_> {
+        self.scene.view(self.joined.view(), self.host.view(None))
+    }
+}
+
 /// What an alert says of a match that hangs on `unknown` fields.
 pub(crate) fn metadata_state(is_certain: bool, unknown: &[String], joined: &Joined<'_>) -> MetadataState {
     if is_certain && unknown.is_empty() { joined.state() } else { MetadataState::Partial }
 }
 
 /// Alerts that go out although something is unknown. A later candidate hangs on what the earlier ones hang on.
-fn marked<'c>(
-    candidates: impl Iterator<Item = &'c Candidate>,
-    joined: &Joined<'_>,
-    scene: &Scene,
-) -> Vec<Alert> {
+fn marked<'c>(candidates: impl Iterator<Item = &'c Candidate>, around: &Around<'_>) -> Vec<Alert> {
     let mut unknown_before: Vec<&'static str> = Vec::new();
     let mark = |candidate: &Candidate| {
         let mut unknown = unknown_before.clone();
-        candidate.residual.truth(&scene.view(joined.view()), &mut unknown);
+        candidate.residual.truth(&around.view(), &mut unknown);
         unknown_before.clone_from(&unknown);
-        let mut alert = filled(candidate, joined, scene, &mut unknown);
+        let mut alert = filled(candidate, around, &mut unknown);
         unknown.sort_unstable();
         unknown.dedup();
         alert.unknown_fields = unknown.into_iter().map(str::to_owned).collect();
@@ -213,17 +239,15 @@ fn marked<'c>(
 }
 
 /// The alert with everything put in that is known by now.
-fn filled(
-    candidate: &Candidate,
-    joined: &Joined<'_>,
-    scene: &Scene,
-    unknown: &mut Vec<&'static str>,
-) -> Alert {
-    let (message, gaps) = candidate.residual.fill(&scene.view(joined.view()), unknown);
+fn filled(candidate: &Candidate, around: &Around<'_>, unknown: &mut Vec<&'static str>) -> Alert {
+    let (message, gaps) = candidate.residual.fill(&around.view(), unknown);
     let mut alert = Alert { message, unknown_fields: Vec::new(), ..candidate.alert.clone() };
     let gaps = gaps.into_iter().map(|(name, value)| (name, to_alert_value(value.as_ref())));
     alert.output_fields.extend(gaps);
-    alert.container = shown(&alert, joined);
+    alert.container = shown(&alert, around.joined);
+    if let Some(host) = &around.host.host {
+        alert.host = Some(Host::clone(host));
+    }
     alert
 }
 

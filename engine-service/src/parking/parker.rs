@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use evaluator::Residual;
-use eyrie_proto::{alert::Alert, event::Event};
+use eyrie_proto::{
+    alert::Alert,
+    event::{CgroupFact, Event},
+};
 
 use super::group::{Awaited, Candidate, ParkedGroup};
 use crate::{
@@ -12,7 +15,7 @@ use crate::{
     origin_state::Evaluated,
 };
 
-/// For the matches of one event whose container is not known whole.
+/// For the matches of one event, of which some may hang on what is not known yet of its container or host.
 pub(crate) struct Parker<'a> {
     pub(crate) metadata: &'a Metadata,
     pub(crate) joined: Joined<'a>,
@@ -45,7 +48,11 @@ impl Parker<'_> {
         }
         let origin: Arc<str> = origin.into();
         for group in groups {
-            match self.group(&origin, group) {
+            if self.is_decided(&group) {
+                evaluated.alerts.extend(group.into_iter().map(|(_, alert)| alert));
+                continue;
+            }
+            match self.group(&origin, group, &evaluated.parked) {
                 Ok(group) => {
                     self.metadata.counters.parked.add(1);
                     evaluated.parked.push(group);
@@ -58,15 +65,22 @@ impl Parker<'_> {
         }
     }
 
+    /// Nothing more is to be waited for.
+    fn is_decided(&self, group: &[(Option<Residual>, Alert)]) -> bool {
+        self.joined.is_whole() && group.iter().all(|(_, alert)| alert.unknown_fields.is_empty())
+    }
+
     fn group(
         &self,
         origin: &Arc<str>,
         matches: Vec<(Option<Residual>, Alert)>,
+        before: &[ParkedGroup],
     ) -> Result<ParkedGroup, Vec<Alert>> {
         let can_wait = matches.iter().all(|(residual, _)| residual.is_some());
         let awaited = match self.joined {
             Joined::Container(fact, _) if can_wait => Awaited::Container(fact.clone()),
             Joined::Untold(cgroup) if can_wait => Awaited::Cgroup(cgroup),
+            Joined::None if can_wait => Awaited::Container(CgroupFact::default()),
             _ => return Err(matches.into_iter().map(|(_, alert)| alert).collect()),
         };
         let id = matches.first().map(|(_, alert)| group_id(origin, alert)).unwrap_or_default();
@@ -82,7 +96,7 @@ impl Parker<'_> {
             candidates,
             is_told: false,
         };
-        if self.metadata.parked.has_room(group.container().as_ref()) {
+        if self.metadata.parked.has_room(group.container().as_ref(), before) {
             Ok(group)
         } else {
             Err(group.candidates.into_iter().map(|candidate| candidate.alert).collect())

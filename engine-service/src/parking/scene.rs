@@ -4,7 +4,7 @@ use eyrie_proto::event::{
     CgroupFact, CgroupKey, Event, OrderedFact, ProcessKey, ProcessSnapshot, ProcessState, Task, event::Kind,
     ordered_fact,
 };
-use fields::{Architecture, ContainerView, EventView, FieldSettings, PathNames};
+use fields::{Architecture, ContainerView, EventView, FieldSettings, HostView, PathNames, PeerView};
 use host_model::HostModel;
 
 /// The only process of a scene.
@@ -46,7 +46,7 @@ impl Scene {
         Self { event: Event { task: Some(task), ..Event::default() }, host }
     }
 
-    pub(super) fn view<'a>(&'a self, container: ContainerView<'a>) -> EventView<'a> {
+    pub(super) fn view<'a>(&'a self, container: ContainerView<'a>, machine: HostView<'a>) -> EventView<'a> {
         EventView {
             event: &self.event,
             host: &self.host,
@@ -56,6 +56,9 @@ impl Scene {
             architecture: Architecture::X86_64,
             source: "",
             container,
+            machine,
+            // A match that asks for a peer does not wait.
+            peer: PeerView::Absent,
             settings: FieldSettings::unset(),
             paths: PathNames::AskedFor,
         }

@@ -22,11 +22,19 @@ use super::{
 use crate::{
     alert_log::{AppendBatch, ParkedEntry},
     host_status::HostStatus,
-    metadata::{Answer, ContainerName},
+    metadata::{Answer, ContainerName, KnownHost},
 };
 
 /// Groups that one round decides: some 50 µs each.
 const GROUPS_A_ROUND: usize = 64;
+
+/// What the groups wait for, as far as it is known by now.
+pub(super) trait Knowledge {
+    /// What is known of a container at a moment of its host's boot time.
+    fn container(&self, name: &ContainerName, at_boot_ns: u64) -> Answer;
+    /// What is known of the host of an origin.
+    fn host(&self, origin: &str) -> KnownHost;
+}
 
 /// See the module.
 #[derive(Debug)]
@@ -96,15 +104,19 @@ impl Table {
         Self { inner: Mutex::default(), changed: Notify::new(), count: AtomicUsize::new(0), limits }
     }
 
-    /// Whether a further group of the container may wait. Told groups make room for new ones.
-    pub(crate) fn has_room(&self, container: Option<&ContainerName>) -> bool {
-        if self.count.load(Ordering::Relaxed) == 0 {
-            return self.limits.max_groups > 0;
-        }
+    /// Whether a further group of the container may wait beside those `before` it, which are not here yet. Told groups make room
+    /// for new ones.
+    pub(crate) fn has_room(&self, container: Option<&ContainerName>, before: &[ParkedGroup]) -> bool {
         let inner = self.inner();
-        let of_container = container.and_then(|name| inner.by_container.get(name)).map_or(0, BTreeSet::len);
-        let is_full = inner.groups.len() >= self.limits.max_groups || inner.bytes >= self.limits.max_bytes;
-        of_container < self.limits.max_groups_per_container && (!is_full || !inner.told.is_empty())
+        let is_same = |group: &&ParkedGroup| container.is_some_and(|name| group.is_of(name));
+        let of_container = container.and_then(|name| inner.by_container.get(name)).map_or(0, BTreeSet::len)
+            + before.iter().filter(is_same).count();
+        let untold = inner.groups.len() - inner.told.len() + before.len();
+        // Those before it, one stretch of a batch at most, are not weighed.
+        let is_too_heavy = inner.bytes >= self.limits.max_bytes && inner.told.is_empty();
+        of_container < self.limits.max_groups_per_container
+            && untold < self.limits.max_groups
+            && !is_too_heavy
     }
 
     /// Lets groups wait that are stored already.
@@ -139,6 +151,19 @@ impl Table {
         }
         let mut inner = self.inner();
         let Some(waiting) = inner.by_container.get(name).cloned() else { return };
+        inner.dirty.extend(waiting);
+        self.changed.notify_one();
+    }
+
+    /// Something was said of a host, or nothing more will be. That is rare, so that all its groups are looked at.
+    pub(crate) fn host_changed(&self, origin: &str) {
+        if self.count.load(Ordering::Relaxed) == 0 {
+            return;
+        }
+        let mut inner = self.inner();
+        let of_host =
+            |(arrival, parked): (&u64, &Parked)| (*parked.group.origin == *origin).then_some(*arrival);
+        let waiting: Vec<u64> = inner.groups.iter().filter_map(of_host).collect();
         inner.dirty.extend(waiting);
         self.changed.notify_one();
     }
@@ -187,7 +212,7 @@ impl Table {
 
     /// Decides what can be decided, and tells what has waited for long enough: everything at the `end`. Blocks for some
     /// milliseconds. Gives nothing if nothing is to be done.
-    pub(super) fn round(&self, is_end: bool, ask: impl Fn(&ContainerName, u64) -> Answer) -> Option<Round> {
+    pub(super) fn round(&self, is_end: bool, knowledge: &impl Knowledge) -> Option<Round> {
         let mut inner = self.inner();
         let mut round = Round::default();
         round.batch.settled.append(&mut inner.given_up);
@@ -196,7 +221,7 @@ impl Table {
         let dirty: Vec<u64> = inner.dirty.iter().copied().take(GROUPS_A_ROUND).collect();
         for arrival in dirty.into_iter().chain(due) {
             inner.dirty.remove(&arrival);
-            inner.decide(arrival, is_end, self.limits.amend_for, &ask, &mut round);
+            inner.decide(arrival, is_end, self.limits.amend_for, knowledge, &mut round);
         }
         let is_more = !inner.dirty.is_empty() || !inner.due(is_end).is_empty();
         self.count.store(inner.groups.len(), Ordering::Relaxed);
@@ -324,14 +349,15 @@ impl Inner {
         arrival: u64,
         is_end: bool,
         amend_for: Duration,
-        ask: impl Fn(&ContainerName, u64) -> Answer,
+        knowledge: &impl Knowledge,
         round: &mut Round,
     ) {
         let Some(parked) = self.groups.get_mut(&arrival) else { return };
         let group = &mut parked.group;
-        let answer = group.container().map_or(Answer::Unknown, |name| ask(&name, group.boot_ns));
+        let asked = group.container().map(|name| knowledge.container(&name, group.boot_ns));
+        let (answer, host) = (asked.unwrap_or(Answer::Unknown), knowledge.host(&group.origin));
         let is_told = group.is_told;
-        if let Some(settled) = group.settle(&answer) {
+        if let Some(settled) = group.settle(&answer, &host) {
             if let Some(parked) = self.remove(arrival) {
                 round.settle(&parked, settled);
             }
@@ -340,7 +366,7 @@ impl Inner {
                 round.unanswered += 1;
                 round.batch.settled.extend(self.remove(arrival).map(|parked| parked.group.id));
             } else {
-                let alerts = group.tell(&answer);
+                let alerts = group.tell(&answer, &host);
                 let deadline = Instant::now() + amend_for;
                 self.deadlines.remove(&(parked.deadline, arrival));
                 self.deadlines.insert((deadline, arrival));

@@ -8,7 +8,7 @@ use eyrie_proto::{
     event::{CgroupFact, CgroupKey, Event, Origin},
     metadata::{Completeness, Container},
 };
-use fields::ContainerView;
+use fields::{ContainerView, HostView};
 use proptest::prelude::*;
 use rule_language::Source;
 
@@ -16,10 +16,27 @@ use super::{
     ParkingLimits, Table,
     group::{Awaited, Candidate, ParkedGroup},
     scene::Scene,
+    table::Knowledge,
 };
-use crate::{host_status::HostStatus, metadata::Answer};
+use crate::{
+    host_status::HostStatus,
+    metadata::{Answer, ContainerName, KnownHost},
+};
 
 const NAMES: [&str; 3] = ["a", "b", "c"];
+
+/// Nobody knows anything.
+struct Nothing;
+
+impl Knowledge for Nothing {
+    fn container(&self, _: &ContainerName, _: u64) -> Answer {
+        Answer::Unknown
+    }
+
+    fn host(&self, _: &str) -> KnownHost {
+        KnownHost::default()
+    }
+}
 
 fn fact() -> CgroupFact {
     let cgroup = Some(CgroupKey { cgroup_id: 7, ..CgroupKey::default() });
@@ -35,7 +52,7 @@ fn residual(condition: &str) -> Residual {
     let loaded = rule_language::load(&sources, fields::catalogue()).unwrap();
     let rules = evaluator::CompiledRuleSet::new(loaded.rule_set, fields::catalogue()).unwrap();
     let scene = Scene::new(Some(&fact()));
-    let mut view = scene.view(ContainerView::Unknown);
+    let mut view = scene.view(ContainerView::Unknown, HostView::default());
     let open = eyrie_proto::event::Open::default();
     let kind = Some(eyrie_proto::event::event::Kind::Open(open));
     let call = Some(eyrie_proto::event::SystemCall { number: 257, ..Default::default() });
@@ -93,17 +110,17 @@ proptest! {
         let expected: Vec<&str> = first.iter().map(String::as_str).collect();
         let answer = known(name, Completeness::Complete);
 
-        let in_time = group(&conditions).settle(&answer).unwrap();
+        let in_time = group(&conditions).settle(&answer, &KnownHost::default()).unwrap();
         prop_assert_eq!(ids(&in_time.confirmed), expected.clone());
         prop_assert!(in_time.retracted.is_empty());
 
         let mut late = group(&conditions);
-        prop_assert_eq!(late.settle(&Answer::Unknown), None);
-        let told = late.tell(&Answer::Unknown);
+        prop_assert_eq!(late.settle(&Answer::Unknown, &KnownHost::default()), None);
+        let told = late.tell(&Answer::Unknown, &KnownHost::default());
         prop_assert!(told.iter().all(|alert| alert.metadata_state() == MetadataState::Partial));
         prop_assert!(told.iter().all(|alert| alert.unknown_fields == ["container.name"]));
         let late = ParkedGroup::restore(&late.entry()).unwrap();
-        let amended = late.settle(&answer).unwrap();
+        let amended = late.settle(&answer, &KnownHost::default()).unwrap();
         prop_assert_eq!(ids(&amended.confirmed), expected);
         let mut all = [ids(&amended.confirmed), ids(&amended.retracted)].concat();
         all.sort_unstable();
@@ -121,10 +138,10 @@ proptest! {
 fn what_holds_waits_for_the_whole() {
     let one = group(&["container.name = a".to_owned()]);
     let pending = known("b", Completeness::Pending);
-    assert_eq!(one.settle(&pending).unwrap(), super::group::Settled::default());
-    assert_eq!(one.settle(&known("a", Completeness::Pending)), None);
+    assert_eq!(one.settle(&pending, &KnownHost::default()).unwrap(), super::group::Settled::default());
+    assert_eq!(one.settle(&known("a", Completeness::Pending), &KnownHost::default()), None);
     let state = |answer: &Answer, group: &ParkedGroup| {
-        let settled = group.settle(answer).unwrap();
+        let settled = group.settle(answer, &KnownHost::default()).unwrap();
         (settled.confirmed[0].message.clone(), settled.confirmed[0].metadata_state())
     };
     let whole = known("a", Completeness::FinalPartial);
@@ -133,7 +150,7 @@ fn what_holds_waits_for_the_whole() {
     assert_eq!(state(&Answer::Absent, &other), ("in <NA>".to_owned(), MetadataState::Absent));
     let awaited = Awaited::Cgroup(CgroupKey { cgroup_id: 7, ..CgroupKey::default() });
     let untold = ParkedGroup { awaited, ..other.clone() };
-    assert_eq!(untold.settle(&whole), None);
+    assert_eq!(untold.settle(&whole, &KnownHost::default()), None);
     let of_host = CgroupFact { container_id: String::new(), ..fact() };
     let on_host = ParkedGroup { awaited: Awaited::Container(of_host), ..other };
     assert_eq!(state(&Answer::Unknown, &on_host), ("in host".to_owned(), MetadataState::Unspecified));
@@ -171,18 +188,19 @@ async fn told_groups_make_room() {
         |number: u64| ParkedGroup { id: number.to_string(), ..group(&["container.name = a".to_owned()]) };
     let name = numbered(0).container().unwrap();
     table.park(vec![numbered(0)], &status);
-    assert!(table.round(false, |_, _| Answer::Unknown).is_none());
+    assert!(table.round(false, &Nothing).is_none());
     tokio::time::advance(wait).await;
-    let told = table.round(false, |_, _| Answer::Unknown).unwrap();
+    let told = table.round(false, &Nothing).unwrap();
     assert_eq!((told.timed_out, told.batch.alerts.len(), told.batch.parked.len()), (1, 1, 1));
     table.park(vec![numbered(1)], &status);
-    assert!(table.has_room(Some(&name)));
+    assert!(table.has_room(Some(&name), &[]));
+    assert!(!table.has_room(Some(&name), &[numbered(2)]));
     table.park(vec![numbered(2)], &status);
-    assert!(!table.has_room(Some(&name)));
-    let given_up = table.round(false, |_, _| Answer::Unknown).unwrap();
+    assert!(!table.has_room(Some(&name), &[]));
+    let given_up = table.round(false, &Nothing).unwrap();
     assert_eq!((given_up.batch.settled, given_up.unanswered), (vec!["0".to_owned()], 1));
     assert_eq!(table.len(), 2);
-    let end = table.round(true, |_, _| Answer::Unknown).unwrap();
+    let end = table.round(true, &Nothing).unwrap();
     assert_eq!((end.timed_out, end.batch.alerts.len()), (2, 2));
-    assert!(table.round(true, |_, _| Answer::Unknown).is_none());
+    assert!(table.round(true, &Nothing).is_none());
 }

@@ -12,13 +12,13 @@ use tokio_util::sync::CancellationToken;
 use super::{
     group::ParkedGroup,
     record::RestoreError,
-    table::{Round, Table, Wait},
+    table::{Knowledge, Round, Table, Wait},
 };
 use crate::{
     alert_log::{AlertLog, AlertLogError, AppendBatch},
     batch_trace,
     log_limit::LogLimit,
-    metadata::Metadata,
+    metadata::{Answer, ContainerName, KnownHost, Metadata},
 };
 
 /// Between two tries of an append.
@@ -83,9 +83,7 @@ impl Worker {
 
     async fn round(&self, is_end: bool) -> Option<Round> {
         let (table, metadata) = (Arc::clone(&self.table), Arc::clone(&self.metadata));
-        let work = move || {
-            table.round(is_end, |name, boot_ns| metadata.container(&name.origin, &name.runtime_id, boot_ns))
-        };
+        let work = move || table.round(is_end, &*metadata);
         // It fails only if it panicked: what it had decided is stored, and comes again after a restart.
         tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| {
             tracing::error!(%error, "deciding on waiting matches failed");
@@ -148,6 +146,16 @@ impl Worker {
         counters.amended.add(round.amended);
         counters.retracted.add(round.retracted);
         counters.unanswered.add(round.unanswered);
+    }
+}
+
+impl Knowledge for Metadata {
+    fn container(&self, name: &ContainerName, at_boot_ns: u64) -> Answer {
+        Metadata::container(self, &name.origin, &name.runtime_id, at_boot_ns)
+    }
+
+    fn host(&self, origin: &str) -> KnownHost {
+        Metadata::host(self, origin)
     }
 }
 

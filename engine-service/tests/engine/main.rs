@@ -9,7 +9,9 @@
 
 mod durability;
 mod evaluation;
+mod faults;
 mod full_disk;
+mod hosts;
 mod listener;
 mod metadata;
 mod metadata_service;
@@ -17,6 +19,7 @@ mod metrics;
 mod outputs;
 mod parking;
 mod parking_model;
+mod peers;
 mod process;
 mod session;
 mod started;

@@ -12,14 +12,14 @@ use std::{
 use eyrie_proto::{
     event::Origin,
     metadata::{
-        Answer, AnswerState, Completeness, Container, ContainerKey, Delta, Entity, ListRequest, ListResponse,
-        LookupRequest, LookupResponse, RelayFactsRequest, RelayFactsResponse, SnapshotComplete, WatchRequest,
-        WatchResponse, entity,
+        Answer, AnswerState, Completeness, Container, ContainerKey, Delta, Entity, KubernetesKey,
+        KubernetesObject, ListRequest, ListResponse, LookupRequest, LookupResponse, RelayFactsRequest,
+        RelayFactsResponse, SnapshotComplete, Tombstone, WatchRequest, WatchResponse, entity,
         metadata_service_server::{MetadataService, MetadataServiceServer},
-        query, watch_response,
+        query, tombstone, watch_response,
     },
 };
-use tokio::{net::TcpListener, sync::mpsc, task::JoinHandle};
+use tokio::{net::TcpListener, runtime::Runtime, sync::mpsc};
 use tokio_stream::{
     StreamExt as _,
     wrappers::{ReceiverStream, TcpListenerStream},
@@ -30,12 +30,17 @@ use crate::support::{PATIENCE, origin};
 
 pub(crate) const CONTAINER: &str = "c0ffee0123456789c0ffee0123456789c0ffee0123456789c0ffee0123456789";
 
+/// Who is told what.
+type Watcher = (WatchRequest, mpsc::Sender<Result<WatchResponse, Status>>);
+
 /// What the service holds; outlives its servers, as a store does.
 #[derive(Default)]
 pub(crate) struct Store {
     entities: Mutex<BTreeMap<String, Entity>>,
+    /// Of clusters, by uid.
+    objects: Mutex<BTreeMap<String, Entity>>,
     pub(crate) relayed: Mutex<Vec<RelayFactsRequest>>,
-    watchers: Mutex<Vec<mpsc::Sender<Result<WatchResponse, Status>>>>,
+    watchers: Mutex<Vec<Watcher>>,
     pub(crate) watched: Mutex<Vec<WatchRequest>>,
     /// Questions are answered with this, whatever is held.
     pub(crate) answer: Mutex<Option<AnswerState>>,
@@ -54,8 +59,47 @@ impl Store {
         let entity = Entity { version, kind: Some(entity::Kind::Container(container)) };
         entities.insert(runtime_id, entity.clone());
         let delta = Delta { upserts: vec![entity], tombstones: Vec::new() };
-        let response = WatchResponse { revision: version, kind: Some(watch_response::Kind::Delta(delta)) };
-        self.watchers.lock().unwrap().retain(|watcher| watcher.try_send(Ok(response.clone())).is_ok());
+        self.tell(version, delta, |request| !request.origins.is_empty());
+    }
+
+    /// Knows a pod, service or node from now on.
+    pub(crate) fn hold_object(&self, object: KubernetesObject) {
+        let key = object.key.clone().unwrap();
+        let entity = Entity { version: 2, kind: Some(entity::Kind::KubernetesObject(object)) };
+        self.objects.lock().unwrap().insert(key.object_uid, entity.clone());
+        let delta = Delta { upserts: vec![entity], tombstones: Vec::new() };
+        self.tell(2, delta, |request| request.cluster_uids.contains(&key.cluster_uid));
+    }
+
+    /// An object is gone.
+    pub(crate) fn end_object(&self, key: KubernetesKey, ended_ns: u64) {
+        self.objects.lock().unwrap().remove(&key.object_uid);
+        let kind = Some(tombstone::Key::Kubernetes(key.clone()));
+        let delta =
+            Delta { upserts: vec![], tombstones: vec![Tombstone { key: kind, version: 3, ended_ns }] };
+        self.tell(3, delta, |request| request.cluster_uids.contains(&key.cluster_uid));
+    }
+
+    fn tell(&self, revision: u64, delta: Delta, whom: impl Fn(&WatchRequest) -> bool) {
+        let response = WatchResponse { revision, kind: Some(watch_response::Kind::Delta(delta)) };
+        let is_there =
+            |(request, watcher): &Watcher| !whom(request) || watcher.try_send(Ok(response.clone())).is_ok();
+        self.watchers.lock().unwrap().retain(is_there);
+    }
+
+    /// What a watcher is told at first.
+    fn held(&self, request: &WatchRequest) -> Vec<Entity> {
+        let containers = self.entities.lock().unwrap();
+        let containers =
+            containers.values().filter(|entity| !request.origins.is_empty() && ended_ns(entity) == 0);
+        let objects = self.objects.lock().unwrap();
+        let objects = objects.values().filter(|entity| match &entity.kind {
+            Some(entity::Kind::KubernetesObject(object)) => {
+                request.cluster_uids.contains(&object.key.as_ref().unwrap().cluster_uid)
+            }
+            _ => false,
+        });
+        containers.chain(objects).cloned().collect()
     }
 }
 
@@ -63,7 +107,8 @@ impl Store {
 pub(crate) struct FakeService {
     pub(crate) address: SocketAddr,
     pub(crate) store: Arc<Store>,
-    server: JoinHandle<()>,
+    /// Its connections end with it, as those of a process do.
+    server: Option<Runtime>,
 }
 
 /// A container of the tests' origin.
@@ -88,21 +133,25 @@ impl FakeService {
     }
 
     async fn serve(address: SocketAddr, store: Arc<Store>) -> Self {
-        let listener = TcpListener::bind(address).await.unwrap();
+        let listener = std::net::TcpListener::bind(address).unwrap();
+        listener.set_nonblocking(true).unwrap();
         let address = listener.local_addr().unwrap();
         let service = MetadataServiceServer::new(Handle(Arc::clone(&store)));
-        let serving =
-            Server::builder().add_service(service).serve_with_incoming(TcpListenerStream::new(listener));
-        let server = tokio::spawn(async move { serving.await.unwrap() });
-        Self { address, store, server }
+        let server =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        server.spawn(async move {
+            let listener = TcpListenerStream::new(TcpListener::from_std(listener).unwrap());
+            Server::builder().add_service(service).serve_with_incoming(listener).await.unwrap();
+        });
+        Self { address, store, server: Some(server) }
     }
 
     /// Ends at once, as a crash does; the store and the port stay.
-    pub(crate) async fn stop(self) -> (SocketAddr, Arc<Store>) {
-        self.server.abort();
-        let _ = self.server.await;
+    pub(crate) async fn stop(mut self) -> (SocketAddr, Arc<Store>) {
+        let server = self.server.take().unwrap();
+        tokio::task::spawn_blocking(|| server.shutdown_timeout(PATIENCE)).await.unwrap();
         self.store.watchers.lock().unwrap().clear();
-        (self.address, self.store)
+        (self.address, Arc::clone(&self.store))
     }
 
     pub(crate) async fn restart((address, store): (SocketAddr, Arc<Store>)) -> Self {
@@ -127,6 +176,14 @@ impl FakeService {
     pub(crate) async fn is_watched(&self) {
         let has_origin = |request: &WatchRequest| request.origins.contains(&origin());
         self.until(|store| store.watched.lock().unwrap().last().is_some_and(has_origin)).await;
+    }
+}
+
+impl Drop for FakeService {
+    fn drop(&mut self) {
+        if let Some(server) = self.server.take() {
+            server.shutdown_background();
+        }
     }
 }
 
@@ -182,15 +239,7 @@ impl MetadataService for Handle {
         let mut requests = request.into_inner();
         tokio::spawn(async move {
             while let Some(Ok(request)) = requests.next().await {
-                let upserts: Vec<Entity> = store
-                    .entities
-                    .lock()
-                    .unwrap()
-                    .values()
-                    .filter(|entity| ended_ns(entity) == 0)
-                    .cloned()
-                    .collect();
-                let delta = Delta { upserts, tombstones: Vec::new() };
+                let delta = Delta { upserts: store.held(&request), tombstones: Vec::new() };
                 let kinds = [
                     watch_response::Kind::Delta(delta),
                     watch_response::Kind::SnapshotComplete(SnapshotComplete {}),
@@ -198,7 +247,7 @@ impl MetadataService for Handle {
                 for kind in kinds {
                     let _ = sender.send(Ok(WatchResponse { revision: 1, kind: Some(kind) })).await;
                 }
-                store.watchers.lock().unwrap().push(sender.clone());
+                store.watchers.lock().unwrap().push((request.clone(), sender.clone()));
                 store.watched.lock().unwrap().push(request);
             }
         });

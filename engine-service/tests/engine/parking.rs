@@ -60,7 +60,7 @@ pub(crate) fn patient() -> EngineOptions {
 }
 
 /// Alerts do not wait.
-fn impatient() -> EngineOptions {
+pub(crate) fn impatient() -> EngineOptions {
     let mut options = options();
     options.metadata.parking.wait = Duration::ZERO;
     options
@@ -72,7 +72,7 @@ pub(crate) fn cgroup_fact(container_id: &str) -> OrderedFact {
     OrderedFact { kind: Some(ordered_fact::Kind::Cgroup(fact)), ..OrderedFact::default() }
 }
 
-fn fact_event(fact: OrderedFact) -> Event {
+pub(crate) fn fact_event(fact: OrderedFact) -> Event {
     Event { kind: Some(Kind::Fact(fact)), ..Event::default() }
 }
 
@@ -104,7 +104,11 @@ pub(crate) fn open(sequence: u64, path: &str) -> Event {
 
 pub(crate) async fn deliver(agent: &mut Agent, first: u64, events: Vec<Event>) {
     let through = first + events.len() as u64 - 1;
-    let ack = agent.deliver(eyrie_proto::capture::Batch { events, ..batch(first, 0, &[]) }).await;
+    let mut ack = agent.deliver(eyrie_proto::capture::Batch { events, ..batch(first, 0, &[]) }).await;
+    // Late facts are acked by themselves.
+    while ack.through_sequence < first {
+        ack = agent.ack().await;
+    }
     assert_eq!(ack.through_sequence, through);
 }
 
@@ -122,7 +126,7 @@ pub(crate) async fn entries(log: &dyn AlertLog, count: u64) -> Vec<Alert> {
 }
 
 /// Waits until the counters are as wanted: what is written is counted after.
-async fn counted(engine: &Running, is_so: impl Fn(MetadataCounters) -> bool) {
+pub(crate) async fn counted(engine: &Running, is_so: impl Fn(MetadataCounters) -> bool) {
     let waiting = async {
         while !is_so(engine.metadata_counters()) {
             tokio::time::sleep(Duration::from_millis(2)).await;

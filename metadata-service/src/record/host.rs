@@ -58,6 +58,7 @@ impl StoredHost {
         if let Some(cloud) = stated.cloud {
             merge_cloud(&mut merge, known.cloud.get_or_insert_default(), cloud);
         }
+        merge.field(11, &mut known.completeness, stated.completeness);
         merge_provenance(&mut known.provenance, stated.provenance);
         if let Some(stated) = stated.validity {
             let validity = known.validity.get_or_insert_default();

@@ -57,6 +57,8 @@ fn what_is_printed_can_be_read() {
         "--podman-socket=/p",
         "--containerd-socket=/c",
         "--cri-socket=/c,/o",
+        "--cloud-metadata=openstack",
+        "--cloud-metadata-url=http://127.0.0.1:8080",
         "--capture-self",
         "--keep-privileges",
     ];
@@ -83,6 +85,8 @@ fn mistakes_are_named() {
         (&["--label", "nonsense"], "", "NAME=VALUE"),
         (&["--queue-bytes", "1"], "", "queue-bytes is 1"),
         (&["--machine-id", "short"], "", "machine-id is short"),
+        (&["--cloud-metadata", "azur"], "", "azure"),
+        (&["--cloud-metadata-url", "https://a"], "", "'https://a' is no http://HOST"),
     ] {
         let error = configure(flags, file).unwrap_err();
         assert!(error.contains(named), "{error} does not say {named}");

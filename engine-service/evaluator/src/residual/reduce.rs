@@ -79,7 +79,7 @@ impl Reducer<'_> {
                     Truth::True => Some(Reduced::Decided(true)),
                     Truth::False => Some(Reduced::Decided(false)),
                     Truth::Unknown => self
-                        .is_about_container(check)
+                        .is_about_metadata(check)
                         .then(|| Reduced::Open(NodeRecord::of(Kind::Check(check.to_string())))),
                 }
             }
@@ -127,7 +127,7 @@ impl Reducer<'_> {
                 (TemplatePart::Value { operand, .. }, CompiledPart::Value(value))
                     if value.is_unknown(self.view) =>
                 {
-                    if !self.is_of_container(operand) {
+                    if !self.is_of_metadata(operand) {
                         return None;
                     }
                     records.extend((!text.is_empty()).then(|| PartRecord::text(std::mem::take(&mut text))));
@@ -140,30 +140,32 @@ impl Reducer<'_> {
         Some(records)
     }
 
-    fn is_about_container(&self, check: &Check) -> bool {
+    fn is_about_metadata(&self, check: &Check) -> bool {
         let is_right = match &check.rhs {
-            Rhs::Operand(operand) => self.is_of_container(operand),
+            Rhs::Operand(operand) => self.is_of_metadata(operand),
             Rhs::None | Rhs::Literal(_) | Rhs::List(_) => true,
         };
-        is_right && self.is_of_container(&check.lhs)
+        is_right && self.is_of_metadata(&check.lhs)
     }
 
-    /// Whether nothing but the container has to be known for the value.
-    fn is_of_container(&self, operand: &Operand) -> bool {
+    /// Whether nothing but the container and the host has to be known for the value.
+    fn is_of_metadata(&self, operand: &Operand) -> bool {
         match operand {
-            Operand::Field(field) => self.fields.scope(field.id) == Some(Scope::Container),
+            Operand::Field(field) => {
+                matches!(self.fields.scope(field.id), Some(Scope::Container | Scope::Host))
+            }
             Operand::Transformed(transform) => {
-                transform.arguments.iter().all(|argument| self.is_argument_of_container(argument))
+                transform.arguments.iter().all(|argument| self.is_argument_of_metadata(argument))
             }
         }
     }
 
-    fn is_argument_of_container(&self, argument: &TransformArgument) -> bool {
+    fn is_argument_of_metadata(&self, argument: &TransformArgument) -> bool {
         match argument {
-            TransformArgument::Operand(operand) => self.is_of_container(operand),
+            TransformArgument::Operand(operand) => self.is_of_metadata(operand),
             TransformArgument::Text(_) | TransformArgument::List(_) => true,
             TransformArgument::Members(members) => {
-                members.iter().all(|member| self.is_argument_of_container(member))
+                members.iter().all(|member| self.is_argument_of_metadata(member))
             }
         }
     }

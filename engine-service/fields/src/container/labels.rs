@@ -1,4 +1,4 @@
-//! Labels, of containers and of pods.
+//! Labels, of containers, pods, hosts and whatever else has a map of them.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use crate::{argument::Argument, value::Value};
 const INTERNAL: [&str; 2] = ["annotation.", "io.kubernetes."];
 
 /// The label that the argument names.
-pub(super) fn one<'a>(labels: &'a BTreeMap<String, String>, argument: &Argument) -> Option<Value<'a>> {
+pub(crate) fn one<'a>(labels: &'a BTreeMap<String, String>, argument: &Argument) -> Option<Value<'a>> {
     let value = match argument {
         Argument::Key(key) => labels.get(key)?,
         Argument::Index(number) => labels.get(&number.to_string())?,
@@ -18,7 +18,7 @@ pub(super) fn one<'a>(labels: &'a BTreeMap<String, String>, argument: &Argument)
 }
 
 /// All labels in one text, by name; those without a value by their name alone.
-pub(super) fn all(labels: &BTreeMap<String, String>) -> Option<Value<'_>> {
+pub(crate) fn all(labels: &BTreeMap<String, String>) -> Option<Value<'_>> {
     let shown = labels.iter().filter(|(name, _)| INTERNAL.iter().all(|prefix| !name.starts_with(prefix)));
     let texts: Vec<String> = shown
         .map(|(name, value)| if value.is_empty() { name.clone() } else { format!("{name}:{value}") })

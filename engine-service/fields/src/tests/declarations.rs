@@ -168,9 +168,20 @@ const FIELDS: &[(&str, &str, &str, &str)] = &[
          k8smeta.rc.uid k8smeta.rc.label k8smeta.rc.labels",
     ),
     ("json", "", "CHARBUF", "json.value json.obj json.rawtime jevt.value jevt.obj jevt.rawtime"),
+    ("k8s.peer", "", "CHARBUF", PEER),
+    ("host", "", "CHARBUF", HOST),
+    ("host", "", "IPADDR", "host.ip"),
+    ("cloud", "", "CHARBUF", CLOUD),
     ("eyrie", "", "CHARBUF", "proc.exec_id proc.pexec_id fd.resolved"),
     ("eyrie", "", "BOOL", "proc.is_exe_deleted proc.is_truncated fd.is_disputed evt.is_io_uring evt.loss"),
 ];
+
+const PEER: &str = "k8s.peer.kind k8s.peer.name k8s.peer.ns k8s.peer.uid k8s.peer.label k8s.peer.labels";
+const HOST: &str =
+    "host.name host.id host.boot_id host.kernel host.os host.arch host.label host.labels host.tenant";
+const CLOUD: &str =
+    "cloud.provider cloud.account cloud.region cloud.zone cloud.instance.id cloud.instance.type
+     cloud.image.id cloud.tag cloud.tags";
 
 /// A class by name and short description, with the name of a type.
 type Group = (&'static str, &'static str, &'static str);
@@ -180,12 +191,18 @@ fn names(holds: impl Fn(&FieldInfo) -> bool) -> BTreeSet<&'static str> {
     catalogue().fields().iter().filter(|info| holds(info)).map(|info| info.name).collect()
 }
 
+/// Whether a field is of Falco's core, and neither of a plugin nor our own.
+pub(super) fn is_of_core(info: &FieldInfo) -> bool {
+    let others = ["static", "container", "k8smeta", "json", "eyrie", "host", "cloud", "k8s.peer"];
+    !others.contains(&info.class.name)
+}
+
 fn words(text: &str) -> BTreeSet<&str> {
     text.split_whitespace().collect()
 }
 
 /// Scenario: every field that Falco 0.44 and its container, k8smeta and json plugins have, by class and type.
-/// Guarantees: ours are the same, and no more but the class of our own.
+/// Guarantees: ours are the same, and no more but the classes of our own.
 #[test]
 fn fields_have_falcos_classes_and_types() {
     let mut declared: BTreeMap<Group, BTreeSet<&str>> = BTreeMap::new();
@@ -206,10 +223,8 @@ fn fields_have_falcos_classes_and_types() {
 #[test]
 fn fields_are_as_many_as_falcos() {
     let in_class = |class: &str| names(|info| info.class.name == class).len();
-    let core =
-        |info: &FieldInfo| !matches!(info.class.name, "static" | "container" | "k8smeta" | "json" | "eyrie");
-    assert_eq!(names(core).len(), 233);
-    assert_eq!(names(|info| core(info) && info.is_listed).len(), 213);
+    assert_eq!(names(is_of_core).len(), 233);
+    assert_eq!(names(|info| is_of_core(info) && info.is_listed).len(), 213);
     assert_eq!((in_class("container"), in_class("k8smeta"), in_class("json")), (61, 25, 6));
 }
 
@@ -232,7 +247,7 @@ fn fields_have_falcos_flags() {
         names(|info| info.is_list),
         words(
             "fd.types k8smeta.pod.labels k8smeta.ns.labels k8smeta.deployment.labels k8smeta.rs.labels
-             k8smeta.rc.labels k8smeta.svc.name k8smeta.svc.uid k8smeta.svc.label k8smeta.svc.labels"
+             k8smeta.rc.labels k8smeta.svc.name k8smeta.svc.uid k8smeta.svc.label k8smeta.svc.labels host.ip"
         )
     );
     assert_eq!(
@@ -275,7 +290,7 @@ fn fields_have_falcos_arguments() {
         words(
             "evt.type.is evt.rawarg thread.cgroup static container.label k8s.pod.label k8s.rc.label k8s.svc.label k8s.ns.label
              k8s.rs.label k8s.deployment.label k8smeta.pod.label k8smeta.ns.label k8smeta.deployment.label
-             k8smeta.svc.label k8smeta.rs.label k8smeta.rc.label json.value jevt.value"
+             k8smeta.svc.label k8smeta.rs.label k8smeta.rc.label k8s.peer.label host.label cloud.tag json.value jevt.value"
         )
     );
     assert_eq!(taking(ArgumentKind::IndexOrKey, false), words("proc.aenv"));

@@ -10,8 +10,8 @@ use host_model::HostModel;
 use rule_language::{Catalogue as _, condition::FieldRef};
 
 use crate::{
-    Architecture, ContainerView, EventView, Extracted, FieldExtractor, FieldSettings, PathNames, Value,
-    catalogue,
+    Architecture, ContainerView, EventView, Extracted, FieldExtractor, FieldSettings, HostView, PathNames,
+    PeerView, Value, catalogue,
 };
 
 /// Boot time of every event.
@@ -203,6 +203,8 @@ pub(crate) fn view<'a>(event: &'a Event, host: &'a HostModel) -> EventView<'a> {
         architecture: Architecture::X86_64,
         source: "syscall",
         container: ContainerView::NotAsked,
+        machine: HostView::default(),
+        peer: PeerView::Absent,
         settings: FieldSettings::unset(),
         paths: PathNames::AskedFor,
     }

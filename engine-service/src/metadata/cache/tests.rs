@@ -130,7 +130,10 @@ proptest! {
             match step {
                 0 => drop(cache.lookup("/host/m/b", &name.runtime_id, 1)),
                 1 => cache.end(&name, 5, Teller::Agent),
-                _ => cache.learn(&name, container(&"x".repeat(size), Completeness::Complete), Teller::Agent),
+                _ => {
+                    let container = container(&"x".repeat(size), Completeness::Complete);
+                    cache.learn(&name, container, Teller::Agent);
+                }
             }
             let known = cache.origins.get("/host/m/b").unwrap();
             let bytes: usize = known.entries.values().map(|entry| entry.bytes + ENTRY_BYTES).sum();
