@@ -109,6 +109,10 @@ start-test: needs ## Start and stop an agent 100 times in one process, which mus
 overhead: needs ## Measure what capturing costs, as root on a quiet machine, in about a quarter of an hour (docs/performance.md).
 	$(CARGO) run --release --locked -p integration --bin overhead -- --markdown $(OVERHEAD_FLAGS)
 
+.PHONY: bench-metadata
+bench-metadata: needs ## Measure the metadata service with 100,000 containers, in about a minute (docs/performance.md).
+	$(CARGO) run --release --locked -p metadata-service --example load
+
 .PHONY: deny
 deny: ## Check licences and advisories of the dependencies (needs cargo-deny).
 	$(CARGO) deny check
