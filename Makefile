@@ -115,6 +115,10 @@ short-lived: needs ## Start 200 short-lived containers and more, and print what 
 	@$(call install_needs,$(CONTAINER_NEEDS))
 	$(CARGO) run --release --locked -p integration --bin short-lived -- $(SHORT_LIVED_FLAGS)
 
+.PHONY: bench-metadata
+bench-metadata: needs ## Measure the metadata service with 100,000 containers, in about a minute (docs/performance.md).
+	$(CARGO) run --release --locked -p metadata-service --example load
+
 .PHONY: deny
 deny: ## Check licences and advisories of the dependencies (needs cargo-deny).
 	$(CARGO) deny check

@@ -96,7 +96,7 @@ fn pid(process: &Process) -> u32 {
 }
 
 /// Text for a terminal: what is not UTF-8 is replaced, control characters are escaped.
-fn printable(bytes: &[u8]) -> String {
+pub(crate) fn printable(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes)
         .chars()
         .flat_map(|character| {

@@ -1,5 +1,7 @@
 //! The command line.
 
+mod metadata;
+
 use std::path::PathBuf;
 
 use clap::{
@@ -7,6 +9,8 @@ use clap::{
     builder::styling::Styles,
 };
 use grpc_transport::{ClientTlsSettings, ServiceAddress};
+
+pub(crate) use self::metadata::{ContainersArguments, DescribeCommand, DescribeContainerArguments, Output};
 
 const STYLES: Styles = Styles::styled()
     .header(AnsiColor::Yellow.on_default().bold())
@@ -26,7 +30,9 @@ const STYLES: Styles = Styles::styled()
         eyrie alerts --since 10m --json          the last ten minutes, one JSON object a line\n  \
         eyrie rules check my_rules.yaml          explain what is wrong with a rules file\n  \
         eyrie fields                             what conditions and outputs can be made of\n  \
-        eyrie hosts                              who is connected, how fast, with what losses"
+        eyrie hosts                              who is connected, how fast, with what losses\n  \
+        eyrie containers                         what runs on all hosts, and what is known of it\n  \
+        eyrie describe container ID --at -5m     all that was so of one container, and who told"
 )]
 pub(crate) struct Arguments {
     #[command(subcommand)]
@@ -56,6 +62,8 @@ impl Arguments {
             .mut_subcommand("up", settled)
             .mut_subcommand("alerts", with_tls_variables)
             .mut_subcommand("hosts", with_tls_variables)
+            .mut_subcommand("containers", with_tls_variables)
+            .mut_subcommand("describe", |describe| describe.mut_subcommand("container", with_tls_variables))
     }
 }
 
@@ -78,6 +86,11 @@ pub(crate) enum Command {
     Alerts(AlertsArguments),
     /// List the hosts that are connected to an engine.
     Hosts(HostsArguments),
+    /// List the containers that are known, as of now or of a moment.
+    Containers(ContainersArguments),
+    /// Tell all that is known of one thing, since when and from whom.
+    #[command(subcommand)]
+    Describe(DescribeCommand),
     /// Work on rules files.
     #[command(subcommand)]
     Rules(RulesCommand),
@@ -175,9 +188,21 @@ pub(crate) struct AlertsArguments {
 }
 
 #[derive(Args, Debug)]
+#[command(after_help = "Examples:\n  \
+    eyrie hosts\n  \
+    eyrie hosts -o wide                          with system, kernel, cloud and labels\n  \
+    eyrie hosts --json | jq -r 'select(.metadata.cloud.region == \"eu-west-1\") | .hostname'\n\n\
+    What -o wide and --json add is what a metadata service knows; without one the rest is told all the same.")]
 pub(crate) struct HostsArguments {
     #[command(flatten)]
     pub(crate) engine: EngineArguments,
+    /// The metadata service, for -o wide and --json: https://HOST:PORT, http://HOST:PORT or unix:/PATH [default: the socket of
+    /// `eyrie up` if there is one, else http://127.0.0.1:7444]
+    #[arg(long, value_name = "URL", env = "EYRIE_METADATA")]
+    pub(crate) metadata: Option<ServiceAddress>,
+    /// More columns, or one JSON object a line.
+    #[arg(long, short, value_name = "FORMAT", value_enum, conflicts_with = "json")]
+    pub(crate) output: Option<Output>,
     /// Also hosts whose stream has ended.
     #[arg(long)]
     pub(crate) all: bool,
@@ -304,21 +329,21 @@ pub(crate) enum FieldsFormat {
 mod tests {
     use super::*;
 
-    /// Scenario: TLS by flags, for both commands that connect, and an address that is none. Guarantees: flags arrive; each has a
+    /// Scenario: TLS by flags, for all commands that connect, and an address that is none. Guarantees: flags arrive; each has a
     /// variable of this program's; the address is refused with what one looks like.
     #[test]
     fn clients_are_told_of_tls() {
         let command = Arguments::whole_command();
         command.clone().debug_assert();
-        for name in ["alerts", "hosts"] {
-            let subcommand = command.find_subcommand(name).unwrap();
+        for names in [&["alerts"][..], &["hosts"], &["containers"], &["describe", "container"]] {
+            let subcommand = names.iter().fold(&command, |outer, name| outer.find_subcommand(name).unwrap());
             let variables: Vec<_> = subcommand
                 .get_arguments()
                 .filter(|argument| argument.get_id().as_str().starts_with("tls_"))
                 .map(|argument| argument.get_env().unwrap().to_str().unwrap())
                 .collect();
             let expected = ["EYRIE_TLS_CA", "EYRIE_TLS_CERT", "EYRIE_TLS_KEY", "EYRIE_TLS_SERVER_NAME"];
-            assert_eq!(variables, expected, "{name}");
+            assert_eq!(variables, expected, "{names:?}");
         }
         let flags = ["eyrie", "hosts", "--engine=https://e:1", "--tls-ca=/ca", "--tls-server-name=n"];
         let matches = command.clone().try_get_matches_from(flags).unwrap();

@@ -34,6 +34,20 @@ pub(crate) fn render(diagnostic: &Diagnostic, is_coloured: bool) -> String {
     }
 }
 
+/// An error without a place, and what helps; colours only if `is_coloured`.
+pub(crate) fn render_error(message: &str, help: &str, is_coloured: bool) -> String {
+    let shown = MietteDiagnostic::new(visible(message)).with_help(visible(help));
+    let theme = if is_coloured { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };
+    let mut text = String::new();
+    match GraphicalReportHandler::new_themed(theme)
+        .with_links(false)
+        .render_report(&mut text, Report::new(shown).as_ref())
+    {
+        Ok(()) => text,
+        Err(_) => format!("error: {message}\nhelp: {help}\n"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use rule_language::Source;

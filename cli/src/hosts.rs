@@ -1,13 +1,25 @@
-//! `eyrie hosts`: who is connected, how fast, with what losses.
+//! `eyrie hosts`: who is connected, how fast, with what losses; and what else is known of them, if somebody knows it.
+
+mod known;
 
 use std::process::ExitCode;
 
 use comfy_table::{Cell, CellAlignment, Table, presets};
-use eyrie_proto::capture::{Host, ListHostsRequest, LossTotal, host_service_client::HostServiceClient};
+use eyrie_proto::capture::{
+    AgentInfo, Host, ListHostsRequest, LossTotal, host_service_client::HostServiceClient,
+};
 use eyrie_proto::event::{EventClass, LossPlace, LossReason};
+use eyrie_proto::metadata::ListedEntity;
 use serde_json::{Value, json};
 
-use crate::{args::HostsArguments, client};
+use self::known::Known;
+use crate::{
+    alert_view::printable,
+    args::{HostsArguments, Output},
+    client,
+    known::{host_json, host_of},
+    moment::rfc3339 as time,
+};
 
 /// Carries out `eyrie hosts`.
 pub(crate) async fn run(arguments: HostsArguments) -> anyhow::Result<ExitCode> {
@@ -18,35 +30,36 @@ pub(crate) async fn run(arguments: HostsArguments) -> anyhow::Result<ExitCode> {
         .await
         .map_err(|status| client::refusal(&status))?
         .into_inner();
-    if arguments.engine.json {
-        response.hosts.iter().for_each(|host| println!("{}", to_json(host)));
+    let is_json = arguments.engine.json || arguments.output == Some(Output::Json);
+    let known = match is_json || arguments.output == Some(Output::Wide) {
+        true if !response.hosts.is_empty() => known::of(&arguments, &response.hosts).await,
+        _ => Known::new(),
+    };
+    if is_json {
+        response.hosts.iter().for_each(|host| println!("{}", to_json(host, &known)));
     } else if response.hosts.is_empty() {
         println!("no host is connected to {}", arguments.engine.engine);
     } else {
-        anstream::println!("{}", table(&response.hosts));
+        let known = (arguments.output == Some(Output::Wide)).then_some(&known);
+        anstream::println!("{}", table(&response.hosts, known));
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn table(hosts: &[Host]) -> Table {
+const COLUMNS: [&str; 10] =
+    ["HOST", "STATE", "EVENTS/S", "EVENTS", "ALERTS", "PROCESSES", "LOST", "UNACKED", "SINCE", "ORIGIN"];
+const WIDE_COLUMNS: [&str; 5] = ["SYSTEM", "KERNEL", "ARCH", "CLOUD", "LABELS"];
+
+/// With the columns of `-o wide` if there is something to fill them with.
+fn table(hosts: &[Host], known: Option<&Known>) -> Table {
     let mut table = Table::new();
-    table.load_preset(presets::NOTHING).set_header([
-        "HOST",
-        "STATE",
-        "EVENTS/S",
-        "EVENTS",
-        "ALERTS",
-        "PROCESSES",
-        "LOST",
-        "UNACKED",
-        "SINCE",
-        "ORIGIN",
-    ]);
+    let wide = known.map_or(&[][..], |_| &WIDE_COLUMNS);
+    table.load_preset(presets::NOTHING).set_header(COLUMNS.iter().chain(wide));
     for host in hosts {
         let agent = host.agent.clone().unwrap_or_default();
         let unacked = host.received_through_sequence.saturating_sub(host.acked_through_sequence);
-        table.add_row([
-            Cell::new(agent.hostname),
+        let mut row = vec![
+            Cell::new(&agent.hostname),
             Cell::new(if host.is_connected { "connected" } else { "gone" }),
             number(format!("{:.0}", host.events_per_second)),
             number(host.received_events),
@@ -55,20 +68,47 @@ fn table(hosts: &[Host]) -> Table {
             Cell::new(losses_text(&host.losses)),
             number(unacked),
             Cell::new(time(host.connected_since_ns)),
-            Cell::new(host.origin.as_ref().map(ToString::to_string).unwrap_or_default()),
-        ]);
+            Cell::new(origin(host)),
+        ];
+        if let Some(known) = known {
+            row.extend(
+                wide_cells(&agent, known.get(&origin(host)))
+                    .map(|text| Cell::new(printable(text.as_bytes()))),
+            );
+        }
+        table.add_row(row);
     }
     table
 }
 
-fn number(value: impl ToString) -> Cell {
-    Cell::new(value.to_string()).set_alignment(CellAlignment::Right)
+/// What the agent itself told its engine stands in for what is not known.
+fn wide_cells(agent: &AgentInfo, listed: Option<&ListedEntity>) -> [String; 5] {
+    let host = listed.and_then(host_of).cloned().unwrap_or_default();
+    let or = |text: String, other: &str| match (&*text, other) {
+        ("", "") => "<unknown>".to_owned(),
+        ("", other) => other.to_owned(),
+        _ => text,
+    };
+    let cloud = host.cloud.map(|cloud| [cloud.provider, cloud.region, cloud.instance_id]);
+    let cloud = cloud.unwrap_or_default().into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>();
+    let labels = if host.labels.is_empty() { agent.labels.clone() } else { host.labels };
+    let labels: Vec<String> = labels.iter().map(|(key, value)| format!("{key}={value}")).collect();
+    let no_cloud = if listed.is_some() { "<none>" } else { "" };
+    [
+        or(host.operating_system, ""),
+        or(host.kernel_release, &agent.kernel_release),
+        or(host.architecture, &agent.architecture),
+        or(cloud.join("/"), no_cloud),
+        or(labels.join(","), "<none>"),
+    ]
 }
 
-fn time(epoch_ns: u64) -> String {
-    jiff::Timestamp::from_nanosecond(epoch_ns.into())
-        .map(|at| at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string())
-        .unwrap_or_default()
+fn origin(host: &Host) -> String {
+    host.origin.as_ref().map(ToString::to_string).unwrap_or_default()
+}
+
+fn number(value: impl ToString) -> Cell {
+    Cell::new(value.to_string()).set_alignment(CellAlignment::Right)
 }
 
 fn losses_text(losses: &[LossTotal]) -> String {
@@ -100,7 +140,7 @@ fn class(loss: &LossTotal) -> &'static str {
     }
 }
 
-fn to_json(host: &Host) -> Value {
+fn to_json(host: &Host, known: &Known) -> Value {
     let agent = host.agent.clone().unwrap_or_default();
     let losses: Vec<Value> = host
         .losses
@@ -154,5 +194,6 @@ fn to_json(host: &Host) -> Value {
         "acked_through_sequence": host.acked_through_sequence,
         "rule_set_digest": host.rule_set_digest,
         "losses": losses,
+        "metadata": known.get(&origin(host)).map(host_json),
     })
 }

@@ -1,7 +1,7 @@
 //! The operator's client, and Eyrie in one process.
 //!
-//! `eyrie up` starts agent and engine in this process and prints alerts; every other command is a client of an engine's
-//! gRPC services or works on files, fields and conditions. Tables and colours are for terminals; `--json` gives one JSON object a line.
+//! `eyrie up` starts agent and engine in this process and prints alerts; every other command is a client of an engine's or a
+//! metadata service's gRPC services or works on files, fields and conditions. Tables and colours are for terminals; `--json` gives one JSON object a line.
 #![forbid(unsafe_code)]
 
 mod alert_view;
@@ -9,16 +9,20 @@ mod alerts;
 mod args;
 mod client;
 mod condition;
+mod containers;
+mod describe;
 mod diagnostics;
 mod fields;
 mod hosts;
+mod known;
+mod moment;
 mod rules;
 mod rules_test;
 mod up;
 
 use std::{process::ExitCode, time::Duration};
 
-use crate::args::{Arguments, Command, ConditionCommand, RulesCommand};
+use crate::args::{Arguments, Command, ConditionCommand, DescribeCommand, RulesCommand};
 
 /// What went wrong was the user's or the system's: exit code 1, as Falco has it. (clap exits with 2 on bad usage.)
 const FAILURE: u8 = 1;
@@ -47,6 +51,11 @@ fn main() -> ExitCode {
     }
 }
 
+/// The exit code of what failed and was told already.
+pub(crate) fn main_failure() -> ExitCode {
+    ExitCode::from(FAILURE)
+}
+
 /// Whether nobody reads our output any more.
 pub(crate) fn is_broken_pipe(error: &anyhow::Error) -> bool {
     let kinds = error.chain().filter_map(|cause| cause.downcast_ref::<std::io::Error>());
@@ -58,6 +67,8 @@ async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Up(up) => up::run(*up).await,
         Command::Alerts(alerts) => alerts::run(alerts).await,
         Command::Hosts(hosts) => hosts::run(hosts).await,
+        Command::Containers(containers) => containers::run(containers).await,
+        Command::Describe(DescribeCommand::Container(container)) => describe::run(container).await,
         Command::Rules(RulesCommand::Check(check)) => rules::check(&check),
         Command::Rules(RulesCommand::Describe(describe)) => rules::describe(&describe),
         Command::Rules(RulesCommand::Test(test)) => rules_test::run(&test),

@@ -1,6 +1,12 @@
 //! `eyrie up`: agent, engine and metadata service in this process, joined by gRPC as they would be over a network.
 
-use std::{net::SocketAddr, os::unix::fs::DirBuilderExt as _, process::ExitCode, time::Duration};
+use std::{
+    net::SocketAddr,
+    os::unix::fs::DirBuilderExt as _,
+    path::{Path, PathBuf},
+    process::ExitCode,
+    time::Duration,
+};
 
 use anyhow::Context as _;
 use capture_agent::{Agent, StartError};
@@ -16,6 +22,8 @@ use crate::{args::UpArguments, diagnostics, rules::Checked};
 /// What fits into a socket's address (sun_path of unix(7), with its terminating zero).
 const MAX_SOCKET_PATH: usize = 107;
 
+/// Of the metadata service within the data directory.
+const METADATA_FOLDER: &str = "metadata";
 /// Why TLS is refused: the engine has one listener, and it would ask the agent for a certificate.
 const TLS_NOT_HERE: &str = "tls-cert is set, and eyrie up joins its agent to its engine in plain text on this machine; run \
     engine-service and capture-agent by themselves for TLS";
@@ -67,6 +75,7 @@ impl Watch {
         let progress = Progress::start();
         let (metadata, config) = with_metadata(config, &instruments).await?;
         let is_insecure_allowed = config.security.is_insecure_allowed;
+        let metadata_address = config.metadata.clone();
         let engine = config.start(instruments.clone()).await?;
         progress.say("loading the programs into the kernel");
         let address = ServiceAddress::of_listener(engine.local_address(), false);
@@ -81,7 +90,7 @@ impl Watch {
             }
         };
         drop(progress);
-        announce(&agent, &address, rule_count);
+        announce(&agent, &address, metadata_address.as_ref(), rule_count);
         Ok(Self { metadata, engine, agent })
     }
 }
@@ -128,6 +137,11 @@ impl service_runtime::Running for Watch {
     }
 }
 
+/// Where the metadata service listens of an `eyrie up` with this data directory.
+pub(crate) fn metadata_socket(data_dir: &Path) -> PathBuf {
+    data_dir.join(METADATA_FOLDER).join("socket")
+}
+
 /// A metadata service of our own, unless another one is configured; nobody but this process's user can reach it.
 async fn with_metadata(
     config: engine_service::Config,
@@ -136,14 +150,14 @@ async fn with_metadata(
     if config.metadata.is_some() {
         return Ok((None, config));
     }
-    let data_dir = config.data_dir.join("metadata");
+    let data_dir = config.data_dir.join(METADATA_FOLDER);
     // For the socket, before the store makes it; for this user alone, as the store would.
     std::fs::DirBuilder::new()
         .recursive(true)
         .mode(0o700)
         .create(&data_dir)
         .with_context(|| format!("cannot make {}", data_dir.display()))?;
-    let socket = data_dir.join("socket");
+    let socket = metadata_socket(&config.data_dir);
     let listen = if socket.as_os_str().len() <= MAX_SOCKET_PATH {
         ListenAddress::Unix(socket)
     } else {
@@ -215,12 +229,20 @@ fn refuse(error: anyhow::Error) -> anyhow::Result<ExitCode> {
     }
 }
 
-fn announce(agent: &capture_agent::Running, engine: &ServiceAddress, rule_count: usize) {
+fn announce(
+    agent: &capture_agent::Running,
+    engine: &ServiceAddress,
+    metadata: Option<&ServiceAddress>,
+    rule_count: usize,
+) {
     anstream::eprintln!(
         "{} {rule_count} rules on this host; the engine listens at {engine}. In another terminal:",
         "watching with".green(),
     );
     anstream::eprintln!("  eyrie alerts --follow --engine {engine}");
+    if let Some(metadata) = metadata {
+        anstream::eprintln!("  eyrie containers --metadata {metadata}");
+    }
     for missing in agent.status().missing_abilities {
         anstream::eprintln!(
             "{} {}: {} ({})",

@@ -1,5 +1,7 @@
 //! Fields that keep the value of the latest statement that had one.
 
+use std::collections::BTreeSet;
+
 use eyrie_proto::metadata::{FieldSource, Provenance};
 
 /// Sources that are remembered for an entity. More would be a peer that makes names up; the longest unheard leave.
@@ -11,7 +13,7 @@ pub struct Stamp {
     /// When it was made, nanoseconds since the epoch.
     #[prost(fixed64, tag = "1")]
     pub observed_ns: u64,
-    /// Who made it.
+    /// Who made it; several are joined by `+`.
     #[prost(string, tag = "2")]
     pub source: String,
     /// One bit a field.
@@ -30,10 +32,12 @@ pub(super) struct Merge<'a> {
 // === impl Merge ===
 
 impl<'a> Merge<'a> {
-    /// A statement counts as made when its newest provenance was.
+    /// A statement counts as made when its newest provenance was. Which of its fields are from which of its sources it does not say, so
+    /// that they are from all of them.
     pub(super) fn new(stamps: &'a mut Vec<Stamp>, provenance: &[Provenance]) -> Self {
-        let newest = provenance.iter().map(|one| (one.observed_ns, &*one.source)).max().unwrap_or_default();
-        Self { stamps, observed_ns: newest.0, source: newest.1.to_owned() }
+        let observed_ns = provenance.iter().map(|one| one.observed_ns).max().unwrap_or_default();
+        let sources: BTreeSet<&str> = provenance.iter().map(|one| &*one.source).take(MAX_SOURCES).collect();
+        Self { stamps, observed_ns, source: Vec::from_iter(sources).join("+") }
     }
 
     /// Replaces `known` by `stated`, unless that says nothing or is older. `bit` is the field's.

@@ -180,6 +180,7 @@ async fn each_field_has_its_source() {
     let mut later = container(key(5, 100, "a"), "renamed", 9);
     later.image = Some(Image { tag: "2".into(), ..Image::default() });
     later.provenance[0].source = "docker-api".into();
+    later.provenance.push(Provenance { source: "bundle".into(), observed_ns: 8, observer: "agent".into() });
     engine.relay(vec![stated(container(key(5, 100, "a"), "web", 1)), stated(later)]).await;
     let page = list(&mut engine, request(ListKind::Containers, ListFilter::default())).await;
     let source = |source: &str, observed_ns, fields: &[&str]| FieldSource {
@@ -189,7 +190,7 @@ async fn each_field_has_its_source() {
     };
     let expected = [
         source("bundle", 1, &["image.repository"]),
-        source("docker-api", 9, &["runtime", "name", "image.tag"]),
+        source("bundle+docker-api", 9, &["runtime", "name", "image.tag"]),
     ];
     assert_eq!(page.entities[0].field_sources, expected);
     assert!(page.entities[0].entity.as_ref().unwrap().version > 0);

@@ -2,7 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use eyrie_proto::metadata::{AnswerState, Completeness, KubernetesKey, query};
+use eyrie_proto::metadata::{
+    AnswerState, Completeness, KubernetesKey, ListKind, ListRequest, query, watch_response,
+};
 
 use crate::support::*;
 
@@ -148,5 +150,101 @@ async fn silent_clusters_are_unavailable() {
     let answer = engine.ask(query::Key::Kubernetes(key), 0, 1_000).await;
     assert_eq!(answer.state(), AnswerState::Unavailable);
     assert!(answer.reason.contains("c1"), "{}", answer.reason);
+    service.shutdown().await;
+}
+
+/// Scenario: something is asked for before its life, after it, and now that it has ended; something of which nothing is known is asked for
+/// until it is absent. Guarantees: what is over and done may be remembered for long; what may begin again, or still be told, only for as
+/// long as is configured.
+#[tokio::test]
+async fn negatives_expire_by_what_may_become_of_them() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut config = config(directory.path());
+    config.lookup.negative_expiry = Duration::from_millis(1_234);
+    config.lookup.patience = Duration::ZERO;
+    let service = start_with(config).await;
+    let mut engine = Engine::connect(&service).await;
+    engine.relay(vec![stated(container(key(5, 100, "a"), "web", 1)), removed(key(5, 100, "a"), 200)]).await;
+    let hour_ms = 3_600_000;
+    for (asked, as_of_ns, expires_after_ms) in [
+        (key(5, 100, "a"), 99, hour_ms),
+        (key(5, 100, "a"), 200, hour_ms),
+        (key(0, 0, "a"), 0, 1_234),
+        (key(6, 100, "b"), 150, 1_234),
+        (key(0, 0, "b"), 0, 1_234),
+    ] {
+        let answer = engine.lookup(asked.clone(), as_of_ns).await;
+        assert_eq!(
+            (answer.state(), answer.expires_after_ms),
+            (AnswerState::Absent, expires_after_ms),
+            "{asked:?} as of {as_of_ns}"
+        );
+    }
+    engine.relay(vec![stated(container(key(7, 300, "a"), "web again", 2))]).await;
+    assert_eq!(engine.name(key(0, 0, "a"), 0).await, (AnswerState::Found, "web again".into()));
+    service.shutdown().await;
+}
+
+/// Scenario: a container ends and its tombstone expires while the service runs. Guarantees: until then it is found in its time; after that
+/// its time cannot be told about any more, which is not absence, while later moments can; a watcher from before starts afresh.
+#[tokio::test]
+async fn expired_tombstones_are_no_absence() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut config = config(directory.path());
+    config.lookup.patience = Duration::ZERO;
+    config.store.tombstone_retention = Duration::from_secs(1);
+    let service = start_with(config).await;
+    let mut engine = Engine::connect(&service).await;
+    engine.relay(vec![stated(container(key(5, 100, "a"), "web", 1))]).await;
+    let mut watching = engine.watch(watch_host(1, 0)).await;
+    let (revision, _) = watching.snapshot().await;
+    drop(watching);
+    engine.relay(vec![removed(key(5, 100, "a"), 200)]).await;
+    assert_eq!(engine.name(key(5, 100, "a"), 150).await.0, AnswerState::Found);
+    let deadline = Instant::now() + PATIENCE;
+    let answer = loop {
+        let answer = engine.lookup(key(5, 100, "a"), 150).await;
+        if answer.state() != AnswerState::Found {
+            break answer;
+        }
+        assert!(Instant::now() < deadline, "never forgotten");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    };
+    assert_eq!(answer.state(), AnswerState::Unavailable);
+    assert!(answer.reason.contains("forgotten already"), "{}", answer.reason);
+    assert_eq!(engine.lookup(key(5, 100, "a"), 200).await.state(), AnswerState::Absent);
+    let mut watching = engine.watch(watch_host(1, revision)).await;
+    assert!(matches!(watching.next_news().await.1, watch_response::Kind::Reset(_)));
+    assert!(watching.snapshot().await.1.is_empty());
+    service.shutdown().await;
+}
+
+/// Scenario: a container is told of, told of anew, and ends; another one changes between. Guarantees: versions of both grow with every
+/// change, over all entities in the order of the changes, and Lookup, List and Watch tell the same one.
+#[tokio::test]
+async fn versions_order_all_changes() {
+    let directory = tempfile::tempdir().unwrap();
+    let service = start(directory.path()).await;
+    let mut engine = Engine::connect(&service).await;
+    let mut versions = Vec::new();
+    for (id, name, observed_ns) in
+        [("a", "web", 1), ("b", "db", 1), ("a", "web", 2), ("b", "db again", 2), ("a", "web 3", 3)]
+    {
+        let key = key(if id == "a" { 5 } else { 6 }, 100, id);
+        engine.relay(vec![stated(container(key.clone(), name, observed_ns))]).await;
+        versions.push(engine.lookup(key, 0).await.entity.unwrap().version);
+    }
+    assert!(versions.is_sorted_by(|before, after| before < after), "{versions:?}");
+    let request = ListRequest { kind: ListKind::Containers.into(), ..ListRequest::default() };
+    let listed = engine.client.list(request).await.unwrap().into_inner().entities;
+    let listed: Vec<u64> = listed.into_iter().map(|one| one.entity.unwrap().version).collect();
+    assert_eq!(listed, [versions[4], versions[3]]);
+    let mut watching = engine.watch(watch_host(1, 0)).await;
+    let (_, watch_response::Kind::Delta(delta)) = watching.next_news().await else { panic!("no delta") };
+    assert_eq!(delta.upserts.iter().map(|one| one.version).collect::<Vec<_>>(), [versions[3], versions[4]]);
+    let (_, watch_response::Kind::SnapshotComplete(_)) = watching.next_news().await else { panic!("more") };
+    engine.relay(vec![removed(key(5, 100, "a"), 200)]).await;
+    let (_, watch_response::Kind::Delta(delta)) = watching.next_news().await else { panic!("no delta") };
+    assert!(delta.tombstones[0].version > versions[4]);
     service.shutdown().await;
 }

@@ -31,6 +31,8 @@ struct Place {
     row: ScopeRow,
     hostname: String,
     booted_epoch_ns: u64,
+    /// Whether the two above have been read: of most origins of a fleet nothing is picked.
+    is_host_read: bool,
 }
 
 /// Room that is left on a page.
@@ -58,7 +60,7 @@ pub(super) fn page(connection: &mut Connection, listing: &Listing) -> Result<Pag
         let row = ScopeRow { id, forgotten_entities: row.get(2)?, forgotten_until_ns: row.get(3)? };
         // What was told of this origin is before the position; of the next ones nothing was.
         let begin = after.take().filter(|position| position.scope == id);
-        if let Some(place) = Place::of(&transaction, listing, row, &name)? {
+        if let Some(mut place) = Place::of(&transaction, listing, row, &name)? {
             place.note_forgotten(listing, &mut page);
             if let Some(next) = place.fill(&transaction, listing, begin, &mut page, &mut room)? {
                 page.next = Some(next);
@@ -99,20 +101,31 @@ impl Place {
         if !is_of_tenant || !is_of_origin {
             return Ok(None);
         }
-        let host = entities::by_object(transaction, row.id, RecordKind::Host, "")?;
-        let host = match host.map(|stored| stored.record) {
-            Some(Record::Host(stored)) => stored.host.unwrap_or_default(),
-            _ => Default::default(),
-        };
+        let mut place = Self { row, hostname: String::new(), booted_epoch_ns: 0, is_host_read: false };
+        if !listing.hosts.is_empty() || listing.as_of_epoch_ns != 0 {
+            place.read_host(transaction)?;
+        }
         let is_named = |name: &str| listing.hosts.contains(name);
         // Behind the tenant: what kind of origin it is, then its ids.
-        let is_of_host = listing.hosts.is_empty() || is_named(&host.hostname) || parts.skip(1).any(is_named);
-        Ok(is_of_host.then_some(Self { row, hostname: host.hostname, booted_epoch_ns: host.booted_epoch_ns }))
+        let is_of_host = listing.hosts.is_empty() || is_named(&place.hostname) || parts.skip(1).any(is_named);
+        Ok(is_of_host.then_some(place))
+    }
+
+    /// Reads what of the host dates and names its entities, once.
+    fn read_host(&mut self, transaction: &Transaction<'_>) -> Result<(), Fault> {
+        if !std::mem::replace(&mut self.is_host_read, true) {
+            let host = entities::by_object(transaction, self.row.id, RecordKind::Host, "")?;
+            if let Some(Record::Host(stored)) = host.map(|stored| stored.record) {
+                let host = stored.host.unwrap_or_default();
+                (self.hostname, self.booted_epoch_ns) = (host.hostname, host.booted_epoch_ns);
+            }
+        }
+        Ok(())
     }
 
     /// Adds what is picked of this origin; where to go on if the page has no room for all.
     fn fill(
-        &self,
+        &mut self,
         transaction: &Transaction<'_>,
         listing: &Listing,
         begin: Option<PagePosition>,
@@ -144,6 +157,7 @@ impl Place {
                 return Ok(Some(told));
             }
             room.rows -= 1;
+            self.read_host(transaction)?;
             let (mut stored, object_id) = read(row)?;
             let revision = stored.revision;
             if is_picked(&stored.record, listing) {

@@ -117,3 +117,47 @@ async fn a_store_of_version_1_can_be_listed() {
     let old = Listing { name: "name-555".into(), ..everything() };
     assert!(store.list(Arc::new(old)).await.unwrap().entities.is_empty());
 }
+
+/// Scenario: containers of four origins come, change and end in turn; changes of two of them are read from several places, and again among so
+/// many origins that those are not looked up one by one. Guarantees: both ways read the same.
+#[tokio::test]
+async fn changes_of_few_origins_are_those_of_many() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = SqliteStore::open(directory.path(), StoreLimits::default()).unwrap();
+    let scope = |number: u64| origin(&format!("/host/{number}/b"));
+    for round in 0..4 {
+        for number in 0..4 {
+            let stated = |id: u64| stated(&name(id, 10, &format!("c{id}")), &format!("{round}"));
+            let changed = (1..=300).filter(|id| (id + number) % 4 >= round).map(stated);
+            apply(&store, &scope(number), changed.collect()).await;
+            let ended = (1..=300).filter(|id| (id + number) % 29 == round);
+            apply(
+                &store,
+                &scope(number),
+                ended.map(|id| removed(&name(id, 10, &format!("c{id}")), 99)).collect(),
+            )
+            .await;
+        }
+    }
+    let few: HashSet<Scope> = [scope(1), scope(3), origin("unheard")].into();
+    let many: HashSet<Scope> = few.iter().cloned().chain((10..110).map(scope)).collect();
+    let last = store.revisions().borrow().last;
+    for (after_revision, snapshot_through) in [(0, last), (0, 0), (last - 700, last - 700), (last, last)] {
+        let mut read = Vec::new();
+        for scopes in [&few, &many] {
+            let (mut from, mut told) = (ChangesFrom { after_revision, snapshot_through }, Vec::new());
+            loop {
+                let changes = store.changes(Arc::new(scopes.clone()), from).await.unwrap();
+                told.extend(changes.upserts.iter().map(|entity| entity.version));
+                from.after_revision = changes.through_revision;
+                if changes.is_end {
+                    break;
+                }
+            }
+            assert_eq!(from.after_revision, last);
+            read.push(told);
+        }
+        assert_eq!(read[0], read[1], "after {after_revision}");
+        assert_eq!(read[0].is_empty(), after_revision == last);
+    }
+}
