@@ -139,7 +139,7 @@ fn show_log(meter: &Meter, intake: &Weak<Intake>) {
 /// One for each thing that metadata does, as [`MetadataCounters`] describes them.
 fn show_metadata(meter: &Meter, intake: &Weak<Intake>) {
     type Read = fn(&MetadataCounters) -> u64;
-    let counters: [(_, _, Read); 13] = [
+    let counters: [(_, _, Read); 14] = [
         ("eyrie.engine.metadata.hits", "Events in containers whose metadata was there", |c| c.hits),
         ("eyrie.engine.metadata.misses", "Events in containers whose metadata was not there", |c| c.misses),
         (
