@@ -130,11 +130,14 @@ mod tests {
             "static",
             "container",
             "k8smeta",
+            "k8s.peer",
+            "host",
+            "cloud",
             "json",
             "eyrie",
         ];
         assert_eq!(names, expected);
-        assert_eq!(all.iter().map(|class| class.fields.len()).sum::<usize>(), 213 + 1 + 61 + 25 + 6 + 8);
+        assert_eq!(all.iter().map(|class| class.fields.len()).sum::<usize>(), 213 + 1 + 61 + 25 + 25 + 6 + 8);
         assert_eq!(classes(Some("syscall")).unwrap().len(), all.len());
         let error = classes(Some("k8s_audit")).err().map(|error| error.to_string());
         assert_eq!(error.as_deref(), Some("unknown event source 'k8s_audit'; known are: syscall"));
