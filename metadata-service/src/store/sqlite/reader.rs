@@ -127,7 +127,8 @@ pub(super) fn changes(
     let numbers = numbers_of_few(&transaction, scopes)?;
     let wanted = if numbers.is_some() { OF_SOME } else { ALL };
     let mut select = transaction.prepare_cached(&format!(
-        "SELECT entity.revision, scope.kind, scope.name, entity.ended_ms IS NOT NULL, entity.kind, entity.body
+        "SELECT entity.revision, scope.kind, scope.name, entity.ended_ms IS NOT NULL, entity.kind, entity.body,
+                entity.join_by_ms IS NOT NULL
          FROM entity JOIN scope ON scope.id = entity.scope {wanted}"
     ))?;
     let mut joiner = Joiner::new(&transaction);
