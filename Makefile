@@ -59,12 +59,12 @@ up: needs ## Watch this host: agent and engine in one process, alerts on standar
 test: rust ## Run all tests; the kernel's run for real as root, and leave no BPF program; skipped ones are counted last.
 	@$(call install_needs,$(TEST_NEEDS))
 	@if [ "$$(id -u)" = 0 ]; then $(call install_needs,$(CONTAINER_NEEDS)); fi
-	@log="$$(mktemp)"; trap 'rm -f "$$log"' EXIT; \
-	status=0; EYRIE_SKIP_LOG="$$log" $(CARGO) test --locked --workspace --no-fail-fast $(TEST_FLAGS) || status=$$?; \
+	@log="$$(mktemp)"; told="$$(mktemp)"; trap 'rm -f "$$log" "$$told"' EXIT; \
+	status=0; EYRIE_SKIP_LOG="$$log" $(CARGO) test --locked --workspace --no-fail-fast $(TEST_FLAGS) | tee "$$told" || status=$$?; \
 	$(CARGO) run --quiet --locked -p integration --bin bpf-left || status=1; \
 	skipped="$$(wc -l < "$$log")"; \
 	if [ "$$skipped" -gt 0 ]; then echo "skipped, for want of:"; sort "$$log"; fi; \
-	echo "tests skipped: $$skipped"; exit $$status
+	echo "tests skipped: $$skipped"; awk -f .ci/failures.awk "$$told"; exit $$status
 
 .PHONY: lint
 lint: needs lint-proto ## Check format, lints, documentation and protocol files.

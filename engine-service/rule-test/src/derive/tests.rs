@@ -55,7 +55,7 @@ fn each_operator_is_flipped() {
         "thread.cap_effective contains CAP_SYS_ADMIN",
         "not proc.env contains SECRET",
         "not fd.name startswith anyof (/proc, /sys)",
-        "not container.image.repository exists",
+        "not k8s.ns.name exists",
     ] {
         let rules = rule("R", &format!("evt.type = openat and {leaf}"));
         let written = report(&rules, OPENED, false);

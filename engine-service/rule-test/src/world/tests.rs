@@ -322,7 +322,7 @@ cases:
       - {evt.type: openat, proc.name: renamed, fd.name: /w}
     expect:
       - {rule: R, event: 3, fields: {proc.cmdline: sh -c x, proc.pname: nginx, user.name: www-data, container.image.tag: '1.25', fd.name: /srv/x, proc.cwd: /srv}}
-      - {rule: R, event: 4, fields: {proc.name: cat, proc.pname: bash, user.uid: 1000, container.id: host, container.image.tag: ~}}
+      - {rule: R, event: 4, fields: {proc.name: cat, proc.pname: bash, user.uid: 1000, container.id: host, container.image.tag: '', k8s.ns.name: ~}}
       - {rule: R, event: 5, fields: {proc.name: child, proc.pname: cat, 'proc.aname[2]': bash}}
       - {rule: R, event: 6, fields: {proc.cmdline: renamed -c x, proc.pname: nginx, container.id: 0123456789ab}}
 ";
