@@ -171,14 +171,14 @@ impl FakeEngine {
 
     /// Waits until something that was seen is so.
     pub(crate) async fn until(&self, what: &str, mut is_so: impl FnMut(&Seen) -> bool) {
-        for _ in 0..1_500 {
+        for _ in 0..6_000 {
             if is_so(&self.seen()) {
                 return;
             }
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
         let seen = self.seen();
-        panic!("not within 15 s: {what}; {} hellos, {} events", seen.hellos.len(), seen.events.len());
+        panic!("not within a minute: {what}; {} hellos, {} events", seen.hellos.len(), seen.events.len());
     }
 }
 
@@ -236,6 +236,8 @@ impl Shared {
                     if is_new {
                         seen.bases.push(Vec::new());
                     }
+                    // What is in the base does not come as events.
+                    seen.through = seen.through.max(part.as_of_sequence);
                     seen.bases.last_mut().unwrap().push(part);
                 }
                 Some(Up::Batch(batch)) => {
