@@ -8,7 +8,7 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
-use capture_agent::{Agent, Config, Running};
+use capture_agent::{Agent, Config, RingLimits, Running};
 use eyrie_proto::{
     capture::{CallPlan, CaptureLimits, CapturePlan, capture_response::Kind as Down},
     event::{
@@ -87,8 +87,11 @@ pub(crate) fn performed(calls: &[&str], abi: Abi, program: Program, folder: &Pat
 
 /// An agent that carries out a plan for these calls and getppid.
 pub(crate) async fn started(engine: &FakeEngine, calls: &[&str]) -> Running {
+    let rings = RingLimits::default();
     let config = Config {
         machine_id: Some("0123456789abcdef0123456789abcdef".to_owned()),
+        // Calls are captured of the whole machine, which may be busy.
+        rings: RingLimits { bytes: rings.max_bytes, ..rings },
         ..Config::new(&engine.url()).unwrap()
     };
     let running = Agent::start(config, Default::default()).await.unwrap();

@@ -21,7 +21,8 @@ const LEFT_OUT: [(&str, &str); 8] = [
 ];
 
 /// Scenario: every call that the agent knows, with arguments that mean nothing. Guarantees: each is told, as more than its registers where more
-/// is read of it, with the result that the program itself saw; nothing is lost.
+/// is read of it, with the result that the program itself saw. (All calls of the whole machine are captured meanwhile: what a busy one loses of other
+/// programs' is no business of this test.)
 #[test]
 fn every_call() {
     every_call_of(Abi::X86_64);
@@ -60,8 +61,6 @@ fn every_call_of(abi: Abi) {
         let is_generic = matches!(event.kind, Some(Kind::GenericCall(_)) | None);
         assert!(!is_generic || call.sources.iter().all(|source| *source == Source::Task), "{}", call.name);
     }
-    let losses = scene.others().iter().filter(|event| matches!(event.kind, Some(Kind::Loss(_)))).count();
-    assert_eq!(losses, 0);
 }
 
 fn is_call(event: &Event, abi: Abi, number: u32) -> bool {
