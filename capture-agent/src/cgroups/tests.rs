@@ -2,6 +2,8 @@ use std::fs;
 
 use eyrie_bpf::{Record, cgroup_flag, decode, kind};
 
+use test_requirements::{Requirement, requires};
+
 use super::*;
 
 const ID: &str = "3f4e5d6c7b8a99aabbccddeeff00112233445566778899aabbccddeeff001122";
@@ -108,10 +110,8 @@ fn the_table_is_bounded() {
 /// are containers.
 #[test]
 fn a_user_cannot_pass_for_a_container_of_the_host() {
-    if !rustix::process::geteuid().is_root() {
-        // All folders would be one user's.
-        return;
-    }
+    // Root's, as otherwise all folders would be one user's.
+    requires!(Requirement::Kernel);
     let mount = tempfile::tempdir().unwrap();
     let (own, scope) = ("user.slice/user@1000.service", format!("docker-{ID}.scope"));
     let at = |path: &str| mount.path().join(path);
