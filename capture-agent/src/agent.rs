@@ -13,6 +13,7 @@ use tracing::{info, warn};
 
 use crate::{
     capture::{Capture, LateSources},
+    cgroups::Hierarchy,
     cloud::{self, CloudNews},
     config::Config,
     containers::{Containers, Places},
@@ -146,7 +147,10 @@ impl Agent {
         let (source, stream) = opening.await.map_err(|_| StartError::Interrupted)?;
         let facts = FactReader::new(identity::identity_fact(&config), config.etc.clone());
         let late_facts = Arc::new(LateFacts::default());
-        let places = Places::new(config.podman_storage.clone(), config.docker_root.clone());
+        let places = {
+            let (storages, docker) = (config.podman_storage.clone(), config.docker_root.clone());
+            Places::new(storages, docker, Hierarchy::of_host().mount)
+        };
         let cloud = Arc::new(CloudNews::default());
         let containers = Containers::start(origin.clone(), places, &config.sockets, Arc::clone(&late_facts));
         let late = LateSources {

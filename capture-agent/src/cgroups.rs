@@ -5,7 +5,9 @@
 //! records were lost.
 
 mod hierarchy;
+mod ids;
 mod layout;
+mod maker;
 mod scan;
 
 use std::collections::{HashMap, hash_map::Entry};
@@ -13,7 +15,10 @@ use std::collections::{HashMap, hash_map::Entry};
 use eyrie_proto::event::{CgroupFact, CgroupKey, OrderedFact, ordered_fact};
 use tracing::warn;
 
-pub(crate) use self::{hierarchy::Hierarchy, layout::container_of};
+#[cfg(test)]
+pub(crate) use self::maker::tests::give_to_a_user;
+pub(crate) use self::{hierarchy::Hierarchy, layout::container_of, maker::Maker};
+use self::{ids::Ids, layout::Named};
 
 /// Control groups that are remembered, of 300 to 1500 bytes each: some 5 MiB on the largest nodes. Of more than these the ends are
 /// told without their births, and no repair finds them.
@@ -24,6 +29,7 @@ const MAX_CGROUPS: usize = 16_384;
 pub(crate) struct Cgroups {
     hierarchy: Hierarchy,
     known: HashMap<u64, OrderedFact>,
+    ids: Ids,
     limit: usize,
     was_scanned: bool,
     was_full_told: bool,
@@ -37,7 +43,14 @@ impl Cgroups {
     }
 
     fn with_limit(hierarchy: Hierarchy, limit: usize) -> Self {
-        Self { hierarchy, known: HashMap::new(), limit, was_scanned: false, was_full_told: false }
+        Self {
+            hierarchy,
+            known: HashMap::new(),
+            ids: Ids::default(),
+            limit,
+            was_scanned: false,
+            was_full_told: false,
+        }
     }
 
     pub(crate) fn hierarchy(&self) -> &Hierarchy {
@@ -93,10 +106,11 @@ impl Cgroups {
         } else {
             self.tell_full();
         }
-        for found in found {
-            if !self.known.contains_key(&found.id) {
-                facts.push(self.made(found.id, &found.path, birth_boot_ns, now_boot_ns));
-            }
+        let new = found.into_iter().filter(|found| !self.known.contains_key(&found.id));
+        // The host's first: it is not known who of those that call themselves the same came first.
+        let (of_users, of_host): (Vec<_>, Vec<_>) = new.partition(|found| self.is_of_a_user(&found.path));
+        for found in of_host.into_iter().chain(of_users) {
+            facts.push(self.made(found.id, &found.path, birth_boot_ns, now_boot_ns));
         }
         facts
     }
@@ -109,7 +123,7 @@ impl Cgroups {
     }
 
     fn made(&mut self, id: u64, path: &[u8], birth_boot_ns: u64, since_boot_ns: u64) -> OrderedFact {
-        let container = container_of(path);
+        let container = container_of(path).filter(|named| self.may_be_called(named, id));
         let (container_id, runtime) =
             container.map_or_else(Default::default, |named| (named.id, named.runtime.to_owned()));
         let key = CgroupKey { hierarchy: self.hierarchy.number, cgroup_id: id, birth_boot_ns };
@@ -131,7 +145,10 @@ impl Cgroups {
 
     fn removed(&mut self, id: u64, path: &[u8], now_boot_ns: u64) -> OrderedFact {
         let known = match self.known.remove(&id).and_then(|fact| fact.kind) {
-            Some(ordered_fact::Kind::Cgroup(fact)) => fact,
+            Some(ordered_fact::Kind::Cgroup(fact)) => {
+                self.ids.release(&fact.container_id, id);
+                fact
+            }
             // Its birth is not known: the removal is of whatever has the id.
             _ => CgroupFact {
                 cgroup: Some(CgroupKey { hierarchy: self.hierarchy.number, cgroup_id: id, birth_boot_ns: 0 }),
@@ -141,6 +158,20 @@ impl Cgroups {
         };
         let fact = CgroupFact { is_removed: true, ..known };
         OrderedFact { since_boot_ns: now_boot_ns, kind: Some(ordered_fact::Kind::Cgroup(fact)) }
+    }
+
+    /// Whether a group's container may be called so by whoever made it.
+    fn may_be_called(&mut self, named: &Named, id: u64) -> bool {
+        let maker = self.maker_of(named);
+        self.ids.claim(&named.id, maker, named.is_outermost.then_some(id))
+    }
+
+    fn is_of_a_user(&self, path: &[u8]) -> bool {
+        container_of(path).is_some_and(|named| matches!(self.maker_of(&named), Maker::User(_)))
+    }
+
+    fn maker_of(&self, named: &Named) -> Maker {
+        Maker::of(self.hierarchy.mount.as_deref(), &named.outermost)
     }
 
     fn tell_full(&mut self) {

@@ -19,6 +19,8 @@ pub(crate) struct Named {
     pub(crate) runtime: &'static str,
     /// The path is that of the container's first control group, not of one inside.
     pub(crate) is_outermost: bool,
+    /// The path of that one.
+    pub(crate) outermost: Vec<u8>,
     /// Of the pod that the kubelet runs it in.
     pub(crate) pod_uid: Option<String>,
 }
@@ -37,7 +39,8 @@ pub(crate) fn container_of(path: &[u8]) -> Option<Named> {
             .or_else(|| by_lxc(part, above))
             .or_else(|| by_machine(part, above, below))?;
         let pod_uid = pod_uid(above).or_else(|| pod_uid(part.split(':').next().as_slice()));
-        Some(Named { id, runtime, is_outermost: below.is_empty(), pod_uid })
+        let outermost = parts.get(..=at)?.iter().flat_map(|part| [b"/", part.as_bytes()]).flatten().copied();
+        Some(Named { id, runtime, is_outermost: below.is_empty(), outermost: outermost.collect(), pod_uid })
     })
 }
 

@@ -2,6 +2,8 @@ use std::fs;
 
 use eyrie_bpf::{Record, cgroup_flag, decode, kind};
 
+use test_requirements::{Requirement, requires};
+
 use super::*;
 
 const ID: &str = "3f4e5d6c7b8a99aabbccddeeff00112233445566778899aabbccddeeff001122";
@@ -101,4 +103,40 @@ fn the_table_is_bounded() {
     fs::create_dir(mount.path().join("e")).unwrap();
     assert!(cgroups.scan(|| 2).iter().all(|found| !fact(found.clone()).is_removed));
     assert_eq!(Cgroups::new(v2(None)).scan(|| 1), []);
+}
+
+/// Scenario: a container of the host runs while a user makes a group of the same name in what is his, and one inside of it, with and without records, and
+/// once more when the container has stopped; then one that nobody else has. Guarantees: the user's processes are not the container's, but stay the host's; his own containers
+/// are containers.
+#[test]
+fn a_user_cannot_pass_for_a_container_of_the_host() {
+    // Root's, as otherwise all folders would be one user's.
+    requires!(Requirement::Kernel);
+    let mount = tempfile::tempdir().unwrap();
+    let (own, scope) = ("user.slice/user@1000.service", format!("docker-{ID}.scope"));
+    let at = |path: &str| mount.path().join(path);
+    fs::create_dir_all(at("system.slice").join(&scope)).unwrap();
+    fs::create_dir_all(at(own)).unwrap();
+    for path in [own.to_owned(), format!("{own}/{scope}"), format!("{own}/{scope}/inner")] {
+        give_to_a_user(&at(&path));
+    }
+    let ids = |facts: Vec<OrderedFact>| -> Vec<(bool, bool)> {
+        let facts = facts.into_iter().map(fact).filter(|fact| fact.path.ends_with(b"scope"));
+        facts.map(|fact| (fact.path.starts_with(b"/user"), fact.container_id == ID)).collect()
+    };
+    let mut cgroups = Cgroups::new(v2(Some(mount.path())));
+    assert_eq!(ids(cgroups.scan(|| 10)), [(false, true), (true, false)]);
+    for (number, inside) in [(70, ""), (71, "/inner"), (72, "/gone")] {
+        let path = format!("/{own}/{scope}{inside}");
+        let made = told(&mut cgroups, &record(number, 0, &path, 0, 20 + number)).unwrap();
+        assert_eq!((made.container_id.as_str(), made.runtime.as_str()), ("", ""), "{path}");
+    }
+    fs::remove_dir(at("system.slice").join(&scope)).unwrap();
+    cgroups.scan(|| 200);
+    let stopped = told(&mut cgroups, &record(73, 0, &format!("/{own}/{scope}"), 0, 300)).unwrap();
+    assert_eq!(stopped.container_id, "");
+    let other = ID.replace('0', "1");
+    let of_user =
+        told(&mut cgroups, &record(74, 0, &format!("/{own}/docker-{other}.scope"), 0, 301)).unwrap();
+    assert_eq!(of_user.container_id, other);
 }

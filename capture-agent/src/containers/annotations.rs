@@ -1,6 +1,7 @@
 //! What runtimes of Kubernetes, and nerdctl, note in a bundle's annotations.
 //!
-//! Keys as of containerd's `internal/cri/annotations`, CRI-O's `pkg/annotations` and nerdctl's `pkg/labels`. They are the runtimes' own, which those do not let users set.
+//! Keys as of containerd's `internal/cri/annotations`, CRI-O's `pkg/annotations` and nerdctl's `pkg/labels`. They are the runtimes' own, which those do not let users set. Another's runtime
+//! lets them: podman takes what an image is annotated with.
 
 use std::collections::BTreeMap;
 
@@ -16,6 +17,17 @@ const MAX_CNI_RESULT: usize = 4_096;
 /// Addresses of a pod; two are usual.
 const MAX_IPS: usize = 16;
 
+/// Whose annotations count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Annotator {
+    Containerd,
+    CriO,
+    /// Either of them, as whoever answers for Kubernetes.
+    Cri,
+    /// No runtime that notes anything of use here.
+    None,
+}
+
 /// The annotations of one bundle.
 pub(super) struct Annotations<'a>(pub(super) &'a BTreeMap<String, String>);
 
@@ -25,14 +37,33 @@ struct Named {
     name: String,
 }
 
+// === impl Annotator ===
+
+impl Annotator {
+    /// The runtime by the name that its control groups tell.
+    pub(super) fn of(runtime: &str) -> Self {
+        match runtime {
+            "containerd" => Self::Containerd,
+            "cri-o" => Self::CriO,
+            _ => Self::None,
+        }
+    }
+}
+
 // === impl Annotations ===
 
 impl Annotations<'_> {
     /// Puts into `container` what they tell.
-    pub(super) fn describe(&self, id: &str, container: &mut Container) {
-        self.containerd(id, container);
-        self.crio(id, container);
-        self.nerdctl(container);
+    pub(super) fn describe(&self, id: &str, annotator: Annotator, container: &mut Container) {
+        match annotator {
+            Annotator::Containerd => self.containerd_or_nerdctl(id, container),
+            Annotator::CriO => self.crio(id, container),
+            Annotator::Cri => {
+                self.containerd_or_nerdctl(id, container);
+                self.crio(id, container);
+            }
+            Annotator::None => return,
+        }
         let pod = [
             ("io.kubernetes.pod.name", &container.pod_name),
             ("io.kubernetes.pod.namespace", &container.pod_namespace),
@@ -46,8 +77,10 @@ impl Annotations<'_> {
         }
     }
 
-    fn containerd(&self, id: &str, container: &mut Container) {
-        let Some(kind) = self.get("io.kubernetes.cri.container-type") else { return };
+    fn containerd_or_nerdctl(&self, id: &str, container: &mut Container) {
+        let Some(kind) = self.get("io.kubernetes.cri.container-type") else {
+            return self.put("nerdctl/name", &mut container.name);
+        };
         self.put("io.kubernetes.cri.sandbox-name", &mut container.pod_name);
         self.put("io.kubernetes.cri.sandbox-namespace", &mut container.pod_namespace);
         self.put("io.kubernetes.cri.sandbox-uid", &mut container.pod_uid);
@@ -101,10 +134,6 @@ impl Annotations<'_> {
             container.image = Some(image(name, id.unwrap_or_default()));
         }
         self.probes(container);
-    }
-
-    fn nerdctl(&self, container: &mut Container) {
-        self.put("nerdctl/name", &mut container.name);
     }
 
     /// Of the pod's annotations, which CRI-O notes with its sandbox and containerd passes on where it is told to.

@@ -6,8 +6,8 @@ use eyrie_proto::metadata::{Container, ContainerMount};
 use serde::Deserialize;
 
 use super::{
-    annotations::Annotations,
-    files::{FileError, read_json},
+    annotations::{Annotations, Annotator},
+    files::{FileError, read_json_of},
     privilege::{LinuxConfinement, ProcessConfinement, is_unconfined},
 };
 
@@ -80,13 +80,13 @@ struct Namespace {
 // === impl Bundle ===
 
 impl Bundle {
-    /// Reads it from the bundle's folder.
-    pub(super) fn read(folder: &Path) -> Result<Self, FileError> {
-        read_json(&folder.join("config.json"), MAX_BYTES)
+    /// Reads it from the bundle's folder; if there is an `owner`, only what is his.
+    pub(super) fn read(folder: &Path, owner: Option<u32>) -> Result<Self, FileError> {
+        read_json_of(&folder.join("config.json"), MAX_BYTES, owner)
     }
 
-    /// Puts into `container` what the bundle of the container `id` tells of it.
-    pub(super) fn describe(&self, id: &str, container: &mut Container) {
+    /// Puts into `container` what the bundle of the container `id` tells of it, whose annotations were made by `annotator`.
+    pub(super) fn describe(&self, id: &str, annotator: Annotator, container: &mut Container) {
         if let Some(process) = &self.process {
             let user = process.user.as_ref().map(|user| format!("{}:{}", user.uid, user.gid));
             container.user = user.unwrap_or_default();
@@ -106,7 +106,7 @@ impl Bundle {
             container.is_host_ipc = is_host("ipc");
         }
         if let Some(annotations) = &self.annotations {
-            Annotations(annotations).describe(id, container);
+            Annotations(annotations).describe(id, annotator, container);
         }
     }
 

@@ -33,15 +33,17 @@ pub(crate) struct Places {
     pub(crate) lxc: PathBuf,
     /// `/var/snap`
     pub(crate) snaps: PathBuf,
+    /// Where the hierarchy of control groups can be seen, if anywhere.
+    pub(crate) cgroups: Option<PathBuf>,
 }
 
 // === impl Places ===
 
 impl Places {
     /// Those of a host, with what an operator may have put elsewhere.
-    pub(crate) fn new(storage_roots: Vec<PathBuf>, docker_root: PathBuf) -> Self {
+    pub(crate) fn new(storage_roots: Vec<PathBuf>, docker_root: PathBuf, cgroups: Option<PathBuf>) -> Self {
         let [run, lxc, snaps] = ["/run", "/var/lib/lxc", "/var/snap"].map(PathBuf::from);
-        Self { storage_roots, run, docker_root, lxc, snaps }
+        Self { storage_roots, run, docker_root, lxc, snaps, cgroups }
     }
 
     /// The bundle of a task of containerd, in whatever namespace of whichever containerd it is.

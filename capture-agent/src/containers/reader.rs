@@ -20,12 +20,14 @@ use super::{
     early::Early,
     places::Places,
     reading::Noticed,
-    runtime_state::RuntimeState,
     runtimes::Runtimes,
     told::ToldBox,
     tracked::{PAUSES_MS, Sources, Tracked},
 };
-use crate::{cgroups::container_of, late_facts::LateFacts};
+use crate::{
+    cgroups::{Maker, container_of},
+    late_facts::LateFacts,
+};
 
 /// Containers that are kept in mind, of a few KiB each. More than any node runs.
 const MAX_CONTAINERS: usize = 8_192;
@@ -108,9 +110,11 @@ impl Reader {
             );
             return;
         }
+        let outermost = named.as_ref().map_or(&fact.path, |named| &named.outermost);
+        let maker = Maker::of(self.sources.places.cgroups.as_deref(), outermost);
         let pod_uid = named.and_then(|named| named.pod_uid).unwrap_or_default();
-        let noticed = Noticed::new(fact.container_id, fact.runtime, cgroup, pod_uid);
-        let early = self.early.take(&noticed.id);
+        let noticed = Noticed::new(fact.container_id, fact.runtime, cgroup, pod_uid).made_by(maker);
+        let early = if noticed.is_users() { Vec::new() } else { self.early.take(&noticed.id) };
         let tracked = Tracked::new(noticed, early);
         self.bytes += tracked.bytes();
         if let Some(before) = self.containers.insert(tracked.noticed.id.clone(), tracked) {
@@ -138,7 +142,8 @@ impl Reader {
 
     fn take_told(&mut self) {
         for (interface, told) in self.told.take() {
-            let Some(tracked) = self.containers.get_mut(&told.id) else {
+            let tracked = self.containers.get_mut(&told.id);
+            let Some(tracked) = tracked.filter(|tracked| !tracked.noticed.is_users()) else {
                 self.early.put(interface, told);
                 continue;
             };
@@ -159,9 +164,8 @@ impl Reader {
     fn read_accounts(&mut self) {
         let now = Instant::now();
         for tracked in self.containers.values_mut().filter(|tracked| tracked.next_accounts <= now) {
-            let Noticed { id, runtime, .. } = &tracked.noticed;
-            let state = RuntimeState::find(&self.sources.places.run, id, runtime);
-            let found = state.and_then(|state| accounts::read(state.pid, id));
+            let state = tracked.noticed.runtime_state(&self.sources.places);
+            let found = state.and_then(|state| accounts::read(state.pid, &tracked.noticed.id));
             // Most containers have entered their root after the first of the pauses.
             let pause = PAUSES_MS.get(tracked.accounts_attempts).filter(|_| found.is_none());
             tracked.accounts_attempts += 1;

@@ -8,15 +8,23 @@ use eyrie_proto::{
 };
 
 use super::{
-    bundle::Bundle, docker, lxc, merging::merge, missing::Missing, places::Places,
+    annotations::Annotator, bundle::Bundle, docker, lxc, merging::merge, missing::Missing, places::Places,
     runtime_state::RuntimeState, storage::Storage,
 };
-use crate::clock;
+use crate::{cgroups::Maker, clock};
 
 /// Attempts at files that are written before a container's first process: soon after it they are there, or not to be seen from here.
 const EARLY_ATTEMPTS: usize = 4;
 /// Characters of the id that stand for a name where containerd's client gave none; as many as Falco shows.
 const SHORT_ID: usize = 12;
+
+/// Labels that name a pod.
+const POD_LABELS: [&str; 4] = [
+    "io.kubernetes.pod.name",
+    "io.kubernetes.pod.namespace",
+    "io.kubernetes.pod.uid",
+    "io.kubernetes.sandbox.id",
+];
 
 /// A container that was noticed by its control group.
 #[derive(Clone, Debug)]
@@ -26,6 +34,8 @@ pub(super) struct Noticed {
     pub(super) cgroup: CgroupKey,
     /// Empty unless it is in a pod of Kubernetes.
     pub(super) pod_uid: String,
+    /// Who made its control group, and so whose runtime's container it is.
+    maker: Maker,
     /// When its control group was made, in nanoseconds since the epoch; 0 if nobody saw it.
     started_ns: u64,
 }
@@ -42,7 +52,55 @@ pub(super) struct Read {
 impl Noticed {
     pub(super) fn new(id: String, runtime: String, cgroup: CgroupKey, pod_uid: String) -> Self {
         // Once: the two clocks do not keep step to the nanosecond.
-        Self { id, runtime, cgroup, pod_uid, started_ns: epoch_ns(cgroup.birth_boot_ns) }
+        let started_ns = epoch_ns(cgroup.birth_boot_ns);
+        Self { id, runtime, cgroup, pod_uid, maker: Maker::Unknown, started_ns }
+    }
+
+    /// The same, made by `maker`. A user's group is in no pod, whatever he calls it.
+    pub(super) fn made_by(mut self, maker: Maker) -> Self {
+        if matches!(maker, Maker::User(_)) {
+            self.pod_uid.clear();
+        }
+        self.maker = maker;
+        self
+    }
+
+    /// It is of a user's own runtime.
+    pub(super) fn is_users(&self) -> bool {
+        matches!(self.maker, Maker::User(_))
+    }
+
+    /// The runtime whose interfaces may know it; those of the host know nothing of users'.
+    pub(super) fn asked_runtime(&self) -> &str {
+        if self.is_users() { "" } else { &self.runtime }
+    }
+
+    /// The state that its runtime keeps.
+    pub(super) fn runtime_state(&self, places: &Places) -> Option<RuntimeState> {
+        RuntimeState::find(&places.run, &self.id, &self.runtime, self.maker)
+    }
+
+    /// Takes out what makes it one of a pod that it is not in. The path of its control group is the kubelet's word, which stands above all others. Where it says nothing,
+    /// labels of docker and podman say nothing either: images have some, too.
+    pub(super) fn correct(&self, container: &mut Container) {
+        let is_labelled = matches!(self.runtime.as_str(), "docker" | "podman") || self.is_users();
+        let is_false = match self.pod_uid.as_str() {
+            "" => is_labelled,
+            uid => !container.pod_uid.is_empty() && container.pod_uid != uid,
+        };
+        if !is_false {
+            return;
+        }
+        for part in [
+            &mut container.pod_uid,
+            &mut container.pod_name,
+            &mut container.pod_namespace,
+            &mut container.pod_sandbox_id,
+        ] {
+            part.clear();
+        }
+        container.pod_labels.clear();
+        container.labels.retain(|name, _| !POD_LABELS.contains(&name.as_str()));
     }
 
     pub(super) fn key(&self, origin: &Origin) -> ContainerKey {
@@ -62,6 +120,7 @@ impl Noticed {
         };
         let mut read = Read { container, missing: Missing::default() };
         match self.runtime.as_str() {
+            _ if self.is_users() => self.read_users(places, &mut read),
             "podman" => self.read_podman(places, &mut read),
             "cri-o" => self.read_crio(places, &mut read),
             "docker" => self.read_docker(places, &mut read),
@@ -72,7 +131,7 @@ impl Noticed {
                 read.missing.details = Some(format!("those of {other} are not read"));
             }
         }
-        // The path of the control group is the kubelet's word.
+        self.correct(&mut read.container);
         if !self.pod_uid.is_empty() {
             read.container.pod_uid.clone_from(&self.pod_uid);
             if read.container.pod_name.is_empty() {
@@ -92,12 +151,22 @@ impl Noticed {
     }
 
     fn read_podman(&self, places: &Places, read: &mut Read) {
-        let (mut storage, mut bundle) = Storage::of_container(&places.storage_roots, &self.id).unzip();
-        if let Some(of_runtime) = self.read_state(places, read) {
-            bundle = bundle.or(Some(of_runtime));
-            storage = storage.or_else(|| Storage::of_bundle(bundle.as_deref()?));
-        }
-        self.read_bundle(bundle.as_deref(), read);
+        let Some((storage, bundle)) = Storage::of_container(&places.storage_roots, &self.id) else {
+            return self.read_users(places, read);
+        };
+        self.read_state(places, read);
+        self.read_bundle(Some(&bundle), None, read);
+        self.read_storage(Some(storage), read);
+    }
+
+    /// By the runtime's state alone: of a user's own runtime, which keeps its files where it likes.
+    fn read_users(&self, places: &Places, read: &mut Read) {
+        let (bundle, owner) = self.read_state(places, read);
+        self.read_bundle(bundle.as_deref(), owner, read);
+        self.read_storage(bundle.and_then(|bundle| Storage::of_bundle(&bundle, owner)), read);
+    }
+
+    fn read_storage(&self, storage: Option<Storage>, read: &mut Read) {
         let Some(storage) = storage else {
             read.missing.name = Some("no storage of podman has the container".to_owned());
             read.missing.image.clone_from(&read.missing.name);
@@ -113,9 +182,9 @@ impl Noticed {
     fn read_crio(&self, places: &Places, read: &mut Read) {
         let stored = Storage::of_container(&places.storage_roots, &self.id);
         let (storage, in_storage) = stored.unzip();
-        let of_runtime = self.read_state(places, read);
+        let (of_runtime, _) = self.read_state(places, read);
         let bundle = places.crio_bundle(&self.id).or(of_runtime).or(in_storage);
-        self.read_bundle(bundle.as_deref(), read);
+        self.read_bundle(bundle.as_deref(), None, read);
         self.name_by_bundle(read);
         let Some(storage) = storage else { return };
         let mut stored = Container::default();
@@ -130,11 +199,12 @@ impl Noticed {
     }
 
     fn read_docker(&self, places: &Places, read: &mut Read) {
-        let of_runtime = self.read_state(places, read);
+        let (of_runtime, owner) = self.read_state(places, read);
         let bundle = of_runtime.or_else(|| places.task_bundle(&self.id));
-        self.read_bundle(bundle.as_deref(), read);
+        self.read_bundle(bundle.as_deref(), owner, read);
         match docker::stored(&places.docker_root, &self.id) {
-            Ok(stored) => {
+            Ok(mut stored) => {
+                self.correct(&mut stored);
                 merge(&mut read.container, &stored);
                 read.missing.strike_out(&stored);
                 read.container.provenance.push(provenance("docker-storage", clock::read().epoch_ns));
@@ -147,9 +217,9 @@ impl Noticed {
     }
 
     fn read_containerd(&self, places: &Places, read: &mut Read) {
-        let of_runtime = self.read_state(places, read);
+        let (of_runtime, _) = self.read_state(places, read);
         let bundle = of_runtime.or_else(|| places.task_bundle(&self.id));
-        self.read_bundle(bundle.as_deref(), read);
+        self.read_bundle(bundle.as_deref(), None, read);
         if self.pod_uid.is_empty() && read.container.name.is_empty() && read.missing.details.is_none() {
             read.container.name = self.id.chars().take(SHORT_ID).collect();
         }
@@ -175,21 +245,21 @@ impl Noticed {
         }
     }
 
-    /// Reads the runtime's state, and gives the bundle that it names.
-    fn read_state(&self, places: &Places, read: &mut Read) -> Option<PathBuf> {
-        let state = RuntimeState::find(&places.run, &self.id, &self.runtime)?;
+    /// Reads the runtime's state, and gives the bundle that it names, with the user who does.
+    fn read_state(&self, places: &Places, read: &mut Read) -> (Option<PathBuf>, Option<u32>) {
+        let Some(state) = self.runtime_state(places) else { return (None, None) };
         if read.container.started_ns == 0 {
             read.container.started_ns = state.started_ns;
         }
         read.container.provenance.push(provenance("runtime-state", clock::read().epoch_ns));
-        state.bundle
+        (state.bundle, state.owner)
     }
 
-    fn read_bundle(&self, folder: Option<&Path>, read: &mut Read) {
+    fn read_bundle(&self, folder: Option<&Path>, owner: Option<u32>, read: &mut Read) {
         let found = folder.ok_or_else(|| "the container's bundle is not found".to_owned());
-        match found.and_then(|folder| Bundle::read(folder).map_err(|error| error.to_string())) {
+        match found.and_then(|folder| Bundle::read(folder, owner).map_err(|error| error.to_string())) {
             Ok(bundle) => {
-                bundle.describe(&self.id, &mut read.container);
+                bundle.describe(&self.id, Annotator::of(&self.runtime), &mut read.container);
                 read.container.provenance.push(provenance("bundle", clock::read().epoch_ns));
             }
             Err(why) => read.missing.details = Some(why),

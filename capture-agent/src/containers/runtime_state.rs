@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use super::{files::read_json, places::folders};
+use super::{files::read_json_of, places::folders};
+use crate::cgroups::Maker;
 
 /// runc repeats the bundle's configuration in there.
 const MAX_BYTES: u64 = 2 << 20;
@@ -24,6 +25,8 @@ pub(super) struct RuntimeState {
     pub(super) started_ns: u64,
     /// The container's first process, in the runtime's pid namespace; 0 if not told.
     pub(super) pid: u32,
+    /// The user who says so; he is believed about files of his own. `None` for the host's runtimes.
+    pub(super) owner: Option<u32>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -52,30 +55,50 @@ struct Crun {
 // === impl RuntimeState ===
 
 impl RuntimeState {
-    /// The state of a container, wherever below `run` it is. Users are believed about containers of runtimes that users run.
-    pub(super) fn find(run: &Path, id: &str, runtime: &str) -> Option<Self> {
-        let of_host = FOLDERS.iter().map(|folder| run.join(folder));
-        let of_containerd = folders(&run.join(CONTAINERD)).into_iter();
-        let can_be_users = matches!(runtime, "podman" | "docker");
-        let users = std::fs::read_dir(run.join("user")).into_iter().flatten().flatten();
-        let users = users.take(if can_be_users { MAX_USERS } else { 0 });
-        let of_users = users.flat_map(|user| FOLDERS.map(|folder| user.path().join(folder)));
-        let all = of_host.chain(of_containerd).chain(of_users);
-        all.into_iter().find_map(|folder| Self::read(&folder.join(id)))
+    /// The state of a container, wherever below `run` it is. Users are believed about containers that they made themselves and, where it is not known who did, about those of
+    /// runtimes that users run.
+    pub(super) fn find(run: &Path, id: &str, runtime: &str, maker: Maker) -> Option<Self> {
+        match maker {
+            Maker::Host => Self::of_host(run, id),
+            Maker::User(uid) => Self::of_user(run, id, uid),
+            Maker::Unknown if matches!(runtime, "podman" | "docker") => {
+                Self::of_host(run, id).or_else(|| Self::of_users(run, id))
+            }
+            Maker::Unknown => Self::of_host(run, id),
+        }
     }
 
-    fn read(folder: &Path) -> Option<Self> {
-        if let Ok(state) = read_json::<Runc>(&folder.join("state.json"), MAX_BYTES) {
+    fn of_host(run: &Path, id: &str) -> Option<Self> {
+        let of_host = FOLDERS.iter().map(|folder| run.join(folder));
+        let of_containerd = folders(&run.join(CONTAINERD)).into_iter();
+        of_host.chain(of_containerd).find_map(|folder| Self::read(&folder.join(id), None))
+    }
+
+    fn of_users(run: &Path, id: &str) -> Option<Self> {
+        let users = std::fs::read_dir(run.join("user")).into_iter().flatten().flatten().take(MAX_USERS);
+        let mut uids = users.filter_map(|user| user.file_name().to_str()?.parse().ok());
+        uids.find_map(|uid| Self::of_user(run, id, uid))
+    }
+
+    fn of_user(run: &Path, id: &str, uid: u32) -> Option<Self> {
+        let own = run.join("user").join(uid.to_string());
+        FOLDERS.iter().find_map(|folder| Self::read(&own.join(folder).join(id), Some(uid)))
+    }
+
+    fn read(folder: &Path, owner: Option<u32>) -> Option<Self> {
+        if let Ok(state) = read_json_of::<Runc>(&folder.join("state.json"), MAX_BYTES, owner) {
             let labels = state.config.and_then(|config| config.labels).unwrap_or_default();
             let bundle = labels.iter().find_map(|label| label.strip_prefix("bundle="));
             return Some(Self {
                 bundle: bundle.and_then(absolute),
                 started_ns: epoch_ns(state.created),
                 pid: state.init_process_pid,
+                owner,
             });
         }
-        let state: Crun = read_json(&folder.join("status"), MAX_BYTES).ok()?;
-        Some(Self { bundle: absolute(&state.bundle), started_ns: epoch_ns(state.created), pid: state.pid })
+        let state: Crun = read_json_of(&folder.join("status"), MAX_BYTES, owner).ok()?;
+        let bundle = absolute(&state.bundle);
+        Some(Self { bundle, started_ns: epoch_ns(state.created), pid: state.pid, owner })
     }
 }
 

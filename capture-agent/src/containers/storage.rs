@@ -10,7 +10,7 @@ use serde::Deserialize;
 
 use super::{
     bundle::clipped,
-    files::{FileError, read_json},
+    files::{FileError, first_of},
     images::image,
     missing::Missing,
 };
@@ -26,6 +26,8 @@ const DRIVERS: [&str; 5] = ["overlay", "vfs", "btrfs", "zfs", "aufs"];
 pub(super) struct Storage {
     root: PathBuf,
     driver: String,
+    /// The user whose files count; everybody's where it is the host's.
+    owner: Option<u32>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -65,17 +67,19 @@ impl Storage {
         roots.iter().flat_map(|root| DRIVERS.iter().map(move |driver| (root, *driver))).find_map(
             |(root, driver)| {
                 let bundle = root.join(format!("{driver}-containers")).join(id).join("userdata");
-                bundle.is_dir().then(|| (Self { root: root.clone(), driver: driver.to_owned() }, bundle))
+                let storage = || Self { root: root.clone(), driver: driver.to_owned(), owner: None };
+                bundle.is_dir().then(|| (storage(), bundle))
             },
         )
     }
 
-    /// The storage that a bundle is in, told by its path.
-    pub(super) fn of_bundle(bundle: &Path) -> Option<Self> {
+    /// The storage that a bundle is in, told by its path; if there is an `owner`, only what is his counts.
+    pub(super) fn of_bundle(bundle: &Path, owner: Option<u32>) -> Option<Self> {
         let containers = bundle.parent()?.parent()?;
         let driver = containers.file_name()?.to_str()?.strip_suffix("-containers")?;
         let is_it = bundle.ends_with("userdata") && DRIVERS.contains(&driver);
-        is_it.then(|| Some(Self { root: containers.parent()?.to_owned(), driver: driver.to_owned() }))?
+        let root = containers.parent()?;
+        is_it.then(|| Self { root: root.to_owned(), driver: driver.to_owned(), owner })
     }
 
     /// Puts name and image into `container`, and why something is not there into `missing`.
@@ -101,8 +105,8 @@ impl Storage {
         }
         container.image = Some(image(&noted.image_name, &stored.image));
         let images = self.folder("images").join("images.json");
-        let images: Vec<StoredImage> = read_json(&images, MAX_BYTES).map_err(|error| error.to_string())?;
-        let found = images.into_iter().find(|image| image.id == stored.image);
+        let found = first_of(&images, MAX_BYTES, self.owner, |image: &StoredImage| image.id == stored.image);
+        let found = found.map_err(|error| error.to_string())?;
         let found = found.ok_or_else(|| format!("{} is not in the storage", stored.image))?;
         let image_name = if noted.image_name.is_empty() {
             found.names.into_iter().flatten().next().unwrap_or_default()
@@ -119,13 +123,11 @@ impl Storage {
     fn container(&self, id: &str) -> Result<StoredContainer, String> {
         for list in ["containers.json", "volatile-containers.json"] {
             let path = self.folder("containers").join(list);
-            let stored: Result<Vec<StoredContainer>, FileError> = read_json(&path, MAX_BYTES);
-            match stored {
-                Ok(stored) => {
-                    if let Some(found) = stored.into_iter().find(|stored| stored.id == id) {
-                        return Ok(found);
-                    }
-                }
+            let is_it = |stored: &StoredContainer| stored.id == id;
+            let found: Result<_, FileError> = first_of(&path, MAX_BYTES, self.owner, is_it);
+            match found {
+                Ok(Some(found)) => return Ok(found),
+                Ok(None) => {}
                 Err(error) if error.is_missing() => {}
                 Err(error) => return Err(error.to_string()),
             }
@@ -145,7 +147,8 @@ mod tests {
     /// Scenario: bundles in and outside of a storage. Guarantees: the storage is told by the path, and only there.
     #[test]
     fn a_bundle_tells_its_storage() {
-        let at = |path: &str| Storage::of_bundle(Path::new(path)).map(|storage| storage.folder("images"));
+        let at =
+            |path: &str| Storage::of_bundle(Path::new(path), None).map(|storage| storage.folder("images"));
         let images = Some(PathBuf::from("/home/a/.local/share/containers/storage/vfs-images"));
         assert_eq!(at("/home/a/.local/share/containers/storage/vfs-containers/abc/userdata"), images);
         assert_eq!(at("/run/containerd/io.containerd.runtime.v2.task/moby/abc"), None);

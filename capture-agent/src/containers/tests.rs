@@ -1,8 +1,10 @@
 mod layouts;
+mod lies;
 mod telling;
 
 use std::{
     fs,
+    os::unix::fs::MetadataExt as _,
     time::{Duration, Instant},
 };
 
@@ -37,11 +39,13 @@ impl Files {
             docker_root: at("docker"),
             lxc: at("lxc"),
             snaps: at("snap"),
+            cgroups: None,
         }
     }
 
     fn write(&self, path: &str, text: &str) {
-        let path = self.0.path().join(path.replace("{ID}", ID));
+        let uid = fs::metadata(self.0.path()).unwrap().uid().to_string();
+        let path = self.0.path().join(path.replace("{ID}", ID).replace("{UID}", &uid));
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         let text = text.replace("{ID}", ID).replace("{IMAGE}", IMAGE);
         fs::write(path, text.replace("{ROOT}", self.0.path().to_str().unwrap())).unwrap();
@@ -145,10 +149,10 @@ fn a_container_is_read_whole() {
 fn a_users_storage_is_found_by_the_runtimes_state() {
     for (path, state) in [
         (
-            "run/user/1000/runc/{ID}/state.json",
+            "run/user/{UID}/runc/{ID}/state.json",
             r#"{"config":{"labels":["bundle={ROOT}/home/overlay-containers/{ID}/userdata"]}}"#,
         ),
-        ("run/user/1000/crun/{ID}/status", r#"{"bundle":"{ROOT}/home/overlay-containers/{ID}/userdata"}"#),
+        ("run/user/{UID}/crun/{ID}/status", r#"{"bundle":"{ROOT}/home/overlay-containers/{ID}/userdata"}"#),
     ] {
         let files = Files::new();
         files.write_containers("home");

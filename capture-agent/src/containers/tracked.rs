@@ -80,7 +80,8 @@ impl Tracked {
         if self.has_news { Some(self.noticed_at) } else { self.next }
     }
 
-    pub(super) fn take(&mut self, interface: Interface, told: Told) {
+    pub(super) fn take(&mut self, interface: Interface, mut told: Told) {
+        self.noticed.correct(&mut told.container);
         let observed_ns = crate::clock::read().epoch_ns;
         self.told.insert(interface, (told, observed_ns));
         self.has_news = true;
@@ -137,7 +138,7 @@ impl Tracked {
     }
 
     fn ask(&self, runtimes: &Runtimes) {
-        for (interface, ..) in runtimes.of(&self.noticed.runtime) {
+        for (interface, ..) in runtimes.of(self.noticed.asked_runtime()) {
             if !self.told.get(&interface).is_some_and(|(told, _)| told.is_whole) {
                 runtimes.ask(interface, &self.noticed.id);
             }
@@ -185,7 +186,7 @@ impl Tracked {
             |interface: &Interface| !self.told.get(interface).is_some_and(|(told, _)| told.is_whole);
         self.noticed_at.elapsed() < ANSWER_WITHIN
             && runtimes
-                .of(&self.noticed.runtime)
+                .of(self.noticed.asked_runtime())
                 .any(|(interface, _, socket)| is_silent(&interface) && is_there(socket))
     }
 
@@ -202,7 +203,7 @@ impl Tracked {
                 None => Some(format!("{source}: there is no {socket_name}")),
             }
         };
-        runtimes.of(&self.noticed.runtime).filter_map(why).collect()
+        runtimes.of(self.noticed.asked_runtime()).filter_map(why).collect()
     }
 
     fn give_out(&mut self, container: Container) -> Option<Container> {

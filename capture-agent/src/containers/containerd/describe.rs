@@ -4,6 +4,7 @@ use eyrie_proto::metadata::Container;
 
 use super::event::timestamp_ns;
 use crate::containers::{
+    annotations::Annotator,
     api::{MAX_TEXT, containerd::containers},
     bundle::{Bundle, clipped},
     images::image,
@@ -25,7 +26,10 @@ const SHORT_ID: usize = 12;
 pub(super) fn describe(namespace: &str, record: containers::Container, digest: Option<String>) -> Container {
     let mut container = Container::default();
     match record.spec.as_ref().map(|spec| serde_json::from_slice::<Bundle>(&spec.value)) {
-        Some(Ok(bundle)) => bundle.describe(&record.id, &mut container),
+        Some(Ok(bundle)) => {
+            let annotator = if namespace == DOCKER { Annotator::None } else { Annotator::Containerd };
+            bundle.describe(&record.id, annotator, &mut container);
+        }
         Some(Err(error)) => container.reasons.push(format!(
             "mounts, capabilities, namespaces: containerd's specification is not understood: {error}"
         )),

@@ -7,7 +7,10 @@ use eyrie_proto::metadata::Container;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::containers::bundle::{Bundle, clipped};
+use crate::containers::{
+    annotations::Annotator,
+    bundle::{Bundle, clipped},
+};
 
 /// Characters of the network's result that are kept, as in Falco.
 const MAX_CNI: usize = 4_096;
@@ -111,7 +114,7 @@ impl Info {
     pub(super) fn describe(&self, id: &str) -> Container {
         let mut container = Container::default();
         if let Some(bundle) = &self.bundle {
-            bundle.describe(id, &mut container);
+            bundle.describe(id, Annotator::Cri, &mut container);
         }
         // Of a sandbox runtimes do not say it, only whether there may be privileged containers in it.
         if self.sandbox_id.is_some() {

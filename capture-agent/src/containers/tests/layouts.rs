@@ -53,7 +53,7 @@ fn a_bundle_is_found_wherever_containerd_keeps_it() {
 }
 
 /// Scenario: a container of a pod and the pod's sandbox, of containerd's CRI. Guarantees: name, image and pod are told by the files alone, and nothing is left to wait
-/// for; the uid is the control group's, whatever the annotation says.
+/// for; of annotations that are of another pod than the control group no pod's name is taken.
 #[test]
 fn a_pods_container_is_known_by_its_annotations() {
     let files = Files::new();
@@ -61,8 +61,9 @@ fn a_pods_container_is_known_by_its_annotations() {
     let annotations = r#"{"io.kubernetes.cri.container-type":"container","io.kubernetes.cri.container-name":"app",
         "io.kubernetes.cri.image-name":"registry.example:5000/team/app:7","io.kubernetes.cri.sandbox-id":"SANDBOX",
         "io.kubernetes.cri.sandbox-name":"web-0","io.kubernetes.cri.sandbox-namespace":"shop",
-        "io.kubernetes.cri.sandbox-uid":"wrong"}"#
-        .replace("SANDBOX", SANDBOX);
+        "io.kubernetes.cri.sandbox-uid":"POD"}"#
+        .replace("SANDBOX", SANDBOX)
+        .replace("POD", POD);
     files.write(folder, &bundle(&annotations));
     let container = read_of(&files, of_pod("containerd"));
     assert_eq!(container.completeness(), Completeness::Complete, "{:?}", container.reasons);
@@ -74,6 +75,11 @@ fn a_pods_container_is_known_by_its_annotations() {
     assert_eq!((container.pod_uid.as_str(), container.pod_sandbox_id.as_str()), (POD, SANDBOX));
     assert_eq!(container.labels["io.kubernetes.pod.name"], "web-0");
     assert_eq!(container.labels["io.kubernetes.sandbox.id"], SANDBOX);
+
+    files.write(folder, &bundle(&annotations.replace(POD, "another")));
+    let container = read_of(&files, of_pod("containerd"));
+    assert_eq!((container.pod_uid.as_str(), container.pod_name.as_str()), (POD, ""));
+    assert!(!container.labels.contains_key("io.kubernetes.pod.name"), "{:?}", container.labels);
 
     let sandbox =
         annotations.replace(r#""container","io"#, r#""sandbox","io"#).replace("container-name", "unused");
@@ -241,7 +247,7 @@ fn other_runtimes_are_told_as_far_as_they_can() {
         (Completeness::Complete, vec!["192.0.2.7".to_owned()])
     );
 
-    files.write("run/user/1000/runc/{ID}/state.json", r#"{"config":{"labels":["bundle={ROOT}/mine"]}}"#);
+    files.write("run/user/{UID}/runc/{ID}/state.json", r#"{"config":{"labels":["bundle={ROOT}/mine"]}}"#);
     files.write("mine/config.json", &bundle(r#"{"nerdctl/name":"liar"}"#));
     assert_eq!(read_of(&files, noticed("containerd")).name, "");
 }
