@@ -20,7 +20,9 @@ use std::{
 use eyrie_proto::{
     capture::TraceContext,
     event::{Event, Origin},
-    metadata::{Container, Host, LateFact, RelayFactsRequest, late_fact::Kind},
+    metadata::{
+        Completeness, Container, Host, KubernetesContext, LateFact, RelayFactsRequest, late_fact::Kind,
+    },
 };
 use telemetry::PipelineTracer;
 use tokio::{
@@ -153,7 +155,9 @@ impl Metadata {
         match &fact.kind {
             Some(Kind::Container(container)) => {
                 let Some(key) = &container.key else { return };
-                self.learn_container(&name(&key.runtime_id), container.clone(), Teller::Agent);
+                let container =
+                    Container { kubernetes: self.context_to_come(container), ..container.clone() };
+                self.learn_container(&name(&key.runtime_id), container, Teller::Agent);
             }
             Some(Kind::ContainerRemoval(removal)) => {
                 let Some(key) = &removal.key else { return };
@@ -165,6 +169,14 @@ impl Metadata {
             }
             None => {}
         }
+    }
+
+    /// What is known of the pod of a container when its agent tells of it: nothing yet, and more is to come where there is a service to
+    /// join it. An agent's own word for it counts for nothing: it could name another tenant's cluster.
+    fn context_to_come(&self, container: &Container) -> Option<Box<KubernetesContext>> {
+        let completeness = Completeness::Pending.into();
+        let pending = || Box::new(KubernetesContext { completeness, ..KubernetesContext::default() });
+        (self.has_service() && !container.pod_uid.is_empty()).then(pending)
     }
 
     /// What an origin's Hello says of its host, unless more is known.

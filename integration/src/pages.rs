@@ -26,7 +26,8 @@ pub fn metric_sum(address: &str, name: &str) -> Option<f64> {
     Some(page.lines().filter_map(of_name).sum())
 }
 
-fn get(address: &str, path: &str) -> std::io::Result<String> {
+/// A page as it comes: status, headers, body.
+pub fn get(address: &str, path: &str) -> std::io::Result<String> {
     let mut stream = TcpStream::connect(address)?;
     stream.set_read_timeout(Some(WAIT))?;
     write!(stream, "GET {path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n")?;

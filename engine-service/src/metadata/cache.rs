@@ -218,6 +218,7 @@ impl ContainerCache {
 
     fn take(&self, known: &mut OriginContainers, name: &ContainerName, container: Container, teller: Teller) {
         let last = known.entries.get(&*name.runtime_id);
+        let container = clusters::with_context(last, container, teller);
         if last.is_some_and(|last| !last.is_newer(&container, teller)) {
             if let Some(entry) = known.entries.get_mut(&*name.runtime_id) {
                 entry.is_stale = false;

@@ -97,7 +97,9 @@ impl Peers {
         let known = self.read();
         let now = Instant::now();
         let mut found = PeerAnswer::Absent;
-        for cluster in clusters.iter().filter_map(|uid| known.get(uid)) {
+        for uid in clusters {
+            // Heard of a moment ago, and not watched yet.
+            let Some(cluster) = known.get(uid) else { return PeerAnswer::Unknown };
             if !cluster.is_whole {
                 if now.saturating_duration_since(cluster.since) < PENDING_FOR {
                     return PeerAnswer::Unknown;

@@ -20,6 +20,7 @@ mod outputs;
 mod parking;
 mod parking_model;
 mod peers;
+mod pods;
 mod process;
 mod session;
 mod started;

@@ -5,17 +5,10 @@ use eyrie_proto::{
         Connect, Event, InternetAddress, SocketAddress, SocketDescriptor, SocketRole, SystemCall, descriptor,
         event::Kind, socket_address,
     },
-    metadata::{
-        Completeness, Container, KubernetesContext, KubernetesKey, KubernetesObject, Validity, late_fact,
-    },
+    metadata::{Completeness, Container, KubernetesContext, KubernetesKey, KubernetesObject, Validity},
 };
 
-use crate::{
-    metadata::{late, with_service},
-    metadata_service::*,
-    parking::*,
-    support::*,
-};
+use crate::{metadata::with_service, metadata_service::*, parking::*, support::*};
 
 const RULES: &str = "
 - rule: Connect
@@ -94,7 +87,7 @@ async fn events_have_their_peers() {
     options.metadata.service = with_service(&service).metadata.service;
     let engine = start_with_rules(log.clone(), options, RULES).await;
     let mut agent = begin(&engine, vec![cgroup_fact(CONTAINER)]).await;
-    agent.send(late(1, late_fact::Kind::Container(container_of_cluster()))).await;
+    service.store.hold(container_of_cluster());
     let is_of_cluster = |store: &Store| {
         store
             .watched

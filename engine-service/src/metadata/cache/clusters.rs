@@ -1,10 +1,10 @@
-//! Which clusters the hosts are in, as their containers tell.
+//! Which clusters the hosts are in, as their containers tell, and what those say of the pods.
 
 use std::{collections::BTreeSet, sync::Arc};
 
 use eyrie_proto::metadata::Container;
 
-use super::{ContainerCache, OriginContainers};
+use super::{ContainerCache, ContainerState, Entry, OriginContainers, Teller};
 use crate::metadata::peers::join_cluster;
 
 // === impl ContainerCache ===
@@ -35,3 +35,20 @@ impl OriginContainers {
         join_cluster(Arc::make_mut(&mut self.clusters), &key.cluster_uid)
     }
 }
+
+/// A container as it is to be kept. Agents know nothing of what pods belong to: what the service has said of that stays as it was when
+/// the agent of the same pod tells more of the container.
+pub(super) fn with_context(last: Option<&Entry>, mut container: Container, teller: Teller) -> Container {
+    if teller == Teller::Agent
+        && let Some(ContainerState::Known { container: last, version }) = last.map(|last| &last.state)
+        && last.pod_uid == container.pod_uid
+        // The service knows the container, and of no cluster that it could be of; or it was not heard yet.
+        && (last.kubernetes.is_some() || *version > 0)
+    {
+        container.kubernetes.clone_from(&last.kubernetes);
+    }
+    container
+}
+
+#[cfg(test)]
+mod tests;
