@@ -10,7 +10,8 @@ use eyrie_proto::{
     },
     capture::{Host, ListHostsRequest, host_service_client::HostServiceClient},
     metadata::{
-        ContainerKey, LookupRequest, Query, entity, metadata_service_client::MetadataServiceClient, query,
+        self, ContainerKey, LookupRequest, Query, entity, metadata_service_client::MetadataServiceClient,
+        query,
     },
 };
 use test_containers::Container;
@@ -100,6 +101,15 @@ pub async fn hosts_until(url: &str, mut is_so: impl FnMut(&[Host]) -> bool) -> a
 
 /// Waits until the scene's metadata service knows a running container by its name.
 pub async fn knows_container(scene: &Scene, container: &Container) -> anyhow::Result<()> {
+    container_until(scene, container.id(), |known| known.name == container.name()).await.map(drop)
+}
+
+/// Waits until what the scene's metadata service knows of the container with this id satisfies `is_so`, and returns that.
+pub async fn container_until(
+    scene: &Scene,
+    runtime_id: &str,
+    mut is_so: impl FnMut(&metadata::Container) -> bool,
+) -> anyhow::Result<metadata::Container> {
     let hosts = hosts_until(&scene.url(), |hosts| !hosts.is_empty()).await?;
     let origin = hosts.into_iter().next().and_then(|host| host.origin);
     let mut client = MetadataServiceClient::new(connect(&scene.metadata_url()).await?);
@@ -107,7 +117,7 @@ pub async fn knows_container(scene: &Scene, container: &Container) -> anyhow::Re
     loop {
         let key = ContainerKey {
             origin: origin.clone(),
-            runtime_id: container.id().to_owned(),
+            runtime_id: runtime_id.to_owned(),
             ..ContainerKey::default()
         };
         let query = Query { query_id: 1, as_of_ns: 0, key: Some(query::Key::Container(key)) };
@@ -115,7 +125,7 @@ pub async fn knows_container(scene: &Scene, container: &Container) -> anyhow::Re
         let answers = client.lookup(request).await?.into_inner().answers;
         let entity = answers.into_iter().next().and_then(|answer| answer.entity?.kind);
         match entity {
-            Some(entity::Kind::Container(known)) if known.name == container.name() => return Ok(()),
+            Some(entity::Kind::Container(known)) if is_so(&known) => return Ok(known),
             other => anyhow::ensure!(Instant::now() < deadline, "it knows {other:?}"),
         }
         sleep(POLL_INTERVAL).await;

@@ -12,7 +12,7 @@ process or in the container that was to raise it, and nothing else may be. Rules
 
 Where a folder of the system is written to or read, the process has an empty one in its place, in a mount namespace of its own.
 Addresses that count as outside are the loopback device's, in a network namespace of its own. A program *called* something is another
-one by that name. Containers are podman's, with runc. Two rules have a macro filled in that is there for sites to fill in; how, stands
+one by that name. Containers are podman's, with runc. Three rules have a macro or a list filled in that is there for sites to fill in; how, stands
 with them.
 ";
 

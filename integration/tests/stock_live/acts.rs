@@ -6,11 +6,21 @@
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Act {
     pub(crate) rules: &'static [&'static str],
+    /// Which rules it is nearly for: it must not set them off.
+    pub(crate) near_misses: &'static [&'static str],
     pub(crate) script: &'static str,
 }
 
 const fn act(rules: &'static [&'static str], script: &'static str) -> Act {
-    Act { rules, script }
+    Act { rules, near_misses: &[], script }
+}
+
+const fn near_miss(
+    near_misses: &'static [&'static str],
+    rules: &'static [&'static str],
+    script: &'static str,
+) -> Act {
+    Act { rules, near_misses, script }
 }
 
 /// An empty file system over a folder of the system, for one act.
@@ -24,6 +34,13 @@ macro_rules! over {
 macro_rules! named {
     ($name:literal, $arguments:literal) => {
         concat!("ln -s $2/quiet $1/", $name, "; $1/", $name, " ", $arguments)
+    };
+}
+
+/// Once and again for some seconds: what the runtime tells of the container over its socket may come after the first of it.
+macro_rules! again {
+    ($script:literal) => {
+        concat!("for n in 1 2 3 4 5 6 7 8; do ", $script, "; /tmp/bin/sleep 0.5; done")
     };
 }
 
@@ -193,3 +210,17 @@ pub(crate) const PRIVILEGED: &[Act] = &[
     act(&["Contact K8S API Server From Container"], "$2/kubernetes"),
     act(&["Unexpected K8s NodePort Connection"], "$2/nodeport"),
 ];
+
+/// In a container of a pod of the namespace `payments`, which a site's rules keep within its network.
+pub(crate) const OF_PAYMENTS: &[Act] = &[
+    act(&["Network Connection outside Local Subnet"], again!("$2/outside")),
+    near_miss(&["Network Connection outside Local Subnet"], &[], again!("$2/inside")),
+];
+
+/// In one of another namespace.
+pub(crate) const OF_SHOP: &[Act] = &[near_miss(
+    &["Network Connection outside Local Subnet"],
+    // It goes to the outside too.
+    &["Contact K8S API Server From Container"],
+    again!("$2/kubernetes"),
+)];

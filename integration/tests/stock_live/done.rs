@@ -37,6 +37,7 @@ pub(crate) struct Done {
     tag: String,
     container: Option<String>,
     rules: &'static [&'static str],
+    near_misses: &'static [&'static str],
     what: String,
 }
 
@@ -45,7 +46,7 @@ pub(crate) struct Done {
 impl Done {
     /// Something by processes of the host that have the tag.
     pub(crate) fn on_host(tag: String, rules: &'static [&'static str], what: &str) -> Self {
-        Self { tag, container: None, rules, what: what.to_owned() }
+        Self { tag, container: None, rules, near_misses: &[], what: what.to_owned() }
     }
 
     /// Something by processes of a container that have the tag.
@@ -55,11 +56,21 @@ impl Done {
         rules: &'static [&'static str],
         what: &str,
     ) -> Self {
-        Self { tag, container: Some(container.id().to_owned()), rules, what: what.to_owned() }
+        let container = Some(container.id().to_owned());
+        Self { tag, container, rules, near_misses: &[], what: what.to_owned() }
+    }
+
+    /// An act in a container.
+    fn act_inside(container: &Container, tag: String, act: &Act) -> Self {
+        Self { near_misses: act.near_misses, ..Self::inside(container, tag, act.rules, act.script) }
     }
 
     pub(crate) fn rules(&self) -> &'static [&'static str] {
         self.rules
+    }
+
+    pub(crate) fn is_act(&self, act: &Act) -> bool {
+        self.what == act.script
     }
 
     pub(crate) fn is_contained(&self) -> bool {
@@ -68,12 +79,21 @@ impl Done {
 
     /// Which rules it has set off, among others' alerts.
     pub(crate) fn set_off<'alerts>(&self, alerts: &'alerts [Alert]) -> BTreeSet<&'alerts str> {
-        let is_there = |alert: &Alert| {
+        self.alerts(alerts).map(|alert| alert.rule.as_str()).collect()
+    }
+
+    /// Which rules it has set off although it was nearly for them only.
+    pub(crate) fn wrongly_set_off<'alerts>(&self, alerts: &'alerts [Alert]) -> BTreeSet<&'alerts str> {
+        self.set_off(alerts).into_iter().filter(|rule| self.near_misses.contains(rule)).collect()
+    }
+
+    /// Its alerts among others'.
+    pub(crate) fn alerts<'alerts>(&self, alerts: &'alerts [Alert]) -> impl Iterator<Item = &'alerts Alert> {
+        let is_there = move |alert: &Alert| {
             let key = alert.container.as_ref().and_then(|container| container.key.as_ref());
             key.map(|key| key.runtime_id.as_str()) == self.container.as_deref()
         };
-        let is_ours = |alert: &&Alert| is_there(alert) && is_of(alert, &self.tag);
-        alerts.iter().filter(is_ours).map(|alert| alert.rule.as_str()).collect()
+        alerts.iter().filter(move |alert| is_there(alert) && is_of(alert, &self.tag))
     }
 }
 
@@ -140,6 +160,6 @@ pub(crate) async fn in_container(
     ensure!(failed.is_empty(), "failed in the container: {failed:?}");
 
     let mut done = vec![Done::inside(&container, entry, set_off_by_options, &what)];
-    done.extend(tags.into_iter().map(|(tag, act)| Done::inside(&container, tag, act.rules, act.script)));
+    done.extend(tags.into_iter().map(|(tag, act)| Done::act_inside(&container, tag, act)));
     Ok((container, done))
 }

@@ -14,6 +14,8 @@ const OUTSIDE: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 7);
 /// The same, for names of rules.
 pub(crate) const KUBERNETES: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 8);
 pub(crate) const POOL: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 9);
+/// One of a network that counts as one's own (RFC 1918).
+const INSIDE: Ipv4Addr = Ipv4Addr::new(10, 203, 0, 113);
 /// Where clouds have their metadata.
 const METADATA: Ipv4Addr = Ipv4Addr::new(169, 254, 169, 254);
 
@@ -69,6 +71,8 @@ impl Programs {
         write("python3", connect_outside(SOCK_STREAM, OUTSIDE, 9999));
         write("java", receive(CLASS_FILE));
         write("nodeport", connect(Program::with_nothing_open(Abi::X86_64), SOCK_STREAM, OUTSIDE, 30_080));
+        write("outside", connect_only(OUTSIDE, 443));
+        write("inside", connect_only(INSIDE, 443));
         write("pool", connect_outside(SOCK_STREAM, POOL, 3333));
         write("kubernetes", connect(Program::with_nothing_open(Abi::X86_64), SOCK_STREAM, KUBERNETES, 443));
         write("metadata", connect(Program::with_nothing_open(Abi::X86_64), SOCK_STREAM, METADATA, 80));
@@ -151,11 +155,24 @@ fn connect_outside(kind: u32, address: Ipv4Addr, port: u16) -> Program {
     connect(program, kind, address, port)
 }
 
-/// Gives the loopback device an address (by descriptor 3), listens there if the kind of socket can (4), and connects to it (5).
-fn connect(mut program: Program, kind: u32, address: Ipv4Addr, port: u16) -> Program {
-    let [upper, lower] = port.to_be_bytes();
-    let [a, b, c, d] = address.octets();
-    let socket_address = [2, 0, upper, lower, a, b, c, d, 0, 0, 0, 0, 0, 0, 0, 0];
+/// Listens at no address in particular, which rules leave out, so that the connection is all that they see.
+fn connect_only(address: Ipv4Addr, port: u16) -> Program {
+    let program = Program::with_nothing_open(Abi::X86_64);
+    connect_to(program, SOCK_STREAM, (address, port), Ipv4Addr::UNSPECIFIED)
+}
+
+/// Listens at the address that it connects to.
+fn connect(program: Program, kind: u32, address: Ipv4Addr, port: u16) -> Program {
+    connect_to(program, kind, (address, port), address)
+}
+
+/// Gives the loopback device an address (by descriptor 3), listens if the kind of socket can (4), and connects to the address (5).
+fn connect_to(mut program: Program, kind: u32, (address, port): (Ipv4Addr, u16), bound: Ipv4Addr) -> Program {
+    let at = |address: Ipv4Addr| {
+        let [upper, lower] = port.to_be_bytes();
+        let [a, b, c, d] = address.octets();
+        [2, 0, upper, lower, a, b, c, d, 0, 0, 0, 0, 0, 0, 0, 0]
+    };
     let request = |name: &[u8], rest: &[u8]| {
         let mut request = name.to_vec();
         request.resize(16, 0);
@@ -164,16 +181,16 @@ fn connect(mut program: Program, kind: u32, address: Ipv4Addr, port: u16) -> Pro
         request
     };
     // A second address beside 127.0.0.1; and IFF_UP | IFF_LOOPBACK | IFF_RUNNING.
-    let addressed = program.bytes(&request(b"lo:1", &socket_address));
+    let addressed = program.bytes(&request(b"lo:1", &at(address)));
     let up = program.bytes(&request(b"lo", &[0x49, 0]));
-    let at = program.bytes(&socket_address);
+    let (bound, at) = (program.bytes(&at(bound)), program.bytes(&at(address)));
     program.call("socket", &[AF_INET, SOCK_DGRAM, 0]); // 3
     if address != Ipv4Addr::LOCALHOST {
         program.call("ioctl", &[3, SIOCSIFADDR, addressed]);
         program.call("ioctl", &[3, SIOCSIFFLAGS, up]);
     }
     program.call("socket", &[AF_INET, kind, 0]); // 4
-    program.call("bind", &[4, at, 16]);
+    program.call("bind", &[4, bound, 16]);
     program.call("listen", &[4, 1]);
     program.call("socket", &[AF_INET, kind, 0]); // 5
     program.call("connect", &[5, at, 16]);
