@@ -170,7 +170,7 @@ impl OriginState {
             let around = Surroundings { loss, trace: *trace, host: around.host.host.as_deref() };
             (is_held_back, residual, context.alerts.alert(&occurrence, matched, &joined, around))
         });
-        let parker = Parker { metadata: &context.metadata, joined, event };
+        let parker = Parker { metadata: &context.metadata, joined, host: &around.host, event };
         parker.park(&context.alerts.origin_name, &mut candidates, evaluated);
     }
 

@@ -1,7 +1,7 @@
 //! The thread that learns of containers and tells of them.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, VecDeque},
     sync::{
         Arc,
         mpsc::{Receiver, RecvTimeoutError},
@@ -33,6 +33,8 @@ use crate::{
 const MAX_CONTAINERS: usize = 8_192;
 /// What they may take together; of containers beyond that nothing is told but their ids.
 const MAX_BYTES: usize = 64 << 20;
+/// Of these, those that have ended and of which something may still be told. The first to have ended leave first.
+const MAX_ENDED: usize = 512;
 /// How long the thread sleeps when there is nothing to try again.
 const IDLE: Duration = Duration::from_secs(60);
 /// How often users and groups of a container are read again: programs add some when they are installed.
@@ -57,6 +59,8 @@ pub(super) struct Reader {
     /// By the runtime's id.
     containers: HashMap<String, Tracked>,
     bytes: usize,
+    /// Which of them have ended, with their control groups, in this order.
+    ended: VecDeque<(String, u64)>,
 }
 
 // === impl Reader ===
@@ -72,12 +76,15 @@ impl Reader {
     ) -> Self {
         let sources = Sources { origin, places, runtimes };
         let (early, containers) = (Early::default(), HashMap::new());
-        Self { sources, facts, accounts, told, early, containers, bytes: 0 }
+        Self { sources, facts, accounts, told, early, containers, bytes: 0, ended: VecDeque::new() }
     }
 
     pub(super) fn run(mut self, news: &Receiver<News>) {
         loop {
-            let times = |tracked: &Tracked| tracked.next().into_iter().chain([tracked.next_accounts]);
+            let times = |tracked: &Tracked| {
+                let last = tracked.forgotten_at().unwrap_or(tracked.next_accounts);
+                tracked.next().into_iter().chain([last])
+            };
             let next = self.containers.values().flat_map(times).min();
             let pause = next.map_or(IDLE, |next| next.saturating_duration_since(Instant::now()));
             match news.recv_timeout(pause) {
@@ -89,6 +96,7 @@ impl Reader {
             self.take_told();
             self.read_due();
             self.read_accounts();
+            self.forget_ended();
         }
     }
 
@@ -125,19 +133,44 @@ impl Reader {
     /// Only the end of the group that a container was noticed by is its end.
     fn removed(&mut self, fact: &CgroupFact, removed_boot_ns: u64) {
         let id = fact.cgroup.map(|cgroup| cgroup.cgroup_id);
-        let is_it = |tracked: &Tracked| Some(tracked.noticed.cgroup.cgroup_id) == id;
+        let is_it = |tracked: &Tracked| Some(tracked.noticed.cgroup.cgroup_id) == id && !tracked.has_ended();
         if !self.containers.get(&fact.container_id).is_some_and(is_it) {
             return;
         }
         let Some(mut tracked) = self.containers.remove(&fact.container_id) else { return };
         self.bytes -= tracked.bytes();
         self.accounts.remove(&tracked.noticed.id);
-        if let Some(container) = tracked.last(&self.sources) {
+        if let Some(container) = tracked.last(&self.sources, removed_boot_ns) {
             // Nobody shall wait for what will not come any more.
             self.facts.push(Kind::Container(container));
         }
         let key = Some(tracked.noticed.key(&self.sources.origin));
         self.facts.push(Kind::ContainerRemoval(ContainerRemoval { key, removed_boot_ns }));
+        if tracked.lacks_something() {
+            // Its runtime may answer yet, or its files be found.
+            self.bytes += tracked.bytes();
+            self.ended.push_back((tracked.noticed.id.clone(), tracked.noticed.cgroup.cgroup_id));
+            self.containers.insert(tracked.noticed.id.clone(), tracked);
+        }
+    }
+
+    /// Forgets of those that have ended what is known whole by now or was for too long, and what is too much.
+    fn forget_ended(&mut self) {
+        let (now, count) = (Instant::now(), self.ended.len());
+        for number in 0..count {
+            let Some((id, cgroup_id)) = self.ended.pop_front() else { return };
+            let is_it =
+                |tracked: &&Tracked| tracked.has_ended() && tracked.noticed.cgroup.cgroup_id == cgroup_id;
+            // A container that was started again is another one.
+            let Some(tracked) = self.containers.get(&id).filter(is_it) else { continue };
+            let is_over = tracked.forgotten_at().is_some_and(|at| at <= now) || count - number > MAX_ENDED;
+            if is_over || !tracked.lacks_something() {
+                self.bytes -= tracked.bytes();
+                self.containers.remove(&id);
+            } else {
+                self.ended.push_back((id, cgroup_id));
+            }
+        }
     }
 
     fn take_told(&mut self) {
@@ -163,7 +196,10 @@ impl Reader {
 
     fn read_accounts(&mut self) {
         let now = Instant::now();
-        for tracked in self.containers.values_mut().filter(|tracked| tracked.next_accounts <= now) {
+        for tracked in self.containers.values_mut() {
+            if tracked.has_ended() || tracked.next_accounts > now {
+                continue;
+            }
             let state = tracked.noticed.runtime_state(&self.sources.places);
             let found = state.and_then(|state| accounts::read(state.pid, &tracked.noticed.id));
             // Most containers have entered their root after the first of the pauses.

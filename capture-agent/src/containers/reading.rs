@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use eyrie_proto::{
     event::{CgroupKey, Origin},
-    metadata::{Container, ContainerKey, Provenance, Validity},
+    metadata::{Container, ContainerKey, ContainerPart as Part, Provenance, Validity},
 };
 
 use super::{
@@ -129,10 +129,16 @@ impl Noticed {
             other => {
                 read.container.name.clone_from(&self.id);
                 read.missing.details = Some(format!("those of {other} are not read"));
+                read.missing.minor.insert(Part::Addresses);
             }
         }
+        if read.container.started_ns == 0 {
+            read.missing.minor.insert(Part::Times);
+        }
         self.correct(&mut read.container);
+        // The path of the control group is the kubelet's word.
         if !self.pod_uid.is_empty() {
+            read.missing.minor.insert(Part::PodLabels);
             read.container.pod_uid.clone_from(&self.pod_uid);
             if read.container.pod_name.is_empty() {
                 read.missing.pod = Some("the container's files do not name it".to_owned());
@@ -167,6 +173,8 @@ impl Noticed {
     }
 
     fn read_storage(&self, storage: Option<Storage>, read: &mut Read) {
+        // They are in podman's database alone.
+        read.missing.minor.extend([Part::Labels, Part::Addresses, Part::Probes]);
         let Some(storage) = storage else {
             read.missing.name = Some("no storage of podman has the container".to_owned());
             read.missing.image.clone_from(&read.missing.name);
@@ -186,11 +194,18 @@ impl Noticed {
         let bundle = places.crio_bundle(&self.id).or(of_runtime).or(in_storage);
         self.read_bundle(bundle.as_deref(), None, read);
         self.name_by_bundle(read);
+        read.missing.minor.insert(Part::ImageDigest);
+        if read.missing.details.is_some() {
+            read.missing.minor.extend([Part::Labels, Part::Addresses, Part::Probes]);
+        }
         let Some(storage) = storage else { return };
         let mut stored = Container::default();
         storage.describe(&self.id, &mut stored, &mut Missing::default());
         let Some(known) = &read.container.image else { return };
         let same = stored.image.filter(|image| image.repository == known.repository);
+        if same.is_some() {
+            read.missing.minor.remove(&Part::ImageDigest);
+        }
         merge(
             &mut read.container,
             &Container { image: same, created_ns: stored.created_ns, ..Container::default() },
@@ -208,8 +223,13 @@ impl Noticed {
                 merge(&mut read.container, &stored);
                 read.missing.strike_out(&stored);
                 read.container.provenance.push(provenance("docker-storage", clock::read().epoch_ns));
+                // The file may be as it was when the container was made.
+                if stored.ips.is_empty() && stored.is_host_network != Some(true) {
+                    read.missing.minor.insert(Part::Addresses);
+                }
             }
             Err(error) => {
+                read.missing.minor.extend([Part::Labels, Part::Addresses, Part::Probes]);
                 read.missing.name = Some(error.to_string());
                 read.missing.image = Some(error.to_string());
             }
@@ -224,6 +244,11 @@ impl Noticed {
             read.container.name = self.id.chars().take(SHORT_ID).collect();
         }
         self.name_by_bundle(read);
+        // containerd has them, and for pods what speaks for it to Kubernetes.
+        read.missing.minor.extend([Part::ImageDigest, Part::Labels, Part::Addresses]);
+        if !self.pod_uid.is_empty() {
+            read.missing.minor.insert(Part::Probes);
+        }
     }
 
     fn read_lxc(&self, places: &Places, read: &mut Read) {
@@ -231,6 +256,10 @@ impl Noticed {
         match lxc::describe(&places.lxc, &self.id, &mut read.container) {
             Ok(()) => read.container.provenance.push(provenance("lxc-config", clock::read().epoch_ns)),
             Err(error) => read.missing.details = Some(error.to_string()),
+        }
+        if read.container.ips.is_empty() {
+            // Mostly given by somebody else.
+            read.missing.minor.insert(Part::Addresses);
         }
     }
 

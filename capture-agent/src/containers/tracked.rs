@@ -26,6 +26,9 @@ pub(super) const PAUSES_MS: [u64; 8] = [20, 50, 100, 250, 500, 1_000, 2_000, 3_0
 /// How long a runtime whose socket is there may take to answer before what it would say counts as missing.
 const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 
+/// For how long an answer about a container that has ended may be late.
+const LATE_ANSWER_WITHIN: Duration = Duration::from_secs(60);
+
 /// Whom it is learnt from.
 #[derive(Debug)]
 pub(super) struct Sources {
@@ -52,6 +55,16 @@ pub(super) struct Tracked {
     told: BTreeMap<Interface, (Told, u64)>,
     /// Of what was given out last.
     given_out: Option<u64>,
+    /// That was all.
+    is_complete: bool,
+    end: Option<End>,
+}
+
+/// When a container ended.
+#[derive(Clone, Copy, Debug)]
+struct End {
+    at: Instant,
+    boot_ns: u64,
 }
 
 // === impl Tracked ===
@@ -70,6 +83,8 @@ impl Tracked {
             files: None,
             told: BTreeMap::new(),
             given_out: None,
+            is_complete: false,
+            end: None,
         };
         told.into_iter().for_each(|(interface, told)| tracked.take(interface, told));
         tracked
@@ -101,9 +116,9 @@ impl Tracked {
             self.read(sources);
             self.ask(&sources.runtimes);
         }
-        let (container, is_pending) = self.known(sources, false);
-        if is_due || !is_pending {
-            let pause = PAUSES_MS.get(self.attempts).filter(|_| is_pending);
+        let (container, may_come) = self.known(sources);
+        if is_due || !may_come {
+            let pause = PAUSES_MS.get(self.attempts).filter(|_| may_come);
             self.next = pause.map(|&pause| self.after(Duration::from_millis(pause)));
             self.attempts = self.attempts.saturating_add(1);
         }
@@ -117,21 +132,37 @@ impl Tracked {
         Instant::now() + left.map_or(pause, |left| left.min(pause))
     }
 
-    /// What is known at its end, after which nothing will come; nothing if all that was given out already.
-    pub(super) fn last(&mut self, sources: &Sources) -> Option<Container> {
+    /// What is known at its end; nothing if all that was given out already. Nobody shall wait for the rest, but what is there a little later is told.
+    pub(super) fn last(&mut self, sources: &Sources, ended_boot_ns: u64) -> Option<Container> {
+        self.end = Some(End { at: Instant::now(), boot_ns: ended_boot_ns });
         self.next()?;
         self.read(sources);
-        let (container, _) = self.known(sources, true);
+        self.ask(&sources.runtimes);
+        let (container, _) = self.known(sources);
         self.give_out(container)
+    }
+
+    pub(super) fn has_ended(&self) -> bool {
+        self.end.is_some()
+    }
+
+    /// When it ended so long ago that no answer is awaited; `None` while it runs.
+    pub(super) fn forgotten_at(&self) -> Option<Instant> {
+        self.end.map(|end| end.at + LATE_ANSWER_WITHIN)
+    }
+
+    /// Whether what was given out last lacks something.
+    pub(super) fn lacks_something(&self) -> bool {
+        !self.is_complete
     }
 
     /// Reads the files, unless they said everything already. What is left of them at the container's end may be less than before.
     fn read(&mut self, sources: &Sources) {
-        if self.files.as_ref().is_some_and(|read| read.missing.is_nothing()) {
+        if self.files.as_ref().is_some_and(|read| read.missing.is_minor()) {
             return;
         }
         let read = self.noticed.read(&sources.origin, &sources.places);
-        let is_less = |before: &Read| before.missing.parts() < read.missing.parts();
+        let is_less = |before: &Read| before.missing.parts().len() < read.missing.parts().len();
         if !self.files.as_ref().is_some_and(is_less) {
             self.files = Some(read);
         }
@@ -145,18 +176,22 @@ impl Tracked {
         }
     }
 
-    /// Everything that is known, and whether more may come.
-    fn known(&self, sources: &Sources, has_ended: bool) -> (Container, bool) {
+    /// Everything that is known, and whether more may come. Of what has ended nothing counts as pending.
+    fn known(&self, sources: &Sources) -> (Container, bool) {
         let Read { mut container, mut missing } =
             self.files.clone().unwrap_or_else(|| self.noticed.read(&sources.origin, &sources.places));
         for (told, observed_ns) in self.told.values() {
             if told.container != Container::default() {
                 merge(&mut container, &told.container);
-                missing.strike_out(&told.container);
+                missing.strike_out_told(told);
                 container.provenance.push(provenance(told.source, *observed_ns));
             }
         }
-        if missing.is_nothing() {
+        container.missing = missing.parts().into_iter().map(Into::into).collect();
+        if let (Some(end), Some(validity)) = (self.end, &mut container.validity) {
+            validity.until_ns = end.boot_ns;
+        }
+        if missing.is_minor() {
             container.set_completeness(Completeness::Complete);
             if self.noticed.runtime == "podman" {
                 // They do not keep it from being complete: for most rules nothing is missing.
@@ -166,18 +201,18 @@ impl Tracked {
             }
             return (container, false);
         }
-        let is_pending = !has_ended
-            && self.next.is_some()
+        let may_come = self.next.is_some()
             && PAUSES_MS.get(self.attempts).is_some()
             && (self.noticed.may_be_read(self.attempts) || self.is_awaited(&sources.runtimes));
         container.reasons = missing.reasons();
         container.reasons.extend(self.silence(&sources.runtimes));
-        if has_ended {
+        if self.has_ended() {
             container.reasons.push("it ended before more could be learnt".to_owned());
         }
+        let is_pending = may_come && !self.has_ended();
         let completeness = if is_pending { Completeness::Pending } else { Completeness::FinalPartial };
         container.set_completeness(completeness);
-        (container, is_pending)
+        (container, may_come)
     }
 
     /// Whether a runtime that is there has time left to answer.
@@ -207,6 +242,7 @@ impl Tracked {
     }
 
     fn give_out(&mut self, container: Container) -> Option<Container> {
+        self.is_complete = container.completeness() == Completeness::Complete;
         let digest = digest(container.clone());
         let is_new = self.given_out.replace(digest) != Some(digest);
         is_new.then_some(container)
@@ -218,11 +254,13 @@ fn is_there(socket: &Path) -> bool {
     socket.try_exists().unwrap_or(false)
 }
 
-/// The same for what differs in nothing but when it was looked at, and in reasons why more may come.
+/// The same for what differs in nothing but when it was looked at, and in reasons why more may come: as long as it runs, or has ended.
 fn digest(mut container: Container) -> u64 {
     container.provenance.iter_mut().for_each(|from| from.observed_ns = 0);
-    if container.completeness() == Completeness::Pending {
+    let has_ended = container.validity.is_some_and(|validity| validity.until_ns != 0);
+    if container.completeness() == Completeness::Pending || has_ended {
         container.reasons.clear();
+        container.missing.clear();
     }
     let mut hasher = DefaultHasher::new();
     container.encode_to_vec().hash(&mut hasher);

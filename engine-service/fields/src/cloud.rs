@@ -1,9 +1,9 @@
 //! `cloud.*`: the instance that the host of an event runs on.
 //!
-//! The agent asks its cloud once it has started. Until that is answered, or known to stay without an answer, these fields are
-//! unknown; of a host that runs in no cloud they are absent.
+//! The agent asks its cloud once it has started. Until that is answered these fields are unknown, also if it is known by now that there will be no
+//! answer; of a host that runs in no cloud they are absent.
 
-use eyrie_proto::metadata::CloudInstance;
+use eyrie_proto::metadata::{CloudInstance, Completeness, Host};
 use rule_language::{ArgumentKind::Key, FieldType::CharBuf};
 
 use crate::{
@@ -45,5 +45,13 @@ fn of_instance<'a>(
     view: &EventView<'a>,
     get: impl FnOnce(&'a CloudInstance) -> Option<Value<'a>>,
 ) -> Extracted<'a> {
-    told(view, |host| get(host.cloud.as_ref()?))
+    match told(view, |host| get(host.cloud.as_ref()?)) {
+        Extracted::Absent if view.machine.host.is_some_and(is_silent) => Extracted::Unknown,
+        extracted => extracted,
+    }
+}
+
+/// The host has a cloud, which did not answer.
+fn is_silent(host: &Host) -> bool {
+    host.cloud.is_none() && host.completeness() == Completeness::FinalPartial
 }

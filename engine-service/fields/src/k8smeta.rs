@@ -1,9 +1,9 @@
 //! `k8smeta.*`: the pod and what it belongs to, as the cluster knows them.
 //!
-//! They come with a container's metadata, once the cluster's API server has been asked. Until then they are unknown where
-//! more is to come, and absent where nothing is.
+//! They come with a container's metadata, once the cluster's API server has been asked. Until then they are unknown, and so are for good those of an
+//! object that the cluster could not tell of. Absent is what the cluster knows not to be, and all of it where there is no cluster.
 
-use eyrie_proto::metadata::{KubernetesContext, KubernetesObject};
+use eyrie_proto::metadata::{Completeness, ContainerPart, KubernetesContext, KubernetesObject};
 use rule_language::{ArgumentKind::Key, FieldType::CharBuf};
 
 use crate::{
@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// What of the context a field is about.
-type Part = fn(&KubernetesContext) -> Option<&KubernetesObject>;
+type Part = for<'c> fn(&'c KubernetesContext) -> Option<&'c KubernetesObject>;
 
 const POD: Part = |context| context.pod.as_ref();
 const NAMESPACE: Part = |context| context.namespace.as_ref();
@@ -31,7 +31,7 @@ const fn field(name: &'static str, extract: Extract, description: &'static str) 
 /// Something of one object.
 macro_rules! of {
     ($name:literal, $part:expr, $get:expr, $description:literal) => {
-        field($name, |view, argument| context(view, |context| $get($part(context)?, argument)), $description)
+        field($name, |view, argument| context(view, $part, |object| $get(object, argument)), $description)
     };
 }
 
@@ -40,7 +40,7 @@ macro_rules! of_services {
     ($name:literal, $get:expr, $description:literal) => {
         field(
             $name,
-            |view, argument| context(view, |context| of_each_service(context, argument, $get)),
+            |view, argument| told(view, POD, |context| of_each_service(context, argument, $get)),
             $description,
         )
         .list()
@@ -76,20 +76,42 @@ pub(crate) const FIELDS: &[Declaration] = &[
     of!("k8smeta.rc.labels", REPLICATION_CONTROLLER, labels, "the labels of the pod's replication controller, as name:value").list(),
 ];
 
-/// What the cluster has told of the pod; what it has not told and may still tell is unknown.
+/// Something of one object of the pod's context.
 fn context<'a>(
     view: &EventView<'a>,
+    part: Part,
+    get: impl FnOnce(&'a KubernetesObject) -> Option<Value<'a>>,
+) -> Extracted<'a> {
+    told(view, part, |context| get(part(context)?))
+}
+
+/// What the cluster has told of the pod; what it has not told, and may still tell or could not, is unknown. `part` is the object that it is of.
+fn told<'a>(
+    view: &EventView<'a>,
+    part: Part,
     get: impl FnOnce(&'a KubernetesContext) -> Option<Value<'a>>,
 ) -> Extracted<'a> {
     let told = match view.container {
         ContainerView::Known(container) => container.kubernetes.as_deref(),
         _ => None,
     };
-    match known(view, |_| told.and_then(get)) {
-        // The container is known whole, and its cluster may not be.
-        Extracted::Absent if told.is_some_and(|told| !is_settled(told.completeness())) => Extracted::Unknown,
-        Extracted::Unknown if told.is_some_and(|told| is_settled(told.completeness())) => Extracted::Absent,
-        extracted => extracted,
+    match (known(view, ContainerPart::Pod, |_| told.and_then(get)), view.container) {
+        (Extracted::Value(value), _) => Extracted::Value(value),
+        // The container is known whole, and its cluster may not be; or the other way round.
+        (_, ContainerView::Known(container)) if container.kubernetes.is_some() || is_settled(container) => {
+            let is_known = told.is_none_or(|told| is_known(told, part));
+            if is_known { Extracted::Absent } else { Extracted::Unknown }
+        }
+        (extracted, _) => extracted,
+    }
+}
+
+/// Whether what the object does not have, or that there is none, is known.
+fn is_known(context: &KubernetesContext, part: Part) -> bool {
+    match context.completeness() {
+        Completeness::Complete => true,
+        Completeness::FinalPartial => part(context).is_some(),
+        Completeness::Pending | Completeness::Unspecified => false,
     }
 }
 

@@ -1,7 +1,7 @@
 //! `host.*`: the host that an event happened on.
 //!
 //! Its ids are those of its origin and so always there; what its agent tells of it comes with the first message of its
-//! session or shortly after. What has not come is unknown as long as it can still come, and absent after.
+//! session or shortly after. What has not come is unknown, until the agent has said that this was all.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -45,14 +45,14 @@ pub(crate) const FIELDS: &[Declaration] = &[
     field!("host.tenant", "whose host it is, from the agent's configuration or certificate", |view, _| Extracted::from_option(view.machine.origin.and_then(|origin| bytes(&origin.tenant)))),
 ];
 
-/// What the agent tells of the host; what is missing may still come.
+/// What the agent tells of the host; what is missing may be open.
 pub(crate) fn told<'a>(
     view: &EventView<'a>,
     get: impl FnOnce(&'a Host) -> Option<Value<'a>>,
 ) -> Extracted<'a> {
     match view.machine.host.and_then(get) {
         Some(value) => Extracted::Value(value),
-        None if view.machine.is_pending => Extracted::Unknown,
+        None if view.machine.is_open => Extracted::Unknown,
         None => Extracted::Absent,
     }
 }

@@ -68,8 +68,8 @@ pub struct HostView<'a> {
     pub origin: Option<&'a Origin>,
     /// What its agent has told so far.
     pub host: Option<&'a Host>,
-    /// What is missing may still come.
-    pub is_pending: bool,
+    /// What is missing may be there: the agent has not said that it has told all.
+    pub is_open: bool,
 }
 
 /// Who has the remote address of an event.

@@ -14,6 +14,7 @@ pub(crate) struct Counters {
     pub(crate) parked: Counter,
     pub(crate) answered_in_time: Counter,
     pub(crate) timed_out: Counter,
+    pub(crate) unanswerable: Counter,
     pub(crate) not_parked: Counter,
     pub(crate) amended: Counter,
     pub(crate) retracted: Counter,
@@ -28,7 +29,7 @@ pub struct MetadataCounters {
     pub hits: u64,
     /// Events in containers whose metadata was not there.
     pub misses: u64,
-    /// Of the hits, those in containers of which something cannot be known any more: rules that ask for it do not match.
+    /// Of the hits, those in containers of which something cannot be known any more: alerts of rules that ask for it go out marked.
     pub partial: u64,
     /// Entities of the metadata service that name no container of an origin that is watched.
     pub refused_entities: u64,
@@ -42,6 +43,8 @@ pub struct MetadataCounters {
     pub answered_in_time: u64,
     /// Of these, those whose alerts went out marked.
     pub timed_out: u64,
+    /// Events whose alerts went out marked without a wait: what they hang on could not be had, and nothing more was to come.
+    pub unanswerable: u64,
     /// Events whose alerts went out marked at once: too many waited already, or the match hung on more than metadata.
     pub not_parked: u64,
     /// Alerts that were completed by an amendment.
@@ -86,6 +89,7 @@ impl Counters {
             parked: self.parked.get(),
             answered_in_time: self.answered_in_time.get(),
             timed_out: self.timed_out.get(),
+            unanswerable: self.unanswerable.get(),
             not_parked: self.not_parked.get(),
             amended: self.amended.get(),
             retracted: self.retracted.get(),

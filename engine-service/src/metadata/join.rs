@@ -5,7 +5,7 @@ use std::sync::Arc;
 use eyrie_proto::{
     alert::MetadataState,
     event::{CgroupFact, CgroupKey, Event, Origin},
-    metadata::{Completeness, Container, ContainerKey},
+    metadata::{Completeness, Container, ContainerKey, KubernetesContext},
 };
 use fields::ContainerView;
 use host_model::HostModel;
@@ -113,6 +113,18 @@ impl Answer {
         }
     }
 
+    /// Nothing more will come, of its pod's cluster either.
+    fn is_final(&self) -> bool {
+        let context = match self {
+            Self::Known(container) => container.kubernetes.as_deref(),
+            Self::Unknown | Self::Absent => None,
+        };
+        let is_final = |context: &KubernetesContext| {
+            matches!(context.completeness(), Completeness::Complete | Completeness::FinalPartial)
+        };
+        self.is_whole() && context.is_none_or(is_final)
+    }
+
     /// What an alert says of it that hangs on nothing else.
     fn state(&self) -> MetadataState {
         match self {
@@ -141,6 +153,15 @@ impl Joined<'_> {
             Self::None => true,
             Self::Untold(_) => false,
             Self::Container(_, answer) => answer.is_whole(),
+        }
+    }
+
+    /// Nothing more will come, of its pod's cluster either: what is unknown then stays so.
+    pub(crate) fn is_final(&self) -> bool {
+        match self {
+            Self::None => true,
+            Self::Untold(_) => false,
+            Self::Container(_, answer) => answer.is_final(),
         }
     }
 

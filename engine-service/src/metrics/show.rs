@@ -139,7 +139,7 @@ fn show_log(meter: &Meter, intake: &Weak<Intake>) {
 /// One for each thing that metadata does, as [`MetadataCounters`] describes them.
 fn show_metadata(meter: &Meter, intake: &Weak<Intake>) {
     type Read = fn(&MetadataCounters) -> u64;
-    let counters: [(_, _, Read); 14] = [
+    let counters: [(_, _, Read); 15] = [
         ("eyrie.engine.metadata.hits", "Events in containers whose metadata was there", |c| c.hits),
         ("eyrie.engine.metadata.misses", "Events in containers whose metadata was not there", |c| c.misses),
         (
@@ -167,6 +167,11 @@ fn show_metadata(meter: &Meter, intake: &Weak<Intake>) {
             c.answered_in_time
         }),
         ("eyrie.engine.metadata.timed_out", "Waiting events whose alerts went out marked", |c| c.timed_out),
+        (
+            "eyrie.engine.metadata.unanswerable",
+            "Events whose alerts went out marked as what they hang on cannot be had",
+            |c| c.unanswerable,
+        ),
         (
             "eyrie.engine.metadata.not_parked",
             "Events whose alerts went out marked at once, as they could not wait",

@@ -138,7 +138,13 @@ impl ParkedGroup {
         Some(settled)
     }
 
-    /// The time is over: what is not ruled out goes out marked, and the rest of the group can still be amended.
+    /// Nothing is on its way that could decide it: what it hangs on could not be had. It need not wait, though an answer may come against all
+    /// expectation.
+    pub(crate) fn is_unanswerable(&self, answer: &Answer, host: &KnownHost) -> bool {
+        self.joined(answer).is_final() && !host.is_pending()
+    }
+
+    /// Nothing is waited for any longer: what is not ruled out goes out marked, and the rest of the group can still be amended.
     pub(crate) fn tell(&mut self, answer: &Answer, host: &KnownHost) -> Vec<Alert> {
         let joined = self.joined(answer);
         let is_left: Vec<bool> = self

@@ -11,7 +11,7 @@ use eyrie_proto::{
 use super::group::{Awaited, Candidate, ParkedGroup};
 use crate::{
     alert::alert_id,
-    metadata::{Joined, Metadata},
+    metadata::{Answer, Joined, KnownHost, Metadata},
     origin_state::Evaluated,
 };
 
@@ -19,6 +19,7 @@ use crate::{
 pub(crate) struct Parker<'a> {
     pub(crate) metadata: &'a Metadata,
     pub(crate) joined: Joined<'a>,
+    pub(crate) host: &'a KnownHost,
     pub(crate) event: &'a Event,
 }
 
@@ -32,7 +33,8 @@ fn group_id(origin: &str, first: &Alert) -> String {
 
 impl Parker<'_> {
     /// Lets the matches wait: each that is not held back with those behind it that are. Where there is no room, or one
-    /// hangs on more than metadata, its group goes out as it is, which its alerts say.
+    /// hangs on more than metadata, its group goes out as it is, which its alerts say. Where nothing is on its way that could be waited for, it goes
+    /// out marked, and can be amended like one that has waited.
     pub(crate) fn park(
         &self,
         origin: &str,
@@ -52,17 +54,46 @@ impl Parker<'_> {
                 evaluated.alerts.extend(group.into_iter().map(|(_, alert)| alert));
                 continue;
             }
-            match self.group(&origin, group, &evaluated.parked) {
-                Ok(group) => {
-                    self.metadata.counters.parked.add(1);
+            let counters = &self.metadata.counters;
+            match self.group(&origin, group) {
+                Ok(group) if group.is_unanswerable(&self.answer(), self.host) => {
+                    counters.unanswerable.add(1);
+                    self.tell(group, evaluated);
+                }
+                Ok(group) if self.has_room(&group, evaluated) => {
+                    counters.parked.add(1);
                     evaluated.parked.push(group);
                 }
+                Ok(group) => {
+                    counters.not_parked.add(1);
+                    let alerts = group.candidates.into_iter().map(|candidate| candidate.alert);
+                    evaluated.alerts.extend(alerts);
+                }
                 Err(alerts) => {
-                    self.metadata.counters.not_parked.add(1);
+                    counters.not_parked.add(1);
                     evaluated.alerts.extend(alerts);
                 }
             }
         }
+    }
+
+    /// Alerts and what they can be amended by become durable together.
+    fn tell(&self, mut group: ParkedGroup, evaluated: &mut Evaluated) {
+        evaluated.alerts.extend(group.tell(&self.answer(), self.host));
+        if !group.candidates.is_empty() && self.has_room(&group, evaluated) {
+            evaluated.parked.push(group);
+        }
+    }
+
+    fn answer(&self) -> Answer {
+        match self.joined {
+            Joined::Container(_, answer) => answer.clone(),
+            Joined::None | Joined::Untold(_) => Answer::Unknown,
+        }
+    }
+
+    fn has_room(&self, group: &ParkedGroup, evaluated: &Evaluated) -> bool {
+        self.metadata.parked.has_room(group.container().as_ref(), &evaluated.parked)
     }
 
     /// Nothing more is to be waited for.
@@ -74,7 +105,6 @@ impl Parker<'_> {
         &self,
         origin: &Arc<str>,
         matches: Vec<(Option<Residual>, Alert)>,
-        before: &[ParkedGroup],
     ) -> Result<ParkedGroup, Vec<Alert>> {
         let can_wait = matches.iter().all(|(residual, _)| residual.is_some());
         let awaited = match self.joined {
@@ -88,18 +118,13 @@ impl Parker<'_> {
             .into_iter()
             .filter_map(|(residual, alert)| Some(Candidate { alert, residual: residual? }))
             .collect();
-        let group = ParkedGroup {
+        Ok(ParkedGroup {
             id,
             origin: Arc::clone(origin),
             boot_ns: self.event.boot_ns,
             awaited,
             candidates,
             is_told: false,
-        };
-        if self.metadata.parked.has_room(group.container().as_ref(), before) {
-            Ok(group)
-        } else {
-            Err(group.candidates.into_iter().map(|candidate| candidate.alert).collect())
-        }
+        })
     }
 }

@@ -82,6 +82,7 @@ pub(super) struct Round {
     pub(super) alerts_of: Vec<(Arc<Mutex<HostStatus>>, u64)>,
     pub(super) answered_in_time: u64,
     pub(super) timed_out: u64,
+    pub(super) unanswerable: u64,
     pub(super) amended: u64,
     pub(super) retracted: u64,
     pub(super) unanswered: u64,
@@ -111,7 +112,8 @@ impl Table {
         let is_same = |group: &&ParkedGroup| container.is_some_and(|name| group.is_of(name));
         let of_container = container.and_then(|name| inner.by_container.get(name)).map_or(0, BTreeSet::len)
             + before.iter().filter(is_same).count();
-        let untold = inner.groups.len() - inner.told.len() + before.len();
+        let untold_before = before.iter().filter(|group| !group.is_told).count();
+        let untold = inner.groups.len() - inner.told.len() + untold_before;
         // Those before it, one stretch of a batch at most, are not weighed.
         let is_too_heavy = inner.bytes >= self.limits.max_bytes && inner.told.is_empty();
         of_container < self.limits.max_groups_per_container
@@ -119,16 +121,17 @@ impl Table {
             && !is_too_heavy
     }
 
-    /// Lets groups wait that are stored already.
+    /// Lets groups wait that are stored already; those whose alerts are out, for what may complete them.
     pub(crate) fn park(&self, groups: Vec<ParkedGroup>, status: &Arc<Mutex<HostStatus>>) {
         if groups.is_empty() {
             return;
         }
-        let deadline = Instant::now() + self.limits.wait;
+        let now = Instant::now();
         let mut inner = self.inner();
         for group in groups {
+            let wait = if group.is_told { self.limits.amend_for } else { self.limits.wait };
             inner.make_room(&self.limits);
-            inner.insert(group, deadline, Some(Arc::clone(status)));
+            inner.insert(group, now + wait, Some(Arc::clone(status)));
         }
         self.tell_worker(&inner);
     }
@@ -361,18 +364,22 @@ impl Inner {
             if let Some(parked) = self.remove(arrival) {
                 round.settle(&parked, settled);
             }
-        } else if is_end && !is_told || parked.deadline <= Instant::now() {
-            if is_told {
-                round.unanswered += 1;
-                round.batch.settled.extend(self.remove(arrival).map(|parked| parked.group.id));
-            } else {
+            return;
+        }
+        let is_over = parked.deadline <= Instant::now();
+        if is_told && is_over {
+            round.unanswered += 1;
+            round.batch.settled.extend(self.remove(arrival).map(|parked| parked.group.id));
+        } else if !is_told {
+            let is_unanswerable = group.is_unanswerable(&answer, &host);
+            if is_end || is_over || is_unanswerable {
                 let alerts = group.tell(&answer, &host);
                 let deadline = Instant::now() + amend_for;
                 self.deadlines.remove(&(parked.deadline, arrival));
                 self.deadlines.insert((deadline, arrival));
                 self.told.insert(arrival);
                 parked.deadline = deadline;
-                round.tell(parked, alerts);
+                round.tell(parked, alerts, is_unanswerable);
             }
         }
     }
@@ -405,9 +412,13 @@ impl Round {
         self.batch.settled.push(parked.group.id.clone());
     }
 
-    fn tell(&mut self, parked: &Parked, alerts: Vec<eyrie_proto::alert::Alert>) {
-        self.end_wait(parked, "timed out");
-        self.timed_out += 1;
+    fn tell(&mut self, parked: &Parked, alerts: Vec<eyrie_proto::alert::Alert>, is_unanswerable: bool) {
+        let (outcome, count) = match is_unanswerable {
+            true => ("unanswerable", &mut self.unanswerable),
+            false => ("timed out", &mut self.timed_out),
+        };
+        *count += 1;
+        self.end_wait(parked, outcome);
         self.count_alerts(parked, alerts.len() as u64);
         self.batch.alerts.extend(alerts);
         let entry: ParkedEntry = parked.group.entry();

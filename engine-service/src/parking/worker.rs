@@ -143,6 +143,7 @@ impl Worker {
         let counters = &self.metadata.counters;
         counters.answered_in_time.add(round.answered_in_time);
         counters.timed_out.add(round.timed_out);
+        counters.unanswerable.add(round.unanswerable);
         counters.amended.add(round.amended);
         counters.retracted.add(round.retracted);
         counters.unanswered.add(round.unanswered);

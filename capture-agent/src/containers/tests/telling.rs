@@ -39,7 +39,7 @@ fn only_what_changed_is_told_again() {
     assert_eq!((tracked.attempt(&sources), tracked.next()), (None, None));
     tracked.take(interface, told(0, "", true).1);
     assert_eq!(tracked.attempt(&sources).unwrap().name, "web");
-    assert_eq!(tracked.last(&sources), None);
+    assert_eq!(tracked.last(&sources, 7), None);
 }
 
 /// Scenario: what a runtime told before its container was noticed, of which there are no files; then its end. Guarantees: the first thing that is told has it, the
@@ -53,7 +53,7 @@ fn what_was_told_early_is_told_first() {
     let first = tracked.attempt(&sources).unwrap();
     assert_eq!((first.name.as_str(), first.completeness()), ("early", Completeness::Pending));
     assert!(first.reasons.iter().all(|reason| !reason.starts_with("name")), "{:?}", first.reasons);
-    let last = tracked.last(&sources).unwrap();
+    let last = tracked.last(&sources, 7).unwrap();
     assert_eq!((last.name.as_str(), last.completeness()), ("early", Completeness::FinalPartial));
 }
 
@@ -66,7 +66,7 @@ fn what_was_read_is_not_lost_at_the_end() {
     let first = tracked.attempt(&sources).unwrap();
     assert_eq!((first.completeness(), first.name.as_str()), (Completeness::Pending, "web"));
     fs::remove_dir_all(files.0.path().join("storage")).unwrap();
-    let last = tracked.last(&sources).unwrap();
+    let last = tracked.last(&sources, 7).unwrap();
     assert_eq!((last.completeness(), last.name.as_str()), (Completeness::FinalPartial, "web"));
 }
 

@@ -1,6 +1,6 @@
 //! `container.mount*`.
 
-use eyrie_proto::metadata::{Container, ContainerMount};
+use eyrie_proto::metadata::{Container, ContainerMount, ContainerPart as Part};
 
 use super::known;
 use crate::{
@@ -32,7 +32,7 @@ pub(super) fn one<'a>(
     path: fn(&ContainerMount) -> &str,
     get: fn(&'a ContainerMount) -> Option<Value<'a>>,
 ) -> Extracted<'a> {
-    known(view, |container| {
+    known(view, Part::Mounts, |container| {
         let mount = match argument {
             Argument::Index(index) => container.mounts.get(*index),
             Argument::Key(pattern) => {

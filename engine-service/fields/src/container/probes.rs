@@ -1,9 +1,9 @@
 //! Commands that a runtime or Kubernetes runs in a container on its own account.
 
-use eyrie_proto::metadata::{ContainerProbe, ContainerProbeKind};
+use eyrie_proto::metadata::{ContainerPart as Part, ContainerProbe, ContainerProbeKind};
 use host_model::Process;
 
-use super::{is_settled, known};
+use super::{is_known, known};
 use crate::{
     value::{Extracted, Value},
     view::EventView,
@@ -11,7 +11,7 @@ use crate::{
 
 /// The command of the first probe of this kind, with blanks between its words.
 pub(super) fn command<'a>(view: &EventView<'a>, kind: ContainerProbeKind) -> Extracted<'a> {
-    known(view, |container| {
+    known(view, Part::Probes, |container| {
         let probe = container.probes.iter().find(|probe| probe.kind() == kind)?;
         Some(Value::bytes(probe.command.join(" ").into_bytes()))
     })
@@ -20,9 +20,9 @@ pub(super) fn command<'a>(view: &EventView<'a>, kind: ContainerProbeKind) -> Ext
 /// Whether the process, or one above it in the same container, runs the command of such a probe.
 pub(super) fn is_running<'a>(view: &EventView<'a>, kind: ContainerProbeKind) -> Extracted<'a> {
     let Some(process) = view.process() else { return Extracted::Absent };
-    known(view, |container| {
+    known(view, Part::Probes, |container| {
         let probes = || container.probes.iter().filter(|probe| probe.kind() == kind);
-        if probes().next().is_none() && !is_settled(container.completeness()) {
+        if probes().next().is_none() && !is_known(container, Part::Probes) {
             return None;
         }
         let own = view.host.container_id(process);

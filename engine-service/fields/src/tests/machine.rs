@@ -5,7 +5,7 @@ use eyrie_proto::{
         Connect, Event, HostBoot, Interface, InterfaceAddress, InterfacesFact, Origin, SocketRole,
         event::Kind, ordered_fact, origin,
     },
-    metadata::{CloudInstance, Host, KubernetesKey, KubernetesObject},
+    metadata::{CloudInstance, Completeness, Host, KubernetesKey, KubernetesObject},
 };
 
 use super::fixture::{address, call, host, open, show_in, socket, tell, tell_cgroup, view};
@@ -74,7 +74,7 @@ fn an_agent_tells_of_its_host_and_cloud() {
     let interfaces = vec![Interface { name: "eth0".to_owned(), addresses }];
     let fact = InterfacesFact { network_namespace: 1, interfaces };
     tell(&mut host, ordered_fact::Kind::Interfaces(fact));
-    let told = HostView { origin: Some(&origin), host: Some(&machine), is_pending: false };
+    let told = HostView { origin: Some(&origin), host: Some(&machine), is_open: false };
     let view = EventView { machine: told, ..view(&event, &host) };
     let expected = [
         ("host.name", "node-7"),
@@ -102,19 +102,25 @@ fn an_agent_tells_of_its_host_and_cloud() {
     check(&view, &expected);
 }
 
-/// Scenario: an agent that has told its host's name and has more to tell; the same once it has not; a source of other events. Guarantees: what
-/// may come is unknown, what will not is absent; ids come with the origin.
+/// Scenario: an agent that has told its host's name and has more to tell; the same once it has not; one whose cloud did not answer; a source of other
+/// events. Guarantees: what may come is unknown, and so is what a silent cloud would have said; what is not there is absent; ids come with the origin.
 #[test]
 fn what_the_agent_has_still_to_tell_is_unknown() {
     let (event, host, origin) = (open("/x", "/x"), host(), origin());
     let machine = Host { hostname: "node-7".to_owned(), ..Host::default() };
-    let told = HostView { origin: Some(&origin), host: Some(&machine), is_pending: true };
+    let told = HostView { origin: Some(&origin), host: Some(&machine), is_open: true };
     let seen = |machine| EventView { machine, ..view(&event, &host) };
     let known = [("host.name", "node-7"), ("host.id", "0123"), ("host.ip", "<absent>")];
     check(&seen(told), &known);
     let open = ["host.os", "host.label[rack]", "cloud.provider", "cloud.tag[Name]", "cloud.tags"];
     check(&seen(told), &open.map(|name| (name, "<unknown>")));
-    check(&seen(HostView { is_pending: false, ..told }), &open.map(|name| (name, "<absent>")));
+    check(&seen(HostView { is_open: false, ..told }), &open.map(|name| (name, "<absent>")));
+    let silent = Host { completeness: Completeness::FinalPartial.into(), ..machine.clone() };
+    let silent = HostView { host: Some(&silent), is_open: false, ..told };
+    check(
+        &seen(silent),
+        &[("host.os", "<absent>"), ("cloud.provider", "<unknown>"), ("cloud.tags", "<unknown>")],
+    );
     let nothing = ["host.name", "host.id", "host.tenant", "cloud.region"].map(|name| (name, "<absent>"));
     check(&seen(HostView::default()), &nothing);
 }

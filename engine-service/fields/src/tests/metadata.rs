@@ -1,8 +1,8 @@
 //! Containers and pods by hand-made metadata.
 
 use eyrie_proto::metadata::{
-    Completeness, Container, ContainerProbe, ContainerProbeKind, KubernetesContext, KubernetesKey,
-    KubernetesObject,
+    Completeness, Container, ContainerPart, ContainerProbe, ContainerProbeKind, KubernetesContext,
+    KubernetesKey, KubernetesObject,
 };
 use host_model::HostModel;
 
@@ -125,6 +125,48 @@ fn what_may_still_come_is_unknown() {
     check(&pending, &expected);
 }
 
+/// Scenario: a container that has ended before its files could be read, told by an agent that says which parts are missing, and by one that does not;
+/// and one that is complete but for its labels. Guarantees: what could not be had is unknown for good, what was read and is not there is absent; of the
+/// old agent's all that is not told is unknown.
+#[test]
+fn what_could_not_be_had_is_not_absent() {
+    let missing = [ContainerPart::Name, ContainerPart::Image, ContainerPart::Mounts, ContainerPart::Probes];
+    let part = Container {
+        completeness: Completeness::FinalPartial.into(),
+        missing: missing.map(Into::into).to_vec(),
+        ..container()
+    };
+    let expected = [
+        ("container.name", "<unknown>"),
+        ("container.image", "<unknown>"),
+        ("container.image.repository", "<unknown>"),
+        ("container.mounts", "<unknown>"),
+        ("container.mount.dest[/etc]", "<unknown>"),
+        ("container.mount.mode[0]", "<unknown>"),
+        ("proc.is_container_healthcheck", "<unknown>"),
+        ("container.image.digest", "<absent>"),
+        ("container.label[app]", "shop"),
+        ("container.label[none]", "<absent>"),
+        ("container.host_ipc", "<absent>"),
+        ("container.privileged", "<absent>"),
+        ("k8s.pod.uid", "<absent>"),
+        ("k8smeta.pod.name", "<absent>"),
+    ];
+    check(&part, &expected);
+    let of_old_agent = Container { missing: Vec::new(), ..part.clone() };
+    let open = ["container.name", "container.image.digest", "container.label[none]", "k8s.pod.uid"];
+    check(&of_old_agent, &open.map(|name| (name, "<unknown>")));
+    check(&of_old_agent, &[("container.label[app]", "shop"), ("k8smeta.pod.name", "<absent>")]);
+    let unlabelled = vec![ContainerPart::Labels.into()];
+    let whole = Container { completeness: Completeness::Complete.into(), missing: unlabelled, ..part };
+    let expected = [
+        ("container.label[none]", "<unknown>"),
+        ("container.label[app]", "shop"),
+        ("container.name", "<absent>"),
+    ];
+    check(&whole, &expected);
+}
+
 /// Scenario: a pod of a deployment with two services, as the cluster knows it. Guarantees: names, uids and labels of each; services as lists;
 /// what the pod does not belong to is absent.
 #[test]
@@ -151,7 +193,8 @@ fn a_cluster_tells_of_the_pod_and_what_it_belongs_to() {
     check(&whole, &expected);
 }
 
-/// Scenario: runtime and cluster, one of them with more to tell. Guarantees: the one that a field comes from decides whether it may still come.
+/// Scenario: runtime and cluster, one of them with more to tell. Guarantees: the one that a field comes from decides whether it may still come; what the cluster could not
+/// tell of is unknown.
 #[test]
 fn cluster_and_runtime_are_complete_by_themselves() {
     let pending = KubernetesContext { completeness: Completeness::Pending.into(), ..context() };
@@ -168,6 +211,20 @@ fn cluster_and_runtime_are_complete_by_themselves() {
         ..container()
     };
     check(&slow_runtime, &[("k8smeta.rc.name", "<absent>"), ("container.host_ipc", "<unknown>")]);
+    let lost = KubernetesContext {
+        namespace: None,
+        services: Vec::new(),
+        completeness: Completeness::FinalPartial.into(),
+        ..context()
+    };
+    let silent_cluster = Container { kubernetes: Some(Box::new(lost)), ..container() };
+    let expected = [
+        ("k8smeta.ns.name", "<unknown>"),
+        ("k8smeta.rc.uid", "<unknown>"),
+        ("k8smeta.pod.label[none]", "<absent>"),
+        ("k8smeta.svc.name", "<absent>"),
+    ];
+    check(&silent_cluster, &expected);
 }
 
 /// Scenario: a container whose health check is what the process runs, one whose liveness probe an ancestor runs, and one without any.

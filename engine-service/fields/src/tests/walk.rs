@@ -203,7 +203,7 @@ fn every_field_has_a_value_or_a_reason() {
         .iter()
         .map(|event| EventView {
             container: ContainerView::Known(&container),
-            machine: HostView { origin: Some(&origin), host: Some(&machine), is_pending: false },
+            machine: HostView { origin: Some(&origin), host: Some(&machine), is_open: false },
             peer: PeerView::Known(&peer),
             settings: &settings,
             ..view(event, &host)

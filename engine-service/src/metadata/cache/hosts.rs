@@ -1,8 +1,8 @@
 //! What is known of the hosts themselves.
 //!
 //! The agent's Hello says a part of it, its Host fact the rest; what its cloud says may come later still, in a further one. What
-//! is missing counts as still to come as long as the agent says so, and never for longer than a bound: an agent that hangs,
-//! or is of a version that tells nothing, leaves nothing open for good.
+//! is missing counts as still to come as long as the agent says so, and never for longer than a bound: nobody waits for an agent that hangs. What it
+//! would have said stays unknown.
 
 use std::{sync::Arc, time::Duration};
 
@@ -36,7 +36,9 @@ enum Outlook {
     Unheard,
     /// It may, until then.
     Pending { until: Instant },
-    /// It will not.
+    /// It will not, as nobody said so in time: what is missing may be there for all that is known.
+    GivenUp,
+    /// Its agent has said that this is all.
     Settled,
 }
 
@@ -45,21 +47,22 @@ enum Outlook {
 impl KnownHost {
     /// What fields see of it.
     pub(crate) fn view<'a>(&'a self, origin: Option<&'a Origin>) -> HostView<'a> {
-        HostView { origin, host: self.host.as_deref(), is_pending: self.is_pending(Instant::now()) }
+        let is_open = self.outlook != Outlook::Settled;
+        HostView { origin, host: self.host.as_deref(), is_open }
+    }
+
+    /// Something may still come that is worth waiting for.
+    pub(crate) fn is_pending(&self) -> bool {
+        match self.outlook {
+            Outlook::Unheard => true,
+            Outlook::Pending { until } => Instant::now() < until,
+            Outlook::GivenUp | Outlook::Settled => false,
+        }
     }
 
     /// Of a host whose first session begins.
     pub(super) fn expected(now: Instant) -> Self {
         Self { host: None, outlook: Outlook::Pending { until: now + PENDING_FOR } }
-    }
-
-    /// What is missing may still come.
-    fn is_pending(&self, now: Instant) -> bool {
-        match self.outlook {
-            Outlook::Unheard => true,
-            Outlook::Pending { until } => now < until,
-            Outlook::Settled => false,
-        }
     }
 
     /// Takes what the agent says; interfaces are not needed here, and tags and labels beyond a bound are left out. What a
@@ -81,6 +84,7 @@ impl KnownHost {
         self.outlook = match (is_pending, self.outlook) {
             (false, _) => Outlook::Settled,
             (true, Outlook::Pending { until }) => Outlook::Pending { until },
+            (true, Outlook::GivenUp) => Outlook::GivenUp,
             (true, _) => Outlook::Pending { until: now + PENDING_FOR },
         };
         self.host = (host.encoded_len() <= MAX_HOST_BYTES).then(|| Arc::new(host));
@@ -127,7 +131,7 @@ impl ContainerCache {
         let mut given_up = Vec::new();
         for mut known in self.origins.iter_mut() {
             if matches!(known.host.outlook, Outlook::Pending { until } if until <= now) {
-                known.host.outlook = Outlook::Settled;
+                known.host.outlook = Outlook::GivenUp;
                 given_up.push(Arc::clone(known.key()));
             }
         }
@@ -162,11 +166,11 @@ mod tests {
     fn state(cache: &ContainerCache) -> (bool, Option<String>) {
         let known = cache.host(ORIGIN);
         let cloud = known.host.as_ref().and_then(|host| host.cloud.as_ref());
-        (known.view(None).is_pending, cloud.map(|cloud| cloud.provider.clone()))
+        (known.is_pending(), cloud.map(|cloud| cloud.provider.clone()))
     }
 
     /// Scenario: Hello, a fact that says that the cloud is being asked, again and again, and no more. Guarantees: what is missing
-    /// may come for a bounded time, which does not begin anew, and the end of it is told once.
+    /// may come for a bounded time, which does not begin anew, and the end of it is told once; it stays unknown until the agent has said that it has told all.
     #[tokio::test(start_paused = true)]
     async fn nobody_waits_for_a_cloud_for_good() {
         let cache = cache();
@@ -183,6 +187,10 @@ mod tests {
         assert_eq!(state(&cache), (false, None));
         assert_eq!(cache.given_up_hosts(Instant::now()), [ORIGIN.into()]);
         assert!(cache.given_up_hosts(Instant::now()).is_empty());
+        cache.learn_host(ORIGIN, &host(Completeness::Pending));
+        assert_eq!((state(&cache), cache.host(ORIGIN).view(None).is_open), ((false, None), true));
+        cache.learn_host(ORIGIN, &host(Completeness::FinalPartial));
+        assert!(!cache.host(ORIGIN).view(None).is_open);
     }
 
     /// Scenario: an agent tells of its cloud; it starts anew and asks again, gets no answer, then another one; its Hello comes late. Guarantees:
