@@ -9,13 +9,13 @@ use prost::Message as _;
 use crate::{
     error::RpcError,
     keys::{ContainerName, KeyError, scope_of},
-    store::{Batch, Numbering, Scope, Statement},
+    store::{Batch, Numbering, Scope, Statement, Turn},
 };
 
 /// Facts of one call.
 const MAX_FACTS: usize = 1_024;
-/// Of one fact; environments and labels are the largest part.
-const MAX_FACT_BYTES: usize = 256 * 1024;
+/// Of one fact, as large as agents make them; environments, labels and mounts are the largest part.
+const MAX_FACT_BYTES: usize = 512 * 1024;
 
 /// Reads a whole request; the first fact that is wrong refuses it.
 pub(crate) fn check(request: RelayFactsRequest) -> Result<Batch, RpcError> {
@@ -38,6 +38,13 @@ pub(crate) fn check(request: RelayFactsRequest) -> Result<Batch, RpcError> {
     let statements = request.facts.into_iter().enumerate().map(check_one).collect::<Result<_, _>>()?;
     let (scope, numbering) = (Scope::Origin(scope), Numbering::Each);
     Ok(Batch { scope, epoch: request.epoch, first_sequence, numbering, statements })
+}
+
+/// What counts the facts before a batch's as heard, without saying anything: for those that nobody has any more.
+pub(crate) fn passing_over_earlier(batch: &Batch) -> Batch {
+    let first_sequence = batch.first_sequence.saturating_sub(1);
+    let (scope, numbering) = (batch.scope.clone(), Numbering::Turn(Turn::First));
+    Batch { scope, epoch: batch.epoch, first_sequence, numbering, statements: Vec::new() }
 }
 
 /// Checks one fact.

@@ -79,11 +79,10 @@ impl MetadataService for Central {
         request: Request<RelayFactsRequest>,
     ) -> Result<Response<RelayFactsResponse>, Status> {
         let parts = &*self.0;
-        let result = match relay::check(request.into_inner()) {
-            Ok(batch) => parts.store.apply(Arc::new(batch)).await.map_err(RpcError::Store),
-            Err(error) => Err(error),
-        };
-        let response = result.map(|through_fact_sequence| RelayFactsResponse { through_fact_sequence });
+        let response = self
+            .relay(request.into_inner())
+            .await
+            .map(|through_fact_sequence| RelayFactsResponse { through_fact_sequence });
         parts.metrics.count_call("RelayFacts", response.map(Response::new).map_err(Status::from))
     }
 
@@ -115,6 +114,16 @@ impl ClusterService for Central {
 }
 
 impl Central {
+    /// Gives through which fact everything is durable.
+    async fn relay(&self, request: RelayFactsRequest) -> Result<u64, RpcError> {
+        let (store, are_earlier_lost) = (&self.0.store, request.are_earlier_lost);
+        let batch = relay::check(request)?;
+        if are_earlier_lost && batch.first_sequence > 1 {
+            store.apply(Arc::new(relay::passing_over_earlier(&batch))).await?;
+        }
+        Ok(store.apply(Arc::new(batch)).await?)
+    }
+
     fn begin_push(
         &self,
         request: Request<Streaming<PushClusterRequest>>,

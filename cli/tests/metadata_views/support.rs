@@ -179,7 +179,13 @@ impl Scene {
         let facts = facts.into_iter().map(|kind| LateFact { kind: Some(kind) }).collect();
         // An epoch of its own for each call: facts are numbered from 1 in each.
         let epoch = jiff::Timestamp::now().as_nanosecond().unsigned_abs() as u64;
-        let request = RelayFactsRequest { origin: Some(origin(host)), epoch, first_fact_sequence: 1, facts };
+        let request = RelayFactsRequest {
+            origin: Some(origin(host)),
+            epoch,
+            first_fact_sequence: 1,
+            facts,
+            ..Default::default()
+        };
         let mut client = MetadataServiceClient::connect(self.url()).await.unwrap();
         client.relay_facts(request).await.unwrap();
     }

@@ -11,6 +11,8 @@ pub(crate) struct Counters {
     pub(crate) refused_entities: Counter,
     pub(crate) relayed_facts: Counter,
     pub(crate) relay_overflows: Counter,
+    pub(crate) relay_refused: Counter,
+    pub(crate) relay_gaps: Counter,
     pub(crate) parked: Counter,
     pub(crate) answered_in_time: Counter,
     pub(crate) timed_out: Counter,
@@ -37,6 +39,10 @@ pub struct MetadataCounters {
     pub relayed_facts: u64,
     /// Sessions whose late facts were more than may wait for the metadata service.
     pub relay_overflows: u64,
+    /// Late facts that the metadata service will never take, and that were given up.
+    pub relay_refused: u64,
+    /// Times that facts before those that were relayed were lost: an agent gave them up, or the service's store is older than its acks.
+    pub relay_gaps: u64,
     /// Events whose matches had to wait for metadata.
     pub parked: u64,
     /// Of these, those that were decided before they had waited for long enough.
@@ -86,6 +92,8 @@ impl Counters {
             refused_entities: self.refused_entities.get(),
             relayed_facts: self.relayed_facts.get(),
             relay_overflows: self.relay_overflows.get(),
+            relay_refused: self.relay_refused.get(),
+            relay_gaps: self.relay_gaps.get(),
             parked: self.parked.get(),
             answered_in_time: self.answered_in_time.get(),
             timed_out: self.timed_out.get(),

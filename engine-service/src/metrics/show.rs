@@ -139,7 +139,7 @@ fn show_log(meter: &Meter, intake: &Weak<Intake>) {
 /// One for each thing that metadata does, as [`MetadataCounters`] describes them.
 fn show_metadata(meter: &Meter, intake: &Weak<Intake>) {
     type Read = fn(&MetadataCounters) -> u64;
-    let counters: [(_, _, Read); 15] = [
+    let counters: [(_, _, Read); 17] = [
         ("eyrie.engine.metadata.hits", "Events in containers whose metadata was there", |c| c.hits),
         ("eyrie.engine.metadata.misses", "Events in containers whose metadata was not there", |c| c.misses),
         (
@@ -161,6 +161,16 @@ fn show_metadata(meter: &Meter, intake: &Weak<Intake>) {
             "eyrie.engine.metadata.relay_overflows",
             "Sessions whose late facts were more than may wait for the metadata service",
             |c| c.relay_overflows,
+        ),
+        (
+            "eyrie.engine.metadata.relay_refused",
+            "Late facts that the metadata service never takes, given up",
+            |c| c.relay_refused,
+        ),
+        (
+            "eyrie.engine.metadata.relay_gaps",
+            "Times that facts before those that were relayed were lost",
+            |c| c.relay_gaps,
         ),
         ("eyrie.engine.metadata.parked", "Events whose matches had to wait for metadata", |c| c.parked),
         ("eyrie.engine.metadata.answered_in_time", "Waiting events that were decided in time", |c| {

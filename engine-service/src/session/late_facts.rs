@@ -4,7 +4,9 @@
 //! the stream goes on. Beyond the bound they are known here and not relayed, and nothing after them is acked; once the
 //! rest is relayed the session ends, so that the agent sends them again to a service that answers.
 
-use std::{sync::Arc, time::Duration};
+mod relaying;
+
+use std::sync::Arc;
 
 use eyrie_proto::{
     capture::LateFacts,
@@ -15,19 +17,17 @@ use prost::Message as _;
 use tokio::sync::{Semaphore, mpsc, watch};
 use tokio_util::task::AbortOnDropHandle;
 
+use self::relaying::relay_all;
 use super::hello::CheckedHello;
 use crate::{
     error::RpcError,
-    log_limit::LogLimit,
-    metadata::{Attendance, BackOff, Metadata},
+    metadata::{Attendance, Metadata},
 };
 
 /// Messages of one session that wait to be relayed.
 const WAITING_MESSAGES: usize = 256;
 /// Their bytes on the wire; some times that in memory.
 const WAITING_BYTES: usize = 4 * 1024 * 1024;
-
-static RELAY_FAILED: LogLimit = LogLimit::new(Duration::from_secs(10));
 
 /// How far a session's facts are durable.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -109,6 +109,7 @@ impl LateFactIntake {
                     epoch: self.epoch,
                     first_fact_sequence: late.first_fact_sequence,
                     facts: late.facts,
+                    are_earlier_lost: false,
                 };
                 if !enqueue(queue.as_ref(), room, request) && queue.take().is_some() {
                     self.metadata.counters.relay_overflows.add(1);
@@ -183,42 +184,4 @@ fn enqueue(
 
 fn permits(request: &RelayFactsRequest) -> u32 {
     u32::try_from(request.encoded_len()).unwrap_or(u32::MAX)
-}
-
-/// Relays in order until the session drops the queue.
-async fn relay_all(
-    metadata: Arc<Metadata>,
-    mut requests: mpsc::Receiver<RelayFactsRequest>,
-    room: Arc<Semaphore>,
-    relayed: watch::Sender<Relayed>,
-) {
-    while let Some(request) = requests.recv().await {
-        let through = relay_until_taken(&metadata, &request).await;
-        room.add_permits(permits(&request) as usize);
-        relayed.send_modify(|relayed| relayed.through_sequence = relayed.through_sequence.max(through));
-    }
-    // A session that ends aborts us, so this is an overflow, and all that waited is relayed.
-    relayed.send_modify(|relayed| relayed.has_overflowed = true);
-}
-
-/// Tries until the service has taken the facts durably; gives the last one's sequence number. A service that takes a
-/// part is asked again: what it has it takes a second time without harm.
-async fn relay_until_taken(metadata: &Metadata, request: &RelayFactsRequest) -> u64 {
-    let count = request.facts.len() as u64;
-    let last = request.first_fact_sequence.saturating_add(count).saturating_sub(1);
-    let mut back_off = BackOff::new();
-    loop {
-        let reason = match metadata.relay(request.clone()).await {
-            Ok(through) if through >= last => {
-                metadata.counters.relayed_facts.add(count);
-                return last;
-            }
-            Ok(through) => format!("it has taken facts through {through} of {last}"),
-            Err(status) => format!("{:?}: {}", status.code(), status.message()),
-        };
-        if let Some(suppressed) = RELAY_FAILED.pass() {
-            tracing::warn!(suppressed, "late facts wait for the metadata service, trying again: {reason}");
-        }
-        back_off.wait().await;
-    }
 }

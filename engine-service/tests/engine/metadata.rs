@@ -2,7 +2,7 @@
 
 use engine_service::{
     EngineOptions, Running,
-    listener::{ClientSecurity, ServiceEndpoint},
+    listener::{ClientSecurity, ServiceEndpoint, refusal},
 };
 use eyrie_proto::{
     capture::{LateFacts, capture_request},
@@ -52,6 +52,37 @@ async fn facts_are_acked_when_the_service_has_them() {
     let fact = late_fact::Kind::Container(container(CONTAINER, "web"));
     assert_eq!(relayed[0].facts, [LateFact { kind: Some(fact) }]);
     assert_eq!(engine.metadata_counters().relayed_facts, 1);
+    engine.shutdown().await;
+}
+
+/// Scenario: of four facts in one message the service will never take the third, and it misses what was before the fourth. Guarantees: the third alone
+/// is given up, counted, and holds up nothing; the fourth is taken as one that follows lost ones; all are acked.
+#[tokio::test]
+async fn a_fact_that_is_never_taken_holds_up_no_other() {
+    let directory = tempfile::tempdir().unwrap();
+    let service = FakeService::start().await;
+    *service.store.refuse.lock().unwrap() = Some(|request| {
+        let is_poisoned = |fact: &LateFact| matches!(&fact.kind, Some(late_fact::Kind::Container(container)) if container.name == "poison");
+        if request.facts.iter().any(is_poisoned) {
+            return Some(refusal(Code::InvalidArgument, "FACT_INVALID", false, "it is too large".into()));
+        }
+        let is_gap = request.first_fact_sequence == 4 && !request.are_earlier_lost;
+        is_gap.then(|| refusal(Code::FailedPrecondition, "FACTS_MISSING", true, "fact 3 is missing".into()))
+    });
+    let engine = engine_with(&service, directory.path()).await;
+    let mut agent = Agent::begin(&engine, hello(), 0).await;
+    let named = |name: &str| LateFact { kind: Some(late_fact::Kind::Container(container(CONTAINER, name))) };
+    let facts = ["one", "two", "poison", "four"].map(named).to_vec();
+    agent.send(capture_request::Kind::LateFacts(LateFacts { first_fact_sequence: 1, facts })).await;
+    assert_eq!(agent.ack().await.late_facts_through_sequence, 4);
+    let relayed = service.store.relayed.lock().unwrap().clone();
+    let told: Vec<_> = relayed
+        .iter()
+        .map(|request| (request.first_fact_sequence, request.facts.len(), request.are_earlier_lost))
+        .collect();
+    assert_eq!(told, [(1, 2, false), (4, 1, true)]);
+    let counters = engine.metadata_counters();
+    assert_eq!((counters.relayed_facts, counters.relay_refused, counters.relay_gaps), (3, 1, 1));
     engine.shutdown().await;
 }
 

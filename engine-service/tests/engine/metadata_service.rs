@@ -48,6 +48,8 @@ pub(crate) struct Store {
     pub(crate) absent: Mutex<BTreeSet<String>>,
     /// Questions are not answered for as long.
     pub(crate) is_silent: AtomicBool,
+    /// Facts that it does not take.
+    pub(crate) refuse: Mutex<Option<fn(&RelayFactsRequest) -> Option<Status>>>,
 }
 
 impl Store {
@@ -259,6 +261,10 @@ impl MetadataService for Handle {
         request: Request<RelayFactsRequest>,
     ) -> Result<Response<RelayFactsResponse>, Status> {
         let request = request.into_inner();
+        let refuse = *self.0.refuse.lock().unwrap();
+        if let Some(status) = refuse.and_then(|refuse| refuse(&request)) {
+            return Err(status);
+        }
         let through_fact_sequence = request.first_fact_sequence + request.facts.len() as u64 - 1;
         self.0.relayed.lock().unwrap().push(request);
         Ok(Response::new(RelayFactsResponse { through_fact_sequence }))

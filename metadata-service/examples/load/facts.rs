@@ -60,6 +60,7 @@ pub(crate) fn of_host(host: u64, round: u64) -> RelayFactsRequest {
         epoch: 0xE90C,
         first_fact_sequence: round * (CONTAINERS_OF_A_HOST + 1) + 1,
         facts: kinds.map(|kind| LateFact { kind: Some(kind) }).collect(),
+        are_earlier_lost: false,
     }
 }
 

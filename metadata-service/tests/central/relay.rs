@@ -1,7 +1,7 @@
 //! Facts: durable before they are acked, once each, of their own origin.
 
 use eyrie_proto::metadata::{
-    AnswerState, Completeness, Container, Host, HostKey, LateFact, late_fact, query,
+    AnswerState, Completeness, Container, Host, HostKey, LateFact, RelayFactsRequest, late_fact, query,
 };
 use tonic::Code;
 
@@ -30,6 +30,33 @@ async fn facts_count_once_and_without_a_gap() {
         eyrie_proto::metadata::RelayFactsRequest { epoch: 99, ..facts(40, vec![first.clone()]) };
     assert_eq!(engine.try_relay(other_epoch).await.unwrap(), 40);
     assert_eq!(engine.try_relay(facts(1, vec![first])).await.unwrap(), 2);
+    service.shutdown().await;
+}
+
+/// Scenario: facts with a gap before them whose sender says that nobody has those any more; they are sent again, as are some of before.
+/// Guarantees: they are taken and those that are missing passed over, once; what follows is counted on.
+#[tokio::test]
+async fn facts_that_nobody_has_are_passed_over() {
+    let directory = tempfile::tempdir().unwrap();
+    let service = start(directory.path()).await;
+    let mut engine = Engine::connect(&service).await;
+    let [first, late, last] =
+        [(5, "a"), (6, "b"), (7, "c")].map(|(id, name)| stated(container(key(id, 10, name), name, 1)));
+    assert_eq!(engine.try_relay(facts(1, vec![first.clone()])).await.unwrap(), 1);
+    assert_eq!(
+        engine.try_relay(facts(7, vec![late.clone()])).await.unwrap_err().code(),
+        Code::FailedPrecondition
+    );
+    let with_gap = RelayFactsRequest { are_earlier_lost: true, ..facts(7, vec![late.clone()]) };
+    for _ in 0..2 {
+        assert_eq!(engine.try_relay(with_gap.clone()).await.unwrap(), 7);
+    }
+    let repeated = RelayFactsRequest { are_earlier_lost: true, ..facts(1, vec![first]) };
+    assert_eq!(engine.try_relay(repeated).await.unwrap(), 7);
+    assert_eq!(engine.try_relay(facts(8, vec![last])).await.unwrap(), 8);
+    for (id, name) in [(5, "a"), (6, "b"), (7, "c")] {
+        assert_eq!(engine.name(key(id, 10, name), 0).await, (AnswerState::Found, name.into()));
+    }
     service.shutdown().await;
 }
 

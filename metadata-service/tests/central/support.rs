@@ -85,7 +85,13 @@ pub(crate) fn removed(key: ContainerKey, removed_boot_ns: u64) -> LateFact {
 }
 
 pub(crate) fn facts(first_fact_sequence: u64, facts: Vec<LateFact>) -> RelayFactsRequest {
-    RelayFactsRequest { origin: Some(host(1)), epoch: EPOCH, first_fact_sequence, facts }
+    RelayFactsRequest {
+        origin: Some(host(1)),
+        epoch: EPOCH,
+        first_fact_sequence,
+        facts,
+        are_earlier_lost: false,
+    }
 }
 
 /// A client of the service.
