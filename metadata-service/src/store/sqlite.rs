@@ -12,6 +12,7 @@ mod list;
 mod numbering;
 mod reader;
 mod rejoin;
+mod replica;
 mod schema;
 mod writer;
 
@@ -23,7 +24,11 @@ use std::{collections::HashSet, path::Path, sync::Arc};
 use sqlite_store::{Place, Readers, StoreFault, Writer};
 use tokio::sync::watch;
 
-use self::writer::{Applier, Asked, Command, Outcome};
+pub(super) use self::{
+    replica::{Heard, LocalCopy, Plan, Put, Stretch},
+    writer::{Asked, Outcome},
+};
+use self::writer::{Applier, Command};
 use super::{
     Batch, Changes, ChangesFrom, ClusterHeard, ClusterSpeaker, ClusterStanding, Finding, Listing,
     MetadataStore, Page, Revisions, Scope, Sought, StoreError, StoreLimits, StoreMetrics,
@@ -143,7 +148,7 @@ impl Drop for SqliteStore {
 enum Fault {
     Store(StoreFault),
     SequenceGap { expected: u64, found: u64 },
-    EntityTooLarge { index: usize, found: usize },
+    EntityTooLarge { index: usize, found: usize, limit: usize },
     ForeignCluster { cluster_uid: String, tenant: String },
 }
 
@@ -162,9 +167,8 @@ impl Fault {
             Self::SequenceGap { expected, found } => {
                 return StoreError::SequenceGap { expected: *expected, found: *found };
             }
-            Self::EntityTooLarge { index, found } => {
-                let limit = crate::record::MAX_ENTITY_BYTES;
-                return StoreError::EntityTooLarge { index: *index, found: *found, limit };
+            Self::EntityTooLarge { index, found, limit } => {
+                return StoreError::EntityTooLarge { index: *index, found: *found, limit: *limit };
             }
             Self::ForeignCluster { cluster_uid, tenant } => {
                 return StoreError::ForeignCluster {

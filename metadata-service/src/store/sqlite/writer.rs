@@ -57,6 +57,8 @@ pub(super) struct State {
     pub(super) entities: u64,
     pub(super) scopes: u64,
     pub(super) now_ms: i64,
+    /// Scopes are numbered alike in all copies of a bucket.
+    pub(super) has_shared_ids: bool,
     pub(super) counts: Counts,
 }
 
@@ -165,6 +167,7 @@ impl State {
             entities: metrics.entities.get(),
             scopes: metrics.scopes.get(),
             now_ms: i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX),
+            has_shared_ids: false,
             counts: Counts::default(),
         }
     }
