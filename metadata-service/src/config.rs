@@ -1,5 +1,6 @@
 //! What an operator sets: by flags, by environment, by a file, in this order of precedence.
 
+mod nats;
 mod settings;
 
 use std::{
@@ -14,7 +15,10 @@ use serde::{Deserialize, Serialize};
 use telemetry::TelemetryConfig;
 
 pub use self::settings::Settings;
-use crate::{cluster::ClusterConfig, store::StoreLimits};
+use crate::{
+    cluster::ClusterConfig,
+    store::{StoreLimits, nats::NatsConfig},
+};
 
 /// Where the admin pages are unless set.
 const ADMIN_LISTEN: SocketAddr = SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 7454));
@@ -41,6 +45,8 @@ pub struct Config {
     pub security: ListenSecurity,
     /// Where entities are kept.
     pub data_dir: PathBuf,
+    /// Where they are shared with other central services; nowhere unless set.
+    pub nats: Option<NatsConfig>,
     /// Bounds of the store.
     pub store: StoreLimits,
     /// Times of lookups.
@@ -79,6 +85,7 @@ impl Default for Config {
             listen: ListenAddress::Tcp(SocketAddr::from(([127, 0, 0, 1], 7444))),
             security: ListenSecurity::LOCAL,
             data_dir: "/var/lib/eyrie/metadata".into(),
+            nats: None,
             store: StoreLimits::default(),
             lookup: LookupLimits {
                 max_wait: Duration::from_secs(5),

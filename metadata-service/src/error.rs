@@ -109,6 +109,9 @@ impl RpcError {
                 StoreError::Full { .. } => (Code::Unavailable, "STORE_FULL", true),
                 StoreError::Io { .. } => (Code::Unavailable, "STORE_UNREADABLE", true),
                 StoreError::Closed { .. } => (Code::Unavailable, "STORE_CLOSED", true),
+                StoreError::BucketAway { .. } => (Code::Unavailable, "BUCKET_AWAY", true),
+                StoreError::BucketContended { .. } => (Code::Unavailable, "BUCKET_CONTENDED", true),
+                StoreError::BucketUnfit { .. } => (Code::Unavailable, "BUCKET_UNFIT", false),
                 StoreError::Damaged { .. } => (Code::DataLoss, "STORE_DAMAGED", false),
                 StoreError::InUse { .. } | StoreError::NewerSchema { .. } | StoreError::Internal { .. } => {
                     (Code::Internal, "STORE_FAILED", false)

@@ -24,7 +24,7 @@ use crate::{
     metrics::Metrics,
     push::{self, Clusters},
     rpc::{Central, CentralParts},
-    store::{MetadataStore, StoreError, sqlite::SqliteStore},
+    store::{MetadataStore, StoreError, nats::NatsStore, sqlite::SqliteStore},
 };
 
 /// A message of facts; above that of the engine's stream, so that what came in by one message goes on in one.
@@ -109,14 +109,22 @@ impl MetadataService {
     /// Opens, binds and starts everything. From then on clients are served.
     pub async fn start(config: Config, meter: &Meter) -> Result<Running, StartError> {
         let listener = Listener::bind(config.listen.clone(), config.security.clone()).await?;
-        let (directory, limits) = (config.data_dir.clone(), config.store);
-        let opened = tokio::task::spawn_blocking(move || SqliteStore::open(&directory, limits)).await;
-        let store = opened.map_err(|error| StartError::Interrupted { detail: error.to_string() })??;
-        store.metrics().show(meter);
-        let store: Arc<dyn MetadataStore> = Arc::new(store);
+        let store = open(&config, meter).await?;
         let clusters = Clusters::new(store.clusters().await?, meter);
         run(config, store, clusters, Metrics::new(meter), listener).await
     }
+}
+
+/// The store of this service alone, or the one that it shares.
+async fn open(config: &Config, meter: &Meter) -> Result<Arc<dyn MetadataStore>, StartError> {
+    let (directory, limits) = (config.data_dir.clone(), config.store);
+    if let Some(nats) = config.nats.clone() {
+        return Ok(Arc::new(NatsStore::open(&directory, limits, nats, meter).await?));
+    }
+    let opened = tokio::task::spawn_blocking(move || SqliteStore::open(&directory, limits)).await;
+    let store = opened.map_err(|error| StartError::Interrupted { detail: error.to_string() })??;
+    store.metrics().show(meter);
+    Ok(Arc::new(store))
 }
 
 async fn run(
@@ -177,8 +185,12 @@ impl Running {
         if tokio::time::timeout_at(deadline, self.tasks.wait()).await.is_err() {
             tracing::warn!(waited = ?self.drain_wait, "watches did not end in time: giving them up");
         }
+        let store = self.store.upgrade();
         // Calls end by themselves.
         self.serving.end().await;
+        if let Some(store) = store {
+            store.close().await;
+        }
     }
 }
 
@@ -189,14 +201,14 @@ impl service_runtime::Running for Running {
         "metadata-service"
     }
 
-    /// The store can be read.
+    /// The store can be read, and the one that is shared can be reached.
     fn checks(&self) -> Checks {
         let store = Weak::clone(&self.store);
         Checks::default().with("store", move || {
             let store = Weak::upgrade(&store);
             async move {
                 let store = store.ok_or("it is closed")?;
-                store.find(Arc::new([])).await.map(drop).map_err(|error| error.to_string())
+                store.check().await.map_err(|error| error.to_string())
             }
         })
     }

@@ -8,11 +8,13 @@
 mod error;
 mod listing;
 mod metrics;
+pub mod nats;
 pub mod sqlite;
 
 use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use eyrie_proto::metadata::{Container, Entity, Host, KubernetesKey, KubernetesObject, Tombstone};
+use sha2::{Digest as _, Sha256};
 use tokio::sync::watch;
 
 pub use self::{
@@ -219,6 +221,8 @@ pub struct StoreLimits {
     pub max_entities: u64,
     /// Scopes altogether.
     pub max_scopes: u64,
+    /// Bytes of one entity; [`MAX_ENTITY_BYTES`](crate::record::MAX_ENTITY_BYTES) unless what stores it takes less.
+    pub max_entity_bytes: usize,
     /// How long what has ended is kept.
     pub tombstone_retention: Duration,
     /// How long what a container's pod belongs to counts as on its way.
@@ -230,6 +234,19 @@ pub struct StoreLimits {
 pub trait MetadataStore: Send + Sync + 'static {
     /// The revisions that exist; changes with every change of the store.
     fn revisions(&self) -> watch::Receiver<Revisions>;
+
+    /// Waits for the changes up to a revision, if they are on their way from another replica.
+    async fn catch_up(&self, _revision: u64) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    /// Whether it can do all that it is for.
+    async fn check(&self) -> Result<(), StoreError> {
+        self.find(Arc::new([])).await.map(drop)
+    }
+
+    /// Ends what works in the background.
+    async fn close(&self) {}
 
     /// Applies what is new of a batch, and says through which sequence number everything is durable. Applying it again
     /// changes nothing; a batch that does not follow what is durable is refused.
@@ -281,6 +298,15 @@ impl Scope {
         }
     }
 
+    /// Its number in all copies of a bucket. Of a hash, which nobody can choose: 63 bits are enough for all that fit a
+    /// store.
+    fn shared_id(&self) -> i64 {
+        let kind = self.kind_number().to_be_bytes();
+        let digest = Sha256::new().chain_update(kind).chain_update(self.name()).finalize();
+        let number = digest.iter().take(8).fold(0_i64, |number, byte| (number << 8) | i64::from(*byte));
+        number & i64::MAX
+    }
+
     fn of_stored(kind: i64, name: String) -> Option<Self> {
         match kind {
             Self::ORIGIN_KIND => Some(Self::Origin(name)),
@@ -320,6 +346,7 @@ impl Default for StoreLimits {
             // Some 2 KiB on the disk each.
             max_entities: 2_000_000,
             max_scopes: 65_536,
+            max_entity_bytes: crate::record::MAX_ENTITY_BYTES,
             tombstone_retention: Duration::from_secs(3_600),
             join_patience: Duration::from_secs(30),
         }

@@ -125,8 +125,10 @@ impl Watch {
     async fn begin(&mut self, request: WatchRequest) -> Result<Position, End> {
         permitted::watch(&self.peer, &request).map_err(End::Failed)?;
         let scopes = Arc::new(check(&request).map_err(End::Failed)?);
-        let revisions = *self.store.revisions().borrow();
         let after_revision = request.after_revision;
+        // Another replica may have told of it a moment ago.
+        self.store.catch_up(after_revision).await.map_err(|error| End::Failed(error.into()))?;
+        let revisions = *self.store.revisions().borrow();
         let position = match after_revision {
             0 => Position::snapshot(scopes, revisions),
             _ if (revisions.forgotten_through..=revisions.last).contains(&after_revision) => {
@@ -177,7 +179,8 @@ impl Position {
         let changes = told.store.changes(Arc::clone(&self.scopes), self.from).await;
         let changes = changes.map_err(|error| End::Failed(RpcError::Store(error)))?;
         let read_through = self.from.after_revision.max(self.from.snapshot_through);
-        if changes.revisions.forgotten_through > read_through {
+        let is_made_anew = changes.revisions.last < self.from.after_revision;
+        if changes.revisions.forgotten_through > read_through || is_made_anew {
             let reason = "what ended while you were reading is forgotten already: read faster";
             told.reset(changes.revisions, reason).await?;
             *self = Self::snapshot(Arc::clone(&self.scopes), changes.revisions);

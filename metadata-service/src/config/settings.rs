@@ -13,7 +13,7 @@ use service_runtime::{
 };
 use telemetry::{TelemetryConfig, TelemetrySettings};
 
-use super::{ADMIN_LISTEN, Config, LookupLimits, Role};
+use super::{ADMIN_LISTEN, Config, LookupLimits, Role, nats::NatsSettings};
 use crate::{cluster::ClusterConfig, store::StoreLimits};
 
 /// A call is given up by the server after half a minute.
@@ -75,6 +75,10 @@ pub struct Settings {
     /// Where entities are kept
     #[arg(long, value_name = "DIRECTORY")]
     pub data_dir: Option<PathBuf>,
+
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub nats: NatsSettings,
 
     /// Entities that are kept of one origin; tombstones leave first
     #[arg(long, value_name = "COUNT")]
@@ -149,6 +153,7 @@ impl service_runtime::Settings for Settings {
             listen: self.listen.unwrap_or(default.listen),
             security: self.tls.security(is_insecure_allowed).map_err(incomplete)?,
             data_dir: self.data_dir.unwrap_or(default.data_dir),
+            nats: self.nats.resolve(is_insecure_allowed)?,
             store: StoreLimits {
                 max_entities_per_scope: stored(
                     "max-entities-per-scope",
@@ -162,6 +167,7 @@ impl service_runtime::Settings for Settings {
                 )?,
                 max_entities: stored("max-entities", self.max_entities, store.max_entities)?,
                 max_scopes: stored("max-scopes", self.max_scopes, store.max_scopes)?,
+                max_entity_bytes: store.max_entity_bytes,
                 tombstone_retention: seconds(
                     "tombstone-retention-secs",
                     self.tombstone_retention_secs,
@@ -216,6 +222,7 @@ impl service_runtime::Settings for Settings {
             insecure: Some(config.security.is_insecure_allowed),
             tls: ServerTlsSettings::of(&config.security),
             data_dir: Some(config.data_dir.clone()),
+            nats: NatsSettings::of(config.nats.as_ref()),
             max_entities_per_scope: Some(config.store.max_entities_per_scope),
             max_objects_per_cluster: Some(config.store.max_objects_per_cluster),
             max_entities: Some(config.store.max_entities),

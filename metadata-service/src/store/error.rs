@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 /// Why a store did not do what it was asked for. The text says what to do.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum StoreError {
     /// The batch does not follow what is durable.
     #[error(
@@ -91,6 +91,36 @@ pub enum StoreError {
         found: i64,
         /// The newest that we know.
         known: i64,
+    },
+    /// The bucket that replicas share cannot be used at the moment.
+    #[error(
+        "the bucket {bucket} cannot be reached: what is known is still answered, nothing is acknowledged until it is \
+         back; check NATS and the network ({detail})"
+    )]
+    BucketAway {
+        /// Its name.
+        bucket: String,
+        /// What went wrong.
+        detail: String,
+    },
+    /// The bucket, or the server that has it, is not set up as a store needs it.
+    #[error("the bucket {bucket} cannot be used: {detail}")]
+    BucketUnfit {
+        /// Its name.
+        bucket: String,
+        /// What is wrong, and what to do.
+        detail: String,
+    },
+    /// Others wrote the same entities again and again.
+    #[error(
+        "the bucket {bucket} was changed by other replicas in each of {tries} tries: try again; if it stays so, let \
+         each engine and cluster speak to one replica"
+    )]
+    BucketContended {
+        /// Its name.
+        bucket: String,
+        /// How often it was tried.
+        tries: u32,
     },
     /// The store was closed.
     #[error("the metadata store {} is closed: the service is shutting down", path.display())]

@@ -12,6 +12,7 @@ mod list;
 mod numbering;
 mod reader;
 mod rejoin;
+mod replica;
 mod schema;
 mod writer;
 
@@ -23,6 +24,10 @@ use std::{collections::HashSet, path::Path, sync::Arc};
 use sqlite_store::{Place, Readers, StoreFault, Writer};
 use tokio::sync::watch;
 
+pub(super) use self::{
+    replica::{Heard, LocalCopy, Plan, Put, Stretch},
+    writer::{Asked, Outcome},
+};
 use self::writer::{Applier, Command};
 use super::{
     Batch, Changes, ChangesFrom, ClusterHeard, ClusterSpeaker, ClusterStanding, Finding, Listing,
@@ -56,14 +61,14 @@ impl SqliteStore {
         let (connection, revisions) = schema::open(&path).map_err(|fault| fault.at(&path))?;
         let (revision_sender, revisions) = watch::channel(revisions);
         let metrics = StoreMetrics::default();
-        let mut applier = Applier {
+        writer::count_rows(&connection, &metrics).map_err(|fault| fault.at(&path))?;
+        let applier = Applier {
             path: Arc::clone(&path),
             connection,
             revisions: revision_sender,
             limits,
             metrics: metrics.clone(),
         };
-        applier.count().map_err(|fault| fault.at(&path))?;
         let writer = Writer::start("metadata-store", WAITING_BATCHES, |commands| applier.run(commands))
             .map_err(|error| Fault::Store(StoreFault::Io(error.to_string())).at(&path))?;
         Ok(Self { readers: Readers::new(path), revisions, metrics, writer, place })
@@ -81,9 +86,9 @@ impl SqliteStore {
         self.readers.run(read).await.map_err(|fault| fault.at(self.place.database()))
     }
 
-    async fn command<T>(&self, make: impl FnOnce(writer::Answer<T>) -> Command) -> Result<T, StoreError> {
+    async fn ask(&self, asked: Asked) -> Result<Outcome, StoreError> {
         let closed = |_| Fault::Store(StoreFault::Closed).at(self.place.database());
-        self.writer.ask(make).await.map_err(closed)?
+        self.writer.ask(|answer| Command { asked, answer }).await.map_err(closed)?
     }
 }
 
@@ -94,7 +99,7 @@ impl MetadataStore for SqliteStore {
     }
 
     async fn apply(&self, batch: Arc<Batch>) -> Result<u64, StoreError> {
-        self.command(|answer| Command::Apply { batch, answer }).await
+        self.ask(Asked::Apply(batch)).await?.applied()
     }
 
     async fn find(&self, questions: Arc<[Sought]>) -> Result<Vec<Finding>, StoreError> {
@@ -110,11 +115,11 @@ impl MetadataStore for SqliteStore {
     }
 
     async fn forget_expired(&self) -> Result<(), StoreError> {
-        self.command(|answer| Command::ForgetExpired { answer }).await
+        self.ask(Asked::ForgetExpired).await.map(drop)
     }
 
     async fn open_cluster(&self, speaker: Arc<ClusterSpeaker>) -> Result<ClusterStanding, StoreError> {
-        self.command(|answer| Command::OpenCluster { speaker, answer }).await
+        self.ask(Asked::OpenCluster(speaker)).await?.opened()
     }
 
     async fn present_objects(&self, cluster_uid: &str, after: &str) -> Result<Vec<String>, StoreError> {
@@ -127,7 +132,7 @@ impl MetadataStore for SqliteStore {
     }
 
     async fn rejoin(&self) -> Result<bool, StoreError> {
-        self.command(|answer| Command::Rejoin { answer }).await
+        self.ask(Asked::Rejoin).await?.rejoined()
     }
 }
 
@@ -143,7 +148,7 @@ impl Drop for SqliteStore {
 enum Fault {
     Store(StoreFault),
     SequenceGap { expected: u64, found: u64 },
-    EntityTooLarge { index: usize, found: usize },
+    EntityTooLarge { index: usize, found: usize, limit: usize },
     ForeignCluster { cluster_uid: String, tenant: String },
 }
 
@@ -162,9 +167,8 @@ impl Fault {
             Self::SequenceGap { expected, found } => {
                 return StoreError::SequenceGap { expected: *expected, found: *found };
             }
-            Self::EntityTooLarge { index, found } => {
-                let limit = crate::record::MAX_ENTITY_BYTES;
-                return StoreError::EntityTooLarge { index: *index, found: *found, limit };
+            Self::EntityTooLarge { index, found, limit } => {
+                return StoreError::EntityTooLarge { index: *index, found: *found, limit: *limit };
             }
             Self::ForeignCluster { cluster_uid, tenant } => {
                 return StoreError::ForeignCluster {

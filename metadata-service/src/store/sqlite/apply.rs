@@ -6,10 +6,10 @@ use eyrie_proto::metadata::{Container, Host, KubernetesKey, KubernetesObject, Va
 use rusqlite::{Connection, params};
 
 use super::{
-    Fault, clusters,
+    Fault,
     entities::{self, MAX_INSTANCES, ScopeRow, Stored},
     forget, numbering,
-    rejoin::{self, Reach},
+    rejoin::{self, Telling},
     stored,
     writer::State,
 };
@@ -162,27 +162,8 @@ impl Application<'_> {
         if self.state.revisions.last == last {
             return Ok(());
         }
-        let (connection, scope_id) = (self.connection, self.scope.id);
-        let uid = object.key.as_ref().map_or("", |key| &*key.object_uid);
-        match &*object.kind {
-            "Pod" => rejoin::pod(connection, self.state, scope_id, uid),
-            // The end of a snapshot will tell all of them.
-            _ if !clusters::is_whole(connection, scope_id)? => Ok(()),
-            "Namespace" => rejoin::note(connection, self.state, scope_id, Reach::Namespace, &object.name),
-            "Service" => {
-                let selects = |service: &KubernetesObject| !service.selector.is_empty();
-                match selects(&object) || known.as_ref().is_some_and(selects) {
-                    true => {
-                        rejoin::note(connection, self.state, scope_id, Reach::Namespace, &object.namespace)
-                    }
-                    false => Ok(()),
-                }
-            }
-            "ReplicaSet" | "ReplicationController" | "Deployment" => {
-                rejoin::note(connection, self.state, scope_id, Reach::Owner, uid)
-            }
-            _ => Ok(()),
-        }
+        let changed = (&object, known.as_ref());
+        rejoin::object(self.connection, self.state, self.scope.id, changed, Telling::AtOnce)
     }
 
     fn kubernetes_removal(&mut self, key: &KubernetesKey, until_ns: u64) -> Result<(), Fault> {
@@ -215,8 +196,9 @@ impl Application<'_> {
     /// Stores an entity with the next revision, in the place of its row before.
     fn put(&mut self, before: Option<i64>, record: &Record) -> Result<(), Fault> {
         let body = record.encode();
-        if body.len() > MAX_ENTITY_BYTES {
-            return Err(Fault::EntityTooLarge { index: self.index, found: body.len() });
+        let limit = MAX_ENTITY_BYTES.min(self.limits.max_entity_bytes);
+        if body.len() > limit {
+            return Err(Fault::EntityTooLarge { index: self.index, found: body.len(), limit });
         }
         if before.is_none() {
             forget::make_room(self.connection, self.limits, self.state, self.scope.id)?;
@@ -295,18 +277,18 @@ impl Application<'_> {
 
 /// What a record is found by.
 #[derive(Default)]
-struct Columns<'a> {
-    cgroup_id: i64,
-    object_id: Cow<'a, str>,
-    object_kind: &'a str,
-    namespace: &'a str,
-    owner_uid: &'a str,
+pub(super) struct Columns<'a> {
+    pub(super) cgroup_id: i64,
+    pub(super) object_id: Cow<'a, str>,
+    pub(super) object_kind: &'a str,
+    pub(super) namespace: &'a str,
+    pub(super) owner_uid: &'a str,
 }
 
 // === impl Columns ===
 
 impl<'a> Columns<'a> {
-    fn of(record: &'a Record) -> Self {
+    pub(super) fn of(record: &'a Record) -> Self {
         match record {
             Record::Container(container) => {
                 let name = container.name();
@@ -342,10 +324,15 @@ pub(super) fn scope(
     forget::make_room_for_scope(connection, limits, state)?;
     connection
         .prepare_cached(
-            "INSERT INTO scope (kind, name, entities, forgotten_entities, forgotten_until_ns, heard_ms)
-             VALUES (?1, ?2, 0, 0, 0, ?3)",
+            "INSERT INTO scope (id, kind, name, entities, forgotten_entities, forgotten_until_ns, heard_ms)
+             VALUES (?4, ?1, ?2, 0, 0, 0, ?3)",
         )?
-        .execute(params![scope.kind_number(), scope.name(), state.now_ms])?;
+        .execute(params![
+            scope.kind_number(),
+            scope.name(),
+            state.now_ms,
+            state.has_shared_ids.then(|| scope.shared_id())
+        ])?;
     state.scopes += 1;
     let id = connection.last_insert_rowid();
     Ok(ScopeRow { id, forgotten_entities: 0, forgotten_until_ns: 0 })

@@ -4,6 +4,7 @@
 //! body; it only has to move to the end of the feed, so that watchers read it again. A change that concerns a few does that
 //! at once; one that may concern many is noted, and worked off in stretches between which others write.
 
+use eyrie_proto::metadata::KubernetesObject;
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::{Fault, clusters, entities, join::Joiner, stored, writer::State};
@@ -55,8 +56,49 @@ pub(super) fn note(
     Ok(())
 }
 
+/// Whether the containers of one pod may be told right away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Telling {
+    /// If they are few.
+    AtOnce,
+    /// Whoever changed the pod tells them; what is noted is for the case that it does not.
+    Noted,
+}
+
+/// A Kubernetes object has changed; `known` is what was known of it before.
+pub(super) fn object(
+    connection: &Connection,
+    state: &mut State,
+    scope_id: i64,
+    (object, known): (&KubernetesObject, Option<&KubernetesObject>),
+    telling: Telling,
+) -> Result<(), Fault> {
+    let uid = object.key.as_ref().map_or("", |key| &*key.object_uid);
+    match &*object.kind {
+        "Pod" if telling == Telling::AtOnce => pod(connection, state, scope_id, uid),
+        "Pod" => match of_pod(connection, uid, stored(state.revisions.last), 1)?.is_empty() {
+            true => Ok(()),
+            false => note(connection, state, scope_id, Reach::Pod, uid),
+        },
+        // The end of a snapshot will tell all of them.
+        _ if !clusters::is_whole(connection, scope_id)? => Ok(()),
+        "Namespace" => note(connection, state, scope_id, Reach::Namespace, &object.name),
+        "Service" => {
+            let selects = |service: &KubernetesObject| !service.selector.is_empty();
+            match selects(object) || known.is_some_and(selects) {
+                true => note(connection, state, scope_id, Reach::Namespace, &object.namespace),
+                false => Ok(()),
+            }
+        }
+        "ReplicaSet" | "ReplicationController" | "Deployment" => {
+            note(connection, state, scope_id, Reach::Owner, uid)
+        }
+        _ => Ok(()),
+    }
+}
+
 /// A pod has changed.
-pub(super) fn pod(
+fn pod(
     connection: &Connection,
     state: &mut State,
     scope_id: i64,

@@ -8,7 +8,7 @@ use std::{
 use rusqlite::{Connection, params};
 use sqlite_store::StoreFault;
 
-use super::{Fault, entities};
+use super::{Fault, entities, stored};
 use crate::store::Revisions;
 
 /// Kept in `PRAGMA user_version`; 0 is a new file.
@@ -129,6 +129,15 @@ pub(super) fn revisions(connection: &Connection) -> Result<Revisions, Fault> {
     let mut select = connection.prepare_cached("SELECT last_revision, forgotten_through FROM store")?;
     let (last, forgotten): (i64, i64) = select.query_row([], |row| Ok((row.get(0)?, row.get(1)?)))?;
     Ok(Revisions { last: last.max(0).cast_unsigned(), forgotten_through: forgotten.max(0).cast_unsigned() })
+}
+
+/// Stores which revisions there are.
+pub(super) fn store_revisions(connection: &Connection, revisions: Revisions) -> Result<(), Fault> {
+    let values = [stored(revisions.last), stored(revisions.forgotten_through)];
+    connection
+        .prepare_cached("UPDATE store SET last_revision = ?1, forgotten_through = ?2")?
+        .execute(values)?;
+    Ok(())
 }
 
 /// A new store begins its revisions at the time, in microseconds: a reader that comes with a revision of another store,

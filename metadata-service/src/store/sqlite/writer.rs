@@ -6,31 +6,38 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use rusqlite::Connection;
+use rusqlite::{Connection, Transaction};
 use tokio::sync::{mpsc, oneshot, watch};
 
-use super::{Fault, apply, clusters, forget, rejoin, schema, stored};
+use super::{Fault, apply, clusters, forget, rejoin, schema};
 use crate::store::{
     Batch, ClusterSpeaker, ClusterStanding, Revisions, StoreError, StoreLimits, StoreMetrics,
 };
 
 /// Batches that share one flush.
-const MAX_GROUP: usize = 64;
+pub(in crate::store) const MAX_GROUP: usize = 64;
 
 /// Where an answer goes.
 pub(super) type Answer<T> = oneshot::Sender<Result<T, StoreError>>;
 
-/// What the writer can be asked for.
-#[derive(Debug)]
-pub(super) enum Command {
+/// What a store can be asked to change.
+#[derive(Clone, Debug)]
+pub(in crate::store) enum Asked {
     /// Statements.
-    Apply { batch: Arc<Batch>, answer: Answer<u64> },
-    /// Forgets what was kept for long enough.
-    ForgetExpired { answer: Answer<()> },
-    /// Notes who speaks for a cluster.
-    OpenCluster { speaker: Arc<ClusterSpeaker>, answer: Answer<ClusterStanding> },
-    /// Tells the next containers anew whose pods changed.
-    Rejoin { answer: Answer<bool> },
+    Apply(Arc<Batch>),
+    /// To forget what was kept for long enough.
+    ForgetExpired,
+    /// To note who speaks for a cluster.
+    OpenCluster(Arc<ClusterSpeaker>),
+    /// To tell the next containers anew whose pods changed.
+    Rejoin,
+}
+
+/// Something asked for, and where the answer goes.
+#[derive(Debug)]
+pub(super) struct Command {
+    pub(super) asked: Asked,
+    pub(super) answer: Answer<Outcome>,
 }
 
 /// Owns the writing connection.
@@ -50,12 +57,14 @@ pub(super) struct State {
     pub(super) entities: u64,
     pub(super) scopes: u64,
     pub(super) now_ms: i64,
+    /// Scopes are numbered alike in all copies of a bucket.
+    pub(super) has_shared_ids: bool,
     pub(super) counts: Counts,
 }
 
 /// What a transaction did; counted once it is durable.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Counts {
+pub(in crate::store) struct Counts {
     pub(super) applied_statements: u64,
     pub(super) repeated_statements: u64,
     pub(super) expired_tombstones: u64,
@@ -65,30 +74,19 @@ pub(super) struct Counts {
     pub(super) rejoined_containers: u64,
 }
 
-/// What became of a command, before it is durable.
-enum Outcome {
+/// What became of what was asked for.
+#[derive(Debug)]
+pub(in crate::store) enum Outcome {
     Applied(u64),
     Forgotten,
     Opened(ClusterStanding),
     Rejoined { is_more: bool },
-    Refused(Fault),
+    Refused(StoreError),
 }
 
 // === impl Applier ===
 
 impl Applier {
-    /// Sets the gauges to what is stored.
-    pub(super) fn count(&mut self) -> Result<(), Fault> {
-        let count = |table: &str| -> Result<u64, Fault> {
-            let query = format!("SELECT count(*) FROM {table}");
-            let count: i64 = self.connection.query_row(&query, [], |row| row.get(0))?;
-            Ok(count.max(0).cast_unsigned())
-        };
-        self.metrics.entities.set(count("entity")?);
-        self.metrics.scopes.set(count("scope")?);
-        Ok(())
-    }
-
     /// Works until every sender is gone.
     pub(super) fn run(mut self, mut commands: mpsc::Receiver<Command>) {
         self.connection.set_prepared_statement_cache_capacity(64);
@@ -103,96 +101,152 @@ impl Applier {
     }
 
     fn write(&mut self, commands: Vec<Command>) {
-        let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let mut state = State {
-            revisions: *self.revisions.borrow(),
-            entities: self.metrics.entities.get(),
-            scopes: self.metrics.scopes.get(),
-            now_ms: i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX),
-            counts: Counts::default(),
-        };
-        match write_group(&mut self.connection, &self.limits, &mut state, &commands) {
+        let mut state = State::of(*self.revisions.borrow(), &self.metrics);
+        match write_group(&mut self.connection, &self.limits, &mut state, &commands, &self.path) {
             Ok(outcomes) => {
-                self.announce(&state);
+                announce(&self.metrics, &self.revisions, &state);
                 for (command, outcome) in commands.into_iter().zip(outcomes) {
-                    command.answer(outcome, &self.path);
+                    // Whoever asked may have gone; what was written stays.
+                    let answer = match outcome {
+                        Outcome::Refused(error) => Err(error),
+                        outcome => Ok(outcome),
+                    };
+                    drop(command.answer.send(answer));
                 }
             }
-            Err(fault) => commands.into_iter().for_each(|command| command.fail(fault.at(&self.path))),
+            Err(fault) => {
+                commands.into_iter().for_each(|command| drop(command.answer.send(Err(fault.at(&self.path)))));
+            }
         }
-    }
-
-    /// Readers are told before the callers, so that who was answered also finds its changes announced.
-    fn announce(&self, state: &State) {
-        let metrics = &self.metrics;
-        metrics.entities.set(state.entities);
-        metrics.scopes.set(state.scopes);
-        metrics.applied_statements.add(state.counts.applied_statements);
-        metrics.repeated_statements.add(state.counts.repeated_statements);
-        metrics.expired_tombstones.add(state.counts.expired_tombstones);
-        metrics.evicted_tombstones.add(state.counts.evicted_tombstones);
-        metrics.evicted_entities.add(state.counts.evicted_entities);
-        metrics.evicted_scopes.add(state.counts.evicted_scopes);
-        metrics.rejoined_containers.add(state.counts.rejoined_containers);
-        self.revisions.send_if_modified(|revisions| {
-            let is_changed = *revisions != state.revisions;
-            *revisions = state.revisions;
-            is_changed
-        });
     }
 }
 
-// === impl Command ===
+// === impl Outcome ===
 
-impl Command {
-    /// Whoever asked may have gone; what was written stays.
-    fn answer(self, outcome: Outcome, path: &Path) {
-        match (self, outcome) {
-            (Self::Apply { answer, .. }, Outcome::Applied(through)) => drop(answer.send(Ok(through))),
-            (Self::ForgetExpired { answer }, Outcome::Forgotten) => drop(answer.send(Ok(()))),
-            (Self::OpenCluster { answer, .. }, Outcome::Opened(standing)) => drop(answer.send(Ok(standing))),
-            (Self::Rejoin { answer }, Outcome::Rejoined { is_more }) => drop(answer.send(Ok(is_more))),
-            (command, Outcome::Refused(fault)) => command.fail(fault.at(path)),
-            (command, _) => command.fail(StoreError::Internal {
-                path: path.to_owned(),
-                detail: "a command was answered as another one".to_owned(),
-            }),
-        }
-    }
-
-    fn fail(self, error: StoreError) {
+impl Outcome {
+    pub(in crate::store) fn applied(self) -> Result<u64, StoreError> {
         match self {
-            Self::Apply { answer, .. } => drop(answer.send(Err(error))),
-            Self::ForgetExpired { answer } => drop(answer.send(Err(error))),
-            Self::OpenCluster { answer, .. } => drop(answer.send(Err(error))),
-            Self::Rejoin { answer } => drop(answer.send(Err(error))),
+            Self::Applied(through) => Ok(through),
+            other => Err(other.mistaken()),
+        }
+    }
+
+    pub(in crate::store) fn opened(self) -> Result<ClusterStanding, StoreError> {
+        match self {
+            Self::Opened(standing) => Ok(standing),
+            other => Err(other.mistaken()),
+        }
+    }
+
+    pub(in crate::store) fn rejoined(self) -> Result<bool, StoreError> {
+        match self {
+            Self::Rejoined { is_more } => Ok(is_more),
+            other => Err(other.mistaken()),
+        }
+    }
+
+    fn mistaken(self) -> StoreError {
+        match self {
+            Self::Refused(error) => error,
+            other => StoreError::Internal {
+                path: Default::default(),
+                detail: format!("something was answered with {other:?}"),
+            },
         }
     }
 }
 
-/// Does all commands in one transaction. One that is at fault itself leaves no trace; any other fault ends them all.
+// === impl State ===
+
+impl State {
+    /// As of now.
+    pub(super) fn of(revisions: Revisions, metrics: &StoreMetrics) -> Self {
+        let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Self {
+            revisions,
+            entities: metrics.entities.get(),
+            scopes: metrics.scopes.get(),
+            now_ms: i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX),
+            has_shared_ids: false,
+            counts: Counts::default(),
+        }
+    }
+}
+
+// === impl Counts ===
+
+impl Counts {
+    /// Adds them to what is shown.
+    pub(in crate::store) fn show(&self, metrics: &StoreMetrics) {
+        metrics.applied_statements.add(self.applied_statements);
+        metrics.repeated_statements.add(self.repeated_statements);
+        metrics.expired_tombstones.add(self.expired_tombstones);
+        metrics.evicted_tombstones.add(self.evicted_tombstones);
+        metrics.evicted_entities.add(self.evicted_entities);
+        metrics.evicted_scopes.add(self.evicted_scopes);
+        metrics.rejoined_containers.add(self.rejoined_containers);
+    }
+}
+
+/// Readers are told before the callers, so that who was answered also finds its changes announced.
+pub(super) fn announce(metrics: &StoreMetrics, revisions: &watch::Sender<Revisions>, state: &State) {
+    metrics.entities.set(state.entities);
+    metrics.scopes.set(state.scopes);
+    state.counts.show(metrics);
+    revisions.send_if_modified(|revisions| {
+        let is_changed = *revisions != state.revisions;
+        *revisions = state.revisions;
+        is_changed
+    });
+}
+
+/// Sets the gauges to what is stored.
+pub(super) fn count_rows(connection: &Connection, metrics: &StoreMetrics) -> Result<(), Fault> {
+    let count = |table: &str| -> Result<u64, Fault> {
+        let query = format!("SELECT count(*) FROM {table}");
+        let count: i64 = connection.query_row(&query, [], |row| row.get(0))?;
+        Ok(count.max(0).cast_unsigned())
+    };
+    metrics.entities.set(count("entity")?);
+    metrics.scopes.set(count("scope")?);
+    Ok(())
+}
+
+/// Does all commands in one transaction.
 fn write_group(
     connection: &mut Connection,
     limits: &StoreLimits,
     state: &mut State,
     commands: &[Command],
+    path: &Path,
 ) -> Result<Vec<Outcome>, Fault> {
     let mut transaction = connection.transaction()?;
-    let mut outcomes = Vec::with_capacity(commands.len());
-    for command in commands {
+    let asked = commands.iter().map(|command| &command.asked);
+    let outcomes = carry_out(&mut transaction, limits, state, asked, path)?;
+    schema::store_revisions(&transaction, state.revisions)?;
+    transaction.commit()?;
+    Ok(outcomes)
+}
+
+/// Does what is asked for. What is at fault itself leaves no trace; any other fault ends all.
+pub(super) fn carry_out<'a>(
+    transaction: &mut Transaction<'_>,
+    limits: &StoreLimits,
+    state: &mut State,
+    asked: impl Iterator<Item = &'a Asked>,
+    path: &Path,
+) -> Result<Vec<Outcome>, Fault> {
+    let mut outcomes = Vec::with_capacity(MAX_GROUP);
+    for asked in asked {
         let before = *state;
         let savepoint = transaction.savepoint()?;
-        let outcome = match command {
-            Command::Apply { batch, .. } => {
-                apply::apply(&savepoint, limits, state, batch).map(Outcome::Applied)
-            }
-            Command::ForgetExpired { .. } => {
-                forget::expired(&savepoint, limits, state).map(|()| Outcome::Forgotten)
-            }
-            Command::OpenCluster { speaker, .. } => {
+        let outcome = match asked {
+            Asked::Apply(batch) => apply::apply(&savepoint, limits, state, batch).map(Outcome::Applied),
+            Asked::ForgetExpired => forget::expired(&savepoint, limits, state).map(|()| Outcome::Forgotten),
+            Asked::OpenCluster(speaker) => {
                 clusters::open(&savepoint, limits, state, speaker).map(Outcome::Opened)
             }
-            Command::Rejoin { .. } => {
+            Asked::Rejoin => {
                 rejoin::next(&savepoint, limits, state).map(|is_more| Outcome::Rejoined { is_more })
             }
         };
@@ -204,16 +258,10 @@ fn write_group(
             // Dropping the savepoint takes back what it did.
             Err(fault) if fault.is_of_batch() => {
                 *state = before;
-                outcomes.push(Outcome::Refused(fault));
+                outcomes.push(Outcome::Refused(fault.at(path)));
             }
             Err(fault) => return Err(fault),
         }
     }
-    transaction.execute(
-        "UPDATE store SET last_revision = ?1, forgotten_through = ?2",
-        [stored(state.revisions.last), stored(state.revisions.forgotten_through)],
-    )?;
-    debug_assert_eq!(schema::revisions(&transaction)?, state.revisions);
-    transaction.commit()?;
     Ok(outcomes)
 }
