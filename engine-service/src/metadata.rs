@@ -9,6 +9,7 @@ mod client;
 mod counters;
 mod inquiry;
 mod join;
+mod outage;
 mod peers;
 
 use std::{
@@ -36,8 +37,8 @@ pub use self::{cache::CacheLimits, counters::MetadataCounters, peers::PeerLimits
 use self::{cache::ContainerCache, client::Question, counters::Counters, inquiry::Inquiries, peers::Peers};
 pub(crate) use self::{
     cache::{Answer, ContainerName, KnownHost, Teller},
-    client::BackOff,
     join::{ContainerJoin, Joined},
+    outage::BackOff,
     peers::PeerAnswer,
 };
 use crate::{

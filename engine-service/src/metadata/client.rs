@@ -1,4 +1,4 @@
-//! Talks to the metadata service: watches, asks, relays. An outage is waited out.
+//! Talks to the metadata service: watches, asks, relays.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -17,7 +17,10 @@ use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Status, Streaming, service::interceptor::InterceptedService, transport::Channel};
 
-use super::{ContainerName, Metadata, Teller};
+use super::{
+    ContainerName, Metadata, Teller,
+    outage::{BackOff, End, Watch, Words, keep_watching},
+};
 use crate::{
     listener::{ServiceEndpoint, TraceContextInjector},
     log_limit::LogLimit,
@@ -30,9 +33,6 @@ const CALL_WAIT: Duration = Duration::from_secs(5);
 /// How often a quiet connection is asked whether it lives, and how long it may take to answer.
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
 const KEEPALIVE_WAIT: Duration = Duration::from_secs(5);
-/// Between tries: doubles from the first to the last.
-const FIRST_RETRY: Duration = Duration::from_millis(100);
-const LAST_RETRY: Duration = Duration::from_secs(10);
 /// Bytes of one message; a delta has as much as a service likes to put together.
 const MAX_MESSAGE_BYTES: usize = 8 * 1024 * 1024;
 /// Questions of one call.
@@ -49,24 +49,6 @@ pub(super) struct Question {
     pub(super) name: ContainerName,
     /// When the event was that happened in it.
     pub(super) at_boot_ns: u64,
-}
-
-/// Grows from try to try.
-pub(crate) struct BackOff(Duration);
-
-// === impl BackOff ===
-
-impl BackOff {
-    pub(crate) fn new() -> Self {
-        Self(FIRST_RETRY)
-    }
-
-    /// Waits, with jitter, so that engines do not come back all at once.
-    pub(crate) async fn wait(&mut self) {
-        let delay = self.0.mul_f64(rand::random_range(0.5..1.0));
-        self.0 = (self.0 * 2).min(LAST_RETRY);
-        tokio::time::sleep(delay).await;
-    }
 }
 
 /// A connection that is made when it is needed, again and again.
@@ -114,7 +96,7 @@ pub(super) async fn watch(
     changed: watch::Receiver<()>,
     stop: CancellationToken,
 ) {
-    let mut watching = Watching {
+    let watching = Watching {
         metadata,
         channel,
         changed,
@@ -123,27 +105,8 @@ pub(super) async fn watch(
         is_reset: false,
         unanswered: 0,
     };
-    let forever = async {
-        let mut back_off = BackOff::new();
-        loop {
-            match watching.watch_once(&mut back_off).await {
-                Ok(()) => tracing::debug!("the metadata service ended the watch"),
-                Err(status) => {
-                    if let Some(suppressed) = WATCH_ENDED.pass() {
-                        tracing::warn!(
-                            code = ?status.code(), suppressed,
-                            "metadata cannot be watched, trying again: {}; names may be late", status.message()
-                        );
-                    }
-                }
-            }
-            back_off.wait().await;
-        }
-    };
-    tokio::select! {
-        () = stop.cancelled() => {}
-        () = forever => {}
-    }
+    let words = Words { ended: &WATCH_ENDED, what: "metadata", consequence: "names may be late" };
+    keep_watching(watching, words, stop).await;
 }
 
 /// The watch, over all its connections.
@@ -164,9 +127,8 @@ struct Watching {
 
 // === impl Watching ===
 
-impl Watching {
-    /// Watches until the stream ends.
-    async fn watch_once(&mut self, back_off: &mut BackOff) -> Result<(), Status> {
+impl Watch for Watching {
+    async fn watch_once(&mut self, back_off: &mut BackOff) -> Result<End, Status> {
         self.changed.mark_unchanged();
         self.unanswered = 0;
         let (requests, receiver) = mpsc::channel(1);
@@ -175,22 +137,24 @@ impl Watching {
         loop {
             tokio::select! {
                 response = responses.message() => {
-                    let Some(response) = response? else { return Ok(()) };
+                    let Some(response) = response? else { return Ok(End::Closed) };
                     *back_off = BackOff::new();
                     self.take(response.kind, response.revision);
                 }
                 changed = self.changed.changed() => {
                     if changed.is_err() {
-                        return Ok(());
+                        return Ok(End::Closed);
                     }
                     if requests.send(self.request()).await.is_err() {
-                        return Ok(());
+                        return Ok(End::Closed);
                     }
                 }
             }
         }
     }
+}
 
+impl Watching {
     /// What is to be watched from now on. An origin that is new needs everything that holds, which the service tells
     /// only to who has seen nothing yet.
     fn request(&mut self) -> WatchRequest {

@@ -4,6 +4,7 @@ mod lines;
 
 use std::{path::Path, time::Duration};
 
+use grpc_transport::with_causes;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use kube::{
     Client, Config,
@@ -156,7 +157,7 @@ impl ApiServer {
     ) -> Result<Body, ApiError> {
         let request = request.map_err(|error| asked.malformed(&error))?;
         let response = self.client.send(request.map(Body::from)).await;
-        let response = response.map_err(|error| ApiError::Unreachable { detail: causes(&error) })?;
+        let response = response.map_err(|error| ApiError::Unreachable { detail: shown(&error) })?;
         let code = response.status();
         if code.is_success() {
             return Ok(response.into_body());
@@ -197,7 +198,7 @@ impl Asked {
     }
 
     fn malformed(self, error: &dyn std::error::Error) -> ApiError {
-        ApiError::Malformed { verb: self.verb, plural: self.kind.plural(), detail: causes(error) }
+        ApiError::Malformed { verb: self.verb, plural: self.kind.plural(), detail: shown(error) }
     }
 
     fn too_large(self, limit: usize) -> ApiError {
@@ -209,7 +210,7 @@ async fn read(asked: Asked, body: Body, limit: usize) -> Result<Vec<u8>, ApiErro
     match Limited::new(body, limit).collect().await {
         Ok(collected) => Ok(collected.to_bytes().to_vec()),
         Err(error) if error.is::<LengthLimitError>() => Err(asked.too_large(limit)),
-        Err(error) => Err(ApiError::Unreachable { detail: causes(&*error) }),
+        Err(error) => Err(ApiError::Unreachable { detail: shown(&*error) }),
     }
 }
 
@@ -217,16 +218,7 @@ fn serde_json_from<T: serde::de::DeserializeOwned>(asked: Asked, text: &[u8]) ->
     serde_json::from_slice(text).map_err(|error| asked.malformed(&error))
 }
 
-/// An error with its causes, each once.
-fn causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let next = error.to_string();
-        if !text.contains(&next) {
-            text = format!("{text}: {next}");
-        }
-        cause = error.source();
-    }
-    text.chars().take(SHOWN_CHARACTERS).collect()
+/// An error with its causes, as far as people want to read of it.
+fn shown(error: &dyn std::error::Error) -> String {
+    with_causes(error).chars().take(SHOWN_CHARACTERS).collect()
 }

@@ -15,8 +15,8 @@ use super::Taken;
 use crate::{
     log_limit::LogLimit,
     metadata::{
-        Metadata,
-        client::{self, BackOff},
+        Metadata, client,
+        outage::{BackOff, End, Watch, Words, keep_watching},
     },
 };
 
@@ -30,29 +30,9 @@ pub(in crate::metadata) async fn watch(
     changed: watch::Receiver<()>,
     stop: CancellationToken,
 ) {
-    let mut watching = Watching { metadata, channel, changed, clusters: BTreeSet::new(), revision: 0 };
-    let forever = async {
-        let mut back_off = BackOff::new();
-        loop {
-            match watching.watch_once(&mut back_off).await {
-                Ok(End::Changed) => continue,
-                Ok(End::Closed) => tracing::debug!("the metadata service ended the watch of clusters"),
-                Err(status) => {
-                    if let Some(suppressed) = WATCH_ENDED.pass() {
-                        tracing::warn!(
-                            code = ?status.code(), suppressed,
-                            "clusters cannot be watched, trying again: {}; k8s.peer.* may be missing", status.message()
-                        );
-                    }
-                }
-            }
-            back_off.wait().await;
-        }
-    };
-    tokio::select! {
-        () = stop.cancelled() => {}
-        () = forever => {}
-    }
+    let watching = Watching { metadata, channel, changed, clusters: BTreeSet::new(), revision: 0 };
+    let words = Words { ended: &WATCH_ENDED, what: "clusters", consequence: "k8s.peer.* may be missing" };
+    keep_watching(watching, words, stop).await;
 }
 
 /// The watch, over all its streams.
@@ -65,16 +45,9 @@ struct Watching {
     revision: u64,
 }
 
-/// Why a stream was left.
-enum End {
-    /// Other clusters are to be watched.
-    Changed,
-    Closed,
-}
-
 // === impl Watching ===
 
-impl Watching {
+impl Watch for Watching {
     async fn watch_once(&mut self, back_off: &mut BackOff) -> Result<End, Status> {
         self.changed.mark_unchanged();
         self.clusters = self.metadata.cache.watched_clusters();
@@ -114,7 +87,9 @@ impl Watching {
             }
         }
     }
+}
 
+impl Watching {
     fn take(&mut self, kind: Option<Kind>, revision: u64) {
         match kind {
             Some(Kind::Delta(delta)) => {

@@ -3,7 +3,7 @@
 use http_body_util::BodyExt as _;
 use kube::client::Body;
 
-use super::{ApiError, Asked, causes};
+use super::{ApiError, Asked, shown};
 
 /// An event has an object of at most 1.5 MiB as etcd keeps it; as JSON it may be somewhat larger.
 const MAX_LINE_BYTES: usize = 8 * 1024 * 1024;
@@ -47,7 +47,7 @@ impl Lines {
                         self.waiting.extend_from_slice(&data);
                     }
                 }
-                Some(Err(error)) => return Err(ApiError::Unreachable { detail: causes(&error) }),
+                Some(Err(error)) => return Err(ApiError::Unreachable { detail: shown(&error) }),
             }
         }
     }
