@@ -11,6 +11,8 @@ BUILD_NEEDS := clang:clang cc:gcc
 TEST_NEEDS := $(BUILD_NEEDS) setpriv:util-linux
 # What the tests of real containers need; who is not root runs the others, and the skipped ones are counted.
 CONTAINER_NEEDS := podman:podman runc:runc dockerd:docker.io containerd:containerd busybox:busybox-static
+# Answers Debian's packages that ask whether their services may start.
+POLICY := /usr/sbin/policy-rc.d
 # What `make lint` needs besides; without npm the check of the protocol files is left out, and says so.
 BUF := proto/node_modules/.bin/buf
 RULES ?= deploy/rules
@@ -22,14 +24,17 @@ SHORT_LIVED_FLAGS ?=
 help: ## Show this list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-# Installs what is missing as root on a Debian machine; otherwise says what to install.
+# Installs what is missing as root on a Debian machine; otherwise says what to install. Some of the packages have services, which are not to run
+# here: what says so to Debian's tools (policy-rc.d, asked by invoke-rc.d and by deb-systemd-invoke) is there while it installs, unless the machine
+# has one of its own.
 define install_needs
 	missing=(); \
 	for need in $(1); do command -v "$${need%%:*}" >/dev/null || missing+=("$${need##*:}"); done; \
 	if [ "$${#missing[@]}" -gt 0 ]; then \
 	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 	    echo "installing $${missing[*]}"; \
-	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$${missing[@]}" >/dev/null; \
+	    ( if ( set -C; printf '#!/bin/sh\nexit 101\n' > $(POLICY) ) 2>/dev/null; then trap 'rm -f $(POLICY)' EXIT; chmod 755 $(POLICY); fi; \
+	      apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$${missing[@]}" >/dev/null ); \
 	  else \
 	    echo "missing: $${missing[*]}. Install them (on Debian as root: apt-get install $${missing[*]}) and run make again." >&2; exit 1; \
 	  fi; \

@@ -153,8 +153,10 @@ impl Agent {
         };
         let cloud = Arc::new(CloudNews::default());
         let containers = Containers::start(origin.clone(), places, &config.sockets, Arc::clone(&late_facts));
+        let containers = containers.map_err(StartError::Thread)?;
+        containers.left_out().show(&instruments.meter);
         let late = LateSources {
-            containers: containers.map_err(StartError::Thread)?,
+            containers,
             host: identity::host(&config, &origin),
             facts: Arc::clone(&late_facts),
             cloud: Arc::clone(&cloud),

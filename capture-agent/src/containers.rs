@@ -19,6 +19,7 @@ mod early;
 mod files;
 mod images;
 mod labels;
+mod left_out;
 mod lxc;
 mod merging;
 mod missing;
@@ -49,6 +50,7 @@ use tracing::warn;
 pub use self::runtimes::Sockets;
 pub(crate) use self::{accounts::ContainerAccounts, places::Places};
 use self::{
+    left_out::LeftOut,
     reader::{News, Reader},
     runtimes::Runtimes,
     told::ToldBox,
@@ -62,6 +64,7 @@ const MAX_WAITING: usize = 1_024;
 pub(crate) struct Containers {
     news: Arc<SyncSender<News>>,
     is_overflowing: AtomicBool,
+    left_out: LeftOut,
     accounts: Arc<ContainerAccounts>,
 }
 
@@ -87,10 +90,16 @@ impl Containers {
             }
         });
         let told = Arc::new(told);
+        let left_out = told.left_out().clone();
         let runtimes = Runtimes::start(sockets, &told)?;
         let reader = Reader::new(origin, places, facts, Arc::clone(&accounts), runtimes, told);
         thread::Builder::new().name("containers".to_owned()).spawn(move || reader.run(&receiver))?;
-        Ok(Self { news, is_overflowing: AtomicBool::new(false), accounts })
+        Ok(Self { news, is_overflowing: AtomicBool::new(false), left_out, accounts })
+    }
+
+    /// What there was no room for.
+    pub(crate) fn left_out(&self) -> &LeftOut {
+        &self.left_out
     }
 
     /// Users and groups of the containers that there are.
@@ -104,6 +113,9 @@ impl Containers {
             return;
         }
         let is_full = self.news.try_send(News::Cgroup(fact.clone(), boot_ns)).is_err();
+        if is_full {
+            self.left_out.files_behind.increment();
+        }
         if is_full && !self.is_overflowing.swap(true, Ordering::Relaxed) {
             warn!("containers come faster than their files can be read: names of some will be missing");
         } else if !is_full {

@@ -7,6 +7,9 @@
     reason = "all of it is a test"
 )]
 
+#[path = "../src/containers/docker/tests/fake.rs"]
+#[allow(dead_code, reason = "its own tests use more of it")]
+mod fake_docker;
 #[path = "support/fake_engine.rs"]
 mod fake_engine;
 #[path = "support/scripted_source.rs"]
@@ -20,6 +23,8 @@ mod late_facts;
 mod metrics;
 #[path = "session/requests.rs"]
 mod requests;
+#[path = "session/runtimes.rs"]
+mod runtimes;
 #[path = "session/secured.rs"]
 mod secured;
 

@@ -126,7 +126,9 @@ pub async fn container_until(
         let entity = answers.into_iter().next().and_then(|answer| answer.entity?.kind);
         match entity {
             Some(entity::Kind::Container(known)) if is_so(&known) => return Ok(known),
-            other => anyhow::ensure!(Instant::now() < deadline, "it knows {other:?}"),
+            other => {
+                anyhow::ensure!(Instant::now() < deadline, "of {runtime_id} it knows {other:?}");
+            }
         }
         sleep(POLL_INTERVAL).await;
     }

@@ -111,6 +111,7 @@ impl Reader {
         }
         let is_full = self.containers.len() >= MAX_CONTAINERS || self.bytes >= MAX_BYTES;
         if is_full && known.is_none() {
+            self.told.left_out().too_many.increment();
             let (containers, bytes) = (self.containers.len(), self.bytes);
             warn!(
                 container = fact.container_id,
@@ -181,6 +182,7 @@ impl Reader {
                 continue;
             };
             if self.bytes >= MAX_BYTES {
+                self.told.left_out().told_too_much.increment();
                 warn!(
                     container = told.id,
                     source = told.source,

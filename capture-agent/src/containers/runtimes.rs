@@ -15,6 +15,7 @@ use tokio::{
 
 use super::{
     containerd, cri, docker,
+    left_out::LeftOut,
     told::{Interface, Teller, ToldBox},
 };
 
@@ -38,6 +39,7 @@ pub struct Sockets {
 #[derive(Debug, Default)]
 pub(super) struct Runtimes {
     interfaces: Vec<Asked>,
+    left_out: LeftOut,
 }
 
 /// One of them, as it is asked.
@@ -90,7 +92,7 @@ impl Runtimes {
         let Starting { interfaces, tasks, .. } = starting;
         let run = move || drop(runtime.block_on(tasks.join_all()));
         thread::Builder::new().name("runtimes".to_owned()).spawn(run)?;
-        Ok(Self { interfaces })
+        Ok(Self { interfaces, left_out: told.left_out().clone() })
     }
 
     /// Those that may know a container of `runtime`: where their sockets are, what they call themselves.
@@ -104,7 +106,9 @@ impl Runtimes {
     pub(super) fn ask(&self, interface: Interface, id: &str) {
         if let Some(asked) = self.interfaces.get(interface) {
             // Full: it does not answer anyway.
-            let _ = asked.ids.try_send(id.to_owned());
+            if asked.ids.try_send(id.to_owned()).is_err() {
+                self.left_out.not_asked.increment();
+            }
         }
     }
 }

@@ -24,6 +24,8 @@ use eyrie_proto::metadata::Container;
 use prost::Message as _;
 use tracing::warn;
 
+use super::left_out::LeftOut;
+
 /// What waits for the thread, serialised: much more than all containers of a large node.
 const MAX_BYTES: usize = 8 << 20;
 /// Containers that wait.
@@ -52,6 +54,7 @@ pub(super) struct ToldBox {
     waiting: Mutex<Waiting>,
     wake: Box<dyn Fn() + Send + Sync>,
     is_overflowing: AtomicBool,
+    left_out: LeftOut,
 }
 
 #[derive(Debug, Default)]
@@ -68,7 +71,13 @@ pub(super) type Teller = Box<dyn Fn(Told) + Send + Sync>;
 impl ToldBox {
     /// `wake` is called when something came that was not taken yet, and must not wait.
     pub(super) fn new(wake: impl Fn() + Send + Sync + 'static) -> Self {
-        Self { waiting: Mutex::default(), wake: Box::new(wake), is_overflowing: AtomicBool::new(false) }
+        let (waiting, left_out) = (Mutex::default(), LeftOut::default());
+        Self { waiting, wake: Box::new(wake), is_overflowing: AtomicBool::new(false), left_out }
+    }
+
+    /// What there was no room for, here and around it.
+    pub(super) fn left_out(&self) -> &LeftOut {
+        &self.left_out
     }
 
     /// What `interface` is given to tell by.
@@ -88,8 +97,11 @@ impl ToldBox {
         let mut waiting = self.lock();
         let is_first = waiting.told.is_empty();
         let is_full = waiting.told.len() >= MAX_WAITING || waiting.bytes + bytes > MAX_BYTES;
-        if is_full || bytes > MAX_CONTAINER_BYTES {
+        let is_large = bytes > MAX_CONTAINER_BYTES;
+        if is_full || is_large {
             drop(waiting);
+            let reason = if is_large { &self.left_out.told_too_large } else { &self.left_out.told_too_much };
+            reason.increment();
             if !self.is_overflowing.swap(true, Ordering::Relaxed) {
                 warn!(
                     source = told.source,
@@ -146,13 +158,15 @@ mod tests {
     }
 
     /// Scenario: a runtime that tells of containers without end, and of one that is endlessly large, while nobody takes it.
-    /// Guarantees: no more is kept than the bounds say, and there is room again once it was taken.
+    /// Guarantees: no more is kept than the bounds say, what is left out is counted, and there is room again once it was taken.
     #[test]
     fn a_flood_is_bounded() {
         let boxed = Arc::new(ToldBox::new(|| {}));
         let tell = boxed.teller(0);
         tell(told("large", &"x".repeat(MAX_CONTAINER_BYTES)));
         assert_eq!(boxed.take(), []);
+        let left_out = boxed.left_out().clone();
+        assert_eq!((left_out.told_too_large.get(), left_out.told_too_much.get()), (1, 0));
         for number in 0..MAX_WAITING + 100 {
             tell(told(&number.to_string(), &"x".repeat(if number < 100 { 100_000 } else { 10 })));
         }
@@ -160,6 +174,8 @@ mod tests {
         assert!(taken.len() <= MAX_WAITING, "{}", taken.len());
         let bytes: usize = taken.iter().map(|(_, told)| told.container.encoded_len()).sum();
         assert!(bytes <= MAX_BYTES, "{bytes}");
+        let left = MAX_WAITING + 100 - taken.len();
+        assert_eq!(left_out.told_too_much.get(), u64::try_from(left).unwrap());
         tell(told("a", "again"));
         assert_eq!(boxed.take(), [(0, told("a", "again"))]);
     }

@@ -21,7 +21,7 @@ async fn measured(url: &str, script: &Script) -> (Running, Metrics) {
 }
 
 /// The value of the metric and labels that `line` begins with.
-fn value(metrics: &Metrics, line: &str) -> Option<u64> {
+pub(crate) fn value(metrics: &Metrics, line: &str) -> Option<u64> {
     let text = metrics.text().unwrap();
     let found = text.lines().find_map(|found| found.strip_prefix(line)?.strip_prefix(' ').map(str::to_owned));
     found.map(|value| value.parse().unwrap())

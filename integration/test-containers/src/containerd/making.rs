@@ -10,9 +10,10 @@ use tonic::{
 
 use self::wire::{
     ContainerConfig, ContainerMetadata, CreateContainerRequest, ImageSpec, KeyValue, LinuxContainerConfig,
-    LinuxContainerSecurityContext, LinuxPodSandboxConfig, LinuxSandboxSecurityContext, Mount, NamespaceMode,
-    NamespaceOption, PodSandboxConfig, PodSandboxMetadata, PodSandboxRequest, RunPodSandboxRequest,
-    StartContainerRequest, runtime_service_client::RuntimeServiceClient,
+    LinuxContainerSecurityContext, LinuxPodSandboxConfig, LinuxSandboxSecurityContext, Mount,
+    MountPropagation, NamespaceMode, NamespaceOption, PodSandboxConfig, PodSandboxMetadata,
+    PodSandboxRequest, RunPodSandboxRequest, StartContainerRequest,
+    runtime_service_client::RuntimeServiceClient,
 };
 use super::Containerd;
 
@@ -95,13 +96,12 @@ impl Pod {
     /// Runs a container in it, and gives its id. It stays until the pod goes.
     pub fn run(&self, name: &str, options: PodOptions, command: &[&str]) -> anyhow::Result<String> {
         let PodOptions { labels, is_privileged, environment, mounts, .. } = options;
-        // Others than private ones need a host whose root is shared, which within a container it is not.
-        let private = 0;
         let mount = |(host_path, container_path)| Mount {
             host_path,
             container_path,
             readonly: true,
-            propagation: private,
+            // Others need a host whose root is shared, which within a container it is not.
+            propagation: MountPropagation::PropagationPrivate.into(),
         };
         let sandbox = self.config.linux.as_ref().and_then(|linux| linux.security_context.as_ref());
         let security = LinuxContainerSecurityContext {
@@ -110,7 +110,10 @@ impl Pod {
         };
         let config = ContainerConfig {
             metadata: Some(ContainerMetadata { name: name.to_owned() }),
-            image: Some(ImageSpec { image: self.containerd.image().to_owned() }),
+            image: Some(ImageSpec {
+                image: self.containerd.image().to_owned(),
+                user_specified_image: String::new(),
+            }),
             command: command.iter().map(|word| (*word).to_owned()).collect(),
             envs: environment.into_iter().map(|(key, value)| KeyValue { key, value }).collect(),
             mounts: mounts.into_iter().map(mount).collect(),
