@@ -1,7 +1,7 @@
 //! The thread that learns of containers and tells of them.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{HashMap, HashSet, VecDeque},
     sync::{
         Arc,
         mpsc::{Receiver, RecvTimeoutError},
@@ -10,17 +10,15 @@ use std::{
 };
 
 use eyrie_proto::{
-    event::{CgroupFact, Origin},
+    event::CgroupFact,
     metadata::{Completeness, ContainerRemoval, late_fact::Kind},
 };
 use tracing::{debug, warn};
 
 use super::{
-    accounts::{self, ContainerAccounts},
+    accounts::{AccountWorker, ContainerAccounts},
     early::Early,
-    places::Places,
     reading::Noticed,
-    runtimes::Runtimes,
     told::ToldBox,
     tracked::{PAUSES_MS, Sources, Tracked},
 };
@@ -31,6 +29,8 @@ use crate::{
 
 /// Containers that are kept in mind, of a few KiB each. More than any node runs.
 const MAX_CONTAINERS: usize = 8_192;
+/// Of which so many may be of users' own runtimes: control groups cost a user nothing.
+const MAX_OF_USERS: usize = 2_048;
 /// What they may take together; of containers beyond that nothing is told but their ids.
 const MAX_BYTES: usize = 64 << 20;
 /// Of these, those that have ended and of which something may still be told. The first to have ended leave first.
@@ -40,11 +40,16 @@ const IDLE: Duration = Duration::from_secs(60);
 /// How often users and groups of a container are read again: programs add some when they are installed.
 const ACCOUNTS_AGAIN: Duration = Duration::from_secs(60);
 
+/// When those of a container that has let us wait for them are: no sooner than it ends.
+const NOT_AGAIN: Duration = Duration::from_secs(365 * 24 * 3_600);
+
 /// What the thread is woken by.
 #[derive(Debug)]
 pub(super) enum News {
     /// A control group was told, with the time of it.
     Cgroup(CgroupFact, u64),
+    /// The outermost control groups of all containers, unless there are more than that, at a time.
+    All { groups: Vec<CgroupFact>, is_all: bool, boot_ns: u64 },
     /// There is something in the box.
     Told,
 }
@@ -54,6 +59,7 @@ pub(super) struct Reader {
     sources: Sources,
     facts: Arc<LateFacts>,
     accounts: Arc<ContainerAccounts>,
+    worker: AccountWorker,
     told: Arc<ToldBox>,
     early: Early,
     /// By the runtime's id.
@@ -67,16 +73,14 @@ pub(super) struct Reader {
 
 impl Reader {
     pub(super) fn new(
-        origin: Origin,
-        places: Places,
+        sources: Sources,
         facts: Arc<LateFacts>,
         accounts: Arc<ContainerAccounts>,
-        runtimes: Runtimes,
+        worker: AccountWorker,
         told: Arc<ToldBox>,
     ) -> Self {
-        let sources = Sources { origin, places, runtimes };
         let (early, containers) = (Early::default(), HashMap::new());
-        Self { sources, facts, accounts, told, early, containers, bytes: 0, ended: VecDeque::new() }
+        Self { sources, facts, accounts, worker, told, early, containers, bytes: 0, ended: VecDeque::new() }
     }
 
     pub(super) fn run(mut self, news: &Receiver<News>) {
@@ -90,6 +94,7 @@ impl Reader {
             match news.recv_timeout(pause) {
                 Ok(News::Cgroup(fact, boot_ns)) if fact.is_removed => self.removed(&fact, boot_ns),
                 Ok(News::Cgroup(fact, _)) => self.noticed(fact),
+                Ok(News::All { groups, is_all, boot_ns }) => self.caught_up(groups, is_all, boot_ns),
                 Ok(News::Told) | Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return,
             }
@@ -98,6 +103,20 @@ impl Reader {
             self.read_accounts();
             self.forget_ended();
         }
+    }
+
+    /// Makes good for news that were missed.
+    fn caught_up(&mut self, groups: Vec<CgroupFact>, is_all: bool, boot_ns: u64) {
+        let there: HashSet<_> = groups.iter().filter_map(|fact| Some(fact.cgroup?.cgroup_id)).collect();
+        let tracked = self.containers.values().map(|tracked| &tracked.noticed);
+        let gone = tracked.filter(|noticed| is_all && !there.contains(&noticed.cgroup.cgroup_id));
+        let gone: Vec<_> = gone.map(|noticed| (noticed.id.clone(), noticed.cgroup)).collect();
+        for (container_id, cgroup) in gone {
+            let fact =
+                CgroupFact { cgroup: Some(cgroup), container_id, is_removed: true, ..CgroupFact::default() };
+            self.removed(&fact, boot_ns);
+        }
+        groups.into_iter().for_each(|fact| self.noticed(fact));
     }
 
     fn noticed(&mut self, fact: CgroupFact) {
@@ -109,25 +128,52 @@ impl Reader {
             // One within the container, or told again.
             return;
         }
-        let is_full = self.containers.len() >= MAX_CONTAINERS || self.bytes >= MAX_BYTES;
-        if is_full && known.is_none() {
-            self.told.left_out().too_many.increment();
-            let (containers, bytes) = (self.containers.len(), self.bytes);
-            warn!(
-                container = fact.container_id,
-                containers, bytes, "too many containers: its name is not read"
-            );
-            return;
-        }
+        let is_new = known.is_none();
+        let is_hosts = known.is_some_and(|known| !known.noticed.is_users());
         let outermost = named.as_ref().map_or(&fact.path, |named| &named.outermost);
         let maker = Maker::of(self.sources.places.cgroups.as_deref(), outermost);
         let pod_uid = named.and_then(|named| named.pod_uid).unwrap_or_default();
         let noticed = Noticed::new(fact.container_id, fact.runtime, cgroup, pod_uid).made_by(maker);
+        if is_new && !self.has_room_for(&noticed) {
+            return self.leave_out(&noticed.id);
+        }
+        if is_hosts && noticed.is_users() {
+            return;
+        }
         let early = if noticed.is_users() { Vec::new() } else { self.early.take(&noticed.id) };
         let tracked = Tracked::new(noticed, early);
         self.bytes += tracked.bytes();
         if let Some(before) = self.containers.insert(tracked.noticed.id.clone(), tracked) {
             self.bytes -= before.bytes();
+            if !before.has_ended() {
+                // The end of its group was not told, or is told later: the next one's beginning is one.
+                let key = Some(before.noticed.key(&self.sources.origin));
+                let removed_boot_ns = cgroup.birth_boot_ns;
+                self.facts.push(Kind::ContainerRemoval(ContainerRemoval { key, removed_boot_ns }));
+            }
+        }
+    }
+
+    fn has_room_for(&self, noticed: &Noticed) -> bool {
+        let of_users = || self.containers.values().filter(|tracked| tracked.noticed.is_users()).count();
+        let is_full = self.containers.len() >= MAX_CONTAINERS || self.bytes >= MAX_BYTES;
+        !is_full && (!noticed.is_users() || of_users() < MAX_OF_USERS)
+    }
+
+    fn leave_out(&self, id: &str) {
+        let left_out = &self.told.left_out().too_many;
+        left_out.increment();
+        // The first, the second, the fourth...: the log is not flooded.
+        let left_out = left_out.get();
+        if left_out.is_power_of_two() {
+            let (containers, bytes) = (self.containers.len(), self.bytes);
+            warn!(
+                container = id,
+                containers,
+                bytes,
+                left_out,
+                "too many containers, or too many of users: its name is not read"
+            );
         }
     }
 
@@ -197,18 +243,28 @@ impl Reader {
     }
 
     fn read_accounts(&mut self) {
+        // Of one that has ended meanwhile nobody wants to know.
+        let read = self.worker.take().into_iter();
+        let runs = |id: &str| self.containers.get(id).is_some_and(|tracked| !tracked.has_ended());
+        read.filter(|fact| runs(&fact.container_id)).for_each(|fact| self.accounts.put(fact));
         let now = Instant::now();
+        if let Some(stuck) = self.worker.take_stuck()
+            && let Some(tracked) = self.containers.get_mut(&stuck)
+        {
+            tracked.next_accounts = now + NOT_AGAIN;
+        }
         for tracked in self.containers.values_mut() {
             if tracked.has_ended() || tracked.next_accounts > now {
                 continue;
             }
-            let state = tracked.noticed.runtime_state(&self.sources.places);
-            let found = state.and_then(|state| accounts::read(state.pid, &tracked.noticed.id));
+            if let Some(state) = tracked.noticed.runtime_state(&self.sources.places) {
+                self.worker.read(state.pid, &tracked.noticed.id);
+            }
             // Most containers have entered their root after the first of the pauses.
-            let pause = PAUSES_MS.get(tracked.accounts_attempts).filter(|_| found.is_none());
+            let is_known = self.accounts.is_known(&tracked.noticed.id);
+            let pause = PAUSES_MS.get(tracked.accounts_attempts).filter(|_| !is_known);
             tracked.accounts_attempts += 1;
             tracked.next_accounts = now + pause.map_or(ACCOUNTS_AGAIN, |&pause| Duration::from_millis(pause));
-            found.into_iter().for_each(|fact| self.accounts.put(fact));
         }
     }
 
@@ -227,3 +283,6 @@ impl Reader {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
