@@ -137,13 +137,17 @@ impl Provider {
         }
     }
 
-    /// Asks once. Tags that cannot be had are left out.
-    async fn ask(self, metadata: &Metadata<'_>) -> Result<CloudInstance, CloudError> {
+    /// Asks once. What is asked for apart, and cannot be had now, is as it was `known` before.
+    async fn ask(
+        self,
+        metadata: &Metadata<'_>,
+        known: Option<&CloudInstance>,
+    ) -> Result<CloudInstance, CloudError> {
         let instance = match self {
-            Self::Aws => aws::ask(metadata).await?,
+            Self::Aws => aws::ask(metadata, known).await?,
             Self::Gcp => gcp::ask(metadata).await?,
             Self::Azure => azure::ask(metadata).await?,
-            Self::Openstack => openstack::ask(metadata).await?,
+            Self::Openstack => openstack::ask(metadata, known).await?,
         };
         Ok(within_bounds(instance))
     }
@@ -187,7 +191,7 @@ async fn run_with(config: &CloudConfig, news: &CloudNews, stop: CancellationToke
     let asking = async {
         let (mut known, mut pause, mut is_first) = (None, first_pause, true);
         loop {
-            let next = match attempt(provider, &config.url).await {
+            let next = match attempt(provider, &config.url, known.as_ref()).await {
                 Ok(instance) => {
                     pause = first_pause;
                     if known.as_ref() != Some(&instance) {
@@ -233,9 +237,13 @@ fn next_pause(pause: &mut Duration) -> Duration {
 }
 
 /// Asks once, in bounded time.
-async fn attempt(provider: Provider, url: &MetadataUrl) -> Result<CloudInstance, CloudError> {
+async fn attempt(
+    provider: Provider,
+    url: &MetadataUrl,
+    known: Option<&CloudInstance>,
+) -> Result<CloudInstance, CloudError> {
     let metadata = Metadata { url, deadline: Instant::now() + ATTEMPT_WAIT };
-    provider.ask(&metadata).await
+    provider.ask(&metadata, known).await
 }
 
 /// Too long texts are cut at a letter, and tags beyond the bound are left out.

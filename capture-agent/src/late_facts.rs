@@ -10,7 +10,7 @@ use std::{
 
 use eyrie_proto::{
     capture::LateFacts as Message,
-    metadata::{LateFact, late_fact::Kind},
+    metadata::{ContainerKey, LateFact, late_fact::Kind},
 };
 use prost::Message as _;
 use tokio::sync::Notify;
@@ -40,6 +40,8 @@ struct Queue {
     host: Option<LateFact>,
     /// Everything up to here was sent in this session.
     sent_through: u64,
+    /// The same of all sessions: under a number that was sent nothing else can be told.
+    ever_sent_through: u64,
     dropped: u64,
 }
 
@@ -105,6 +107,7 @@ impl Queue {
         if bytes > MAX_MESSAGE_BYTES {
             return self.drop_one("it is too large");
         }
+        let Some(fact) = self.take_the_place(fact, bytes) else { return };
         while self.waiting.len() >= MAX_FACTS || self.bytes + bytes > MAX_BYTES {
             let Some(oldest) = self.waiting.pop_front() else { break };
             self.bytes -= oldest.bytes;
@@ -116,6 +119,23 @@ impl Queue {
         self.last_sequence += 1;
         self.bytes += bytes;
         self.waiting.push_back(Waiting { sequence: self.last_sequence, fact, bytes });
+    }
+
+    /// Puts what is told of a container where an earlier word of it waits that nobody was sent; gives it back if there is none. Otherwise hosts
+    /// with many containers would fill the queue with what is overtaken while their engine is away.
+    fn take_the_place(&mut self, fact: LateFact, bytes: usize) -> Option<LateFact> {
+        let Some(key) = container_of(&fact) else { return Some(fact) };
+        let unsent =
+            self.waiting.iter_mut().rev().take_while(|waiting| waiting.sequence > self.ever_sent_through);
+        let Some(before) = unsent.into_iter().find(|waiting| container_of(&waiting.fact) == Some(key)) else {
+            return Some(fact);
+        };
+        let all = self.bytes - before.bytes + bytes;
+        if all > MAX_BYTES {
+            return Some(fact);
+        }
+        (before.fact, before.bytes, self.bytes) = (fact, bytes, all);
+        None
     }
 
     /// Containers are told again by whoever has taken them durably; of the host nobody need have.
@@ -162,7 +182,16 @@ impl Queue {
             message.facts.push(waiting.fact.clone());
         }
         self.sent_through = last;
+        self.ever_sent_through = self.ever_sent_through.max(last);
         Some(message)
+    }
+}
+
+/// Whom a fact is about that says what a container is.
+fn container_of(fact: &LateFact) -> Option<&ContainerKey> {
+    match &fact.kind {
+        Some(Kind::Container(container)) => container.key.as_ref(),
+        _ => None,
     }
 }
 
@@ -232,6 +261,31 @@ mod tests {
         assert_eq!(numbers(&facts), [(3, true)]);
         facts.resume(2);
         assert_eq!(numbers(&facts), [(3, true)]);
+    }
+
+    /// Scenario: more is learnt of containers before anybody was sent the first of it, of one also after, and of as many as may wait. Guarantees: what was not
+    /// sent is replaced and keeps its number, what was sent is told anew under another, and nothing is given up for what is overtaken.
+    #[test]
+    fn what_is_overtaken_takes_no_room() {
+        let facts = LateFacts::default();
+        let known = |id: usize, name: &str| {
+            let key = Some(ContainerKey { runtime_id: id.to_string(), ..ContainerKey::default() });
+            Kind::Container(Container { key, name: name.to_owned(), ..Container::default() })
+        };
+        for fact in [known(1, "files"), known(2, "other"), known(1, "files and runtime")] {
+            facts.push(fact);
+        }
+        assert_eq!(sent(&facts), [(1, "files and runtime".to_owned()), (2, "other".to_owned())]);
+        facts.resume(0);
+        facts.push(known(1, "renamed"));
+        assert_eq!(sent(&facts).last(), Some(&(3, "renamed".to_owned())));
+        facts.acknowledge(3);
+        for name in ["x", "longer"] {
+            (0..MAX_FACTS).for_each(|id| facts.push(known(id, name)));
+        }
+        let bytes = facts.lock().waiting.iter().map(|waiting| waiting.fact.encoded_len()).sum::<usize>();
+        assert_eq!((facts.dropped(), facts.pending(), facts.lock().bytes), (0, MAX_FACTS, bytes));
+        assert!(sent(&facts).iter().all(|(_, name)| name == "longer"));
     }
 
     /// Scenario: more facts than may wait, large ones, and one that fits in no message. Guarantees: the bounds hold, the newest are

@@ -74,6 +74,7 @@ struct Session {
     snapshot: Option<Snapshot>,
     /// A snapshot was asked for: what comes before its beginning is of no use.
     is_waiting: bool,
+    stop: CancellationToken,
 }
 
 /// A snapshot under way.
@@ -108,8 +109,9 @@ impl Push {
                     seat,
                     snapshot: None,
                     is_waiting: false,
+                    stop,
                 };
-                let end = session.run(requests, &stop).await;
+                let end = session.run(requests).await;
                 let why =
                     end.error().map(ToString::to_string).unwrap_or_else(|| "its stream ended".to_owned());
                 tracing::warn!(cluster = %uid, "a cluster is away, keeping what it had: {why}");
@@ -159,21 +161,15 @@ async fn hello(
 // === impl Session ===
 
 impl Session {
-    async fn run(mut self, mut requests: Streaming<PushClusterRequest>, stop: &CancellationToken) -> End {
+    async fn run(mut self, mut requests: Streaming<PushClusterRequest>) -> End {
         if let Err(end) = self.greet().await {
             return end;
         }
-        let acks = self.acks.clone();
-        let replaced = self.seat.replaced.clone();
         loop {
             // What was begun to be applied is waited for: whoever comes next must find it.
             let message = tokio::select! {
-                () = stop.cancelled() => return End::Failed(RpcError::ShuttingDown),
-                () = replaced.cancelled() => {
-                    let cluster_uid = self.speaker.cluster_uid.clone();
-                    return End::Failed(RpcError::ClusterReplaced { cluster_uid });
-                }
-                () = acks.closed() => return End::Gone,
+                end = self.interrupted() => return end,
+                () = self.acks.closed() => return End::Gone,
                 message = requests.message() => message,
             };
             let kind = match message {
@@ -184,6 +180,17 @@ impl Session {
             self.seat.heard();
             if let Err(end) = self.take(kind).await {
                 return end;
+            }
+        }
+    }
+
+    /// Resolves when this stream has to make way.
+    async fn interrupted(&self) -> End {
+        tokio::select! {
+            () = self.stop.cancelled() => End::Failed(RpcError::ShuttingDown),
+            () = self.seat.replaced.cancelled() => {
+                let cluster_uid = self.speaker.cluster_uid.clone();
+                End::Failed(RpcError::ClusterReplaced { cluster_uid })
             }
         }
     }
@@ -294,7 +301,11 @@ impl Session {
 
     async fn ack(&self, through_ordinal: u64, is_snapshot_wanted: bool) -> Result<(), End> {
         let ack = PushClusterResponse { through_ordinal, is_snapshot_wanted };
-        self.acks.send(Ok(ack)).await.map_err(|_| End::Gone)
+        // A client that does not read its acks must not keep the cluster from the next one.
+        tokio::select! {
+            sent = self.acks.send(Ok(ack)) => sent.map_err(|_| End::Gone),
+            end = self.interrupted() => Err(end),
+        }
     }
 }
 

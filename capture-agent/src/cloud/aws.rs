@@ -34,7 +34,10 @@ struct Document {
     image_id: Option<String>,
 }
 
-pub(super) async fn ask(metadata: &Metadata<'_>) -> Result<CloudInstance, CloudError> {
+pub(super) async fn ask(
+    metadata: &Metadata<'_>,
+    known: Option<&CloudInstance>,
+) -> Result<CloudInstance, CloudError> {
     let put = Ask { method: Verb::Put, path: TOKEN, headers: &[TOKEN_SECONDS] };
     let token = metadata.text(put).await?;
     if token.is_empty() || token.bytes().any(|byte| !byte.is_ascii_graphic()) {
@@ -43,8 +46,8 @@ pub(super) async fn ask(metadata: &Metadata<'_>) -> Result<CloudInstance, CloudE
     let headers = [(TOKEN_HEADER, token.as_str())];
     let document: Document = metadata.json(Ask::get(DOCUMENT, &headers)).await?;
     let tags = tags(metadata, &headers).await.unwrap_or_else(|error| {
-        debug!("tags are left out: {error}");
-        BTreeMap::new()
+        debug!("tags are as they were before, or left out: {error}");
+        known.map(|known| known.tags.clone()).unwrap_or_default()
     });
     Ok(CloudInstance {
         provider: "aws".to_owned(),

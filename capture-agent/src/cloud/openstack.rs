@@ -25,7 +25,10 @@ struct Document {
     meta: BTreeMap<String, Value>,
 }
 
-pub(super) async fn ask(metadata: &Metadata<'_>) -> Result<CloudInstance, CloudError> {
+pub(super) async fn ask(
+    metadata: &Metadata<'_>,
+    known: Option<&CloudInstance>,
+) -> Result<CloudInstance, CloudError> {
     let document: Document = metadata.json(Ask::get(DOCUMENT, &[])).await?;
     let tag = |(name, value): (String, Value)| match value {
         Value::String(text) => (name, text),
@@ -38,19 +41,19 @@ pub(super) async fn ask(metadata: &Metadata<'_>) -> Result<CloudInstance, CloudE
         region: String::new(),
         zone: document.availability_zone.unwrap_or_default(),
         instance_id: document.uuid,
-        instance_type: of_ec2(metadata, TYPE).await,
+        instance_type: of_ec2(metadata, TYPE, known.map(|known| &known.instance_type)).await,
         tags: document.meta.into_iter().map(tag).collect(),
-        image_id: of_ec2(metadata, IMAGE).await,
+        image_id: of_ec2(metadata, IMAGE, known.map(|known| &known.image_id)).await,
     })
 }
 
-/// The imitation may be switched off.
-async fn of_ec2(metadata: &Metadata<'_>, path: &str) -> String {
+/// The imitation may be switched off, or fail now and have told before.
+async fn of_ec2(metadata: &Metadata<'_>, path: &str, known: Option<&String>) -> String {
     match metadata.text_if_any(Ask::get(path, &[])).await {
         Ok(text) => text.unwrap_or_default(),
         Err(error) => {
-            debug!("left out: {error}");
-            String::new()
+            debug!("as it was before, or left out: {error}");
+            known.cloned().unwrap_or_default()
         }
     }
 }

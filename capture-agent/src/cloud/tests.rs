@@ -159,23 +159,43 @@ fn instance(texts: [&str; 7], tags: &[(&str, &str)]) -> CloudInstance {
 async fn each_cloud_is_understood() {
     let ec2 = ["aws", "123456789012", "eu-central-1", "eu-central-1a", "i-0abc", "m5.large", "ami-1"];
     let server = Server::start(|head| aws(head, true)).await;
-    let found = attempt(Provider::Aws, &server.url).await.unwrap();
+    let found = attempt(Provider::Aws, &server.url, None).await.unwrap();
     assert_eq!(found, instance(ec2, &[("name", "web"), ("team:a", "blue")]));
     let server = Server::start(|head| aws(head, false)).await;
-    assert_eq!(attempt(Provider::Aws, &server.url).await.unwrap(), instance(ec2, &[]));
+    assert_eq!(attempt(Provider::Aws, &server.url, None).await.unwrap(), instance(ec2, &[]));
     let server = Server::start(gcp).await;
     let texts =
         ["gcp", "shop-prod", "europe-west3", "europe-west3-c", "4520031799277581759", "e2-medium", ""];
-    let found = attempt(Provider::Gcp, &server.url).await.unwrap();
+    let found = attempt(Provider::Gcp, &server.url, None).await.unwrap();
     assert_eq!(found, instance(texts, &[("http-server", ""), ("gke", "")]));
     let server = Server::start(azure).await;
     let texts =
         ["azure", "sub-1", "westeurope", "2", "vm-1", "Standard_D2s_v5", "Debian:debian-12:12:latest"];
-    assert_eq!(attempt(Provider::Azure, &server.url).await.unwrap(), instance(texts, &[("env", "prod")]));
+    assert_eq!(
+        attempt(Provider::Azure, &server.url, None).await.unwrap(),
+        instance(texts, &[("env", "prod")])
+    );
     let server = Server::start(openstack).await;
     let texts = ["openstack", "p-1", "", "nova", "u-1", "m1.small", ""];
-    let found = attempt(Provider::Openstack, &server.url).await.unwrap();
+    let found = attempt(Provider::Openstack, &server.url, None).await.unwrap();
     assert_eq!(found, instance(texts, &[("count", "3"), ("role", "db")]));
+}
+
+/// Scenario: EC2 has told of an instance with its tags, and later fails where tags are asked for; then it says that there are none.
+/// Guarantees: what it fails to say is as it was, what it says counts.
+#[tokio::test]
+async fn what_fails_for_a_moment_is_as_it_was() {
+    let server = Server::start(|head| aws(head, true)).await;
+    let known = attempt(Provider::Aws, &server.url, None).await.unwrap();
+    let fails_at_tags = |head: &str| match head.contains("/tags/") {
+        true => refused(500),
+        false => aws(head, true),
+    };
+    let server = Server::start(fails_at_tags).await;
+    assert_eq!(attempt(Provider::Aws, &server.url, Some(&known)).await.unwrap(), known);
+    assert!(attempt(Provider::Aws, &server.url, None).await.unwrap().tags.is_empty());
+    let server = Server::start(|head| aws(head, false)).await;
+    assert!(attempt(Provider::Aws, &server.url, Some(&known)).await.unwrap().tags.is_empty());
 }
 
 /// Scenario: every cloud's service answers with another's words, garbage, half an answer, a redirect, a refusal, an answer without end, and not at all. Guarantees:
@@ -200,7 +220,7 @@ async fn answers_that_are_none_are_errors() {
     for (expected, reply) in replies {
         let server = Server::start(move |_| reply()).await;
         for provider in [Provider::Aws, Provider::Gcp, Provider::Azure, Provider::Openstack] {
-            let error = attempt(provider, &server.url).await.unwrap_err().to_string();
+            let error = attempt(provider, &server.url, None).await.unwrap_err().to_string();
             assert!(error.contains(expected), "{provider:?}: '{error}' does not say '{expected}'");
             assert!(error.contains(&server.url.to_string()), "{error}");
         }
@@ -212,12 +232,12 @@ async fn answers_that_are_none_are_errors() {
 #[tokio::test]
 async fn silence_ends() {
     let server = Server::start(|_| Reply::Silence).await;
-    let error = attempt(Provider::Azure, &server.url).await.unwrap_err();
+    let error = attempt(Provider::Azure, &server.url, None).await.unwrap_err();
     assert!(matches!(error, CloudError::Silent { .. }), "{error}");
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
     drop(listener);
-    let error = attempt(Provider::Aws, &url).await.unwrap_err();
+    let error = attempt(Provider::Aws, &url, None).await.unwrap_err();
     assert!(matches!(error, CloudError::Connect { .. }), "{error}");
 }
 
@@ -226,14 +246,14 @@ async fn silence_ends() {
 async fn version_one_is_never_used() {
     let server =
         Server::start(|head| if head.starts_with("put ") { ok("another") } else { aws(head, true) }).await;
-    let error = attempt(Provider::Aws, &server.url).await.unwrap_err().to_string();
+    let error = attempt(Provider::Aws, &server.url, None).await.unwrap_err().to_string();
     assert!(error.contains("401"), "{error}");
     let server = Server::start(|head| {
         assert!(head.starts_with("put "), "asked without a token: {head}");
         refused(403)
     })
     .await;
-    assert!(attempt(Provider::Aws, &server.url).await.unwrap_err().to_string().contains("403"));
+    assert!(attempt(Provider::Aws, &server.url, None).await.unwrap_err().to_string().contains("403"));
 }
 
 /// Scenario: the task with a cloud that fails first and then answers; one on a host without a cloud, and one that is switched off. Guarantees: the first

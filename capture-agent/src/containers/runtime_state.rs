@@ -58,6 +58,10 @@ impl RuntimeState {
     /// The state of a container, wherever below `run` it is. Users are believed about containers that they made themselves and, where it is not known who did, about those of
     /// runtimes that users run.
     pub(super) fn find(run: &Path, id: &str, runtime: &str, maker: Maker) -> Option<Self> {
+        // Machines have names that somebody chose, which could lead anywhere else.
+        if id.is_empty() || id.contains('/') || id == ".." {
+            return None;
+        }
         match maker {
             Maker::Host => Self::of_host(run, id),
             Maker::User(uid) => Self::of_user(run, id, uid),
@@ -108,4 +112,28 @@ fn absolute(path: &str) -> Option<PathBuf> {
 
 fn epoch_ns(time: Option<jiff::Timestamp>) -> u64 {
     time.and_then(|time| u64::try_from(time.as_nanosecond()).ok()).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Scenario: a machine whose name, as systemd escapes it, leads to a folder of somebody's own, by itself and through the folders of runtimes; and a
+    /// container. Guarantees: nothing is read but below the runtimes' folders.
+    #[test]
+    fn a_name_leads_nowhere_else() {
+        let root = tempfile::tempdir().unwrap();
+        let run = root.path().join("run");
+        let own = root.path().join("own");
+        for folder in [own.clone(), run.join("runc/real")] {
+            std::fs::create_dir_all(&folder).unwrap();
+            std::fs::write(folder.join("state.json"), r#"{"init_process_pid": 7}"#).unwrap();
+        }
+        let found =
+            |id: &str| RuntimeState::find(&run, id, "systemd-nspawn", Maker::Unknown).map(|state| state.pid);
+        assert_eq!(found("real"), Some(7));
+        for id in [own.to_str().unwrap(), "../../own", "..", ""] {
+            assert_eq!(found(id), None, "{id}");
+        }
+    }
 }

@@ -89,8 +89,9 @@ impl Runtimes {
         let mut starting =
             Starting { told, interfaces: Vec::new(), tasks: JoinSet::new(), runtime: runtime.handle() };
         starting.start_all(sockets);
-        let Starting { interfaces, tasks, .. } = starting;
-        let run = move || drop(runtime.block_on(tasks.join_all()));
+        let Starting { interfaces, mut tasks, .. } = starting;
+        // One by one: a panic in one of them must not end the others.
+        let run = move || runtime.block_on(async move { while tasks.join_next().await.is_some() {} });
         thread::Builder::new().name("runtimes".to_owned()).spawn(run)?;
         Ok(Self { interfaces, left_out: told.left_out().clone() })
     }

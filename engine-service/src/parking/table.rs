@@ -1,5 +1,7 @@
 //! The groups that wait, by what they wait for.
 
+mod round;
+
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     sync::{
@@ -9,18 +11,15 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use eyrie_proto::{
-    capture::TraceContext,
-    event::{CgroupFact, CgroupKey},
-};
+use eyrie_proto::event::{CgroupFact, CgroupKey};
 use tokio::{sync::Notify, time::Instant};
 
+pub(super) use self::round::{Round, Wait};
 use super::{
     ParkingLimits,
-    group::{Awaited, ParkedGroup, Settled},
+    group::{Awaited, ParkedGroup},
 };
 use crate::{
-    alert_log::{AppendBatch, ParkedEntry},
     host_status::HostStatus,
     metadata::{Answer, ContainerName, KnownHost},
 };
@@ -72,30 +71,6 @@ struct Parked {
     deadline: Instant,
     bytes: usize,
     status: Option<Arc<Mutex<HostStatus>>>,
-}
-
-/// What a round came to; to be written, and then counted.
-#[derive(Debug, Default)]
-pub(super) struct Round {
-    pub(super) batch: AppendBatch,
-    /// Alerts that are new, by origin.
-    pub(super) alerts_of: Vec<(Arc<Mutex<HostStatus>>, u64)>,
-    pub(super) answered_in_time: u64,
-    pub(super) timed_out: u64,
-    pub(super) unanswerable: u64,
-    pub(super) amended: u64,
-    pub(super) retracted: u64,
-    pub(super) unanswered: u64,
-    /// What came to an end, for its trace.
-    pub(super) waits: Vec<Wait>,
-}
-
-/// How long a group waited for what.
-#[derive(Debug)]
-pub(super) struct Wait {
-    pub(super) trace: TraceContext,
-    pub(super) since: SystemTime,
-    pub(super) outcome: &'static str,
 }
 
 // === impl Table ===
@@ -382,55 +357,5 @@ impl Inner {
                 round.tell(parked, alerts, is_unanswerable);
             }
         }
-    }
-}
-
-// === impl Round ===
-
-impl Round {
-    /// Nothing is to be written.
-    pub(super) fn is_empty(&self) -> bool {
-        self.batch.alerts.is_empty() && self.batch.parked.is_empty() && self.batch.settled.is_empty()
-    }
-
-    fn settle(&mut self, parked: &Parked, settled: Settled) {
-        let outcome = match (parked.group.is_told, settled.confirmed.is_empty()) {
-            (false, false) => "answered in time",
-            (false, true) => "ruled out",
-            (true, _) => "amended",
-        };
-        self.end_wait(parked, outcome);
-        let (confirmed, retracted) = (settled.confirmed.len() as u64, settled.retracted.len() as u64);
-        if parked.group.is_told {
-            self.amended += confirmed;
-            self.retracted += retracted;
-        } else {
-            self.answered_in_time += 1;
-            self.count_alerts(parked, confirmed);
-        }
-        self.batch.alerts.extend(settled.retracted.into_iter().chain(settled.confirmed));
-        self.batch.settled.push(parked.group.id.clone());
-    }
-
-    fn tell(&mut self, parked: &Parked, alerts: Vec<eyrie_proto::alert::Alert>, is_unanswerable: bool) {
-        let (outcome, count) = match is_unanswerable {
-            true => ("unanswerable", &mut self.unanswerable),
-            false => ("timed out", &mut self.timed_out),
-        };
-        *count += 1;
-        self.end_wait(parked, outcome);
-        self.count_alerts(parked, alerts.len() as u64);
-        self.batch.alerts.extend(alerts);
-        let entry: ParkedEntry = parked.group.entry();
-        self.batch.parked.push(entry);
-    }
-
-    fn end_wait(&mut self, parked: &Parked, outcome: &'static str) {
-        let trace = parked.group.trace().cloned();
-        self.waits.extend(trace.map(|trace| Wait { trace, since: parked.since, outcome }));
-    }
-
-    fn count_alerts(&mut self, parked: &Parked, count: u64) {
-        self.alerts_of.extend(parked.status.as_ref().map(|status| (Arc::clone(status), count)));
     }
 }

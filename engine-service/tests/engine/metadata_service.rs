@@ -33,6 +33,9 @@ pub(crate) const CONTAINER: &str = "c0ffee0123456789c0ffee0123456789c0ffee012345
 /// Who is told what.
 type Watcher = (WatchRequest, mpsc::Sender<Result<WatchResponse, Status>>);
 
+/// Says whether facts are refused, and how.
+type Refuse = fn(&RelayFactsRequest) -> Option<Status>;
+
 /// What the service holds; outlives its servers, as a store does.
 #[derive(Default)]
 pub(crate) struct Store {
@@ -49,7 +52,7 @@ pub(crate) struct Store {
     /// Questions are not answered for as long.
     pub(crate) is_silent: AtomicBool,
     /// Facts that it does not take.
-    pub(crate) refuse: Mutex<Option<fn(&RelayFactsRequest) -> Option<Status>>>,
+    pub(crate) refuse: Mutex<Option<Refuse>>,
 }
 
 impl Store {

@@ -10,6 +10,8 @@ const IMAGE_ID: u32 = 32;
 const IMAGE_REPOSITORY: u32 = 33;
 const IMAGE_TAG: u32 = 34;
 const IMAGE_DIGEST: u32 = 35;
+/// Somebody has said what is missing, or that nothing is: of whom that is from.
+const REASONS_SAID: u32 = 36;
 /// What the bits are called.
 pub(super) const FIELD_NAMES: &[(u32, &str)] = &[
     (2, "runtime"),
@@ -107,6 +109,8 @@ impl StoredContainer {
     pub fn merge(&mut self, stated: Container) {
         let has_birth = self.name().birth_ns != 0;
         let known = self.container.get_or_insert_default();
+        let completeness = stated.completeness();
+        let standing = rank(completeness).cmp(&rank(known.completeness()));
         let mut merge = Merge::new(&mut self.stamps, &stated.provenance);
         merge.field(2, &mut known.runtime, stated.runtime);
         merge.field(3, &mut known.name, stated.name);
@@ -127,14 +131,14 @@ impl StoredContainer {
         merge.field(16, &mut known.pod_uid, stated.pod_uid);
         merge.field(17, &mut known.pod_sandbox_id, stated.pod_sandbox_id);
         merge.field(18, &mut known.probes, stated.probes);
-        merge.field(22, &mut known.reasons, stated.reasons);
+        // They say what is missing: of those who know as much as anybody the latest counts, also where nothing is missing any more.
+        merge.standing((22, REASONS_SAID), standing, &mut known.reasons, stated.reasons);
         merge.field(23, &mut known.pod_name, stated.pod_name);
         merge.field(24, &mut known.pod_namespace, stated.pod_namespace);
         merge.field(25, &mut known.cni_result, stated.cni_result);
         merge.field(26, &mut known.user, stated.user);
         merge.field(27, &mut known.pod_labels, stated.pod_labels);
-        let completeness = greater(known.completeness(), stated.completeness);
-        known.completeness = completeness.into();
+        known.completeness = greater(known.completeness(), completeness).into();
         merge_provenance(&mut known.provenance, stated.provenance);
         if let Some(stated) = stated.validity {
             let validity = known.validity.get_or_insert_default();
@@ -160,16 +164,18 @@ fn merge_image(merge: &mut Merge<'_>, known: &mut Image, stated: Image) {
 
 /// Once one source has told everything, another that only begins takes nothing back. A number of a newer version of the
 /// contract counts as pending.
-fn greater(known: Completeness, stated: i32) -> Completeness {
-    let rank = |completeness: Completeness| match completeness {
-        Completeness::Unspecified | Completeness::Pending => 0,
-        Completeness::FinalPartial => 1,
-        Completeness::Complete => 2,
-    };
-    let stated = Completeness::try_from(stated).unwrap_or(Completeness::Pending);
+fn greater(known: Completeness, stated: Completeness) -> Completeness {
     match rank(stated) > rank(known) {
         true => stated,
         false if known == Completeness::Unspecified => Completeness::Pending,
         false => known,
+    }
+}
+
+fn rank(completeness: Completeness) -> u8 {
+    match completeness {
+        Completeness::Unspecified | Completeness::Pending => 0,
+        Completeness::FinalPartial => 1,
+        Completeness::Complete => 2,
     }
 }

@@ -1,6 +1,6 @@
 //! Fields that keep the value of the latest statement that had one.
 
-use std::collections::BTreeSet;
+use std::{cmp::Ordering, collections::BTreeSet};
 
 use eyrie_proto::metadata::{FieldSource, Provenance};
 
@@ -47,17 +47,37 @@ impl<'a> Merge<'a> {
             return;
         }
         let mask = 1_u64 << bit;
-        let mine = (self.observed_ns, &*self.source);
-        let is_newer_known = *known != empty
-            && self
-                .stamps
-                .iter()
-                .any(|stamp| stamp.fields & mask != 0 && (stamp.observed_ns, &*stamp.source) > mine);
-        if is_newer_known {
+        if *known != empty && self.is_overtaken(mask) {
             return;
         }
         *known = stated;
         self.take(mask);
+    }
+
+    /// Replaces a list that may also become empty, by who has a higher standing than whom it is from, or the same and said it later. The first bit is
+    /// the field's, the second that somebody has said it.
+    pub(super) fn standing<T>(
+        &mut self,
+        (bit, said): (u32, u32),
+        standing: Ordering,
+        known: &mut Vec<T>,
+        stated: Vec<T>,
+    ) {
+        let (mask, said) = (1_u64 << bit, 1_u64 << said);
+        if standing == Ordering::Less || standing == Ordering::Equal && self.is_overtaken(said) {
+            return;
+        }
+        *known = stated;
+        self.take(mask | said);
+        if known.is_empty() {
+            self.stamps.iter_mut().for_each(|stamp| stamp.fields &= !mask);
+        }
+    }
+
+    /// Whether these fields are from a later statement.
+    fn is_overtaken(&self, mask: u64) -> bool {
+        let mine = (self.observed_ns, &*self.source);
+        self.stamps.iter().any(|stamp| stamp.fields & mask != 0 && (stamp.observed_ns, &*stamp.source) > mine)
     }
 
     /// Notes that fields are from this statement.

@@ -21,7 +21,7 @@ prop_compose! {
         name in "[ab]?", user in "[ab]?", tag in "[ab]?", digest in "[ab]?",
         privileged in proptest::option::of(any::<bool>()),
         label in proptest::option::of("[ab]"),
-        completeness in 0..4_i32, until_ns in 0..3_u64, source in "[xyz]",
+        reason in "[ab]?", completeness in 0..4_i32, until_ns in 0..3_u64, source in "[xyz]",
     ) -> Container {
         Container {
             key: Some(key()),
@@ -31,6 +31,7 @@ prop_compose! {
             is_privileged: privileged,
             labels: label.map(|label| BTreeMap::from([(label, "1".to_owned())])).unwrap_or_default(),
             completeness,
+            reasons: Some(reason).into_iter().filter(|reason| !reason.is_empty()).collect(),
             validity: Some(Validity { from_ns: 0, until_ns: if until_ns == 0 { 0 } else { 100 + until_ns } }),
             provenance: vec![Provenance { source, observed_ns: 0, observer: String::new() }],
             ..Container::default()
@@ -46,7 +47,7 @@ fn merged<'a>(statements: impl IntoIterator<Item = &'a Container>) -> StoredCont
 
 proptest! {
     /// Scenario: statements in their order, in any other order, and some of them twice. Guarantees: the outcome is the same to
-    /// the byte; each field is what the latest statement that had it says.
+    /// the byte; each field is what the latest statement that had it says, and what is missing what the latest of those says that know most.
     #[test]
     fn order_and_repetition_do_not_matter(
         statements in proptest::collection::vec(statement(), 1..8),
@@ -71,6 +72,13 @@ proptest! {
         prop_assert_eq!(merged.image.unwrap().tag, latest(|container| container.image.clone().unwrap().tag));
         let privileged = statements.iter().rev().find_map(|container| container.is_privileged);
         prop_assert_eq!(merged.is_privileged, privileged);
+        let rank = |statement: &Container| match statement.completeness() {
+            Completeness::Unspecified | Completeness::Pending => 0,
+            Completeness::FinalPartial => 1,
+            Completeness::Complete => 2,
+        };
+        let known_best = statements.iter().max_by_key(|statement| rank(statement)).unwrap();
+        prop_assert_eq!(&merged.reasons, &known_best.reasons);
     }
 }
 

@@ -1,5 +1,7 @@
 //! What clusters push, message by message.
 
+use std::time::Duration;
+
 use eyrie_proto::metadata::{
     AnswerState, ClusterDelta, ClusterHello, ClusterSnapshotBegin, ClusterSnapshotEnd, KubernetesKey,
     KubernetesObject, PushClusterRequest, PushClusterResponse, Tombstone,
@@ -43,7 +45,11 @@ struct Pushing {
 
 impl Pushing {
     async fn open(service: &Running) -> Self {
-        let channel = Endpoint::from_shared(service.local_address().uri()).unwrap().connect().await.unwrap();
+        Self::over(Endpoint::from_shared(service.local_address().uri()).unwrap()).await
+    }
+
+    async fn over(endpoint: Endpoint) -> Self {
+        let channel = endpoint.connect().await.unwrap();
         let (requests, receiver) = mpsc::channel(16);
         let call = ClusterServiceClient::new(channel).push_cluster(ReceiverStream::new(receiver)).await;
         Self { requests, responses: call.unwrap().into_inner() }
@@ -130,6 +136,32 @@ async fn turns_count_once_and_without_a_gap() {
     for (epoch, acked) in [(2, 0), (1, 99)] {
         assert!(Pushing::hello(&service, hello(epoch, acked)).await.1.1, "{epoch} {acked}");
     }
+    service.shutdown().await;
+}
+
+/// Scenario: a client goes on telling and reads no acks, until none can be sent to it; another stream of its cluster comes. Guarantees: the other is
+/// answered, and goes on where the first was.
+#[tokio::test]
+async fn who_reads_no_acks_makes_way() {
+    let directory = tempfile::tempdir().unwrap();
+    let service = start(directory.path()).await;
+    let endpoint =
+        Endpoint::from_shared(service.local_address().uri()).unwrap().initial_stream_window_size(64);
+    let mut deaf = Pushing::over(endpoint).await;
+    assert_eq!(deaf.tell(Kind::Hello(hello(1, 0))).await, (0, true));
+    deaf.snapshot(1, vec![pod("a", "1")]).await;
+    let large =
+        KubernetesObject { annotations: [("a".to_owned(), "v".repeat(100 * 1024))].into(), ..pod("b", "1") };
+    let untaken = |ordinal| PushClusterRequest { kind: Some(delta(ordinal, vec![large.clone()])) };
+    // Far more than are under way: at some point nobody takes them any more.
+    let mut ordinal = 3;
+    while tokio::time::timeout(Duration::from_millis(300), deaf.requests.send(untaken(ordinal))).await.is_ok()
+    {
+        ordinal += 1;
+    }
+    let (mut second, (through, is_snapshot_wanted)) = Pushing::hello(&service, hello(1, 2)).await;
+    assert!(through >= 2 && through < ordinal && !is_snapshot_wanted, "{through} of {ordinal}");
+    assert_eq!(second.tell(delta(through + 1, vec![pod("a", "2")])).await, (through + 1, false));
     service.shutdown().await;
 }
 
