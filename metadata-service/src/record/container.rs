@@ -1,10 +1,14 @@
 //! Containers.
 
+use std::cmp::Ordering;
+
 use eyrie_proto::metadata::{Completeness, Container, ContainerKey, FieldSource, Image, Validity};
 
 use super::stamp::{self, Merge, Stamp, earlier, merge_provenance};
 use crate::keys::ContainerName;
 
+/// What is missing is known with how much is known at all.
+const MISSING: u32 = 29;
 /// Bits beyond the field numbers of `Container`: an image is often told of by several sources, each with a part of it.
 const IMAGE_ID: u32 = 32;
 const IMAGE_REPOSITORY: u32 = 33;
@@ -34,6 +38,7 @@ pub(super) const FIELD_NAMES: &[(u32, &str)] = &[
     (25, "cni_result"),
     (26, "user"),
     (27, "pod_labels"),
+    (MISSING, "missing"),
     (IMAGE_ID, "image.id"),
     (IMAGE_REPOSITORY, "image.repository"),
     (IMAGE_TAG, "image.tag"),
@@ -133,6 +138,12 @@ impl StoredContainer {
         merge.field(25, &mut known.cni_result, stated.cni_result);
         merge.field(26, &mut known.user, stated.user);
         merge.field(27, &mut known.pod_labels, stated.pod_labels);
+        match rank(stated.completeness).cmp(&rank(known.completeness)) {
+            Ordering::Greater => merge.replace(MISSING, &mut known.missing, stated.missing),
+            Ordering::Equal => merge.latest(MISSING, &mut known.missing, stated.missing),
+            // What it did not have somebody else had.
+            Ordering::Less => {}
+        }
         let completeness = greater(known.completeness(), stated.completeness);
         known.completeness = completeness.into();
         merge_provenance(&mut known.provenance, stated.provenance);
@@ -158,18 +169,20 @@ fn merge_image(merge: &mut Merge<'_>, known: &mut Image, stated: Image) {
     merge.field(IMAGE_DIGEST, &mut known.digest, stated.digest);
 }
 
-/// Once one source has told everything, another that only begins takes nothing back. A number of a newer version of the
-/// contract counts as pending.
+/// Once one source has told everything, another that only begins takes nothing back.
 fn greater(known: Completeness, stated: i32) -> Completeness {
-    let rank = |completeness: Completeness| match completeness {
+    match rank(stated) > rank(known.into()) {
+        true => Completeness::try_from(stated).unwrap_or(Completeness::Pending),
+        false if known == Completeness::Unspecified => Completeness::Pending,
+        false => known,
+    }
+}
+
+/// A number of a newer version of the contract counts as pending.
+fn rank(completeness: i32) -> u8 {
+    match Completeness::try_from(completeness).unwrap_or(Completeness::Pending) {
         Completeness::Unspecified | Completeness::Pending => 0,
         Completeness::FinalPartial => 1,
         Completeness::Complete => 2,
-    };
-    let stated = Completeness::try_from(stated).unwrap_or(Completeness::Pending);
-    match rank(stated) > rank(known) {
-        true => stated,
-        false if known == Completeness::Unspecified => Completeness::Pending,
-        false => known,
     }
 }

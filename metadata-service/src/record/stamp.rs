@@ -46,18 +46,29 @@ impl<'a> Merge<'a> {
         if stated == empty {
             return;
         }
-        let mask = 1_u64 << bit;
-        let mine = (self.observed_ns, &*self.source);
-        let is_newer_known = *known != empty
-            && self
-                .stamps
-                .iter()
-                .any(|stamp| stamp.fields & mask != 0 && (stamp.observed_ns, &*stamp.source) > mine);
-        if is_newer_known {
-            return;
+        if *known == empty || !self.is_older(bit) {
+            self.replace(bit, known, stated);
         }
+    }
+
+    /// The same for a field of which saying nothing says that there is nothing.
+    pub(super) fn latest<T>(&mut self, bit: u32, known: &mut T, stated: T) {
+        if !self.is_older(bit) {
+            self.replace(bit, known, stated);
+        }
+    }
+
+    /// The same, whichever is older.
+    pub(super) fn replace<T>(&mut self, bit: u32, known: &mut T, stated: T) {
         *known = stated;
-        self.take(mask);
+        self.take(1_u64 << bit);
+    }
+
+    /// Whether the field is from a later statement.
+    fn is_older(&self, bit: u32) -> bool {
+        let (mask, mine) = (1_u64 << bit, (self.observed_ns, &*self.source));
+        let is_later = |stamp: &Stamp| stamp.fields & mask != 0 && (stamp.observed_ns, &*stamp.source) > mine;
+        self.stamps.iter().any(is_later)
     }
 
     /// Notes that fields are from this statement.

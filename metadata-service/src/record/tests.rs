@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use eyrie_proto::{
     event::CgroupKey,
-    metadata::{Completeness, Container, ContainerKey, Image, Provenance, Validity},
+    metadata::{Completeness, Container, ContainerKey, ContainerPart, Image, Provenance, Validity},
 };
 use proptest::prelude::*;
 
@@ -21,7 +21,7 @@ prop_compose! {
         name in "[ab]?", user in "[ab]?", tag in "[ab]?", digest in "[ab]?",
         privileged in proptest::option::of(any::<bool>()),
         label in proptest::option::of("[ab]"),
-        completeness in 0..4_i32, until_ns in 0..3_u64, source in "[xyz]",
+        completeness in 0..4_i32, missing in proptest::collection::vec(1..4_i32, 0..3), until_ns in 0..3_u64, source in "[xyz]",
     ) -> Container {
         Container {
             key: Some(key()),
@@ -31,6 +31,7 @@ prop_compose! {
             is_privileged: privileged,
             labels: label.map(|label| BTreeMap::from([(label, "1".to_owned())])).unwrap_or_default(),
             completeness,
+            missing,
             validity: Some(Validity { from_ns: 0, until_ns: if until_ns == 0 { 0 } else { 100 + until_ns } }),
             provenance: vec![Provenance { source, observed_ns: 0, observer: String::new() }],
             ..Container::default()
@@ -46,7 +47,8 @@ fn merged<'a>(statements: impl IntoIterator<Item = &'a Container>) -> StoredCont
 
 proptest! {
     /// Scenario: statements in their order, in any other order, and some of them twice. Guarantees: the outcome is the same to
-    /// the byte; each field is what the latest statement that had it says.
+    /// the byte; each field is what the latest statement that had it says, and what is missing is what the
+    /// latest of those says that know most.
     #[test]
     fn order_and_repetition_do_not_matter(
         statements in proptest::collection::vec(statement(), 1..8),
@@ -71,6 +73,13 @@ proptest! {
         prop_assert_eq!(merged.image.unwrap().tag, latest(|container| container.image.clone().unwrap().tag));
         let privileged = statements.iter().rev().find_map(|container| container.is_privileged);
         prop_assert_eq!(merged.is_privileged, privileged);
+        // Of those that know as much the last one counts.
+        let rank = |container: &&Container| match container.completeness() {
+            Completeness::Complete => 2,
+            Completeness::FinalPartial => 1,
+            Completeness::Pending | Completeness::Unspecified => 0,
+        };
+        prop_assert_eq!(&merged.missing, &statements.iter().max_by_key(rank).unwrap().missing);
     }
 }
 
@@ -89,6 +98,29 @@ fn complete_stays_complete() {
     assert!(!merged([&pending, &say(Completeness::FinalPartial)]).is_pending());
     assert!(merged([&say(Completeness::Unspecified)]).is_pending());
     assert!(merged([&Container { completeness: 99, ..pending.clone() }]).is_pending());
+}
+
+/// Scenario: an agent cannot read a container, its runtime answers after the end and has all but labels; the first statement comes again. Guarantees: what is
+/// missing is what the one that knows most lacks, also where that is nothing.
+#[test]
+fn what_is_missing_is_what_the_fullest_statement_lacks() {
+    let say = |completeness: Completeness, missing: &[ContainerPart], observed_ns| Container {
+        key: Some(key()),
+        completeness: completeness.into(),
+        missing: missing.iter().copied().map(Into::into).collect(),
+        provenance: vec![Provenance { observed_ns, ..Provenance::default() }],
+        ..Container::default()
+    };
+    let part = say(Completeness::FinalPartial, &[ContainerPart::Name, ContainerPart::Labels], 1);
+    let whole = say(Completeness::Complete, &[ContainerPart::Labels], 2);
+    let all = say(Completeness::Complete, &[], 3);
+    let missing = |statements: &[&Container]| {
+        let merged = merged(statements.iter().copied()).container.unwrap();
+        merged.missing().collect::<Vec<_>>()
+    };
+    assert_eq!(missing(&[&part]), [ContainerPart::Name, ContainerPart::Labels]);
+    assert_eq!(missing(&[&part, &whole, &part]), [ContainerPart::Labels]);
+    assert_eq!(missing(&[&all, &part, &whole]), []);
 }
 
 /// Scenario: a hundred sources make statements. Guarantees: the latest few are remembered.
@@ -118,7 +150,7 @@ fn every_field_has_a_name() {
     for (names, bits) in [
         (
             container::FIELD_NAMES,
-            (2..=18).filter(|bit| *bit != 4).chain(22..=27).chain(32..=35).collect::<Vec<_>>(),
+            (2..=18).filter(|bit| *bit != 4).chain(22..=27).chain([29]).chain(32..=35).collect::<Vec<_>>(),
         ),
         (host::FIELD_NAMES, (2..=7).chain([15]).chain(32..=39).collect()),
     ] {
