@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use eyrie_proto::{
     event::CgroupKey,
-    metadata::{Completeness, Container, ContainerKey, Image, Provenance, Validity},
+    metadata::{Completeness, Container, ContainerKey, ContainerPart, Image, Provenance, Validity},
 };
 use proptest::prelude::*;
 
@@ -21,7 +21,8 @@ prop_compose! {
         name in "[ab]?", user in "[ab]?", tag in "[ab]?", digest in "[ab]?",
         privileged in proptest::option::of(any::<bool>()),
         label in proptest::option::of("[ab]"),
-        reason in "[ab]?", completeness in 0..4_i32, until_ns in 0..3_u64, source in "[xyz]",
+         reason in "[ab]?", completeness in 0..4_i32, missing in proptest::collection::vec(1..4_i32, 0..3),
+         until_ns in 0..3_u64, source in "[xyz]",
     ) -> Container {
         Container {
             key: Some(key()),
@@ -32,6 +33,7 @@ prop_compose! {
             labels: label.map(|label| BTreeMap::from([(label, "1".to_owned())])).unwrap_or_default(),
             completeness,
             reasons: Some(reason).into_iter().filter(|reason| !reason.is_empty()).collect(),
+            missing,
             validity: Some(Validity { from_ns: 0, until_ns: if until_ns == 0 { 0 } else { 100 + until_ns } }),
             provenance: vec![Provenance { source, observed_ns: 0, observer: String::new() }],
             ..Container::default()
@@ -79,6 +81,7 @@ proptest! {
         };
         let known_best = statements.iter().max_by_key(|statement| rank(statement)).unwrap();
         prop_assert_eq!(&merged.reasons, &known_best.reasons);
+        prop_assert_eq!(&merged.missing, &known_best.missing);
     }
 }
 
@@ -97,6 +100,29 @@ fn complete_stays_complete() {
     assert!(!merged([&pending, &say(Completeness::FinalPartial)]).is_pending());
     assert!(merged([&say(Completeness::Unspecified)]).is_pending());
     assert!(merged([&Container { completeness: 99, ..pending.clone() }]).is_pending());
+}
+
+/// Scenario: an agent cannot read a container, its runtime answers after the end and has all but labels; the first statement comes again. Guarantees: what is
+/// missing is what the one that knows most lacks, also where that is nothing.
+#[test]
+fn what_is_missing_is_what_the_fullest_statement_lacks() {
+    let say = |completeness: Completeness, missing: &[ContainerPart], observed_ns| Container {
+        key: Some(key()),
+        completeness: completeness.into(),
+        missing: missing.iter().copied().map(Into::into).collect(),
+        provenance: vec![Provenance { observed_ns, ..Provenance::default() }],
+        ..Container::default()
+    };
+    let part = say(Completeness::FinalPartial, &[ContainerPart::Name, ContainerPart::Labels], 1);
+    let whole = say(Completeness::Complete, &[ContainerPart::Labels], 2);
+    let all = say(Completeness::Complete, &[], 3);
+    let missing = |statements: &[&Container]| {
+        let merged = merged(statements.iter().copied()).container.unwrap();
+        merged.missing().collect::<Vec<_>>()
+    };
+    assert_eq!(missing(&[&part]), [ContainerPart::Name, ContainerPart::Labels]);
+    assert_eq!(missing(&[&part, &whole, &part]), [ContainerPart::Labels]);
+    assert_eq!(missing(&[&all, &part, &whole]), []);
 }
 
 /// Scenario: a hundred sources make statements. Guarantees: the latest few are remembered.
@@ -126,7 +152,7 @@ fn every_field_has_a_name() {
     for (names, bits) in [
         (
             container::FIELD_NAMES,
-            (2..=18).filter(|bit| *bit != 4).chain(22..=27).chain(32..=35).collect::<Vec<_>>(),
+            (2..=18).filter(|bit| *bit != 4).chain(22..=27).chain([29]).chain(32..=35).collect::<Vec<_>>(),
         ),
         (host::FIELD_NAMES, (2..=7).chain([15]).chain(32..=39).collect()),
     ] {
