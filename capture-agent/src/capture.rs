@@ -117,6 +117,7 @@ impl Capture {
                 self.report_losses();
                 self.repair();
                 self.push_found();
+                self.catch_up();
                 self.keep_within_budget();
             }
             if facts_read.elapsed() >= LOST_FACT_INTERVAL && self.stream.outbox().take_facts_wanted() {
@@ -199,6 +200,14 @@ impl Capture {
         self.push_each_fact(news, now);
         if self.late.cloud.take(&mut self.late.host) {
             self.late.tell_host(now);
+        }
+    }
+
+    /// Tells who reads of containers which there are, if it has missed some.
+    fn catch_up(&mut self) {
+        if self.late.containers.is_behind() {
+            let known = self.source.cgroup_facts(CgroupReading::Known);
+            self.late.containers.catch_up(known, clock::boot_ns());
         }
     }
 

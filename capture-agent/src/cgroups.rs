@@ -22,7 +22,7 @@ use self::{ids::Ids, layout::Named};
 
 /// Control groups that are remembered, of 300 to 1500 bytes each: some 5 MiB on the largest nodes. Of more than these the ends are
 /// told without their births, and no repair finds them.
-const MAX_CGROUPS: usize = 16_384;
+pub(crate) const MAX_CGROUPS: usize = 16_384;
 
 /// The control groups that were told.
 #[derive(Debug)]

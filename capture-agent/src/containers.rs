@@ -44,7 +44,7 @@ use std::{
     thread,
 };
 
-use eyrie_proto::event::{CgroupFact, Origin};
+use eyrie_proto::event::{CgroupFact, OrderedFact, Origin, ordered_fact};
 use tracing::warn;
 
 pub use self::runtimes::Sockets;
@@ -55,7 +55,10 @@ use self::{
     runtimes::Runtimes,
     told::ToldBox,
 };
-use crate::late_facts::LateFacts;
+use crate::{
+    cgroups::{MAX_CGROUPS, container_of},
+    late_facts::LateFacts,
+};
 
 /// Control groups that wait for the thread: at most 1500 bytes each.
 const MAX_WAITING: usize = 1_024;
@@ -63,7 +66,8 @@ const MAX_WAITING: usize = 1_024;
 #[derive(Debug)]
 pub(crate) struct Containers {
     news: Arc<SyncSender<News>>,
-    is_overflowing: AtomicBool,
+    /// Some news did not fit, and nobody has told since which containers there are.
+    is_behind: AtomicBool,
     left_out: LeftOut,
     accounts: Arc<ContainerAccounts>,
 }
@@ -94,7 +98,7 @@ impl Containers {
         let runtimes = Runtimes::start(sockets, &told)?;
         let reader = Reader::new(origin, places, facts, Arc::clone(&accounts), runtimes, told);
         thread::Builder::new().name("containers".to_owned()).spawn(move || reader.run(&receiver))?;
-        Ok(Self { news, is_overflowing: AtomicBool::new(false), left_out, accounts })
+        Ok(Self { news, is_behind: AtomicBool::new(false), left_out, accounts })
     }
 
     /// What there was no room for.
@@ -109,19 +113,40 @@ impl Containers {
 
     /// Takes notice of a control group that was told. Never waits.
     pub(crate) fn observe(&self, fact: &CgroupFact, boot_ns: u64) {
-        if fact.container_id.is_empty() {
+        if !is_outermost(fact) {
             return;
         }
         let is_full = self.news.try_send(News::Cgroup(fact.clone(), boot_ns)).is_err();
         if is_full {
             self.left_out.files_behind.increment();
         }
-        if is_full && !self.is_overflowing.swap(true, Ordering::Relaxed) {
-            warn!("containers come faster than their files can be read: names of some will be missing");
-        } else if !is_full {
-            self.is_overflowing.store(false, Ordering::Relaxed);
+        if is_full && !self.is_behind.swap(true, Ordering::Relaxed) {
+            warn!("containers come faster than their files can be read: names of some will be late");
         }
     }
+
+    /// Whether control groups were told and not noticed.
+    pub(crate) fn is_behind(&self) -> bool {
+        self.is_behind.load(Ordering::Relaxed)
+    }
+
+    /// Takes notice of all control groups that there are, and of the end of those that are not among them. Never waits.
+    pub(crate) fn catch_up(&self, facts: Vec<OrderedFact>, now_boot_ns: u64) {
+        let is_all = facts.len() < MAX_CGROUPS;
+        let groups = facts.into_iter().filter_map(|fact| match fact.kind {
+            Some(ordered_fact::Kind::Cgroup(fact)) if is_outermost(&fact) => Some(fact),
+            _ => None,
+        });
+        let news = News::All { groups: groups.collect(), is_all, boot_ns: now_boot_ns };
+        if self.news.try_send(news).is_ok() {
+            self.is_behind.store(false, Ordering::Relaxed);
+        }
+    }
+}
+
+/// Whether a control group is the first of a container; those within it say nothing more, and may be many.
+fn is_outermost(fact: &CgroupFact) -> bool {
+    !fact.container_id.is_empty() && container_of(&fact.path).is_none_or(|named| named.is_outermost)
 }
 
 #[cfg(test)]

@@ -299,6 +299,7 @@ impl EventSource for Kernel {
         match reading {
             CgroupReading::Routine if self.are_cgroups_recorded() => Vec::new(),
             CgroupReading::Routine | CgroupReading::Repair => self.cgroups.scan(clock::boot_ns),
+            CgroupReading::Known => self.cgroups.all(),
             CgroupReading::All => {
                 let gone = self.cgroups.scan(clock::boot_ns).into_iter().filter(is_removal);
                 gone.collect::<Vec<_>>().into_iter().chain(self.cgroups.all()).collect()

@@ -58,6 +58,8 @@ pub trait EventSource: Send + 'static {
 pub enum CgroupReading {
     /// All are to be told, as if for the first time.
     All,
+    /// What was told and still holds is wanted once more, and is not told to the engine again.
+    Known,
     /// Records were lost, and theirs may be among them.
     Repair,
     /// Some seconds have passed; a source that is told of every change has nothing to do.

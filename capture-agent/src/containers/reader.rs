@@ -1,7 +1,7 @@
 //! The thread that learns of containers and tells of them.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{HashMap, HashSet, VecDeque},
     sync::{
         Arc,
         mpsc::{Receiver, RecvTimeoutError},
@@ -31,6 +31,8 @@ use crate::{
 
 /// Containers that are kept in mind, of a few KiB each. More than any node runs.
 const MAX_CONTAINERS: usize = 8_192;
+/// Of which so many may be of users' own runtimes: control groups cost a user nothing.
+const MAX_OF_USERS: usize = 2_048;
 /// What they may take together; of containers beyond that nothing is told but their ids.
 const MAX_BYTES: usize = 64 << 20;
 /// Of these, those that have ended and of which something may still be told. The first to have ended leave first.
@@ -45,6 +47,8 @@ const ACCOUNTS_AGAIN: Duration = Duration::from_secs(60);
 pub(super) enum News {
     /// A control group was told, with the time of it.
     Cgroup(CgroupFact, u64),
+    /// The outermost control groups of all containers, unless there are more than that, at a time.
+    All { groups: Vec<CgroupFact>, is_all: bool, boot_ns: u64 },
     /// There is something in the box.
     Told,
 }
@@ -61,6 +65,7 @@ pub(super) struct Reader {
     bytes: usize,
     /// Which of them have ended, with their control groups, in this order.
     ended: VecDeque<(String, u64)>,
+    left_out: u64,
 }
 
 // === impl Reader ===
@@ -76,7 +81,7 @@ impl Reader {
     ) -> Self {
         let sources = Sources { origin, places, runtimes };
         let (early, containers) = (Early::default(), HashMap::new());
-        Self { sources, facts, accounts, told, early, containers, bytes: 0, ended: VecDeque::new() }
+        Self { sources, facts, accounts, told, early, containers, bytes: 0, ended: VecDeque::new(), left_out: 0 }
     }
 
     pub(super) fn run(mut self, news: &Receiver<News>) {
@@ -90,6 +95,7 @@ impl Reader {
             match news.recv_timeout(pause) {
                 Ok(News::Cgroup(fact, boot_ns)) if fact.is_removed => self.removed(&fact, boot_ns),
                 Ok(News::Cgroup(fact, _)) => self.noticed(fact),
+                Ok(News::All { groups, is_all, boot_ns }) => self.caught_up(groups, is_all, boot_ns),
                 Ok(News::Told) | Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return,
             }
@@ -100,34 +106,69 @@ impl Reader {
         }
     }
 
+    /// Makes good for news that were missed.
+    fn caught_up(&mut self, groups: Vec<CgroupFact>, is_all: bool, boot_ns: u64) {
+        let there: HashSet<_> = groups.iter().filter_map(|fact| Some(fact.cgroup?.cgroup_id)).collect();
+        let tracked = self.containers.values().map(|tracked| &tracked.noticed);
+        let gone = tracked.filter(|noticed| is_all && !there.contains(&noticed.cgroup.cgroup_id));
+        let gone: Vec<_> = gone.map(|noticed| (noticed.id.clone(), noticed.cgroup)).collect();
+        for (container_id, cgroup) in gone {
+            let fact =
+                CgroupFact { cgroup: Some(cgroup), container_id, is_removed: true, ..CgroupFact::default() };
+            self.removed(&fact, boot_ns);
+        }
+        groups.into_iter().for_each(|fact| self.noticed(fact));
+    }
+
     fn noticed(&mut self, fact: CgroupFact) {
         let Some(cgroup) = fact.cgroup else { return };
         let named = container_of(&fact.path);
         let is_outermost = named.as_ref().is_none_or(|named| named.is_outermost);
         let known = self.containers.get(&fact.container_id);
-        if known.is_some_and(|known| !is_outermost || known.noticed.cgroup.cgroup_id == cgroup.cgroup_id) {
+        let is_same = |known: &Tracked| known.noticed.cgroup.cgroup_id == cgroup.cgroup_id && !known.has_ended();
+        if known.is_some_and(|known| !is_outermost || is_same(known)) {
             // One within the container, or told again.
             return;
         }
-        let is_full = self.containers.len() >= MAX_CONTAINERS || self.bytes >= MAX_BYTES;
-        if is_full && known.is_none() {
-            self.told.left_out().too_many.increment();
-            let (containers, bytes) = (self.containers.len(), self.bytes);
-            warn!(
-                container = fact.container_id,
-                containers, bytes, "too many containers: its name is not read"
-            );
-            return;
-        }
+        let is_new = known.is_none();
+        let is_hosts = known.is_some_and(|known| !known.noticed.is_users());
         let outermost = named.as_ref().map_or(&fact.path, |named| &named.outermost);
         let maker = Maker::of(self.sources.places.cgroups.as_deref(), outermost);
         let pod_uid = named.and_then(|named| named.pod_uid).unwrap_or_default();
         let noticed = Noticed::new(fact.container_id, fact.runtime, cgroup, pod_uid).made_by(maker);
+        if is_new && !self.has_room_for(&noticed) {
+            return self.leave_out(&noticed.id);
+        }
+        if is_hosts && noticed.is_users() {
+            return;
+        }
         let early = if noticed.is_users() { Vec::new() } else { self.early.take(&noticed.id) };
         let tracked = Tracked::new(noticed, early);
         self.bytes += tracked.bytes();
         if let Some(before) = self.containers.insert(tracked.noticed.id.clone(), tracked) {
             self.bytes -= before.bytes();
+        }
+    }
+
+    fn has_room_for(&self, noticed: &Noticed) -> bool {
+        let of_users = || self.containers.values().filter(|tracked| tracked.noticed.is_users()).count();
+        let is_full = self.containers.len() >= MAX_CONTAINERS || self.bytes >= MAX_BYTES;
+        !is_full && (!noticed.is_users() || of_users() < MAX_OF_USERS)
+    }
+
+    fn leave_out(&mut self, id: &str) {
+        // The first, the second, the fourth...: the log is not flooded.
+        self.told.left_out().too_many.increment();
+        self.left_out += 1;
+        if self.left_out.is_power_of_two() {
+            let (containers, bytes) = (self.containers.len(), self.bytes);
+            warn!(
+                container = id,
+                containers,
+                bytes,
+                left_out = self.left_out,
+                "too many containers, or too many of users: its name is not read"
+            );
         }
     }
 
@@ -227,3 +268,6 @@ impl Reader {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

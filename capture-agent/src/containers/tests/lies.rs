@@ -129,3 +129,31 @@ fn an_image_cannot_put_its_container_into_a_pod() {
     of_user.correct(&mut container);
     assert_eq!((container.pod_uid.as_str(), container.pod_name.as_str()), ("", ""));
 }
+
+/// Scenario: nobody reads the queue while control groups are made inside of containers without end; then containers are; then there is room again. Guarantees: those within take no room;
+/// that something was missed is known until all was told anew.
+#[test]
+fn what_is_within_containers_crowds_nobody_out() {
+    let (news, receiver) = sync_channel(1);
+    let containers =
+        Containers { news: Arc::new(news), is_behind: AtomicBool::new(false), left_out: LeftOut::default(), accounts: Arc::default() };
+    for number in 0..100 {
+        containers.observe(&fact(&format!("/docker/{{ID}}/{number}"), number + 1, false), 5);
+    }
+    containers.observe(&fact("/docker/{ID}", 1, false), 5);
+    assert!(!containers.is_behind());
+    containers.observe(&fact("/docker/{ID}", 2, false), 5);
+    containers.catch_up(Vec::new(), 6);
+    assert!(containers.is_behind(), "there is no room for that either");
+    drop(receiver.recv().unwrap());
+    let all = [("/docker/{ID}", 2), ("/docker/{ID}/inner", 3)].map(|(path, id)| fact(path, id, false));
+    let all = all
+        .into_iter()
+        .map(|fact| OrderedFact { since_boot_ns: 1, kind: Some(ordered_fact::Kind::Cgroup(fact)) });
+    containers.catch_up(all.collect(), 7);
+    assert!(!containers.is_behind());
+    match receiver.recv().unwrap() {
+        News::All { groups, is_all, boot_ns } => assert_eq!((groups.len(), is_all, boot_ns), (1, true, 7)),
+        other => panic!("{other:?}"),
+    }
+}
