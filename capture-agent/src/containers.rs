@@ -48,13 +48,15 @@ use eyrie_proto::event::{CgroupFact, OrderedFact, Origin, ordered_fact};
 use tracing::warn;
 
 pub use self::runtimes::Sockets;
-pub(crate) use self::{accounts::ContainerAccounts, places::Places};
 use self::{
+    accounts::AccountWorker,
     left_out::LeftOut,
     reader::{News, Reader},
     runtimes::Runtimes,
     told::ToldBox,
+    tracked::Sources,
 };
+pub(crate) use self::{accounts::ContainerAccounts, places::Places};
 use crate::{
     cgroups::{MAX_CGROUPS, container_of},
     late_facts::LateFacts,
@@ -87,16 +89,18 @@ impl Containers {
         let news = Arc::new(news);
         // Not its own: the thread ends when the capture thread's end is gone.
         let waker = Arc::downgrade(&news);
-        let told = ToldBox::new(move || {
+        let wake = move || {
             if let Some(news) = waker.upgrade() {
                 // Where there is no room for it the thread is awake anyway.
                 let _ = news.try_send(News::Told);
             }
-        });
-        let told = Arc::new(told);
+        };
+        let told = Arc::new(ToldBox::new(wake.clone()));
         let left_out = told.left_out().clone();
         let runtimes = Runtimes::start(sockets, &told)?;
-        let reader = Reader::new(origin, places, facts, Arc::clone(&accounts), runtimes, told);
+        let worker = AccountWorker::new(accounts::read, wake);
+        let sources = Sources { origin, places, runtimes };
+        let reader = Reader::new(sources, facts, Arc::clone(&accounts), worker, told);
         thread::Builder::new().name("containers".to_owned()).spawn(move || reader.run(&receiver))?;
         Ok(Self { news, is_behind: AtomicBool::new(false), left_out, accounts })
     }

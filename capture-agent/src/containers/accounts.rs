@@ -4,6 +4,8 @@
 //! trusted: a link in there leads nowhere out of the root, a pipe is not waited for, and files are read up to a bound. The names have to be in order
 //! with the events, so that the capture thread takes them from here.
 
+mod worker;
+
 use std::{
     collections::BTreeMap,
     fs::File,
@@ -19,6 +21,7 @@ use rustix::{
     io::Errno,
 };
 
+pub(super) use self::worker::AccountWorker;
 use crate::facts::{groups_of, users_of};
 
 /// A container's passwd or group file is not read if it is larger; those of the usual images have some KiB.
@@ -73,6 +76,11 @@ impl ContainerAccounts {
             return;
         }
         all.insert(fact.container_id.clone(), Accounts { fact, is_told: false });
+    }
+
+    /// Whether a container has been read.
+    pub(super) fn is_known(&self, container_id: &str) -> bool {
+        self.lock().contains_key(container_id)
     }
 
     pub(super) fn remove(&self, container_id: &str) {

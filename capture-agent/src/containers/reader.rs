@@ -10,17 +10,15 @@ use std::{
 };
 
 use eyrie_proto::{
-    event::{CgroupFact, Origin},
+    event::CgroupFact,
     metadata::{Completeness, ContainerRemoval, late_fact::Kind},
 };
 use tracing::{debug, warn};
 
 use super::{
-    accounts::{self, ContainerAccounts},
+    accounts::{AccountWorker, ContainerAccounts},
     early::Early,
-    places::Places,
     reading::Noticed,
-    runtimes::Runtimes,
     told::ToldBox,
     tracked::{PAUSES_MS, Sources, Tracked},
 };
@@ -42,6 +40,9 @@ const IDLE: Duration = Duration::from_secs(60);
 /// How often users and groups of a container are read again: programs add some when they are installed.
 const ACCOUNTS_AGAIN: Duration = Duration::from_secs(60);
 
+/// When those of a container that has let us wait for them are: no sooner than it ends.
+const NOT_AGAIN: Duration = Duration::from_secs(365 * 24 * 3_600);
+
 /// What the thread is woken by.
 #[derive(Debug)]
 pub(super) enum News {
@@ -58,6 +59,7 @@ pub(super) struct Reader {
     sources: Sources,
     facts: Arc<LateFacts>,
     accounts: Arc<ContainerAccounts>,
+    worker: AccountWorker,
     told: Arc<ToldBox>,
     early: Early,
     /// By the runtime's id.
@@ -72,16 +74,25 @@ pub(super) struct Reader {
 
 impl Reader {
     pub(super) fn new(
-        origin: Origin,
-        places: Places,
+        sources: Sources,
         facts: Arc<LateFacts>,
         accounts: Arc<ContainerAccounts>,
-        runtimes: Runtimes,
+        worker: AccountWorker,
         told: Arc<ToldBox>,
     ) -> Self {
-        let sources = Sources { origin, places, runtimes };
         let (early, containers) = (Early::default(), HashMap::new());
-        Self { sources, facts, accounts, told, early, containers, bytes: 0, ended: VecDeque::new(), left_out: 0 }
+        Self {
+            sources,
+            facts,
+            accounts,
+            worker,
+            told,
+            early,
+            containers,
+            bytes: 0,
+            ended: VecDeque::new(),
+            left_out: 0,
+        }
     }
 
     pub(super) fn run(mut self, news: &Receiver<News>) {
@@ -125,7 +136,8 @@ impl Reader {
         let named = container_of(&fact.path);
         let is_outermost = named.as_ref().is_none_or(|named| named.is_outermost);
         let known = self.containers.get(&fact.container_id);
-        let is_same = |known: &Tracked| known.noticed.cgroup.cgroup_id == cgroup.cgroup_id && !known.has_ended();
+        let is_same =
+            |known: &Tracked| known.noticed.cgroup.cgroup_id == cgroup.cgroup_id && !known.has_ended();
         if known.is_some_and(|known| !is_outermost || is_same(known)) {
             // One within the container, or told again.
             return;
@@ -238,18 +250,28 @@ impl Reader {
     }
 
     fn read_accounts(&mut self) {
+        // Of one that has ended meanwhile nobody wants to know.
+        let read = self.worker.take().into_iter();
+        let runs = |id: &str| self.containers.get(id).is_some_and(|tracked| !tracked.has_ended());
+        read.filter(|fact| runs(&fact.container_id)).for_each(|fact| self.accounts.put(fact));
         let now = Instant::now();
+        if let Some(stuck) = self.worker.take_stuck()
+            && let Some(tracked) = self.containers.get_mut(&stuck)
+        {
+            tracked.next_accounts = now + NOT_AGAIN;
+        }
         for tracked in self.containers.values_mut() {
             if tracked.has_ended() || tracked.next_accounts > now {
                 continue;
             }
-            let state = tracked.noticed.runtime_state(&self.sources.places);
-            let found = state.and_then(|state| accounts::read(state.pid, &tracked.noticed.id));
+            if let Some(state) = tracked.noticed.runtime_state(&self.sources.places) {
+                self.worker.read(state.pid, &tracked.noticed.id);
+            }
             // Most containers have entered their root after the first of the pauses.
-            let pause = PAUSES_MS.get(tracked.accounts_attempts).filter(|_| found.is_none());
+            let is_known = self.accounts.is_known(&tracked.noticed.id);
+            let pause = PAUSES_MS.get(tracked.accounts_attempts).filter(|_| !is_known);
             tracked.accounts_attempts += 1;
             tracked.next_accounts = now + pause.map_or(ACCOUNTS_AGAIN, |&pause| Duration::from_millis(pause));
-            found.into_iter().for_each(|fact| self.accounts.put(fact));
         }
     }
 

@@ -290,7 +290,12 @@ fn waiting_has_an_end() {
 fn capture_is_never_held_up() {
     let (news, _receiver) = sync_channel(1);
     let news = Arc::new(news);
-    let containers = Containers { news, is_behind: AtomicBool::new(false), left_out: LeftOut::default(), accounts: Arc::default() };
+    let containers = Containers {
+        news,
+        is_behind: AtomicBool::new(false),
+        left_out: LeftOut::default(),
+        accounts: Arc::default(),
+    };
     for number in 0..100 {
         containers.observe(&fact("/docker/{ID}", number + 1, false), 5);
     }

@@ -1,9 +1,12 @@
 use std::path::{Path, PathBuf};
 
-use eyrie_proto::event::CgroupKey;
+use eyrie_proto::event::{CgroupKey, Origin};
 
 use super::*;
-use crate::cgroups::give_to_a_user;
+use crate::{
+    cgroups::give_to_a_user,
+    containers::{places::Places, runtimes::Runtimes},
+};
 
 /// One that knows no runtimes, on a host whose control groups are at `cgroups`.
 fn reader(cgroups: Option<&Path>) -> Reader {
@@ -18,7 +21,8 @@ fn reader(cgroups: Option<&Path>) -> Reader {
     };
     let told = Arc::new(ToldBox::new(|| {}));
     let (facts, accounts) = (Arc::default(), Arc::default());
-    Reader::new(Origin::default(), places, facts, accounts, Runtimes::default(), told)
+    let sources = Sources { origin: Origin::default(), places, runtimes: Runtimes::default() };
+    Reader::new(sources, facts, accounts, AccountWorker::new(|_, _| None, || {}), told)
 }
 
 fn group(path: &str, cgroup_id: u64) -> CgroupFact {

@@ -135,8 +135,12 @@ fn an_image_cannot_put_its_container_into_a_pod() {
 #[test]
 fn what_is_within_containers_crowds_nobody_out() {
     let (news, receiver) = sync_channel(1);
-    let containers =
-        Containers { news: Arc::new(news), is_behind: AtomicBool::new(false), left_out: LeftOut::default(), accounts: Arc::default() };
+    let containers = Containers {
+        news: Arc::new(news),
+        is_behind: AtomicBool::new(false),
+        left_out: LeftOut::default(),
+        accounts: Arc::default(),
+    };
     for number in 0..100 {
         containers.observe(&fact(&format!("/docker/{{ID}}/{number}"), number + 1, false), 5);
     }
