@@ -37,6 +37,8 @@ pub(crate) const MAX_STREAMS: usize = 256;
 pub(crate) const WAITING_ACKS: usize = 16;
 /// How long the first message may take.
 const HELLO_WAIT: Duration = Duration::from_secs(10);
+/// How long a client may take to make room for an ack.
+const ACK_WAIT: Duration = Duration::from_secs(10);
 /// How long a client may take to accept the status that ends its stream.
 const STATUS_WAIT: Duration = Duration::from_secs(2);
 /// Removals at the end of a snapshot that are applied at once.
@@ -299,12 +301,17 @@ impl Session {
         }
     }
 
+    /// Whoever does not read acks must not keep the cluster's place from the stream that comes after.
     async fn ack(&self, through_ordinal: u64, is_snapshot_wanted: bool) -> Result<(), End> {
         let ack = PushClusterResponse { through_ordinal, is_snapshot_wanted };
-        // A client that does not read its acks must not keep the cluster from the next one.
         tokio::select! {
+            biased;
             sent = self.acks.send(Ok(ack)) => sent.map_err(|_| End::Gone),
             end = self.interrupted() => Err(end),
+            () = tokio::time::sleep(ACK_WAIT) => {
+                let detail = format!("its acks were not read for {ACK_WAIT:?}: read them, or close the stream");
+                Err(End::Failed(RpcError::PushBroken { detail }))
+            }
         }
     }
 }

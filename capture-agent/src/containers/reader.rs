@@ -124,7 +124,9 @@ impl Reader {
         let named = container_of(&fact.path);
         let is_outermost = named.as_ref().is_none_or(|named| named.is_outermost);
         let known = self.containers.get(&fact.container_id);
-        if known.is_some_and(|known| !is_outermost || known.noticed.cgroup.cgroup_id == cgroup.cgroup_id) {
+        let is_same =
+            |known: &Tracked| known.noticed.cgroup.cgroup_id == cgroup.cgroup_id && !known.has_ended();
+        if known.is_some_and(|known| !is_outermost || is_same(known)) {
             // One within the container, or told again.
             return;
         }

@@ -18,7 +18,7 @@ use eyrie_proto::metadata::{KubernetesKey, KubernetesObject};
 use fields::PeerView;
 use tokio::time::Instant;
 
-use self::index::Index;
+use self::index::{Holder, Index};
 pub(super) use self::watch::watch;
 
 /// Clusters that one host's containers can be of: a host in two is one whose cluster was made anew.
@@ -98,9 +98,9 @@ impl Peers {
                 return PeerAnswer::Unknown;
             };
             match (cluster.index.find(ip, at_ns), &found) {
-                (None, _) => {}
-                (Some(object), PeerAnswer::Absent) => found = PeerAnswer::Known(object),
-                (Some(_), _) => return PeerAnswer::Absent,
+                (Holder::Nobody, _) => {}
+                (Holder::One(object), PeerAnswer::Absent) => found = PeerAnswer::Known(object),
+                (Holder::One(_) | Holder::Disputed, _) => return PeerAnswer::Absent,
             }
         }
         found

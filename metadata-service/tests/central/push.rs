@@ -262,3 +262,27 @@ async fn a_cluster_is_bounded() {
     assert!(status.message().contains("--max-objects-per-cluster"), "{}", status.message());
     service.shutdown().await;
 }
+
+/// Scenario: a stream pushes and pushes and reads no ack until nothing more is taken of it; the cluster's next stream comes. Guarantees: the next one gets its turn at once.
+#[tokio::test]
+async fn who_reads_no_acks_keeps_nobodys_place() {
+    let directory = tempfile::tempdir().unwrap();
+    let service = start(directory.path()).await;
+    // Some acks have room in it.
+    let endpoint =
+        Endpoint::from_shared(service.local_address().uri()).unwrap().initial_stream_window_size(64);
+    let (requests, receiver) = mpsc::channel(16);
+    let mut client = ClusterServiceClient::new(endpoint.connect().await.unwrap());
+    let deaf = client.push_cluster(ReceiverStream::new(receiver)).await.unwrap();
+    let send = |kind| requests.send(PushClusterRequest { kind: Some(kind) });
+    send(Kind::Hello(hello(1, 0))).await.unwrap();
+    send(Kind::SnapshotBegin(ClusterSnapshotBegin {})).await.unwrap();
+    let large = delta(1, (0..32).map(|number| pod(&number.to_string(), &"n".repeat(200))).collect());
+    let stalled = std::time::Duration::from_secs(1);
+    while tokio::time::timeout(stalled, send(large.clone())).await.is_ok_and(|sent| sent.is_ok()) {}
+    assert!(!requests.is_closed(), "it is still open");
+    let (_next, first) = Pushing::hello(&service, hello(2, 0)).await;
+    assert_eq!(first, (0, true));
+    drop(deaf);
+    service.shutdown().await;
+}

@@ -42,12 +42,24 @@ struct Address {
     is_disputed: bool,
 }
 
+/// Who had an address at a moment.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Holder {
+    Nobody,
+    One(Arc<KubernetesObject>),
+    /// It is not known which of several.
+    Disputed,
+}
+
 // === impl Index ===
 
 impl Index {
-    /// The only one that had the address at that moment; of a node and the pods that share its network the node.
-    pub(super) fn find(&self, ip: IpAddr, at_ns: u64) -> Option<Arc<KubernetesObject>> {
-        let address = self.by_address.get(&ip).filter(|address| !address.is_disputed)?;
+    /// Who had the address at that moment; of a node and the pods that share its network the node.
+    pub(super) fn find(&self, ip: IpAddr, at_ns: u64) -> Holder {
+        let Some(address) = self.by_address.get(&ip) else { return Holder::Nobody };
+        if address.is_disputed {
+            return Holder::Disputed;
+        }
         let there = || {
             address.uids.iter().filter_map(|uid| self.by_uid.get(uid)).filter(|entry| entry.was_there(at_ns))
         };
@@ -55,13 +67,14 @@ impl Index {
         let mut all = there();
         let only = match (nodes.next(), nodes.next()) {
             (Some(node), None) => node,
-            (Some(_), Some(_)) => return None,
+            (Some(_), Some(_)) => return Holder::Disputed,
             (None, _) => match (all.next(), all.next()) {
                 (Some(only), None) => only,
-                _ => return None,
+                (None, _) => return Holder::Nobody,
+                (Some(_), Some(_)) => return Holder::Disputed,
             },
         };
-        Some(Arc::clone(&only.object))
+        Holder::One(Arc::clone(&only.object))
     }
 
     /// Takes what is told of an object, if there is room or it is known already; gives whether it was taken. What has no

@@ -185,3 +185,28 @@ proptest! {
         }
     }
 }
+
+/// Scenario: a host of two clusters; in one of them two pods have an address at a time, in the other one pod has it. Guarantees: nobody, as each of the three could be meant; once one of
+/// the two is gone, still nobody; the other cluster's once both are.
+#[test]
+fn a_dispute_in_one_cluster_is_not_settled_by_another() {
+    let peers = Peers::new(PeerLimits::default());
+    assert!(peers.watched(&clusters(&["c", "d"])));
+    peers.end_snapshot();
+    let mut other = object("Pod", "of d", "10.0.0.7", (1, 0));
+    other.key.as_mut().unwrap().cluster_uid = "d".to_owned();
+    for object in
+        [object("Pod", "a", "10.0.0.7", (1, 0)), object("Pod", "b", "10.0.0.7", (1, 0)), other.clone()]
+    {
+        assert_eq!(peers.learn(object), Taken::Kept);
+    }
+    let find = |at_ns| peers.find(&clusters(&["c", "d"]), IP.into(), at_ns);
+    assert_eq!(find(5), PeerAnswer::Absent);
+    end(&peers, "a", 10);
+    assert_eq!(find(15), PeerAnswer::Absent);
+    end(&peers, "b", 20);
+    match find(25) {
+        PeerAnswer::Known(object) => assert_eq!(object.name, "of d"),
+        answer => panic!("{answer:?}"),
+    }
+}
