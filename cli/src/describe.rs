@@ -126,7 +126,7 @@ fn unknown(arguments: &DescribeContainerArguments, knowledge: &Knowledge) -> Str
     let on = arguments.host.as_ref().map(|host| format!(" on {host}")).unwrap_or_default();
     let at = arguments.at.as_ref().map(|at| format!(" at {at}")).unwrap_or_default();
     let message = format!(
-        "no container whose id begins with {id}, or whose name it is, is known{on}{at} to the metadata service at {}",
+        "no container whose id begins with {id:?}, or whose name it is, is known{on}{at} to the metadata service at {}",
         knowledge.address()
     );
     let mut help = String::from(

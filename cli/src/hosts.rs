@@ -10,6 +10,7 @@ use eyrie_proto::capture::{
 };
 use eyrie_proto::event::{EventClass, LossPlace, LossReason};
 use eyrie_proto::metadata::ListedEntity;
+use owo_colors::OwoColorize as _;
 use serde_json::{Value, json};
 
 use self::known::Known;
@@ -41,9 +42,19 @@ pub(crate) async fn run(arguments: HostsArguments) -> anyhow::Result<ExitCode> {
         println!("no host is connected to {}", arguments.engine.engine);
     } else {
         let known = (arguments.output == Some(Output::Wide)).then_some(&known);
-        anstream::println!("{}", table(&response.hosts, known));
+        print(&table(&response.hosts, known));
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Without blanks at the ends of lines.
+fn print(table: &Table) {
+    for (number, line) in table.to_string().lines().map(str::trim).enumerate() {
+        match number {
+            0 => anstream::println!("{}", line.bold()),
+            _ => anstream::println!("{line}"),
+        }
+    }
 }
 
 const COLUMNS: [&str; 10] =
@@ -59,7 +70,7 @@ fn table(hosts: &[Host], known: Option<&Known>) -> Table {
         let agent = host.agent.clone().unwrap_or_default();
         let unacked = host.received_through_sequence.saturating_sub(host.acked_through_sequence);
         let mut row = vec![
-            Cell::new(&agent.hostname),
+            Cell::new(printable(agent.hostname.as_bytes())),
             Cell::new(if host.is_connected { "connected" } else { "gone" }),
             number(format!("{:.0}", host.events_per_second)),
             number(host.received_events),

@@ -9,7 +9,7 @@ use tonic::{Request, Response, Status};
 
 use crate::support::*;
 
-/// An engine that knows of two hosts.
+/// An engine that knows of three hosts, of which one has a name that would paint the terminal.
 struct Engine;
 
 #[tonic::async_trait]
@@ -29,7 +29,9 @@ impl HostService for Engine {
             received_events: 4_711,
             ..Host::default()
         };
-        Ok(Response::new(ListHostsResponse { hosts: vec![host(1, "one"), host(3, "three")] }))
+        Ok(Response::new(ListHostsResponse {
+            hosts: vec![host(1, "one"), host(3, "three"), host(4, "\x1b[31mfour")],
+        }))
     }
 }
 
@@ -42,8 +44,9 @@ async fn engine() -> String {
     url
 }
 
-/// Scenario: two hosts are connected, of which the metadata service knows one. Guarantees: the wide table and the JSON have what it knows
-/// beside all that the engine does; the plain table asks nobody and is as it was.
+/// Scenario: three hosts are connected, of which the metadata service knows one. Guarantees: the wide table and the JSON have what it knows
+/// beside all that the engine does; the plain table asks nobody and is as it was; tables have no blanks at the ends of lines, and nothing that a
+/// host's name would do to a terminal.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn hosts_have_what_is_known_of_them() {
     let (scene, engine) = (Scene::start().await, engine().await);
@@ -58,6 +61,8 @@ async fn hosts_have_what_is_known_of_them() {
         lines[1]
     );
     assert!(lines[2].ends_with("<unknown> 5.10.0-of-the-agent <unknown> <unknown> <none>"), "{}", lines[2]);
+    assert!(wide.output.lines().all(|line| line == line.trim()), "{:?}", wide.output);
+    assert!(!wide.output.contains('\x1b') && wide.output.contains("four"), "{:?}", wide.output);
     let json = scene.json(&["hosts", "--engine", &engine]).await;
     assert_eq!(json[0]["events"], 4_711);
     assert_eq!(json[0]["metadata"]["operating_system"], "Debian GNU/Linux 13");

@@ -10,6 +10,7 @@
 mod hostile;
 mod list;
 mod lookup;
+mod objects;
 mod push;
 mod relay;
 mod service;

@@ -38,7 +38,7 @@ fn gone(ordinal: u64, uid: &str) -> Kind {
 }
 
 /// A cluster's stream.
-struct Pushing {
+pub(crate) struct Pushing {
     requests: mpsc::Sender<PushClusterRequest>,
     responses: Streaming<PushClusterResponse>,
 }
@@ -56,7 +56,7 @@ impl Pushing {
     }
 
     /// Says hello; gives how far the service is, and whether it wants a snapshot.
-    async fn hello(service: &Running, hello: ClusterHello) -> (Self, (u64, bool)) {
+    pub(crate) async fn hello(service: &Running, hello: ClusterHello) -> (Self, (u64, bool)) {
         let mut pushing = Self::open(service).await;
         pushing.send(Kind::Hello(hello)).await;
         let first = pushing.answer().await;
@@ -77,12 +77,12 @@ impl Pushing {
         (response.through_ordinal, response.is_snapshot_wanted)
     }
 
-    async fn tell(&mut self, kind: Kind) -> (u64, bool) {
+    pub(crate) async fn tell(&mut self, kind: Kind) -> (u64, bool) {
         self.send(kind).await;
         self.answer().await
     }
 
-    async fn snapshot(&mut self, first: u64, pods: Vec<KubernetesObject>) {
+    pub(crate) async fn snapshot(&mut self, first: u64, pods: Vec<KubernetesObject>) {
         self.send(Kind::SnapshotBegin(ClusterSnapshotBegin {})).await;
         assert_eq!(self.tell(delta(first, pods)).await, (first, false));
         let end = ClusterSnapshotEnd { ordinal: first + 1 };
