@@ -12,7 +12,7 @@ use tonic::{Code, Status, Streaming, transport::Endpoint};
 
 use crate::support::*;
 
-fn hello(epoch: u64, acked: u64) -> ClusterHello {
+pub(crate) fn hello(epoch: u64, acked: u64) -> ClusterHello {
     ClusterHello { cluster_uid: "c1".into(), epoch, acked_through_ordinal: acked, ..ClusterHello::default() }
 }
 
@@ -20,12 +20,12 @@ fn key_of(uid: &str) -> KubernetesKey {
     KubernetesKey { cluster_uid: "c1".into(), object_uid: uid.into() }
 }
 
-fn pod(uid: &str, name: &str) -> KubernetesObject {
+pub(crate) fn pod(uid: &str, name: &str) -> KubernetesObject {
     let (kind, name) = ("Pod".into(), name.into());
     KubernetesObject { key: Some(key_of(uid)), kind, name, ..KubernetesObject::default() }
 }
 
-fn delta(ordinal: u64, upserts: Vec<KubernetesObject>) -> Kind {
+pub(crate) fn delta(ordinal: u64, upserts: Vec<KubernetesObject>) -> Kind {
     Kind::Delta(ClusterDelta { ordinal, upserts, tombstones: Vec::new() })
 }
 
@@ -36,7 +36,7 @@ fn gone(ordinal: u64, uid: &str) -> Kind {
 }
 
 /// A cluster's stream.
-struct Pushing {
+pub(crate) struct Pushing {
     requests: mpsc::Sender<PushClusterRequest>,
     responses: Streaming<PushClusterResponse>,
 }
@@ -50,7 +50,7 @@ impl Pushing {
     }
 
     /// Says hello; gives how far the service is, and whether it wants a snapshot.
-    async fn hello(service: &Running, hello: ClusterHello) -> (Self, (u64, bool)) {
+    pub(crate) async fn hello(service: &Running, hello: ClusterHello) -> (Self, (u64, bool)) {
         let mut pushing = Self::open(service).await;
         pushing.send(Kind::Hello(hello)).await;
         let first = pushing.answer().await;
@@ -71,12 +71,12 @@ impl Pushing {
         (response.through_ordinal, response.is_snapshot_wanted)
     }
 
-    async fn tell(&mut self, kind: Kind) -> (u64, bool) {
+    pub(crate) async fn tell(&mut self, kind: Kind) -> (u64, bool) {
         self.send(kind).await;
         self.answer().await
     }
 
-    async fn snapshot(&mut self, first: u64, pods: Vec<KubernetesObject>) {
+    pub(crate) async fn snapshot(&mut self, first: u64, pods: Vec<KubernetesObject>) {
         self.send(Kind::SnapshotBegin(ClusterSnapshotBegin {})).await;
         assert_eq!(self.tell(delta(first, pods)).await, (first, false));
         let end = ClusterSnapshotEnd { ordinal: first + 1 };
@@ -85,7 +85,7 @@ impl Pushing {
 }
 
 /// The object's name, whether it has ended, and its version.
-async fn seen(engine: &mut Engine, uid: &str) -> Option<(String, bool, u64)> {
+pub(crate) async fn seen(engine: &mut Engine, uid: &str) -> Option<(String, bool, u64)> {
     let answer = engine.ask(query::Key::Kubernetes(key_of(uid)), 0, 0).await;
     if answer.state() != AnswerState::Found {
         return None;

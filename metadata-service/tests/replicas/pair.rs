@@ -12,7 +12,7 @@ use crate::{nats_server::NatsServer, support::*};
 /// Two replicas of a bucket of their own server.
 pub(crate) struct Pair {
     pub(crate) server: NatsServer,
-    pub(crate) folders: [TempDir; 2],
+    _folders: [TempDir; 2],
     pub(crate) services: [Running; 2],
     pub(crate) engines: [Engine; 2],
 }
@@ -40,7 +40,7 @@ impl Pair {
         };
         let services = [begin(&folders[0]).await, begin(&folders[1]).await];
         let engines = [Engine::connect(&services[0]).await, Engine::connect(&services[1]).await];
-        Self { server, folders, services, engines }
+        Self { server, _folders: folders, services, engines }
     }
 
     pub(crate) async fn shutdown(self) {

@@ -3,7 +3,11 @@
 use eyrie_proto::metadata::watch_response::Kind;
 use test_requirements::{Requirement, requires};
 
-use crate::{pair::*, support::*};
+use crate::{
+    pair::*,
+    push::{Pushing, delta, hello, pod, seen},
+    support::*,
+};
 
 /// Scenario: one replica is told of a container, the other of its end, then the first of another one. Guarantees: both answer the
 /// same, with the same versions, and what was acked by one is there with the other.
@@ -79,5 +83,35 @@ async fn both_are_told_of_the_same_at_once() {
     }
     let mut watching = one.watch(watch_host(1, 0)).await;
     assert_eq!(watching.snapshot().await.1.len(), 30);
+    pair.shutdown().await;
+}
+
+/// Scenario: a cluster pushes to one replica, then to the other right after an ack, and back. Guarantees: each goes on where the
+/// other was, without a snapshot; both have the last state, in the same version.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_cluster_goes_on_at_the_other_replica() {
+    requires!(Requirement::Containers);
+    let mut pair = Pair::start().await;
+    let (mut pushing, first) = Pushing::hello(&pair.services[0], hello(1, 0)).await;
+    assert_eq!(first, (0, true));
+    pushing.snapshot(1, vec![pod("a", "1"), pod("b", "1")]).await;
+    for ordinal in 3..13_u64 {
+        let service = &pair.services[usize::try_from(ordinal % 2).unwrap()];
+        let (mut pushing, first) = Pushing::hello(service, hello(1, ordinal - 1)).await;
+        assert_eq!(first, (ordinal - 1, false), "a snapshot is wanted, or turns are missing");
+        assert_eq!(pushing.tell(delta(ordinal, vec![pod("a", &ordinal.to_string())])).await, (ordinal, false));
+    }
+    let [one, other] = &mut pair.engines;
+    let last = async {
+        loop {
+            let (left, right) = (seen(one, "a").await, seen(other, "a").await);
+            if left == right && left.as_ref().is_some_and(|(name, ..)| name == "12") {
+                return;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, last).await.unwrap();
+    assert!(seen(other, "b").await.is_some());
     pair.shutdown().await;
 }
