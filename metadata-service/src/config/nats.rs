@@ -104,7 +104,8 @@ impl NatsSettings {
             && !is_tls_required
             && !is_insecure_allowed
         {
-            let problem = "plain text over a network: use tls:// or --nats-tls-ca, or allow it with --insecure";
+            let problem =
+                "plain text over a network: use tls:// or --nats-tls-ca, or allow it with --insecure";
             return Err(invalid("nats", server, problem));
         }
         Ok(Some(NatsConfig {

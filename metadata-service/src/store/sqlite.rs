@@ -24,11 +24,11 @@ use std::{collections::HashSet, path::Path, sync::Arc};
 use sqlite_store::{Place, Readers, StoreFault, Writer};
 use tokio::sync::watch;
 
+use self::writer::{Applier, Command};
 pub(super) use self::{
     replica::{Heard, LocalCopy, Plan, Put, Stretch},
     writer::{Asked, Outcome},
 };
-use self::writer::{Applier, Command};
 use super::{
     Batch, Changes, ChangesFrom, ClusterHeard, ClusterSpeaker, ClusterStanding, Finding, Listing,
     MetadataStore, Page, Revisions, Scope, Sought, StoreError, StoreLimits, StoreMetrics,

@@ -52,7 +52,9 @@ async fn who_was_away_for_longer_than_removals_are_told_starts_anew() {
     let (one, other) = (start_with(config(0)).await, start_with(config(1)).await);
     let (mut engine, mut late) = (Engine::connect(&one).await, Engine::connect(&other).await);
     let (web, db) = (key(5, 10, "a"), key(6, 10, "b"));
-    engine.relay(vec![stated(container(web.clone(), "web", 1)), stated(container(db.clone(), "db", 1))]).await;
+    engine
+        .relay(vec![stated(container(web.clone(), "web", 1)), stated(container(db.clone(), "db", 1))])
+        .await;
     until_named(&mut late, &web, "web").await;
     let mut watching = late.watch(watch_host(1, 0)).await;
     let (revision, _) = watching.snapshot().await;

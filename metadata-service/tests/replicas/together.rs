@@ -99,7 +99,10 @@ async fn a_cluster_goes_on_at_the_other_replica() {
         let service = &pair.services[usize::try_from(ordinal % 2).unwrap()];
         let (mut pushing, first) = Pushing::hello(service, hello(1, ordinal - 1)).await;
         assert_eq!(first, (ordinal - 1, false), "a snapshot is wanted, or turns are missing");
-        assert_eq!(pushing.tell(delta(ordinal, vec![pod("a", &ordinal.to_string())])).await, (ordinal, false));
+        assert_eq!(
+            pushing.tell(delta(ordinal, vec![pod("a", &ordinal.to_string())])).await,
+            (ordinal, false)
+        );
     }
     let [one, other] = &mut pair.engines;
     let last = async {

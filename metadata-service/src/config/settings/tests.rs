@@ -85,7 +85,8 @@ fn mistakes_are_named() {
 #[test]
 fn a_shared_bucket_can_be_printed_and_read() {
     let flags = ["--nats", "nats://127.0.0.1:4222,tls://nats.example.org:4222", "--nats-tls-ca", "/ca"];
-    let config = configure(&flags, "nats-bucket = 'blue'\nnats-replicas = 3\nnats-storage = 'memory'").unwrap();
+    let config =
+        configure(&flags, "nats-bucket = 'blue'\nnats-replicas = 3\nnats-storage = 'memory'").unwrap();
     let text = effective_text::<Settings>(&config).unwrap();
     assert_eq!(configure(&[], &text).unwrap(), config, "{text}");
     let nats = config.nats.unwrap();

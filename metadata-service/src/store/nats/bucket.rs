@@ -143,9 +143,7 @@ impl Link {
     pub(super) async fn horizon(&self) -> Result<(HorizonValue, u64), StoreError> {
         let subject = format!("{}{HORIZON_KEY}", self.prefix);
         match self.stream.get_last_raw_message_by_subject(&subject).await {
-            Ok(message) => {
-                Ok((HorizonValue::decode(message.payload).unwrap_or_default(), message.sequence))
-            }
+            Ok(message) => Ok((HorizonValue::decode(message.payload).unwrap_or_default(), message.sequence)),
             Err(error) if error.kind() == LastRawMessageErrorKind::NoMessageFound => {
                 Ok((HorizonValue::default(), 0))
             }
@@ -221,8 +219,7 @@ pub(super) fn is_removal(message: &async_nats::Message) -> bool {
 
 /// The stream of the bucket, which is made if there is none.
 async fn open(context: &Context, config: &NatsConfig) -> Result<(Stream<()>, u64), StoreError> {
-    let away =
-        |detail: String| StoreError::BucketAway { bucket: config.bucket.clone(), detail };
+    let away = |detail: String| StoreError::BucketAway { bucket: config.bucket.clone(), detail };
     let name = format!("KV_{}", config.bucket);
     let found = match context.get_stream(&name).await {
         Ok(stream) => stream,

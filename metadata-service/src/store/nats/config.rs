@@ -52,7 +52,9 @@ pub enum NatsServersError {
         number: usize,
     },
     /// A secret where everybody sees it.
-    #[error("server {number} has a user or a password in its address: put them into a file, --nats-credentials FILE")]
+    #[error(
+        "server {number} has a user or a password in its address: put them into a file, --nats-credentials FILE"
+    )]
     HasSecret {
         /// Counted from 1.
         number: usize,

@@ -108,7 +108,8 @@ impl Writing {
             let link = self.link()?;
             let plan = self.follower.copy.plan(Arc::clone(asked), link.max_entity_bytes).await?;
             // A replica that is behind has not heard yet what its speaker was told by another one.
-            let is_gap = |outcome: &Outcome| matches!(outcome, Outcome::Refused(StoreError::SequenceGap { .. }));
+            let is_gap =
+                |outcome: &Outcome| matches!(outcome, Outcome::Refused(StoreError::SequenceGap { .. }));
             if !tries.has_caught_up && plan.outcomes.iter().any(is_gap) {
                 self.catch_up(&link).await?;
                 tries.has_caught_up = true;
@@ -142,7 +143,12 @@ impl Writing {
     }
 
     /// Another replica was first: waits until this copy has what that one put.
-    async fn conflict(&self, link: &Link, conflict: (String, u64), tries: &mut Tries) -> Result<(), StoreError> {
+    async fn conflict(
+        &self,
+        link: &Link,
+        conflict: (String, u64),
+        tries: &mut Tries,
+    ) -> Result<(), StoreError> {
         tracing::debug!(key = %conflict.0, expected = conflict.1, "another replica was first");
         tokio::time::sleep(FIRST_PAUSE * 2_u32.saturating_pow(tries.count)).await;
         self.catch_up(link).await?;

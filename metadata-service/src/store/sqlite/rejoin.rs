@@ -98,12 +98,7 @@ pub(super) fn object(
 }
 
 /// A pod has changed.
-fn pod(
-    connection: &Connection,
-    state: &mut State,
-    scope_id: i64,
-    pod_uid: &str,
-) -> Result<(), Fault> {
+fn pod(connection: &Connection, state: &mut State, scope_id: i64, pod_uid: &str) -> Result<(), Fault> {
     let through = stored(state.revisions.last);
     let containers = of_pod(connection, pod_uid, through, AT_ONCE + 1)?;
     if containers.len() > AT_ONCE {

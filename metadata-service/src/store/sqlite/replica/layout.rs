@@ -121,8 +121,8 @@ pub(super) fn remove_markers(connection: &Connection, through: u64) -> Result<()
 
 /// The oldest markers, if the last of them is older than the time.
 pub(super) fn markers(connection: &Connection, before_ms: i64) -> Result<Vec<Marker>, Fault> {
-    let mut select = connection
-        .prepare_cached("SELECT key, sequence, heard_ms FROM marker ORDER BY sequence LIMIT ?1")?;
+    let mut select =
+        connection.prepare_cached("SELECT key, sequence, heard_ms FROM marker ORDER BY sequence LIMIT ?1")?;
     let mut rows = select.query([MAX_MARKERS])?;
     let mut markers = Vec::new();
     while let Some(row) = rows.next()? {
