@@ -10,7 +10,8 @@ BUILD_NEEDS := clang:clang cc:gcc
 # What the tests need besides.
 TEST_NEEDS := $(BUILD_NEEDS) setpriv:util-linux
 # What the tests of real containers need; who is not root runs the others, and the skipped ones are counted.
-CONTAINER_NEEDS := podman:podman runc:runc dockerd:docker.io containerd:containerd busybox:busybox-static
+CONTAINER_NEEDS := podman:podman runc:runc dockerd:docker.io containerd:containerd busybox:busybox-static \
+	nats-server:nats-server
 # Answers Debian's packages that ask whether their services may start.
 POLICY := /usr/sbin/policy-rc.d
 # What `make lint` needs besides; without npm the check of the protocol files is left out, and says so.

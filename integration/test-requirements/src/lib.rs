@@ -26,7 +26,8 @@ const BUSYBOX: &str = "/bin/busybox";
 pub enum Requirement {
     /// Root, a kernel with BTF, and permission to load BPF programs.
     Kernel,
-    /// Container runtimes, `podman` with `runc`, `dockerd` and `containerd`, and a static busybox to make an image of.
+    /// Daemons of Debian's: `podman` with `runc`, `dockerd`, `containerd` and `nats-server`; and a static busybox to make an
+    /// image of.
     Containers,
     /// The test data beside the project (`shared/data`, or where `EYRIE_DATA` points).
     Data,
@@ -100,7 +101,8 @@ impl Requirement {
                 if !is_static || fs::metadata(BUSYBOX).is_err() {
                     return Err(format!("no static {BUSYBOX}"));
                 }
-                ["podman", "runc", "dockerd", "containerd"].into_iter().try_for_each(|program| {
+                let programs = ["podman", "runc", "dockerd", "containerd", "nats-server"];
+                programs.into_iter().try_for_each(|program| {
                     match Command::new(program).arg("--version").output() {
                         Ok(output) if output.status.success() => Ok(()),
                         _ => Err(format!("{program} does not run")),

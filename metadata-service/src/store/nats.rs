@@ -119,17 +119,18 @@ impl NatsStore {
 
     async fn started(&self) -> Result<(), StoreError> {
         let mut standing = self.standing.clone();
-        let following = standing.wait_for(|standing| matches!(standing, Standing::Following(_)));
-        if matches!(tokio::time::timeout(START_WAIT, following).await, Ok(Ok(_))) {
-            return Ok(());
-        }
+        // What is set up wrongly does not become right by waiting.
+        let is_settled = |standing: &Standing| {
+            matches!(standing, Standing::Following(_) | Standing::Away(StoreError::BucketUnfit { .. }))
+        };
+        let _ = tokio::time::timeout(START_WAIT, standing.wait_for(is_settled)).await;
         let Standing::Away(error) = self.standing.borrow().clone() else { return Ok(()) };
         match self.copy().position().await? {
-            Some((_, sequence)) => {
+            Some((_, sequence)) if !matches!(error, StoreError::BucketUnfit { .. }) => {
                 tracing::warn!(%error, sequence, "starting on the copy of the last time");
                 Ok(())
             }
-            None => {
+            _ => {
                 self.close().await;
                 Err(error)
             }

@@ -17,3 +17,8 @@ mod service;
 mod support;
 mod tls;
 mod watch;
+
+/// Each service by itself; the tests of replicas run most of these with a bucket.
+fn shared_store(_: &std::path::Path) -> Option<metadata_service::store::nats::NatsConfig> {
+    None
+}

@@ -14,7 +14,7 @@ use tonic::{Code, Status, Streaming, transport::Endpoint};
 
 use crate::support::*;
 
-fn hello(epoch: u64, acked: u64) -> ClusterHello {
+pub(crate) fn hello(epoch: u64, acked: u64) -> ClusterHello {
     ClusterHello { cluster_uid: "c1".into(), epoch, acked_through_ordinal: acked, ..ClusterHello::default() }
 }
 
@@ -22,12 +22,12 @@ fn key_of(uid: &str) -> KubernetesKey {
     KubernetesKey { cluster_uid: "c1".into(), object_uid: uid.into() }
 }
 
-fn pod(uid: &str, name: &str) -> KubernetesObject {
+pub(crate) fn pod(uid: &str, name: &str) -> KubernetesObject {
     let (kind, name) = ("Pod".into(), name.into());
     KubernetesObject { key: Some(key_of(uid)), kind, name, ..KubernetesObject::default() }
 }
 
-fn delta(ordinal: u64, upserts: Vec<KubernetesObject>) -> Kind {
+pub(crate) fn delta(ordinal: u64, upserts: Vec<KubernetesObject>) -> Kind {
     Kind::Delta(ClusterDelta { ordinal, upserts, tombstones: Vec::new() })
 }
 
@@ -91,7 +91,7 @@ impl Pushing {
 }
 
 /// The object's name, whether it has ended, and its version.
-async fn seen(engine: &mut Engine, uid: &str) -> Option<(String, bool, u64)> {
+pub(crate) async fn seen(engine: &mut Engine, uid: &str) -> Option<(String, bool, u64)> {
     let answer = engine.ask(query::Key::Kubernetes(key_of(uid)), 0, 0).await;
     if answer.state() != AnswerState::Found {
         return None;

@@ -28,6 +28,7 @@ pub(crate) fn config(directory: &Path) -> Config {
     let mut config = Config {
         listen: "127.0.0.1:0".parse().unwrap(),
         data_dir: directory.to_owned(),
+        nats: crate::shared_store(directory),
         watch_heartbeat: Duration::from_millis(50),
         drain_wait: Duration::from_secs(5),
         ..Config::default()

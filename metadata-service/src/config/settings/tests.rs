@@ -79,3 +79,25 @@ fn mistakes_are_named() {
         assert!(error.contains(named), "{error} does not say {named}");
     }
 }
+
+/// Scenario: a shared bucket is configured, printed and read again; then in ways that cannot work or show what they should
+/// not. Guarantees: it is the same, and each refusal names the setting.
+#[test]
+fn a_shared_bucket_can_be_printed_and_read() {
+    let flags = ["--nats", "nats://127.0.0.1:4222,tls://nats.example.org:4222", "--nats-tls-ca", "/ca"];
+    let config =
+        configure(&flags, "nats-bucket = 'blue'\nnats-replicas = 3\nnats-storage = 'memory'").unwrap();
+    let text = effective_text::<Settings>(&config).unwrap();
+    assert_eq!(configure(&[], &text).unwrap(), config, "{text}");
+    let nats = config.nats.unwrap();
+    assert_eq!((&*nats.bucket, nats.replicas), ("blue", 3));
+    let refused = |flags: &[&str]| configure(flags, "").unwrap_err().to_string();
+    assert!(refused(&["--nats", "nats://10.0.0.1:4222"]).contains("--insecure"));
+    assert!(refused(&["--nats-bucket", "b"]).contains("--nats SERVERS"));
+    let local = ["--nats", "nats://127.0.0.1:4222"];
+    assert!(refused(&[&local[..], &["--nats-bucket", "a.b"]].concat()).contains("nats-bucket"));
+    assert!(refused(&[&local[..], &["--nats-replicas", "6"]].concat()).contains("nats-replicas"));
+    assert!(refused(&[&local[..], &["--nats-tls-cert", "/c"]].concat()).contains("nats-tls-key"));
+    let insecure = [&["--nats", "nats://10.0.0.1:4222", "--insecure"][..]].concat();
+    assert!(configure(&insecure, "").unwrap().nats.is_some());
+}

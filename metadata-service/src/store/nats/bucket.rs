@@ -8,9 +8,8 @@ use async_nats::{
     jetstream::{
         self, Context,
         context::PublishErrorKind,
-        kv,
         message::PublishMessage,
-        stream::{LastRawMessageErrorKind, StorageType, Stream},
+        stream::{self, LastRawMessageErrorKind, StorageType, Stream},
     },
 };
 use prost::Message as _;
@@ -152,6 +151,14 @@ impl Link {
         }
     }
 
+    /// Puts something that changes nothing: its sequence number is above all that anybody has read. If another replica is
+    /// first, its put is as good.
+    pub(super) async fn touch(&self) -> Result<(), StoreError> {
+        let (horizon, expected) = self.horizon().await?;
+        let (key, value) = (HORIZON_KEY.to_owned(), Some(horizon.encode_to_vec()));
+        self.put(&[Put { key, expected, value }]).await.map(drop)
+    }
+
     /// Puts keys, many at a time; every one is waited for.
     pub(super) async fn put(&self, puts: &[Put]) -> Result<Acks, StoreError> {
         let (mut acks, mut waiting) = (Acks::default(), VecDeque::with_capacity(WINDOW));
@@ -218,12 +225,11 @@ async fn open(context: &Context, config: &NatsConfig) -> Result<(Stream<()>, u64
         Ok(stream) => stream,
         Err(error) if is_not_found(&error) => {
             tracing::info!(bucket = %config.bucket, replicas = config.replicas, "there is no such bucket: making it");
-            let made = context.create_key_value(settings(config)).await;
-            if let Err(error) = made {
-                // Another replica may have been first.
-                tracing::debug!(%error, "the bucket was not made");
-            }
-            context.get_stream(&name).await.map_err(|error| away(error.to_string()))?
+            let made = context.create_stream(settings(config)).await;
+            // If it was not, another replica may have been first.
+            let unmade = made.err().map(|error| error.to_string());
+            let found = context.get_stream(&name).await;
+            found.map_err(|error| away(unmade.unwrap_or_else(|| error.to_string())))?
         }
         Err(error) => return Err(away(error.to_string())),
     };
@@ -238,14 +244,21 @@ fn is_not_found(error: &jetstream::context::GetStreamError) -> bool {
         if error.error_code() == jetstream::ErrorCode::STREAM_NOT_FOUND)
 }
 
-fn settings(config: &NatsConfig) -> kv::Config {
-    kv::Config {
-        bucket: config.bucket.clone(),
-        description: "Metadata of Eyrie".to_owned(),
-        history: 1,
+/// What makes a stream a bucket of keys and values, for all of NATS's tools. Made as a stream: the client's own way to make a
+/// bucket asks for the account first, which it cannot read of servers before 2.10.
+fn settings(config: &NatsConfig) -> stream::Config {
+    stream::Config {
+        name: format!("KV_{}", config.bucket),
+        subjects: vec![format!("$KV.{}.>", config.bucket)],
+        description: Some("Metadata of Eyrie".to_owned()),
+        max_messages_per_subject: 1,
         storage: storage(config.storage),
         num_replicas: config.replicas.into(),
-        ..kv::Config::default()
+        discard: stream::DiscardPolicy::New,
+        allow_rollup: true,
+        allow_direct: true,
+        deny_delete: true,
+        ..stream::Config::default()
     }
 }
 
@@ -257,7 +270,7 @@ fn storage(storage: NatsStorage) -> StorageType {
 }
 
 /// What cannot be used is refused; what is only otherwise than it was asked for is said.
-fn check(config: &NatsConfig, found: &jetstream::stream::Config) -> Result<(), StoreError> {
+fn check(config: &NatsConfig, found: &stream::Config) -> Result<(), StoreError> {
     let unfit = |detail: &str| StoreError::BucketUnfit {
         bucket: config.bucket.clone(),
         detail: format!("{detail}; let this service make it, or set it so"),
@@ -277,6 +290,6 @@ fn check(config: &NatsConfig, found: &jetstream::stream::Config) -> Result<(), S
     Ok(())
 }
 
-fn base_of(info: &jetstream::stream::Info) -> u64 {
+fn base_of(info: &stream::Info) -> u64 {
     u64::try_from(info.created.unix_timestamp_nanos() / 1_000).unwrap_or(1)
 }

@@ -109,6 +109,10 @@ impl Follower {
             }
             Some(_) => None,
         };
+        if self.is_remake_wanted.load(Ordering::Relaxed) {
+            // Watchers that have read all there was have read what is not there any more: they are to be before it.
+            link.touch().await?;
+        }
         if let Some(reason) = reason {
             self.remake(&link, reason).await?;
         }
