@@ -13,7 +13,7 @@ use host_model::HostModel;
 use telemetry::PipelineTracer;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use crate::metadata::{Attendance, ContainerJoin, Joined, Metadata, MetadataOptions};
+use crate::metadata::{Attendance, ContainerJoin, JoinMemory, Joined, Metadata, MetadataOptions};
 
 /// A host with some containers, each with a process, of which all is known.
 #[derive(Debug)]
@@ -21,6 +21,7 @@ pub struct JoinProbe {
     metadata: Arc<Metadata>,
     name: Arc<str>,
     model: HostModel,
+    memory: JoinMemory,
     _attendance: Attendance,
 }
 
@@ -62,7 +63,8 @@ impl JoinProbe {
             };
             metadata.learn(&name, &LateFact { kind: Some(late_fact::Kind::Container(container)) });
         }
-        Self { metadata, name, model, _attendance: attendance }
+        let memory = JoinMemory::default();
+        Self { metadata, name, model, memory, _attendance: attendance }
     }
 
     /// An event of the process of each container in turn.
@@ -76,8 +78,8 @@ impl JoinProbe {
     }
 
     /// Joins a stretch of events; gives how many have a container that is known.
-    pub fn join(&self, events: &[Event]) -> usize {
-        let mut join = ContainerJoin::new(&self.metadata, &self.name);
+    pub fn join(&mut self, events: &[Event]) -> usize {
+        let mut join = ContainerJoin::new(&self.metadata, &self.name, &mut self.memory);
         let mut is_known = |event: &&Event| match join.container_of(event, &self.model) {
             Joined::Container(_, answer) => answer.is_whole(),
             Joined::None | Joined::Untold(_) => false,

@@ -34,12 +34,18 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tonic::{Status, transport::Channel};
 
 pub use self::{cache::CacheLimits, counters::MetadataCounters, peers::PeerLimits};
-use self::{cache::ContainerCache, client::Question, counters::Counters, inquiry::Inquiries, peers::Peers};
 pub(crate) use self::{
     cache::{Answer, ContainerName, KnownHost, Teller},
-    join::{ContainerJoin, Joined},
+    join::{ContainerJoin, InGroup, JoinMemory, Joined},
     outage::BackOff,
     peers::PeerAnswer,
+};
+use self::{
+    cache::{ContainerCache, Found, News},
+    client::Question,
+    counters::Counters,
+    inquiry::Inquiries,
+    peers::Peers,
 };
 use crate::{
     host_status::HostStatus,
@@ -138,15 +144,22 @@ impl Metadata {
     }
 
     /// What is known of the container of an event. What is not known is asked for.
-    pub(crate) fn container(&self, origin: &str, runtime_id: &str, at_boot_ns: u64) -> Answer {
-        let (answer, is_to_be_asked) = self.cache.lookup(origin, runtime_id, at_boot_ns);
-        if is_to_be_asked && let Some(service) = &self.service {
+    pub(crate) fn container(&self, origin: &str, runtime_id: &str, at_boot_ns: u64) -> Found {
+        let found = self.cache.find(origin, runtime_id, at_boot_ns);
+        if found.is_to_be_asked
+            && let Some(service) = &self.service
+        {
             let name = ContainerName { origin: origin.into(), runtime_id: runtime_id.into() };
             if let Err(error) = service.questions.try_send(Question { name, at_boot_ns }) {
                 self.cache.give_up(&error.into_inner().name);
             }
         }
-        answer
+        found
+    }
+
+    /// What tells whether an answer about a container of the origin still holds.
+    fn news(&self, origin: &str) -> News {
+        self.cache.news(origin)
     }
 
     /// Takes a fact of an origin's own agent, whose keys were checked.

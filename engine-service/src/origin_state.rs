@@ -17,7 +17,7 @@ use crate::{
     alert::{AlertContext, Surroundings},
     evaluate::{Evaluate, HostFacts, Occurrence, RuleMatch},
     losses::Losses,
-    metadata::{ContainerJoin, HostSurroundings, Metadata},
+    metadata::{ContainerJoin, HostSurroundings, JoinMemory, Metadata},
     metrics::Metrics,
     parking::{ParkedGroup, Parker},
 };
@@ -38,6 +38,8 @@ pub(crate) struct OriginState {
     pub(crate) through_sequence: u64,
     /// What was lost in this epoch.
     pub(crate) losses: Losses,
+    /// Containers of late events of this very model.
+    joins: JoinMemory,
 }
 
 /// What an evaluation needs besides the state and the events.
@@ -81,7 +83,7 @@ pub(crate) struct Evaluated {
 impl OriginState {
     /// The state that a model is in after `through_sequence`.
     pub(crate) fn new(model: HostModel, through_sequence: u64) -> Self {
-        Self { model, through_sequence, losses: Losses::default() }
+        Self { model, through_sequence, losses: Losses::default(), joins: JoinMemory::default() }
     }
 
     /// Applies and evaluates the events of `batch` that were not applied before, up to a pause. The batch must not begin
@@ -97,7 +99,8 @@ impl OriginState {
         let offset = clock_offset(batch.clock.as_ref().unwrap_or(&context.clock));
         let done = (self.through_sequence + 1).saturating_sub(batch.first_sequence);
         let name = &context.alerts.origin_name;
-        let mut join = ContainerJoin::new(&context.metadata, name);
+        let mut joins = std::mem::take(&mut self.joins);
+        let mut join = ContainerJoin::new(&context.metadata, name, &mut joins);
         let stretch = Stretch { context, trace, around: context.metadata.surroundings(name), offset };
         let rest = batch.events.iter().skip(usize::try_from(done).unwrap_or(usize::MAX));
         for event in rest {
@@ -125,6 +128,8 @@ impl OriginState {
                 }
             }
         }
+        drop(join);
+        self.joins = joins;
         evaluated.unknown_processes = self.model.take_unknown();
         evaluated
     }

@@ -10,7 +10,7 @@ use std::{
 
 use eyrie_proto::{
     event::CgroupKey,
-    metadata::{Completeness, Container, ContainerMount, LateFact, late_fact::Kind},
+    metadata::{Completeness, Container, ContainerMount, ContainerPart, LateFact, late_fact::Kind},
 };
 
 use super::{
@@ -98,7 +98,7 @@ fn no_sockets(files: &Files) -> Sockets {
 }
 
 /// Scenario: all files of a container of podman. Guarantees: everything that they tell is told, with where it comes from; values of
-/// the environment, and mounts that every container has, are not.
+/// the environment, and mounts that every container has, are not. What podman's files do not have counts as missing.
 #[test]
 fn a_container_is_read_whole() {
     let files = Files::new();
@@ -142,6 +142,8 @@ fn a_container_is_read_whole() {
     assert_eq!(sources, ["runtime-state", "bundle", "podman-storage"]);
     let key = container.key.unwrap();
     assert_eq!((key.runtime_id.as_str(), key.cgroup.unwrap().hierarchy), (ID, 4));
+    let missing = [ContainerPart::Labels, ContainerPart::Addresses, ContainerPart::Probes];
+    assert_eq!(container.missing, missing.map(i32::from));
 }
 
 /// Scenario: a user's own storage, which only the runtime's state tells of: runc's and crun's. Guarantees: it is found.
@@ -259,14 +261,17 @@ fn a_container_is_told_from_birth_to_end() {
 }
 
 /// Scenario: containers of which nothing can ever be read, one that ends meanwhile, and one of a runtime that is not read. Guarantees: all end as
-/// final, with reasons: the last at once, the second with its end.
+/// final, with reasons and the parts that are missing: the last at once, the second with its end.
 #[test]
 fn waiting_has_an_end() {
     let (containers, facts) = started(&Files::new());
     let mut told = Vec::new();
     let machine = "/machine.slice/systemd-nspawn@web.service";
     containers.observe(&fact(machine, 8, false), 5);
-    assert_eq!(container(next(&facts, &mut told)).completeness(), Completeness::FinalPartial);
+    let unread = container(next(&facts, &mut told));
+    assert_eq!(unread.completeness(), Completeness::FinalPartial);
+    let details = [ContainerPart::Mounts, ContainerPart::Privileges, ContainerPart::Namespaces];
+    assert_eq!(unread.missing().collect::<Vec<_>>(), [&details[..], &[ContainerPart::Addresses]].concat());
     containers.observe(&fact(machine, 8, true), 5);
     assert!(matches!(next(&facts, &mut told), Kind::ContainerRemoval(_)));
     for (path, cgroup_id) in [("/docker/{ID}", 9), ("/libpod_parent/libpod-{ID}", 10)] {
@@ -280,8 +285,41 @@ fn waiting_has_an_end() {
     containers.observe(&fact("/libpod_parent/libpod-{ID}", 11, false), 7);
     assert_eq!(container(next(&facts, &mut told)).completeness(), Completeness::Pending);
     containers.observe(&fact("/libpod_parent/libpod-{ID}", 11, true), 8);
+    let last = container(next(&facts, &mut told));
+    assert_eq!((last.completeness(), last.validity.unwrap().until_ns), (Completeness::FinalPartial, 8));
+    for part in [ContainerPart::Name, ContainerPart::Image, ContainerPart::Mounts, ContainerPart::Labels] {
+        assert!(last.missing().any(|missing| missing == part), "{last:?}");
+    }
+    assert!(matches!(next(&facts, &mut told), Kind::ContainerRemoval(_)));
+}
+
+/// Scenario: podman's files of a container can be seen only after it has ended; then it is started again. Guarantees: the end is told at once, and what the files
+/// say after it, as of what has ended; what is started again is another one.
+#[test]
+fn files_that_are_found_after_the_end_are_told() {
+    let files = Files::new();
+    let (containers, facts) = started(&files);
+    let mut told = Vec::new();
+    containers.observe(&fact("/libpod_parent/libpod-{ID}", 11, false), 7);
+    assert_eq!(container(next(&facts, &mut told)).completeness(), Completeness::Pending);
+    containers.observe(&fact("/libpod_parent/libpod-{ID}", 11, true), 8);
     assert_eq!(container(next(&facts, &mut told)).completeness(), Completeness::FinalPartial);
     assert!(matches!(next(&facts, &mut told), Kind::ContainerRemoval(_)));
+    files.write_bundle("storage");
+    files.write_images("storage");
+    files.write_containers("storage");
+    // Some of the files may be read before the others are there.
+    let late = loop {
+        let late = container(next(&facts, &mut told));
+        if late.completeness() == Completeness::Complete {
+            break late;
+        }
+    };
+    assert_eq!((late.name.as_str(), late.validity.unwrap().until_ns), ("web", 8));
+    containers.observe(&fact("/libpod_parent/libpod-{ID}", 12, false), 9);
+    let again = container(next(&facts, &mut told));
+    assert_eq!((again.completeness(), again.validity.unwrap().until_ns), (Completeness::Complete, 0));
+    assert_eq!(again.key.unwrap().cgroup.unwrap().cgroup_id, 12);
 }
 
 /// Scenario: nobody reads the queue, as if a file hung, while more containers come than may wait. Guarantees: whoever tells

@@ -16,6 +16,7 @@ use crate::Limits;
 pub(crate) struct Facts {
     /// By hierarchy and id.
     cgroups: LastValues<(u32, u64), CgroupFact>,
+    cgroup_changes: Changes,
     /// By container id; empty for the host.
     users: LastValues<String, UsersFact>,
     /// By network namespace.
@@ -26,12 +27,17 @@ pub(crate) struct Facts {
     host: LastValues<(), HostIdentityFact>,
 }
 
+/// How often something changed; says nothing of what holds.
+#[derive(Debug, Default)]
+struct Changes(u64);
+
 // === impl Facts ===
 
 impl Facts {
     pub(crate) fn new(limits: &Limits) -> Self {
         Self {
             cgroups: LastValues::new(limits),
+            cgroup_changes: Changes::default(),
             users: LastValues::new(limits),
             interfaces: LastValues::new(limits),
             mounts: LastValues::new(limits),
@@ -62,6 +68,7 @@ impl Facts {
     fn apply_cgroup(&mut self, since: u64, fact: &CgroupFact) {
         let cgroup = fact.cgroup.unwrap_or_default();
         let key = (cgroup.hierarchy, cgroup.cgroup_id);
+        self.cgroup_changes.0 += 1;
         if cgroup.cgroup_id == 0 {
             return;
         }
@@ -76,6 +83,10 @@ impl Facts {
 
     pub(crate) fn cgroup(&self, hierarchy: u32, id: u64) -> Option<&CgroupFact> {
         self.cgroups.get(&(hierarchy, id))
+    }
+
+    pub(crate) fn cgroup_changes(&self) -> u64 {
+        self.cgroup_changes.0
     }
 
     pub(crate) fn has_cgroups(&self) -> bool {
@@ -138,6 +149,16 @@ impl Facts {
         let mounts = self.mounts.iter().map(|(since, fact)| event(since, Kind::Mounts(fact.clone())));
         let names = self.names.iter().map(|(since, fact)| event(since, Kind::Names(fact.clone())));
         host.chain(cgroups).chain(users).chain(interfaces).chain(mounts).chain(names)
+    }
+}
+
+// === impl Changes ===
+
+#[cfg(test)]
+impl PartialEq for Changes {
+    /// Two ways to the same facts are the same.
+    fn eq(&self, _: &Self) -> bool {
+        true
     }
 }
 

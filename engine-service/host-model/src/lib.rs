@@ -164,6 +164,11 @@ impl HostModel {
         self.facts.cgroup(hierarchy, cgroup_id)
     }
 
+    /// Grows with every fact about a control group: as long as it is the same, so are [`Self::cgroup`]'s answers for a control group.
+    pub fn cgroup_changes(&self) -> u64 {
+        self.facts.cgroup_changes()
+    }
+
     /// Whether any control group has been told of: then its agent tells of them all.
     pub fn has_cgroups(&self) -> bool {
         self.facts.has_cgroups()

@@ -4,35 +4,28 @@
 //! as newer than anything told with a lower one; an agent's fact counts at once, unless it says less than what is there.
 
 mod clusters;
+mod entry;
 mod hosts;
 
 use std::{
     collections::{BTreeSet, HashMap},
     sync::{
         Arc,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicU64, AtomicUsize, Ordering},
     },
     time::Duration,
 };
 
 use dashmap::DashMap;
-use eyrie_proto::{
-    event::Origin,
-    metadata::{Completeness, Container},
-};
+use eyrie_proto::{event::Origin, metadata::Container};
 use prost::Message as _;
 use tokio::time::Instant;
 
+use self::entry::{ContainerState, Entry};
 pub(crate) use self::hosts::KnownHost;
 
 /// What an entry takes besides its container.
 const ENTRY_BYTES: usize = 256;
-/// Before the service is asked again for what it could not tell.
-const ASK_AGAIN_AFTER: Duration = Duration::from_secs(1);
-/// The same for what it said to be on its way: no news come of something that turns out never to have been.
-const ASK_PENDING_AGAIN_AFTER: Duration = Duration::from_secs(30);
-/// From so many hexadecimal digits on, a runtime's id is random and never given twice.
-const UNIQUE_ID_DIGITS: usize = 32;
 
 /// How much is kept. What is too much leaves by age, within the origin that it belongs to.
 #[derive(Clone, Debug)]
@@ -66,6 +59,21 @@ pub(crate) enum Answer {
     Absent,
 }
 
+/// What the cache says of a container at a moment.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Found {
+    pub(crate) answer: Answer,
+    /// The service should be asked.
+    pub(crate) is_to_be_asked: bool,
+    /// The last moment, in the host's boot time, that the answer is for, if it is known.
+    pub(crate) holds_until_ns: u64,
+}
+
+/// Grows with everything that becomes known of an origin's containers, or is known no more: as long as it is the same, so are known answers.
+/// Read before the answer that is to be remembered.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct News(Arc<AtomicU64>);
+
 /// Who says something of a container.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Teller {
@@ -95,29 +103,9 @@ struct OriginContainers {
     stored: u64,
     /// The host itself.
     host: KnownHost,
+    news: News,
     /// Where its pods are from.
     clusters: Arc<BTreeSet<Arc<str>>>,
-}
-
-#[derive(Debug)]
-struct Entry {
-    state: ContainerState,
-    bytes: usize,
-    stored: u64,
-    /// Nothing but the service has told of it; what it takes back is gone.
-    is_only_services: bool,
-    /// The service's snapshot that is on its way has not named it so far.
-    is_stale: bool,
-    /// When it ended, in the host's boot time; 0 while it runs.
-    ended_boot_ns: u64,
-}
-
-#[derive(Debug)]
-enum ContainerState {
-    Known { container: Arc<Container>, version: u64 },
-    Pending { since: Instant },
-    Absent { until: Instant },
-    Unavailable { since: Instant },
 }
 
 // === impl CacheLimits ===
@@ -150,6 +138,7 @@ impl ContainerCache {
             left: Instant::now(),
             stored: 0,
             host: KnownHost::expected(Instant::now()),
+            news: News::default(),
             clusters: Arc::default(),
         });
         known.sessions += 1;
@@ -188,23 +177,28 @@ impl ContainerCache {
         });
     }
 
-    /// What is known of a container at a moment of its host's boot time, and whether the service should be asked. An
-    /// origin that nobody entered has no answers.
-    pub(crate) fn lookup(&self, origin: &str, runtime_id: &str, at_boot_ns: u64) -> (Answer, bool) {
+    /// What is known of a container at a moment of its host's boot time. An origin that nobody entered has no answers.
+    pub(crate) fn find(&self, origin: &str, runtime_id: &str, at_boot_ns: u64) -> Found {
         let now = Instant::now();
         if let Some(known) = self.origins.get(origin)
             && let Some(entry) = known.entries.get(runtime_id)
             && let Some(answer) = entry.answer(runtime_id, at_boot_ns, now)
         {
-            return (answer, false);
+            return Found { answer, is_to_be_asked: false, holds_until_ns: entry.holds_until_ns(runtime_id) };
         }
-        let Some(mut known) = self.origins.get_mut(origin) else { return (Answer::Unknown, false) };
+        let unknown = |is_to_be_asked| Found { answer: Answer::Unknown, is_to_be_asked, holds_until_ns: 0 };
+        let Some(mut known) = self.origins.get_mut(origin) else { return unknown(false) };
         let is_new = known.entries.get(runtime_id).is_none_or(|entry| entry.is_to_be_asked(now));
         if is_new {
             let is_only_services = known.entries.get(runtime_id).is_none_or(|entry| entry.is_only_services);
             self.store(&mut known, runtime_id, Entry { is_only_services, ..Entry::pending() });
         }
-        (Answer::Unknown, is_new)
+        unknown(is_new)
+    }
+
+    /// What tells whether an answer about a container of the origin still holds; of one that nobody entered, nothing ever does.
+    pub(crate) fn news(&self, origin: &str) -> News {
+        self.origins.get(origin).map(|known| known.news.clone()).unwrap_or_default()
     }
 
     /// Takes what somebody says of a container of an origin that was entered; gives whether its pod is of a cluster that the origin
@@ -262,6 +256,7 @@ impl ContainerCache {
         }
         entry.is_stale = false;
         entry.ended_boot_ns = ended_boot_ns.max(1);
+        known.news.add();
     }
 
     /// The service says that there is no such container, for a while.
@@ -298,6 +293,7 @@ impl ContainerCache {
             });
             known.bytes = known.bytes.saturating_sub(freed);
             self.bytes.fetch_sub(freed, Ordering::Relaxed);
+            known.news.add();
         }
     }
 
@@ -329,92 +325,41 @@ impl ContainerCache {
         entry.stored = known.stored;
         known.bytes += size;
         self.bytes.fetch_add(size, Ordering::Relaxed);
+        let is_known = entry.is_known();
         known.entries.insert(runtime_id.into(), entry);
+        if is_known {
+            known.news.add();
+        }
     }
 
     fn remove(&self, known: &mut OriginContainers, runtime_id: &str) {
         if let Some(removed) = known.entries.remove(runtime_id) {
             known.bytes -= removed.bytes + ENTRY_BYTES;
             self.bytes.fetch_sub(removed.bytes + ENTRY_BYTES, Ordering::Relaxed);
+            if removed.is_known() {
+                known.news.add();
+            }
         }
     }
 }
 
-// === impl Entry ===
+// === impl News ===
 
-impl Entry {
-    fn pending() -> Self {
-        Self {
-            state: ContainerState::Pending { since: Instant::now() },
-            bytes: 0,
-            stored: 0,
-            is_only_services: true,
-            is_stale: false,
-            ended_boot_ns: 0,
-        }
+impl News {
+    /// How much there was so far.
+    pub(crate) fn count(&self) -> u64 {
+        self.0.load(Ordering::Acquire)
     }
 
-    /// The answer, if there is one that holds. An id that can be given again does not name the container that had it
-    /// before.
-    fn answer(&self, runtime_id: &str, at_boot_ns: u64, now: Instant) -> Option<Answer> {
-        match &self.state {
-            ContainerState::Known { container, .. } => {
-                let is_over = self.ended_boot_ns != 0 && at_boot_ns > self.ended_boot_ns;
-                (!is_over || is_unique(runtime_id)).then(|| Answer::Known(Arc::clone(container)))
-            }
-            ContainerState::Absent { until } => (now < *until).then_some(Answer::Absent),
-            ContainerState::Pending { .. } | ContainerState::Unavailable { .. } => None,
-        }
+    /// Whether both are of the same entrance of the same origin.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
     }
 
-    fn is_to_be_asked(&self, now: Instant) -> bool {
-        match &self.state {
-            ContainerState::Known { .. } => false,
-            ContainerState::Pending { since } => {
-                now.saturating_duration_since(*since) >= ASK_PENDING_AGAIN_AFTER
-            }
-            ContainerState::Absent { until } => now >= *until,
-            ContainerState::Unavailable { since } => now.saturating_duration_since(*since) >= ASK_AGAIN_AFTER,
-        }
+    /// After what has become known is there to be found.
+    fn add(&self) {
+        self.0.fetch_add(1, Ordering::Release);
     }
-
-    /// The agent has told more than the service knows so far: its fact is on its way there.
-    fn is_better_known_here(&self, container: &Container) -> bool {
-        match &self.state {
-            ContainerState::Known { container: last, version: 0 } => {
-                !self.is_only_services && completeness(container) < completeness(last)
-            }
-            _ => false,
-        }
-    }
-
-    fn set_version(&mut self, newer: u64) {
-        if let ContainerState::Known { version, .. } = &mut self.state {
-            *version = newer;
-        }
-    }
-
-    /// Whether what is told now stands above what was told before.
-    fn is_newer(&self, container: &Container, teller: Teller) -> bool {
-        let ContainerState::Known { container: last, version } = &self.state else { return true };
-        match teller {
-            Teller::Service { version: newer } => newer > *version,
-            Teller::Agent => self.ended_boot_ns != 0 || completeness(container) >= completeness(last),
-        }
-    }
-}
-
-fn completeness(container: &Container) -> u8 {
-    match container.completeness() {
-        Completeness::Unspecified | Completeness::Pending => 0,
-        Completeness::FinalPartial => 1,
-        Completeness::Complete => 2,
-    }
-}
-
-/// Whether an id is one that a runtime drew at random, and not a name that somebody chose.
-fn is_unique(runtime_id: &str) -> bool {
-    runtime_id.len() >= UNIQUE_ID_DIGITS && runtime_id.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! Puts events and what is known of their containers together.
 
+mod memory;
+
 use std::sync::Arc;
 
 use eyrie_proto::{
@@ -11,20 +13,18 @@ use fields::ContainerView;
 use host_model::HostModel;
 use prost::Message as _;
 
+pub(crate) use self::memory::JoinMemory;
+use self::memory::{AsOf, GroupId};
 use super::{Answer, Metadata};
 
 /// Bytes of a container as an alert shows it; labels and the like beyond are left out.
 const MAX_SHOWN_BYTES: usize = 16 * 1024;
 
-/// Containers that are remembered within a stretch: some 50 bytes each while it lasts. A host has some ten that are busy at a time.
-const SLOTS: usize = 32;
-
 /// Finds the containers of the events of one stretch of one origin. Neighbouring events mostly have one of a few.
 pub(crate) struct ContainerJoin<'m> {
     metadata: &'m Arc<Metadata>,
     origin: &'m str,
-    /// What the containers of late events were, each in the slot of its control group.
-    known: [Option<(String, Answer)>; SLOTS],
+    memory: &'m mut JoinMemory,
     /// What is still to be counted.
     hits: u64,
     partial: u64,
@@ -39,14 +39,25 @@ pub(crate) enum Joined<'a> {
     /// A fact about this control group will tell which.
     Untold(CgroupKey),
     /// In the one that the fact names.
-    Container(&'a CgroupFact, &'a Answer),
+    Container(InGroup<'a>, &'a Answer),
+}
+
+/// The fact about the control group that an event happened in.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum InGroup<'a> {
+    /// This one.
+    Of(&'a CgroupFact),
+    /// The one that the model has. It is looked up when somebody asks: most events match nothing.
+    Within(&'a HostModel, GroupId),
 }
 
 // === impl ContainerJoin ===
 
 impl<'m> ContainerJoin<'m> {
-    pub(crate) fn new(metadata: &'m Arc<Metadata>, origin: &'m str) -> Self {
-        Self { metadata, origin, known: [const { None }; SLOTS], hits: 0, partial: 0, misses: 0 }
+    /// `memory` is what was remembered of the same origin and model before.
+    pub(crate) fn new(metadata: &'m Arc<Metadata>, origin: &'m str, memory: &'m mut JoinMemory) -> Self {
+        memory.begin(metadata.news(origin));
+        Self { metadata, origin, memory, hits: 0, partial: 0, misses: 0 }
     }
 
     /// The container that an event happened in.
@@ -54,23 +65,18 @@ impl<'m> ContainerJoin<'m> {
         let Some(process) = event.task.as_ref().and_then(|task| model.process_of(task)) else {
             return Joined::None;
         };
-        let Some(fact) = model.cgroup(process) else {
-            let (hierarchy, cgroup_id) = (process.cgroup_hierarchy(), process.cgroup_id());
-            let untold = CgroupKey { hierarchy, cgroup_id, birth_boot_ns: 0 };
-            return if model.has_cgroups() { Joined::Untold(untold) } else { Joined::None };
+        let group = GroupId { hierarchy: process.cgroup_hierarchy(), cgroup_id: process.cgroup_id() };
+        let as_of = self.memory.as_of(model);
+        let place = match self.memory.place(group, as_of, event.boot_ns) {
+            Some(place) => place,
+            None => match model.cgroup(process) {
+                Some(fact) => self.look_up(fact, group, as_of, event.boot_ns),
+                None => return untold(group, model),
+            },
         };
-        if fact.container_id.is_empty() {
+        let Some(answer) = self.memory.get(place).and_then(|slot| slot.answer.as_ref()) else {
             return Joined::None;
-        }
-        let slot = usize::try_from(process.cgroup_id()).unwrap_or_default() % SLOTS;
-        let Some(slot) = self.known.get_mut(slot) else { return Joined::None };
-        // What was unknown a moment ago may be known by now.
-        let is_same = matches!(slot, Some((last, Answer::Known(_))) if *last == fact.container_id);
-        if !is_same {
-            let answer = self.metadata.container(self.origin, &fact.container_id, event.boot_ns);
-            *slot = Some((fact.container_id.clone(), answer));
-        }
-        let Some((_, answer)) = slot else { return Joined::None };
+        };
         match answer {
             Answer::Known(container) => {
                 self.hits += 1;
@@ -78,8 +84,21 @@ impl<'m> ContainerJoin<'m> {
             }
             Answer::Unknown | Answer::Absent => self.misses += 1,
         }
-        Joined::Container(fact, answer)
+        Joined::Container(InGroup::Within(model, group), answer)
     }
+
+    /// Asks, and remembers what is known; what is unknown may be known a moment later.
+    fn look_up(&mut self, fact: &CgroupFact, group: GroupId, as_of: AsOf, at_boot_ns: u64) -> usize {
+        let is_container = !fact.container_id.is_empty();
+        let found =
+            is_container.then(|| self.metadata.container(self.origin, &fact.container_id, at_boot_ns));
+        self.memory.put(group, as_of, found)
+    }
+}
+
+fn untold(GroupId { hierarchy, cgroup_id }: GroupId, model: &HostModel) -> Joined<'static> {
+    let untold = CgroupKey { hierarchy, cgroup_id, birth_boot_ns: 0 };
+    if model.has_cgroups() { Joined::Untold(untold) } else { Joined::None }
 }
 
 impl Drop for ContainerJoin<'_> {
@@ -113,16 +132,23 @@ impl Answer {
         }
     }
 
-    /// Nothing more will come, of its pod's cluster either.
+    /// Nothing more will come, of its pod's cluster either. What is complete but for some part may be told the rest by its runtime.
     fn is_final(&self) -> bool {
-        let context = match self {
-            Self::Known(container) => container.kubernetes.as_deref(),
-            Self::Unknown | Self::Absent => None,
-        };
         let is_final = |context: &KubernetesContext| {
             matches!(context.completeness(), Completeness::Complete | Completeness::FinalPartial)
         };
-        self.is_whole() && context.is_none_or(is_final)
+        match self {
+            Self::Known(container) => {
+                let is_whole = match container.completeness() {
+                    Completeness::Complete => container.missing.is_empty(),
+                    Completeness::FinalPartial => true,
+                    Completeness::Pending | Completeness::Unspecified => false,
+                };
+                is_whole && container.kubernetes.as_deref().is_none_or(is_final)
+            }
+            Self::Unknown => false,
+            Self::Absent => true,
+        }
     }
 
     /// What an alert says of it that hangs on nothing else.
@@ -176,8 +202,9 @@ impl Joined<'_> {
 
     /// The container as an alert shows it: its id at least, whatever metadata knows of it.
     pub(crate) fn shown(&self, origin: &Origin) -> Option<Container> {
-        let Self::Container(fact, answer) = self else { return None };
+        let Self::Container(group, answer) = self else { return None };
         let Answer::Known(container) = answer else {
+            let fact = group.fact()?;
             let key = ContainerKey {
                 origin: Some(origin.clone()),
                 cgroup: fact.cgroup,
@@ -191,6 +218,18 @@ impl Joined<'_> {
             });
         };
         Some(within_bounds(container))
+    }
+}
+
+// === impl InGroup ===
+
+impl<'a> InGroup<'a> {
+    /// The fact. It is there for as long as the model is borrowed.
+    pub(crate) fn fact(self) -> Option<&'a CgroupFact> {
+        match self {
+            Self::Of(fact) => Some(fact),
+            Self::Within(model, group) => model.cgroup_fact(group.hierarchy, group.cgroup_id),
+        }
     }
 }
 

@@ -16,7 +16,7 @@ use fields::EventView;
 use prost::Message as _;
 
 use super::scene::Scene;
-use crate::metadata::{Answer, ContainerName, Joined, KnownHost};
+use crate::metadata::{Answer, ContainerName, InGroup, Joined, KnownHost};
 
 /// What a group takes besides its alerts.
 const GROUP_BYTES: usize = 512;
@@ -164,7 +164,7 @@ impl ParkedGroup {
     fn joined<'a>(&'a self, answer: &'a Answer) -> Joined<'a> {
         match &self.awaited {
             Awaited::Container(fact) if fact.container_id.is_empty() => Joined::None,
-            Awaited::Container(fact) => Joined::Container(fact, answer),
+            Awaited::Container(fact) => Joined::Container(InGroup::Of(fact), answer),
             Awaited::Cgroup(cgroup) => Joined::Untold(*cgroup),
         }
     }

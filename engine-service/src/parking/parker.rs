@@ -108,7 +108,9 @@ impl Parker<'_> {
     ) -> Result<ParkedGroup, Vec<Alert>> {
         let can_wait = matches.iter().all(|(residual, _)| residual.is_some());
         let awaited = match self.joined {
-            Joined::Container(fact, _) if can_wait => Awaited::Container(fact.clone()),
+            Joined::Container(group, _) if can_wait => {
+                Awaited::Container(group.fact().cloned().unwrap_or_default())
+            }
             Joined::Untold(cgroup) if can_wait => Awaited::Cgroup(cgroup),
             Joined::None if can_wait => Awaited::Container(CgroupFact::default()),
             _ => return Err(matches.into_iter().map(|(_, alert)| alert).collect()),

@@ -145,6 +145,7 @@ fn what_holds_waits_for_the_whole() {
         (settled.confirmed[0].message.clone(), settled.confirmed[0].metadata_state())
     };
     let whole = known("a", Completeness::FinalPartial);
+    assert!(!one.is_unanswerable(&pending, &KnownHost::default()));
     assert_eq!(state(&whole, &one), ("in a".to_owned(), MetadataState::Complete));
     let other = group(&["evt.type = openat".to_owned()]);
     assert_eq!(state(&Answer::Absent, &other), ("in <NA>".to_owned(), MetadataState::Absent));
@@ -154,6 +155,64 @@ fn what_holds_waits_for_the_whole() {
     let of_host = CgroupFact { container_id: String::new(), ..fact() };
     let on_host = ParkedGroup { awaited: Awaited::Container(of_host), ..other };
     assert_eq!(state(&Answer::Unknown, &on_host), ("in host".to_owned(), MetadataState::Unspecified));
+}
+
+/// The container's name could not be had.
+struct Nameless;
+
+impl Knowledge for Nameless {
+    fn container(&self, _: &ContainerName, _: u64) -> Answer {
+        known("", Completeness::FinalPartial)
+    }
+
+    fn host(&self, _: &str) -> KnownHost {
+        KnownHost::settled()
+    }
+}
+
+/// The container's runtime has answered.
+struct Named;
+
+impl Knowledge for Named {
+    fn container(&self, _: &ContainerName, _: u64) -> Answer {
+        known("a", Completeness::Complete)
+    }
+
+    fn host(&self, _: &str) -> KnownHost {
+        KnownHost::settled()
+    }
+}
+
+/// Scenario: a match waits for the name of a container; then it is told that the name cannot be had; later its runtime answers after all. The same, told before the
+/// match. Guarantees: the alert goes out at once, marked with the field that is unknown, counts as unanswerable, and is amended by the answer.
+#[tokio::test(start_paused = true)]
+async fn what_cannot_be_had_is_not_waited_for() {
+    let table = Table::new(ParkingLimits::default());
+    let status = Arc::new(std::sync::Mutex::new(HostStatus::new(Origin::default())));
+    let one = group(&["container.name = a".to_owned()]);
+    table.park(vec![one.clone()], &status);
+    assert!(table.round(false, &Nothing).is_none());
+    table.container_changed(&one.container().unwrap());
+    let told = table.round(false, &Nameless).unwrap();
+    assert_eq!((told.unanswerable, told.timed_out, told.batch.parked.len()), (1, 0, 1));
+    let alert = &told.batch.alerts[0];
+    assert_eq!((alert.metadata_state(), &*alert.message), (MetadataState::Partial, "in <NA>"));
+    assert_eq!(alert.unknown_fields, ["container.name"]);
+    let mut early = one.clone();
+    assert!(early.is_unanswerable(&known("", Completeness::FinalPartial), &KnownHost::settled()));
+    assert!(!early.is_unanswerable(&known("", Completeness::FinalPartial), &KnownHost::default()));
+    assert_eq!(early.tell(&known("", Completeness::FinalPartial), &KnownHost::settled()), told.batch.alerts);
+    let early = ParkedGroup { id: "early".into(), ..early };
+    table.park(vec![early], &status);
+    tokio::time::advance(ParkingLimits::default().wait * 2).await;
+    assert!(table.round(false, &Nameless).is_none());
+    assert_eq!(table.len(), 2);
+    table.container_changed(&one.container().unwrap());
+    let amended = table.round(false, &Named).unwrap();
+    let messages: Vec<_> =
+        amended.batch.alerts.iter().map(|alert| (alert.is_amendment, &*alert.message)).collect();
+    assert_eq!(messages, [(true, "in a"), (true, "in a")]);
+    assert_eq!((amended.amended, table.len()), (2, 0));
 }
 
 /// Scenario: stored groups that are damaged, empty, or of a rule whose field no longer exists. Guarantees: an error each, and

@@ -152,7 +152,7 @@ impl Worker {
 
 impl Knowledge for Metadata {
     fn container(&self, name: &ContainerName, at_boot_ns: u64) -> Answer {
-        Metadata::container(self, &name.origin, &name.runtime_id, at_boot_ns)
+        Metadata::container(self, &name.origin, &name.runtime_id, at_boot_ns).answer
     }
 
     fn host(&self, origin: &str) -> KnownHost {

@@ -33,7 +33,7 @@ fn host(region: Option<&str>, completeness: Completeness) -> late_fact::Kind {
 }
 
 /// Scenario: a file is read before the agent has heard of its cloud; the cloud turns out to be the region that a rule is for, another one, and
-/// none. Guarantees: the first match waits, holding back the one behind it, and the alert that goes out is the one that a known cloud
+/// that there is none. Guarantees: the first match waits, holding back the one behind it, and the alert that goes out is the one that a known cloud
 /// would have made; it shows the cloud.
 #[tokio::test]
 async fn a_match_waits_for_the_cloud_of_its_host() {
@@ -44,7 +44,7 @@ async fn a_match_waits_for_the_cloud_of_its_host() {
             true,
         ),
         (host(Some("us-east-1"), Completeness::Complete), "read /secret on h1", true),
-        (host(None, Completeness::FinalPartial), "read /secret on h1", false),
+        (host(None, Completeness::Complete), "read /secret on h1", false),
     ];
     for (fact, message, has_cloud) in in_time {
         let directory = tempfile::tempdir().unwrap();
@@ -92,6 +92,31 @@ async fn a_late_cloud_amends() {
         assert!(all[3].message.contains("in eu-central-1"));
         agent.leave_at_the_engines_end(engine).await;
     }
+}
+
+/// Scenario: the cloud that a host is in does not answer, and it does later. Guarantees: what it would say is unknown and not absent: both alerts that are possible go out
+/// without a wait, marked, and the answer confirms one and takes the other back.
+#[tokio::test]
+async fn a_cloud_that_does_not_answer_is_not_absent() {
+    let directory = tempfile::tempdir().unwrap();
+    let log = sqlite(directory.path());
+    let engine = start_with_rules(log.clone(), patient(), RULES).await;
+    let mut agent = begin(&engine, vec![cgroup_fact("")]).await;
+    deliver(&mut agent, 1, vec![open(1, "/secret")]).await;
+    assert!(alerts(&*log).await.is_empty());
+    agent.send(late(1, host(None, Completeness::FinalPartial))).await;
+    let told = entries(&*log, 2).await;
+    assert!(told.iter().all(|alert| alert.metadata_state() == MetadataState::Partial));
+    assert!(told.iter().all(|alert| alert.unknown_fields == ["cloud.region"]), "{told:?}");
+    deliver(&mut agent, 2, vec![open(2, "/secret")]).await;
+    assert_eq!(entries(&*log, 4).await[2].sequence, 2);
+    counted(&engine, |counters| (counters.unanswerable, counters.timed_out, counters.waiting) == (2, 0, 2))
+        .await;
+    agent.send(late(2, host(Some("eu-central-1"), Completeness::Complete))).await;
+    let all = entries(&*log, 8).await;
+    let amended: Vec<_> = all[4..].iter().map(|alert| (&*alert.rule, alert.is_retracted)).collect();
+    assert_eq!(amended, [("Anywhere", true), ("In Frankfurt", false)].repeat(2));
+    engine.shutdown().await;
 }
 
 /// Scenario: an agent of a version that says nothing of a cloud, and not whether one is to come. Guarantees: nothing waits for it: the alert goes out

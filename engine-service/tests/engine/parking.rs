@@ -210,6 +210,52 @@ async fn late_answers_amend() {
     engine.shutdown().await;
 }
 
+/// Scenario: a container has ended and neither its name nor its image could be read; a file was read in it, and is again; an agent that does not say what is missing tells
+/// the same; then the runtime answers. Guarantees: all alerts that are possible go out without a wait, marked with what is unknown; the answer,
+/// also after a kill, confirms one and takes back the other.
+#[tokio::test]
+async fn what_could_not_be_had_is_told_marked_at_once() {
+    use eyrie_proto::metadata::ContainerPart::{Image, Name};
+    for missing in [vec![Name.into(), Image.into()], Vec::new()] {
+        let directory = tempfile::tempdir().unwrap();
+        let log = sqlite(directory.path());
+        let engine = start_rules(log.clone(), patient()).await;
+        let mut agent = begin(&engine, vec![cgroup_fact(CONTAINER)]).await;
+        let unread = Container {
+            completeness: Completeness::FinalPartial.into(),
+            missing,
+            image: None,
+            ..container(CONTAINER, "")
+        };
+        deliver(&mut agent, 1, vec![open(1, "/secret")]).await;
+        agent.send(late(1, late_fact::Kind::Container(unread))).await;
+        let told = entries(&*log, 2).await;
+        deliver(&mut agent, 2, vec![open(2, "/secret")]).await;
+        let at_once = entries(&*log, 4).await.split_off(2);
+        for (waited, alert) in told.iter().zip(&at_once) {
+            assert_eq!((&waited.message, &waited.rule), (&alert.message, &alert.rule));
+            assert_eq!(waited.unknown_fields, alert.unknown_fields);
+            assert_eq!(alert.metadata_state(), MetadataState::Partial);
+        }
+        assert_eq!(told[0].message, "read in <NA> of <NA> by cat");
+        assert_eq!(told[0].unknown_fields, ["container.image.repository", "container.name"]);
+        assert_eq!(told[1].rule, "Read anywhere");
+        counted(&engine, |counters| {
+            (counters.unanswerable, counters.timed_out, counters.waiting) == (2, 0, 2)
+        })
+        .await;
+        drop((engine, agent, log));
+        let log = reopen(directory.path()).await;
+        let engine = start_rules(log.clone(), patient()).await;
+        let agent = begin(&engine, vec![cgroup_fact(CONTAINER)]).await;
+        agent.send(late(1, late_fact::Kind::Container(of_image("docker.io/nginx")))).await;
+        let all = entries(&*log, 8).await;
+        let amended: Vec<_> = all[4..].iter().map(|alert| (&*alert.rule, alert.is_retracted)).collect();
+        assert_eq!(amended, [("Read anywhere", true), ("Read in nginx", false)].repeat(2));
+        agent.leave_at_the_engines_end(engine).await;
+    }
+}
+
 /// Scenario: an engine is killed while a match waits; its successor hears of the container from the agent. Guarantees: the
 /// match, whose event was acked and does not come again, raises its alert, once.
 #[tokio::test]

@@ -13,7 +13,7 @@ use eyrie_proto::{
         CgroupFact, CgroupKey, Event, Open, OrderedFact, PathArgument, ProcessKey, ProcessState, SystemCall,
         event::Kind, ordered_fact,
     },
-    metadata::{Completeness, Container, Image, late_fact},
+    metadata::{Completeness, Container, ContainerPart, Image, late_fact},
 };
 use rand::{Rng as _, SeedableRng as _, rngs::StdRng};
 
@@ -200,7 +200,11 @@ impl World {
         }
         let mut container = whole(number);
         if !is_whole {
-            container.completeness = Completeness::Pending.into();
+            // More is to come, or it is known that there is more and that it cannot be had, until it can against all expectation.
+            let is_given_up = self.random.random();
+            let completeness = if is_given_up { Completeness::FinalPartial } else { Completeness::Pending };
+            container.completeness = completeness.into();
+            container.missing = vec![ContainerPart::Image.into()];
             container.image = None;
         }
         if self.random.random() {
@@ -319,7 +323,7 @@ async fn run(seed: u64, directory: &Path) {
     assert_eq!(standing(&*inner).await, all, "seed {seed}, {matching:?}");
 }
 
-/// Scenario: events in containers, facts and parts of facts from the agent and from the metadata service, a service that is
+/// Scenario: events in containers, facts, parts of facts and word that the rest cannot be had from the agent and from the metadata service, a service that is
 /// silent at times, appends that fail, sessions that break, engines that end and that are killed, acks that are lost, in
 /// any order, with waits that are mostly too short. Guarantees: what stands in the end is what everything together says.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

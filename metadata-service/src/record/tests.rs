@@ -21,7 +21,8 @@ prop_compose! {
         name in "[ab]?", user in "[ab]?", tag in "[ab]?", digest in "[ab]?",
         privileged in proptest::option::of(any::<bool>()),
         label in proptest::option::of("[ab]"),
-        reason in "[ab]?", completeness in 0..4_i32, until_ns in 0..3_u64, source in "[xyz]",
+        reason in "[ab]?", missing in proptest::collection::vec(1..4_i32, 0..3),
+        completeness in 0..4_i32, until_ns in 0..3_u64, source in "[xyz]",
     ) -> Container {
         Container {
             key: Some(key()),
@@ -31,6 +32,7 @@ prop_compose! {
             is_privileged: privileged,
             labels: label.map(|label| BTreeMap::from([(label, "1".to_owned())])).unwrap_or_default(),
             completeness,
+            missing,
             reasons: Some(reason).into_iter().filter(|reason| !reason.is_empty()).collect(),
             validity: Some(Validity { from_ns: 0, until_ns: if until_ns == 0 { 0 } else { 100 + until_ns } }),
             provenance: vec![Provenance { source, observed_ns: 0, observer: String::new() }],
@@ -78,7 +80,7 @@ proptest! {
             Completeness::Complete => 2,
         };
         let known_best = statements.iter().max_by_key(|statement| rank(statement)).unwrap();
-        prop_assert_eq!(&merged.reasons, &known_best.reasons);
+        prop_assert_eq!((&merged.reasons, &merged.missing), (&known_best.reasons, &known_best.missing));
     }
 }
 
@@ -126,7 +128,7 @@ fn every_field_has_a_name() {
     for (names, bits) in [
         (
             container::FIELD_NAMES,
-            (2..=18).filter(|bit| *bit != 4).chain(22..=27).chain(32..=35).collect::<Vec<_>>(),
+            (2..=18).filter(|bit| *bit != 4).chain(22..=27).chain([29]).chain(32..=35).collect::<Vec<_>>(),
         ),
         (host::FIELD_NAMES, (2..=7).chain([15]).chain(32..=39).collect()),
     ] {

@@ -121,3 +121,27 @@ async fn a_runtime_that_hangs_ends_the_waiting() {
     assert_eq!(last.key.unwrap().runtime_id, ID);
     assert!(last.reasons.iter().any(|reason| reason.contains("has not answered")), "{:?}", last.reasons);
 }
+
+/// Scenario: docker, whose files cannot be seen, answers only after the container has ended. Guarantees: the end is told at once, with what is missing, and the answer after
+/// it, of what has ended.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_after_the_end_is_told() {
+    let fake = Fake::new();
+    fake.list(&[]);
+    let _serving = fake.serve();
+    let late = format!(r#"{{"Id":"{ID}","Name":"/late","Config":{{"Image":"app:1"}},"HostConfig":{{}}}}"#);
+    fake.answer(&format!("/containers/{ID}/json"), Answer::Late(Duration::from_secs(1), late));
+    let (containers, facts) = started_with(&fake);
+    let mut told = Vec::new();
+    containers.observe(&fact("/docker/{ID}", 8, false), 5);
+    assert_eq!(next_container(&facts, &mut told).completeness(), Completeness::Pending);
+    containers.observe(&fact("/docker/{ID}", 8, true), 6);
+    let end = next_container(&facts, &mut told);
+    assert_eq!((end.completeness(), end.name.as_str()), (Completeness::FinalPartial, ""));
+    assert!(end.missing().any(|part| part == ContainerPart::Name), "{:?}", end.missing);
+    let removal = tokio::task::block_in_place(|| next(&facts, &mut told));
+    assert!(matches!(removal, Kind::ContainerRemoval(_)), "{removal:?}");
+    let answer = next_container(&facts, &mut told);
+    assert_eq!((answer.completeness(), answer.name.as_str()), (Completeness::Complete, "late"));
+    assert_eq!((answer.validity.unwrap().until_ns, answer.key), (6, end.key));
+}

@@ -60,6 +60,12 @@ impl KnownHost {
         }
     }
 
+    /// Of a host of which all was told.
+    #[cfg(test)]
+    pub(crate) fn settled() -> Self {
+        Self { host: None, outlook: Outlook::Settled }
+    }
+
     /// Of a host whose first session begins.
     pub(super) fn expected(now: Instant) -> Self {
         Self { host: None, outlook: Outlook::Pending { until: now + PENDING_FOR } }

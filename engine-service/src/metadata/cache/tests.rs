@@ -1,6 +1,11 @@
 use proptest::prelude::*;
 
-use super::*;
+use eyrie_proto::metadata::Completeness;
+
+use super::{
+    entry::{ASK_AGAIN_AFTER, ASK_PENDING_AGAIN_AFTER},
+    *,
+};
 
 const ID: &str = "0123456789abcdef0123456789abcdef";
 
@@ -18,8 +23,13 @@ fn cache(limits: CacheLimits) -> ContainerCache {
     cache
 }
 
+fn lookup(cache: &ContainerCache, runtime_id: &str) -> (Answer, bool) {
+    let found = cache.find("/host/m/b", runtime_id, 1);
+    (found.answer, found.is_to_be_asked)
+}
+
 fn known(cache: &ContainerCache, runtime_id: &str, at_boot_ns: u64) -> Option<String> {
-    match cache.lookup("/host/m/b", runtime_id, at_boot_ns).0 {
+    match cache.find("/host/m/b", runtime_id, at_boot_ns).answer {
         Answer::Known(container) => Some(container.name.clone()),
         Answer::Unknown | Answer::Absent => None,
     }
@@ -78,16 +88,16 @@ fn a_snapshot_after_a_reset_replaces_what_the_service_said() {
 #[tokio::test(start_paused = true)]
 async fn an_absence_expires() {
     let cache = cache(CacheLimits::default());
-    assert_eq!(cache.lookup("/host/m/b", ID, 1), (Answer::Unknown, true));
-    assert_eq!(cache.lookup("/host/m/b", ID, 1), (Answer::Unknown, false));
+    assert_eq!(lookup(&cache, ID), (Answer::Unknown, true));
+    assert_eq!(lookup(&cache, ID), (Answer::Unknown, false));
     cache.deny(&name(ID), Duration::from_secs(5));
-    assert_eq!(cache.lookup("/host/m/b", ID, 1), (Answer::Absent, false));
+    assert_eq!(lookup(&cache, ID), (Answer::Absent, false));
     tokio::time::advance(Duration::from_secs(6)).await;
-    assert_eq!(cache.lookup("/host/m/b", ID, 1), (Answer::Unknown, true));
+    assert_eq!(lookup(&cache, ID), (Answer::Unknown, true));
     cache.give_up(&name(ID));
-    assert_eq!(cache.lookup("/host/m/b", ID, 1), (Answer::Unknown, false));
+    assert_eq!(lookup(&cache, ID), (Answer::Unknown, false));
     tokio::time::advance(ASK_AGAIN_AFTER).await;
-    assert_eq!(cache.lookup("/host/m/b", ID, 1), (Answer::Unknown, true));
+    assert_eq!(lookup(&cache, ID), (Answer::Unknown, true));
 }
 
 /// Scenario: a container that the service said to be on its way never comes. Guarantees: it is asked again after a while, once,
@@ -95,12 +105,12 @@ async fn an_absence_expires() {
 #[tokio::test(start_paused = true)]
 async fn what_does_not_come_is_asked_again() {
     let cache = cache(CacheLimits::default());
-    assert_eq!(cache.lookup("/host/m/b", ID, 1), (Answer::Unknown, true));
+    assert_eq!(lookup(&cache, ID), (Answer::Unknown, true));
     tokio::time::advance(ASK_PENDING_AGAIN_AFTER / 2).await;
-    assert_eq!(cache.lookup("/host/m/b", ID, 1), (Answer::Unknown, false));
+    assert_eq!(lookup(&cache, ID), (Answer::Unknown, false));
     tokio::time::advance(ASK_PENDING_AGAIN_AFTER / 2).await;
-    assert_eq!(cache.lookup("/host/m/b", ID, 1), (Answer::Unknown, true));
-    assert_eq!(cache.lookup("/host/m/b", ID, 1), (Answer::Unknown, false));
+    assert_eq!(lookup(&cache, ID), (Answer::Unknown, true));
+    assert_eq!(lookup(&cache, ID), (Answer::Unknown, false));
 }
 
 /// Scenario: an origin's last session ends and nobody comes back. Guarantees: what was known of it goes, and the bytes are
@@ -114,8 +124,50 @@ async fn an_origin_that_is_away_is_forgotten() {
     assert_eq!(known(&cache, ID, 1).as_deref(), Some("web"));
     tokio::time::advance(Duration::from_secs(3_601)).await;
     cache.sweep(Instant::now());
-    assert_eq!(cache.lookup("/host/m/b", ID, 1), (Answer::Unknown, false));
+    assert_eq!(lookup(&cache, ID), (Answer::Unknown, false));
     assert_eq!(cache.bytes.load(Ordering::Relaxed), 0);
+}
+
+/// Scenario: everything that can happen to a container that somebody remembers the answer of, and something to another origin. Guarantees: what may
+/// change the answer is news by the time that it has, what cannot is none; an answer of an id that can be given again holds until the end alone.
+#[tokio::test(start_paused = true)]
+async fn what_changes_an_answer_is_news() {
+    let cache = cache(CacheLimits { max_containers: 2, ..CacheLimits::default() });
+    cache.enter(&"/host/m/c".into(), &Origin::default());
+    let news = cache.news("/host/m/b");
+    let mut seen = news.count();
+    let mut is_news = || std::mem::replace(&mut seen, news.count()) != news.count();
+    lookup(&cache, "lxc-web");
+    assert!(!is_news());
+    cache.learn(&name("lxc-web"), container("web", Completeness::Pending), Teller::Agent);
+    assert!(is_news());
+    cache.learn(&name("lxc-web"), container("web", Completeness::Complete), Teller::Service { version: 1 });
+    assert!(is_news());
+    cache.learn(&name("lxc-web"), container("old", Completeness::Complete), Teller::Service { version: 1 });
+    lookup(&cache, "lxc-web");
+    let other = ContainerName { origin: "/host/m/c".into(), ..name("lxc-web") };
+    cache.learn(&other, container("web", Completeness::Complete), Teller::Agent);
+    assert!(!is_news() && !news.is_same(&cache.news("/host/m/c")));
+    assert_eq!(cache.find("/host/m/b", "lxc-web", 9).holds_until_ns, u64::MAX);
+    cache.end(&name("lxc-web"), 5, Teller::Agent);
+    assert!(is_news());
+    assert_eq!(cache.find("/host/m/b", "lxc-web", 5).holds_until_ns, 5);
+    assert_eq!(cache.find("/host/m/b", "lxc-web", 6).answer, Answer::Unknown);
+    for id in ["a", "b"] {
+        cache.learn(&name(id), container(id, Completeness::Complete), Teller::Service { version: 2 });
+        // The second one takes the place of the first container.
+        assert!(is_news());
+    }
+    cache.begin_snapshot();
+    cache.end_snapshot();
+    assert!(is_news());
+    for origin in ["/host/m/b", "/host/m/c"] {
+        cache.leave(origin);
+    }
+    tokio::time::advance(Duration::from_secs(3_601)).await;
+    cache.sweep(Instant::now());
+    cache.enter(&"/host/m/b".into(), &Origin::default());
+    assert!(!news.is_same(&cache.news("/host/m/b")));
 }
 
 proptest! {
@@ -128,7 +180,7 @@ proptest! {
         for (step, id, size) in steps {
             let name = name(&id.to_string());
             match step {
-                0 => drop(cache.lookup("/host/m/b", &name.runtime_id, 1)),
+                0 => drop(lookup(&cache, &name.runtime_id)),
                 1 => cache.end(&name, 5, Teller::Agent),
                 _ => {
                     let container = container(&"x".repeat(size), Completeness::Complete);
