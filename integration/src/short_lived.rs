@@ -96,10 +96,19 @@ impl ShortLived {
 
     /// Waits until what came out is all that can be expected, or nothing more will come; judges it.
     pub async fn judge(&self, started: &[Started]) -> anyhow::Result<Report> {
+        self.judge_once(started, Report::is_settled).await
+    }
+
+    /// The same as soon as the report is as it should be.
+    pub async fn judge_once(
+        &self,
+        started: &[Started],
+        is_enough: impl Fn(&Report) -> bool,
+    ) -> anyhow::Result<Report> {
         let deadline = Instant::now() + AFTERMATH;
         loop {
             let mut report = Report::of(started, &self.arrivals.so_far());
-            if report.is_settled() || Instant::now() >= deadline {
+            if is_enough(&report) || Instant::now() >= deadline {
                 report.compare_with_podman(started, &self.podman.list()?);
                 report.waited = pages::metric(&self.engine_pages, "eyrie_engine_metadata_parked_total");
                 report.events_lost = pages::metric_sum(&self.scene.agent_pages(), "eyrie_agent_losses_total");
@@ -107,6 +116,11 @@ impl ShortLived {
             }
             sleep(Duration::from_millis(100)).await;
         }
+    }
+
+    /// A counter of the engine's.
+    pub fn engine_metric(&self, name: &str) -> Option<f64> {
+        pages::metric(&self.engine_pages, name)
     }
 
     /// Starts containers whose files the agent cannot see until all their alerts have gone out marked. The storage has to be hidden, and

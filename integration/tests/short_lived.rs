@@ -5,7 +5,7 @@
 
 use integration::{
     eventually, pages,
-    short_lived::{AT_ONCE, CONTAINERS, Load, Report, ShortLived, Storage},
+    short_lived::{AT_ONCE, CONTAINERS, Load, RULE, Report, ShortLived, Storage, Verdict},
 };
 use test_requirements::{Requirement, requires};
 use tokio::{sync::Mutex, task::block_in_place};
@@ -74,6 +74,35 @@ async fn alerts_are_completed_when_the_answer_comes() -> anyhow::Result<()> {
     println!("{report}");
     assert_eq!(report.faults(), Vec::<String>::new());
     assert_eq!((report.complete(), report.amended().len()), (0, started.len()));
+    proof.three.terminate()
+}
+
+/// Scenario: containers that live some milliseconds, and whose files the agent can never see; no runtime answers. Guarantees: each has its one alert, though the rule asks for
+/// a name and an image that nobody can know: marked with both, with the right id, and without a word that is not so; those that had not to wait in vain are counted.
+#[tokio::test(flavor = "multi_thread")]
+async fn alerts_of_what_cannot_be_read_go_out_marked() -> anyhow::Result<()> {
+    requires!(Requirement::Kernel, Ok(()));
+    requires!(Requirement::Containers, Ok(()));
+    let _alone = ALONE.lock().await;
+    let proof = ShortLived::start(&[], Storage::Hidden).await?;
+    let load = Load::begin(&proof.images, FEWER, AT_ONCE);
+    let started = block_in_place(|| load.finish())?;
+    let report = proof.judge_once(&started, Report::are_all_out).await?;
+    println!("{report}");
+    assert_eq!(report.strange, Vec::<String>::new());
+    for (name, verdict) in &report.verdicts {
+        assert!(matches!(verdict, Verdict::Marked | Verdict::Unreadable), "{name}: {verdict:?}");
+    }
+    for arrival in proof.arrivals.so_far().iter().filter(|arrival| arrival.alert.rule == RULE) {
+        let unknown = &arrival.alert.unknown_fields;
+        for field in ["container.image.repository", "container.name"] {
+            assert!(unknown.iter().any(|unknown| unknown == field), "{:?}", arrival.alert);
+        }
+    }
+    let count = |name: &str| proof.engine_metric(&format!("eyrie_engine_metadata_{name}_total")).unwrap();
+    let (unanswerable, timed_out) = (count("unanswerable"), count("timed_out"));
+    println!("{unanswerable} were told at once, {timed_out} after their wait");
+    assert!(unanswerable + timed_out >= FEWER as f64 && unanswerable > 0.0, "{unanswerable} {timed_out}");
     proof.three.terminate()
 }
 

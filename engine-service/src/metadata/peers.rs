@@ -23,8 +23,6 @@ pub(super) use self::watch::watch;
 
 /// Clusters that one host's containers can be of: a host in two is one whose cluster was made anew.
 const MAX_CLUSTERS_OF_ORIGIN: usize = 4;
-/// Until then a cluster's picture is still to come; a service that is away makes nobody wait for longer.
-const PENDING_FOR: Duration = Duration::from_secs(15);
 
 /// How much is kept.
 #[derive(Clone, Debug)]
@@ -47,8 +45,6 @@ pub(super) struct Peers {
 #[derive(Debug)]
 struct Cluster {
     index: Index,
-    /// Since then it is watched.
-    since: Instant,
     /// All that holds has been told.
     is_whole: bool,
 }
@@ -95,18 +91,12 @@ impl Peers {
     /// Who of these clusters has the address at a moment, nanoseconds since the epoch.
     pub(super) fn find(&self, clusters: &BTreeSet<Arc<str>>, ip: IpAddr, at_ns: u64) -> PeerAnswer {
         let known = self.read();
-        let now = Instant::now();
         let mut found = PeerAnswer::Absent;
         for uid in clusters {
-            // Heard of a moment ago, and not watched yet.
-            let Some(cluster) = known.get(uid) else { return PeerAnswer::Unknown };
-            if !cluster.is_whole {
-                if now.saturating_duration_since(cluster.since) < PENDING_FOR {
-                    return PeerAnswer::Unknown;
-                }
-                // Who else has the address is not known either.
-                return PeerAnswer::Absent;
-            }
+            // One that was heard of a moment ago is not watched yet. As long as the picture is not whole, nobody knows who else has the address.
+            let Some(cluster) = known.get(uid).filter(|cluster| cluster.is_whole) else {
+                return PeerAnswer::Unknown;
+            };
             match (cluster.index.find(ip, at_ns), &found) {
                 (None, _) => {}
                 (Some(object), PeerAnswer::Absent) => found = PeerAnswer::Known(object),
@@ -122,7 +112,7 @@ impl Peers {
         known.retain(|uid, _| clusters.contains(uid));
         let count = known.len();
         for uid in clusters {
-            let new = || Cluster { index: Index::default(), since: Instant::now(), is_whole: false };
+            let new = || Cluster { index: Index::default(), is_whole: false };
             known.entry(Arc::clone(uid)).or_insert_with(new);
         }
         known.len() > count

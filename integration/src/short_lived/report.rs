@@ -22,6 +22,8 @@ pub enum Verdict {
     Amended(Duration),
     /// One alert, which says that it does not know everything, and has not been amended.
     Marked,
+    /// The same, of a container that podman has removed, with its files: nobody can know any more.
+    Unreadable,
     /// No alert.
     Lost,
     /// More than one alert, or one that says what is not so.
@@ -100,7 +102,10 @@ impl Report {
 
     /// Nothing more will come.
     pub fn is_settled(&self) -> bool {
-        !self.verdicts.iter().any(|(_, verdict)| matches!(verdict, Verdict::Lost | Verdict::Marked))
+        !self
+            .verdicts
+            .iter()
+            .any(|(_, verdict)| matches!(verdict, Verdict::Lost | Verdict::Marked | Verdict::Unreadable))
     }
 
     /// Every container has its alert, whatever that says.
@@ -122,9 +127,11 @@ impl Report {
         amended.collect()
     }
 
-    /// What should not be: alerts that are lost, wrong, or were never completed.
+    /// What should not be: alerts that are lost, wrong, or were never completed although somebody could know.
     pub fn faults(&self) -> Vec<String> {
-        let is_fault = |verdict: &Verdict| !matches!(verdict, Verdict::Complete | Verdict::Amended(_));
+        let is_fault = |verdict: &Verdict| {
+            !matches!(verdict, Verdict::Complete | Verdict::Amended(_) | Verdict::Unreadable)
+        };
         let faults = self.verdicts.iter().filter(|(_, verdict)| is_fault(verdict));
         let faults = faults.map(|(name, verdict)| format!("{name}: {verdict:?}"));
         faults.chain(self.strange.iter().cloned()).collect()
@@ -150,7 +157,7 @@ impl fmt::Display for Report {
             f,
             "complete when first sent    {complete} ({percent:.1} %); {waited} events waited for metadata"
         )?;
-        let marked = self.count(|verdict| *verdict == Verdict::Marked);
+        let marked = self.count(|verdict| matches!(verdict, Verdict::Marked | Verdict::Unreadable));
         let amended = self.amended();
         writeln!(
             f,
@@ -205,6 +212,7 @@ fn verdict(started: &Started, entries: &[&Arrival]) -> Verdict {
             let answered_ns = last.alert.container.as_ref().map_or(0, learned_ns);
             Verdict::Amended(since(last.at, answered_ns))
         }
+        [] | [_] if started.is_removed => Verdict::Unreadable,
         [] | [_] => Verdict::Marked,
         _ => Verdict::Wrong(format!("{} amendments", amendments.len())),
     }

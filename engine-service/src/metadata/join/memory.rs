@@ -126,10 +126,11 @@ impl JoinMemory {
 
     /// Their number is a power of two.
     fn first_place(&self, group: GroupId) -> usize {
-        let sets = (self.slots.len() / WAYS).max(1) as u64;
+        let sets = (self.slots.len() / WAYS).max(1);
         let mixed = (group.cgroup_id ^ u64::from(group.hierarchy).rotate_left(32)).wrapping_mul(SPREAD);
         // The upper bits are those that all others have a part in.
-        usize::try_from((mixed >> 32) & (sets - 1)).unwrap_or_default() * WAYS
+        let set = mixed.checked_shr(u64::BITS - sets.trailing_zeros()).unwrap_or(0);
+        usize::try_from(set).unwrap_or_default() * WAYS
     }
 }
 
@@ -170,7 +171,7 @@ mod tests {
             let place = memory.put(group(id), as_of(1), found.clone());
             assert_eq!(memory.get(place).unwrap().answer, found.map(|found| found.answer));
         }
-        let mut is_held = |id, news, at| memory.place(group(id), as_of(news), at).is_some();
+        let is_held = |id, news, at| memory.place(group(id), as_of(news), at).is_some();
         assert_eq!(
             [is_held(1, 1, 9), is_held(2, 1, 7), is_held(2, 1, 8), is_held(3, 1, 0)],
             [true, true, false, false]

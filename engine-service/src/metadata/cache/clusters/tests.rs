@@ -33,7 +33,7 @@ fn container(pod_uid: &str, context: Option<Option<&str>>) -> Container {
 
 /// The pod's name; of what is to come, "?"; of what is not, "none".
 fn pod(cache: &ContainerCache) -> String {
-    let Answer::Known(container) = cache.lookup("/host/m/b", ID, 1).0 else { panic!("it is not known") };
+    let Answer::Known(container) = cache.find("/host/m/b", ID, 1).answer else { panic!("it is not known") };
     let Some(context) = container.kubernetes.as_deref() else { return "none".to_owned() };
     context.pod.as_ref().map_or("?".to_owned(), |pod| pod.name.clone())
 }
