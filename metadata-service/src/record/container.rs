@@ -5,7 +5,6 @@ use eyrie_proto::metadata::{Completeness, Container, ContainerKey, FieldSource, 
 use super::stamp::{self, Merge, Stamp, earlier, merge_provenance};
 use crate::keys::ContainerName;
 
-const MISSING: u32 = 29;
 /// Bits beyond the field numbers of `Container`: an image is often told of by several sources, each with a part of it.
 const IMAGE_ID: u32 = 32;
 const IMAGE_REPOSITORY: u32 = 33;
@@ -13,7 +12,6 @@ const IMAGE_TAG: u32 = 34;
 const IMAGE_DIGEST: u32 = 35;
 /// Somebody has said what is missing, or that nothing is: of whom that is from.
 const REASONS_SAID: u32 = 36;
-/// The same of the parts.
 const MISSING_SAID: u32 = 37;
 /// What the bits are called.
 pub(super) const FIELD_NAMES: &[(u32, &str)] = &[
@@ -39,7 +37,7 @@ pub(super) const FIELD_NAMES: &[(u32, &str)] = &[
     (25, "cni_result"),
     (26, "user"),
     (27, "pod_labels"),
-    (MISSING, "missing"),
+    (29, "missing"),
     (IMAGE_ID, "image.id"),
     (IMAGE_REPOSITORY, "image.repository"),
     (IMAGE_TAG, "image.tag"),
@@ -137,7 +135,7 @@ impl StoredContainer {
         merge.field(18, &mut known.probes, stated.probes);
         // They say what is missing: of those who know as much as anybody the latest counts, also where nothing is missing any more.
         merge.standing((22, REASONS_SAID), standing, &mut known.reasons, stated.reasons);
-        merge.standing((MISSING, MISSING_SAID), standing, &mut known.missing, stated.missing);
+        merge.standing((29, MISSING_SAID), standing, &mut known.missing, stated.missing);
         merge.field(23, &mut known.pod_name, stated.pod_name);
         merge.field(24, &mut known.pod_namespace, stated.pod_namespace);
         merge.field(25, &mut known.cni_result, stated.cni_result);
