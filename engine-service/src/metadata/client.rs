@@ -103,7 +103,7 @@ pub(super) async fn watch(
         revision: 0,
         covered: HashSet::new(),
         is_reset: false,
-        unanswered: 0,
+        is_unanswered: false,
     };
     let words = Words { ended: &WATCH_ENDED, what: "metadata", consequence: "names may be late" };
     keep_watching(watching, words, stop).await;
@@ -120,9 +120,9 @@ struct Watching {
     covered: HashSet<String>,
     /// A snapshot after a reset is on its way.
     is_reset: bool,
-    /// Requests of this connection that were not answered by a whole snapshot. One that was replaced may never be, which
-    /// costs a whole snapshot at the next connection.
-    unanswered: usize,
+    /// The last request was not answered by a whole snapshot yet. What changes meanwhile is asked for after it: a request that is replaced
+    /// is never answered, and its origins would never count as seen.
+    is_unanswered: bool,
 }
 
 // === impl Watching ===
@@ -130,7 +130,6 @@ struct Watching {
 impl Watch for Watching {
     async fn watch_once(&mut self, back_off: &mut BackOff) -> Result<End, Status> {
         self.changed.mark_unchanged();
-        self.unanswered = 0;
         let (requests, receiver) = mpsc::channel(1);
         let _ = requests.send(self.request()).await;
         let mut responses = open_watch(self.channel.clone(), ReceiverStream::new(receiver)).await?;
@@ -141,7 +140,7 @@ impl Watch for Watching {
                     *back_off = BackOff::new();
                     self.take(response.kind, response.revision);
                 }
-                changed = self.changed.changed() => {
+                changed = self.changed.changed(), if !self.is_unanswered => {
                     if changed.is_err() {
                         return Ok(End::Closed);
                     }
@@ -164,7 +163,7 @@ impl Watching {
             self.revision = 0;
         }
         self.covered = names;
-        self.unanswered += 1;
+        self.is_unanswered = true;
         WatchRequest { origins, cluster_uids: Vec::new(), after_revision: self.revision }
     }
 
@@ -183,11 +182,8 @@ impl Watching {
                 if std::mem::take(&mut self.is_reset) {
                     cache.end_snapshot();
                 }
-                self.unanswered = self.unanswered.saturating_sub(1);
-                // The end of an earlier request's snapshot says nothing of the origins that were added since.
-                if self.unanswered == 0 {
-                    self.revision = revision;
-                }
+                self.is_unanswered = false;
+                self.revision = revision;
             }
             Some(Kind::Reset(reset)) => {
                 tracing::info!("the metadata service starts over: {}", reset.reason);

@@ -244,7 +244,7 @@ impl MetadataStore for NatsStore {
             return Ok(false);
         }
         let is_own = self.has_cluster_news.load(Ordering::Relaxed);
-        if !is_own && self.looks.fetch_add(1, Ordering::Relaxed) % LOOKS_OF_OTHERS != 0 {
+        if !is_own && !self.looks.fetch_add(1, Ordering::Relaxed).is_multiple_of(LOOKS_OF_OTHERS) {
             return Ok(false);
         }
         let is_more = self.ask(Asked::Rejoin).await?.rejoined()?;

@@ -23,6 +23,8 @@ const MAX_CHANGES_BYTES: usize = 1024 * 1024;
 const MAX_LOOKED_AT: i64 = 16_384;
 /// So many scopes are looked up one by one, at some 10 µs each; for more, the rows of all are read in their order.
 const FEW_SCOPES: usize = 64;
+/// So many rows at most, of whichever scopes, are read sooner than those of a few scopes are found among all that these have.
+const FEW_REVISIONS: u64 = 4_096;
 /// Rows in their order.
 const ALL: &str = "WHERE entity.revision > ?1 ORDER BY entity.revision LIMIT ?2";
 /// The same of some scopes, whose numbers are a JSON array: the index has the revisions, and the rows of others are not read.
@@ -124,7 +126,8 @@ pub(super) fn changes(
     let transaction = connection.transaction()?;
     let revisions: Revisions = schema::revisions(&transaction)?;
     let mut changes = Changes { through_revision: from.after_revision, revisions, ..Changes::default() };
-    let numbers = numbers_of_few(&transaction, scopes)?;
+    let is_near = revisions.last.saturating_sub(from.after_revision) <= FEW_REVISIONS;
+    let numbers = if is_near { None } else { numbers_of_few(&transaction, scopes)? };
     let wanted = if numbers.is_some() { OF_SOME } else { ALL };
     let mut select = transaction.prepare_cached(&format!(
         "SELECT entity.revision, scope.kind, scope.name, entity.ended_ms IS NOT NULL, entity.kind, entity.body,
