@@ -7,8 +7,11 @@
 mod actor;
 mod calls;
 mod check;
+mod cluster;
 mod containers;
 mod descriptor;
+mod labels;
+mod machine;
 mod message;
 mod parameter;
 mod primitives;
@@ -18,11 +21,14 @@ mod users;
 
 use std::collections::BTreeMap;
 
-use eyrie_proto::event::{
-    Event, EventClass, LossPlace, LossReason, LossRecord, NamesFact, OrderedFact, ProcessKey,
-    ProcessSnapshot, ProcessState, SystemCall, event::Kind, ordered_fact,
+use eyrie_proto::{
+    event::{
+        Event, EventClass, LossPlace, LossReason, LossRecord, NamesFact, OrderedFact, ProcessKey,
+        ProcessSnapshot, ProcessState, SystemCall, event::Kind, ordered_fact,
+    },
+    metadata::KubernetesObject,
 };
-use fields::{Architecture, ContainerView, EventView, FieldSettings, HostView, PathNames, PeerView};
+use fields::{Architecture, ContainerView, EventView, FieldSettings, PathNames, PeerView};
 use host_model::HostModel;
 use rule_language::Catalogue as _;
 
@@ -31,6 +37,7 @@ pub(crate) use self::primitives::Primitives;
 use self::{
     calls::{change_directory, fill_exec, open_access},
     containers::Containers,
+    machine::Machine,
     users::Users,
 };
 use crate::{
@@ -64,6 +71,9 @@ pub(crate) struct World<'case> {
     next_pid: u32,
     /// The container of the last event.
     container: Option<String>,
+    machine: Machine,
+    /// Who has the remote address of the last event.
+    peer: Option<KubernetesObject>,
 }
 
 // === impl World ===
@@ -80,6 +90,8 @@ impl<'case> World<'case> {
             sequence: 0,
             next_pid: 2_000,
             container: None,
+            machine: Machine::default(),
+            peer: None,
         };
         for (name, last) in names.iter().zip(0_u32..) {
             // Of a network for measurements (RFC 2544), where no event's address is.
@@ -97,6 +109,8 @@ impl<'case> World<'case> {
         let is_exec = matches!(event_type.as_str(), "execve" | "execveat");
         let result = self.result(&mut primitives, &event_type)?;
         let is_running = is_exec && result >= 0;
+        self.machine.take(&mut primitives)?;
+        self.peer = cluster::take_peer(&mut primitives)?;
         let actor = self.settle(&mut primitives, is_running)?;
         let mut kind = message::of_event_type(&event_type);
         self.fill(&mut kind, &mut primitives, &event_type, result, &actor)?;
@@ -143,8 +157,8 @@ impl<'case> World<'case> {
             architecture: ARCHITECTURE,
             source: "syscall",
             container: container.map_or(ContainerView::NotAsked, ContainerView::Known),
-            machine: HostView::default(),
-            peer: PeerView::Absent,
+            machine: self.machine.view(),
+            peer: self.peer.as_ref().map_or(PeerView::Absent, PeerView::Known),
             settings: FieldSettings::unset(),
             paths: PathNames::AskedFor,
         }

@@ -2,10 +2,12 @@
 
 use eyrie_proto::{
     event::{CgroupFact, CgroupKey},
-    metadata::{Completeness, Container, ContainerKey, ContainerMount, Image},
+    metadata::{
+        Completeness, Container, ContainerKey, ContainerMount, ContainerProbe, ContainerProbeKind, Image,
+    },
 };
 
-use super::{ById, primitives::Primitives};
+use super::{ById, cluster, labels, primitives::Primitives};
 use crate::given::{Given, Problem, Setting};
 
 /// The container of events that are in one and do not say in which.
@@ -75,8 +77,10 @@ impl<'case> Containers<'case> {
             Some(setting) => self.named(&setting)?,
             None => &[],
         };
-        let own: Vec<Setting> =
-            primitives.take_family("container.").into_iter().chain(primitives.take_family("k8s.")).collect();
+        let own: Vec<Setting> = ["container.", "k8s.", "k8smeta."]
+            .into_iter()
+            .flat_map(|of| primitives.take_family(of))
+            .collect();
         let named = Primitives::new(&with_type(named), &[]).map(|mut named| {
             named.take("evt.type");
             named.take_family("")
@@ -173,6 +177,12 @@ fn set(container: &mut Container, setting: &Setting) -> Result<(), Problem> {
         "container.start_ts" => container.started_ns = number()?,
         "container.ip" => container.ips = if setting.is_missing() { Vec::new() } else { vec![text()?] },
         "container.mounts" => container.mounts = mounts(setting)?,
+        "container.labels" => container.labels = labels::all(setting)?,
+        "container.cni.json" | "k8s.pod.cni.json" => container.cni_result = text()?,
+        "container.healthcheck" => set_probe(container, ContainerProbeKind::Healthcheck, setting)?,
+        "container.liveness_probe" => set_probe(container, ContainerProbeKind::Liveness, setting)?,
+        "container.readiness_probe" => set_probe(container, ContainerProbeKind::Readiness, setting)?,
+        "k8s.pod.labels" => container.pod_labels = labels::all(setting)?,
         "k8s.pod.name" => container.pod_name = text()?,
         "k8s.pod.uid" => container.pod_uid = text()?,
         "k8s.ns.name" => container.pod_namespace = text()?,
@@ -182,18 +192,13 @@ fn set(container: &mut Container, setting: &Setting) -> Result<(), Problem> {
     Ok(())
 }
 
-/// `container.label[…]`, and mounts by what they lead from or to.
+/// Labels by their names, mounts by what they lead from or to, and what a pod belongs to.
 fn set_with_argument(container: &mut Container, field: &str, setting: &Setting) -> Result<(), Problem> {
-    let (name, argument) =
-        field.strip_suffix(']').and_then(|field| field.split_once('[')).unwrap_or((field, ""));
-    let argument = argument.trim_matches(['"', '\'']);
+    let (name, argument) = labels::parted(field);
     match name {
-        "container.label" if setting.is_missing() => {
-            container.labels.remove(argument);
-        }
-        "container.label" => {
-            container.labels.insert(argument.to_owned(), setting.text()?);
-        }
+        "container.label" => labels::set_one(&mut container.labels, argument, setting)?,
+        "k8s.pod.label" => labels::set_one(&mut container.pod_labels, argument, setting)?,
+        _ if name.starts_with("k8smeta.") => cluster::set_context(container, setting)?,
         "container.mount.dest" | "container.mount.source" => {
             let is_of_source = name.ends_with("dest");
             let own = |mount: &ContainerMount| {
@@ -215,6 +220,18 @@ fn set_with_argument(container: &mut Container, field: &str, setting: &Setting) 
             }
         }
         _ => return Err(setting.problem(format!("{field} cannot be set by a case"))),
+    }
+    Ok(())
+}
+
+/// The command of a probe, by its words or as one text with blanks between them.
+fn set_probe(container: &mut Container, kind: ContainerProbeKind, setting: &Setting) -> Result<(), Problem> {
+    container.probes.retain(|probe| probe.kind() != kind);
+    let words = setting.words()?.into_iter().map(String::from_utf8);
+    let command: Vec<_> =
+        words.collect::<Result<_, _>>().map_err(|_| setting.misfit("a command, which is text"))?;
+    if !command.is_empty() {
+        container.probes.push(ContainerProbe { kind: kind.into(), command });
     }
     Ok(())
 }

@@ -17,7 +17,7 @@ use self::wire::{
 };
 use super::Containerd;
 
-#[allow(missing_docs, unreachable_pub)]
+#[allow(missing_docs, unreachable_pub, clippy::enum_variant_names)]
 mod wire {
     tonic::include_proto!("runtime.v1");
 }
