@@ -35,7 +35,7 @@ impl Maker {
             // Nobody but root can make what is root's.
             Ok((0, _)) => Self::Host,
             // Root gives containers that have users of their own the group to which they may add.
-            Ok((uid, _)) => match above.map(|above| owner(above)).next() {
+            Ok((uid, _)) => match above.map(owner).next() {
                 Some(Ok((0, mode))) if mode & WORLD_WRITABLE == 0 => Self::Host,
                 None | Some(_) => Self::User(uid),
             },

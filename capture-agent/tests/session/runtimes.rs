@@ -94,11 +94,11 @@ async fn a_runtime_that_hangs_delays_no_other() {
     engine.until("podman's word", |seen| named(seen, B, "web").is_some()).await;
     engine.until("all events", |seen| execs(seen).len() == 200).await;
     engine.until("the end of patience with docker", |seen| given_up(seen, A).is_some()).await;
+    running.shutdown().await;
     let seen = engine.seen();
     let (number, reasons) = given_up(&seen, A).unwrap();
     assert!(named(&seen, B, "web") < Some(number), "{:?}", told(&seen, B));
     assert!(reasons.iter().any(|reason| reason.contains("has not answered")), "{reasons:?}");
-    running.shutdown().await;
 }
 
 /// Scenario: docker answers for a container seconds after it has ended. Guarantees: the end is told without it, and what docker says is told after all.
