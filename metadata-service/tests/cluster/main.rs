@@ -17,3 +17,8 @@ mod joined;
 mod restarts;
 mod support;
 mod two;
+
+/// The central services here are each by itself.
+fn shared_store(_: &std::path::Path) -> Option<metadata_service::store::nats::NatsConfig> {
+    None
+}
