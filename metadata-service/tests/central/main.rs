@@ -18,6 +18,9 @@ mod support;
 mod tls;
 mod watch;
 
+/// Only what watchers are told of has revisions.
+const HAS_OWN_REVISIONS: bool = true;
+
 /// Each service by itself; the tests of replicas run most of these with a bucket.
 fn shared_store(_: &std::path::Path) -> Option<metadata_service::store::nats::NatsConfig> {
     None

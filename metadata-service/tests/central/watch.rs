@@ -32,7 +32,10 @@ async fn a_watcher_gets_what_holds_then_what_changes() {
     // Heartbeats go on, and carry the revision.
     let heartbeat = watching.next().await;
     assert!(matches!(heartbeat.kind, Some(Kind::Heartbeat(_))));
-    assert_eq!(heartbeat.revision, second);
+    match crate::HAS_OWN_REVISIONS {
+        true => assert_eq!(heartbeat.revision, second),
+        false => assert!(heartbeat.revision >= second),
+    }
     service.shutdown().await;
 }
 

@@ -10,9 +10,12 @@ use std::{
 
 use async_nats::jetstream::{
     Message,
-    consumer::{Consumer, DeliverPolicy, push::OrderedConfig},
+    consumer::{
+        Consumer, DeliverPolicy,
+        push::{Ordered, OrderedConfig, OrderedError},
+    },
 };
-use futures_util::StreamExt as _;
+use futures_util::{Stream, StreamExt as _, TryStreamExt as _, stream};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
@@ -121,7 +124,7 @@ impl Follower {
         let consumer = consumer(&link, from.saturating_add(1)).await?;
         let mut is_caught_up = consumer.cached_info().num_pending == 0;
         let messages = consumer.messages().await.map_err(|error| link.away(error))?;
-        let mut messages = messages.ready_chunks(AT_ONCE);
+        let mut messages = std::pin::pin!(until_error(messages).ready_chunks(AT_ONCE));
         let mut looks = tokio::time::interval(LOOK_INTERVAL);
         looks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let (mut look, mut behind_since) = (0_u32, None);
@@ -142,7 +145,7 @@ impl Follower {
                         return Err(link.away("the connection was lost"));
                     }
                     look = look.wrapping_add(1);
-                    if look % LOOKS_OF_BUCKET == 0 {
+                    if look.is_multiple_of(LOOKS_OF_BUCKET) {
                         let is_behind = self.look(&link).await?;
                         let since = behind_since.get_or_insert_with(tokio::time::Instant::now);
                         if !is_behind {
@@ -203,7 +206,7 @@ impl Follower {
             let mut reached = last;
             if has_any {
                 let messages = consumer.messages().await.map_err(|error| link.away(error))?;
-                let mut messages = messages.ready_chunks(AT_ONCE);
+                let mut messages = std::pin::pin!(until_error(messages).ready_chunks(AT_ONCE));
                 loop {
                     let chunk = tokio::time::timeout(SILENCE, messages.next()).await;
                     let chunk = chunk.ok().flatten().ok_or_else(|| link.away("it broke off"))?;
@@ -237,6 +240,14 @@ async fn consumer(link: &Link, start_sequence: u64) -> Result<Consumer<OrderedCo
         ..OrderedConfig::default()
     };
     link.stream.create_consumer(config).await.map_err(|error| link.away(error))
+}
+
+/// The same messages, ending with the first error: the client's stream must not be asked again after it.
+fn until_error(messages: Ordered) -> impl Stream<Item = Result<Message, OrderedError>> {
+    stream::try_unfold(messages, |mut messages| async move {
+        let next = messages.try_next().await?;
+        Ok(next.map(|message| (message, messages)))
+    })
 }
 
 /// What messages say, and how many more there are.
