@@ -5,7 +5,7 @@
 //! time: a put names the key's last put that it follows, and is refused if there was another. All have the same revisions, so that a
 //! watcher goes on at any of them. While the bucket is away, copies answer and nothing is acked.
 //!
-//! `session` follows, `writing` writes, `bucket` speaks to NATS, [`value`] is what is stored there.
+//! `session` follows, `writing` writes, `bucket` speaks to NATS, `value` is what is stored there.
 
 mod bucket;
 mod config;
