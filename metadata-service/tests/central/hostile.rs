@@ -16,7 +16,7 @@ async fn malformed_facts_are_refused() {
     let mut engine = Engine::connect(&service).await;
     let good = || stated(container(key(5, 10, "a"), "web", 1));
     let mut endless = container(key(5, 10, "a"), "web", 1);
-    endless.cni_result = "x".repeat(300_000);
+    endless.cni_result = "x".repeat(600_000);
     let with = |late: LateFact| facts(1, vec![late]);
     let cases: Vec<(RelayFactsRequest, &str)> = vec![
         (RelayFactsRequest { origin: None, ..with(good()) }, "origin"),

@@ -30,7 +30,7 @@ const ANSWER_WAIT: Duration = Duration::from_secs(5);
 /// Puts that are under way at a time.
 const WINDOW: usize = 512;
 /// The least that an entity must be able to have: one fact of the largest kind, and what was known before.
-const MIN_ENTITY_BYTES: usize = 320 * 1024;
+const MIN_ENTITY_BYTES: usize = 640 * 1024;
 const OPERATION: &str = "KV-Operation";
 
 /// A bucket that is connected.
