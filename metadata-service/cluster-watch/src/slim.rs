@@ -58,6 +58,8 @@ struct SlimSpec {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 struct SlimStatus {
+    #[serde(deserialize_with = "lenient")]
+    phase: String,
     #[serde(rename = "podIPs", deserialize_with = "lenient")]
     pod_ips: Vec<SlimIp>,
     #[serde(rename = "podIP", deserialize_with = "lenient")]
@@ -151,7 +153,11 @@ fn owners(cut: &mut Cut, mut owners: Vec<SlimOwner>) -> Vec<OwnerReference> {
         .collect()
 }
 
+/// One that has run to its end keeps its addresses in the API for as long as it is kept, while they are given to others.
 fn pod_ips(status: SlimStatus) -> Vec<String> {
+    if matches!(&*status.phase, "Succeeded" | "Failed") {
+        return Vec::new();
+    }
     match status.pod_ips.is_empty() {
         true => Some(status.pod_ip).into_iter().filter(|ip| !ip.is_empty()).collect(),
         false => status.pod_ips.into_iter().map(|one| one.ip).collect(),
@@ -246,6 +252,15 @@ mod tests {
         let deployment =
             json!({"metadata": {"uid": "d"}, "spec": {"selector": {"matchLabels": {"app": "web"}}}});
         assert!(kept(Kind::Deployment, deployment).selector.is_empty());
+    }
+
+    /// Scenario: a job's pod, at work and done. Guarantees: its address is its own no more.
+    #[test]
+    fn a_pod_that_is_done_has_no_address() {
+        for (phase, ips) in [("Running", 1), ("Succeeded", 0), ("Failed", 0)] {
+            let pod = json!({"metadata": {"uid": "p"}, "status": {"phase": phase, "podIP": "10.0.0.1", "podIPs": [{"ip": "10.0.0.1"}]}});
+            assert_eq!(kept(Kind::Pod, pod).ips.len(), ips, "{phase}");
+        }
     }
 
     /// Scenario: an object whose parts are null or of other shapes, and one without a uid. Guarantees: the first is known by
