@@ -10,6 +10,8 @@ async fn everything_is_described() {
     let mut later = plain(key(1, 5, 120, TWIN_ID), "renamed");
     later.image = None;
     later.runtime = String::new();
+    // What is missing is what the last of those say who know most.
+    later.reasons = vec!["cni_result: the runtime did not say".to_owned()];
     later.provenance = vec![provenance("podman-storage", 1_700_000_100 * SECOND_NS)];
     scene.relay(1, [stated(later)]).await;
     let run = scene.run(&["describe", "container", "aa11", "--host", "one"]).await;
@@ -49,7 +51,7 @@ async fn everything_is_described() {
         "Known:            complete",
         "Missing:          cni_result: the runtime did not say",
         "Told By:          bundle since 1970-01-01T00:00:01Z: runtime, labels, mounts, is_privileged,",
-        "                  podman-storage since 2023-11-14T22:15:00Z: name\nLast Heard:       bundle at 1970-01-01T00:00:01Z by capture-agent",
+        "                  podman-storage since 2023-11-14T22:15:00Z: name, reasons\nLast Heard:       bundle at 1970-01-01T00:00:01Z by capture-agent",
         "                  podman-storage at 2023-11-14T22:15:00Z by capture-agent",
     ] {
         assert!(run.output.contains(line), "no {line:?} in\n{}", run.output);
@@ -59,7 +61,7 @@ async fn everything_is_described() {
     assert_eq!(json[0]["mounts"][0]["destination"], "/data");
     assert_eq!(json[0]["pod"]["labels"]["tier"], "front");
     assert_eq!(json[0]["probes"][0]["kind"], "liveness");
-    assert_eq!(json[0]["field_sources"][1]["fields"], serde_json::json!(["name"]));
+    assert_eq!(json[0]["field_sources"][1]["fields"], serde_json::json!(["name", "reasons"]));
     assert_eq!(json[0]["known"], "complete");
 }
 
