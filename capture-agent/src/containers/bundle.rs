@@ -153,10 +153,14 @@ impl Mount {
     fn is_of_runtime(&self, id: &str) -> bool {
         let source = &self.source;
         let is_dockers = || source.contains("/containers/") && source.contains(id);
-        source.contains("/userdata/")
-            || source.contains("/io.containerd.grpc.v1.cri/sandboxes/")
-            || is_dockers()
+        is_in_storage(source) || source.contains("/io.containerd.grpc.v1.cri/sandboxes/") || is_dockers()
     }
+}
+
+/// Whether a path is in the part of a storage of podman or CRI-O that is a container's or sandbox's own: `…/overlay-containers/ID/userdata/…`.
+fn is_in_storage(path: &str) -> bool {
+    let below = path.split_once("-containers/").and_then(|(_, below)| below.split_once("/userdata/"));
+    below.is_some_and(|(id, _)| id.len() == 64 && id.bytes().all(|byte| byte.is_ascii_hexdigit()))
 }
 
 /// Names only: values are where secrets are.
@@ -167,4 +171,27 @@ pub(super) fn environment_names(environment: &[String]) -> Vec<String> {
 
 pub(super) fn clipped(text: &str, max_characters: usize) -> String {
     text.chars().take(max_characters).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_in_storage;
+
+    /// Scenario: files of podman's storages, and folders of the host that are called alike. Guarantees: only the former are a runtime's own, so that
+    /// nobody hides a mount by the name of its folder.
+    #[test]
+    fn a_folder_called_userdata_is_no_storage() {
+        let id = "ab".repeat(32);
+        for storage in ["/run/containers/storage/overlay-containers", "/tmp/r/vfs-containers"] {
+            assert!(is_in_storage(&format!("{storage}/{id}/userdata/resolv.conf")));
+        }
+        for path in [
+            "/etc/userdata/",
+            "/srv/userdata/shadow",
+            "/srv/x-containers/web/userdata/shadow",
+            "/x-containers/userdata/",
+        ] {
+            assert!(!is_in_storage(path), "{path}");
+        }
+    }
 }

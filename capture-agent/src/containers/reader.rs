@@ -230,12 +230,16 @@ impl Reader {
                 continue;
             };
             if self.bytes >= MAX_BYTES {
-                self.told.left_out().told_too_much.increment();
-                warn!(
-                    container = told.id,
-                    source = told.source,
-                    "too many containers: what its runtime says is left out"
-                );
+                let left_out = &self.told.left_out().told_too_much;
+                left_out.increment();
+                if left_out.get().is_power_of_two() {
+                    warn!(
+                        container = told.id,
+                        source = told.source,
+                        left_out = left_out.get(),
+                        "too many containers: what its runtime says is left out"
+                    );
+                }
                 continue;
             }
             let before = tracked.bytes();

@@ -68,7 +68,7 @@ impl Files {
             "env":["PATH=/bin","SECRET=do not tell","nonsense"],"capabilities":{"bounding":["CAP_CHOWN"]}},
             "mounts":[{"destination":"/proc","type":"proc","source":"proc","options":null},
               {"destination":"/host","type":"bind","source":"/etc","options":["rbind","ro","rprivate","nosuid"]},
-              {"destination":"/etc/hosts","type":"bind","source":"/run/x/userdata/hosts","options":["bind"]}],
+              {"destination":"/etc/hosts","type":"bind","source":"/run/x/overlay-containers/{ID}/userdata/hosts","options":["bind"]}],
             "annotations":{"io.podman.annotations.privileged":"TRUE"},
             "linux":{"namespaces":[{"type":"pid"},{"type":"mount"},{"type":"ipc"}]}}"#;
         self.write(&format!("{storage}/overlay-containers/{{ID}}/userdata/config.json"), config);

@@ -205,6 +205,9 @@ impl Tracked {
             && PAUSES_MS.get(self.attempts).is_some()
             && (self.noticed.may_be_read(self.attempts) || self.is_awaited(&sources.runtimes));
         container.reasons = missing.reasons();
+        container
+            .reasons
+            .extend(self.told.values().flat_map(|(told, _)| told.container.reasons.iter().cloned()));
         container.reasons.extend(self.silence(&sources.runtimes));
         if self.has_ended() {
             container.reasons.push("it ended before more could be learnt".to_owned());

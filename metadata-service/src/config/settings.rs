@@ -242,6 +242,25 @@ impl service_runtime::Settings for Settings {
 }
 
 impl Settings {
+    /// Refuses what would do nothing in the role `central`.
+    fn check_central(&self) -> Result<(), ConfigError> {
+        let of_cluster = [
+            ("central", self.central.as_ref().map(ToString::to_string)),
+            ("kubeconfig", self.kubeconfig.as_ref().map(|path| path.display().to_string())),
+            ("cluster-name", self.cluster_name.clone()),
+            ("tenant", self.tenant.clone()),
+            ("max-cluster-objects", self.max_cluster_objects.map(|count| count.to_string())),
+        ];
+        match of_cluster.into_iter().find_map(|(setting, found)| Some((setting, found?))) {
+            None => Ok(()),
+            Some((setting, found)) => Err(ConfigError::Invalid {
+                setting,
+                found,
+                problem: "it is of the role cluster, add --role cluster".to_owned(),
+            }),
+        }
+    }
+
     /// What the role `cluster` needs; nothing for the other.
     fn cluster(&self) -> Result<Option<ClusterConfig>, ConfigError> {
         let invalid = |setting, found: &str, problem: &str| ConfigError::Invalid {
@@ -250,14 +269,7 @@ impl Settings {
             problem: problem.to_owned(),
         };
         if self.role != Some(Role::Cluster) {
-            return match &self.central {
-                Some(central) => Err(invalid(
-                    "central",
-                    &central.to_string(),
-                    "it is of the role cluster, add --role cluster",
-                )),
-                None => Ok(None),
-            };
+            return self.check_central().map(|()| None);
         }
         let Some(central) = self.central.clone() else {
             return Err(invalid(

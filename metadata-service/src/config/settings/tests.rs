@@ -67,6 +67,8 @@ fn mistakes_are_named() {
         (&[], "admin-listen = 'here'", "admin-listen: \"here\""),
         (&["--role", "cluster"], "", "central is not set: the role cluster needs"),
         (&["--central", "http://127.0.0.1:1"], "", "add --role cluster"),
+        (&["--cluster-name", "west"], "", "cluster-name is west: it is of the role cluster"),
+        (&[], "tenant = \"shop\"", "add --role cluster"),
         (&["--role", "cluster", "--central", "http://10.0.0.1:1"], "", "plain text would go there"),
         (
             &["--role", "cluster", "--central", "https://c:1", "--central-tls-key", "k"],
