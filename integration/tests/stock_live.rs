@@ -129,10 +129,12 @@ async fn stock_rules_are_set_off() -> anyhow::Result<()> {
     let alerts = loop {
         rounds += 1;
         let lost_before = lost(&scene).await?;
-        let (_containers, again) = perform_all(&scene, image.as_ref(), &programs).await?;
+        let (containers, again) = perform_all(&scene, image.as_ref(), &programs).await?;
         done.extend(again);
         let is_enough = |alerts: &[_]| missing(&done, alerts).is_empty();
         let alerts = subscriber::alerts_within(&scene.url(), is_enough).await?;
+        drop(containers);
+        pods::remove_groups();
         if is_enough(&alerts) || rounds == ROUNDS || lost(&scene).await? == lost_before {
             break alerts;
         }
