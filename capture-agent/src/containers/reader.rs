@@ -13,6 +13,7 @@ use eyrie_proto::{
     event::CgroupFact,
     metadata::{Completeness, ContainerRemoval, late_fact::Kind},
 };
+use grpc_transport::log_limit::LogLimit;
 use tracing::{debug, warn};
 
 use super::{
@@ -42,6 +43,10 @@ const ACCOUNTS_AGAIN: Duration = Duration::from_secs(60);
 
 /// When those of a container that has let us wait for them are: no sooner than it ends.
 const NOT_AGAIN: Duration = Duration::from_secs(365 * 24 * 3_600);
+/// How often the log says what there was no room for; all of it is counted.
+const LOG_INTERVAL: Duration = Duration::from_secs(30);
+static TOO_MANY: LogLimit = LogLimit::new(LOG_INTERVAL);
+static TOLD_TOO_MUCH: LogLimit = LogLimit::new(LOG_INTERVAL);
 
 /// What the thread is woken by.
 #[derive(Debug)]
@@ -163,17 +168,14 @@ impl Reader {
     }
 
     fn leave_out(&self, id: &str) {
-        let left_out = &self.told.left_out().too_many;
-        left_out.increment();
-        // The first, the second, the fourth...: the log is not flooded.
-        let left_out = left_out.get();
-        if left_out.is_power_of_two() {
+        self.told.left_out().too_many.increment();
+        if let Some(suppressed) = TOO_MANY.pass() {
             let (containers, bytes) = (self.containers.len(), self.bytes);
             warn!(
                 container = id,
                 containers,
                 bytes,
-                left_out,
+                suppressed,
                 "too many containers, or too many of users: its name is not read"
             );
         }
@@ -230,13 +232,12 @@ impl Reader {
                 continue;
             };
             if self.bytes >= MAX_BYTES {
-                let left_out = &self.told.left_out().told_too_much;
-                left_out.increment();
-                if left_out.get().is_power_of_two() {
+                self.told.left_out().told_too_much.increment();
+                if let Some(suppressed) = TOLD_TOO_MUCH.pass() {
                     warn!(
                         container = told.id,
                         source = told.source,
-                        left_out = left_out.get(),
+                        suppressed,
                         "too many containers: what its runtime says is left out"
                     );
                 }
