@@ -12,6 +12,7 @@ const FILES: &[&str] = &[
     "eyrie/capture/v1/plan.proto",
     "eyrie/event/v1/event.proto",
     "eyrie/metadata/v1/metadata.proto",
+    "eyrie/recording/v1/recording.proto",
     "eyrie/rules/v1/rules.proto",
 ];
 

@@ -38,6 +38,11 @@ pub mod eyrie {
             tonic::include_proto!("eyrie.metadata.v1");
         }
     }
+    pub mod recording {
+        pub mod v1 {
+            tonic::include_proto!("eyrie.recording.v1");
+        }
+    }
     pub mod rules {
         pub mod v1 {
             tonic::include_proto!("eyrie.rules.v1");
@@ -47,7 +52,7 @@ pub mod eyrie {
 
 pub use eyrie::{
     alert::v1 as alert, capture::v1 as capture, event::v1 as event, metadata::v1 as metadata,
-    rules::v1 as rules,
+    recording::v1 as recording, rules::v1 as rules,
 };
 
 /// The serialised `FileDescriptorSet` of all areas, for gRPC reflection.

@@ -1,0 +1,2 @@
+//! Eyrie's events out of `.scap` files ([`import`]), and `.scap` files out of Eyrie's events ([`export`]).
+#![forbid(unsafe_code)]
