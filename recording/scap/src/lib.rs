@@ -9,19 +9,26 @@
 //! falcosecurity/libs.
 #![forbid(unsafe_code)]
 
+mod block;
+mod draft;
 mod error;
+mod event;
+mod fields;
+mod input;
+mod reader;
 mod records;
 pub mod table;
 pub mod value;
-
-mod reader;
 mod writer;
 
 pub use self::{
+    block::BlockType,
+    draft::EventDraft,
     error::{ReadError, WriteError},
-    reader::{Block, Counts, Descriptors, Event, Reader, Threads},
+    event::Event,
+    reader::{Block, Counts, Descriptors, Problem, Reader, Threads},
     records::{
         Account, Descriptor, DescriptorKind, Interface, InternetAddress, Machine, Section, Thread, ThreadTail,
     },
-    writer::{Compression, EventDraft, Writer},
+    writer::{Compression, Writer},
 };

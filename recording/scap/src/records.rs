@@ -1,6 +1,10 @@
-//! What the blocks before the events hold.
+//! What the blocks before the events hold. How each is read and written is below `records/`.
 
 use std::net::IpAddr;
+
+pub(crate) mod descriptors;
+pub(crate) mod host;
+pub(crate) mod threads;
 
 /// A section's beginning. A file may have several, each with everything anew.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -208,4 +212,37 @@ pub struct InternetAddress {
     pub ip: IpAddr,
     /// Port.
     pub port: u16,
+}
+
+/// At most `limit` bytes.
+fn cut(text: &[u8], limit: usize) -> &[u8] {
+    text.get(..limit).unwrap_or(text)
+}
+
+/// Two bytes of length, then what of the text readers take.
+fn write_string(text: &[u8], limit: usize, body: &mut Vec<u8>) {
+    let text = cut(text, limit.min(usize::from(u16::MAX)));
+    body.extend(u16::try_from(text.len()).unwrap_or(u16::MAX).to_le_bytes());
+    body.extend(text);
+}
+
+/// As [`write_string`], of what is one text: readers end it at a NUL.
+fn write_text(text: &[u8], limit: usize, body: &mut Vec<u8>) {
+    write_string(text.split(|byte| *byte == 0).next().unwrap_or_default(), limit, body);
+}
+
+fn write_ip(ip: IpAddr, body: &mut Vec<u8>) {
+    match ip {
+        IpAddr::V4(ip) => body.extend(ip.octets()),
+        IpAddr::V6(ip) => body.extend(ip.octets()),
+    }
+}
+
+/// Writes the length of the entry that begins at `start` into its first four bytes.
+fn set_entry_length(body: &mut [u8], start: usize, counts_itself: bool) {
+    let length = body.len().saturating_sub(start).saturating_sub(if counts_itself { 0 } else { 4 });
+    let length = u32::try_from(length).unwrap_or(u32::MAX);
+    if let Some(place) = body.get_mut(start..).and_then(|entry| entry.first_chunk_mut::<4>()) {
+        *place = length.to_le_bytes();
+    }
 }

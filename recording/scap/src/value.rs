@@ -1,8 +1,11 @@
 //! Parameters' bytes and what they say.
 
-use std::net::IpAddr;
-
 use crate::{InternetAddress, table::ParameterType};
+
+mod decode;
+mod encode;
+
+pub use self::{decode::decode, encode::encode};
 
 /// What a parameter says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,30 +63,60 @@ pub enum SocketTuple {
     Other(u8, Vec<u8>),
 }
 
-/// The bytes are not of the type.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{length} bytes cannot be a {parameter_type:?}")]
-pub struct ValueError {
-    /// What they should be.
-    pub parameter_type: ParameterType,
-    /// How many there are.
-    pub length: usize,
+/// Bytes and a type, or a value and a type, do not go together.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ValueError {
+    /// There are not as many bytes as the type has.
+    #[error("{length} bytes cannot be a {parameter_type}")]
+    Length {
+        /// What they should be.
+        parameter_type: ParameterType,
+        /// How many there are.
+        length: usize,
+    },
+    /// A value of another kind.
+    #[error("{value:?} cannot be a {parameter_type}")]
+    Kind {
+        /// What it should be.
+        parameter_type: ParameterType,
+        /// What it is.
+        value: Value,
+    },
+    /// Text with a NUL byte in it, where it would end.
+    #[error("text with a NUL byte cannot be a {parameter_type}")]
+    Nul {
+        /// What it should be.
+        parameter_type: ParameterType,
+    },
+    /// An event without such a parameter.
+    #[error("event {code} has no parameter {name}")]
+    NoParameter {
+        /// The event's code.
+        code: u16,
+        /// The name that was asked for.
+        name: String,
+    },
 }
 
-/// What the bytes of a parameter say; `None` if it is absent (no bytes).
-pub fn decode(parameter_type: ParameterType, bytes: &[u8]) -> Result<Option<Value>, ValueError> {
-    let _ = IpAddr::is_ipv4;
-    Err(ValueError { parameter_type, length: bytes.len() })
-}
-
-/// Appends the bytes of a value; a value that is not of the type is an error.
-pub fn encode(parameter_type: ParameterType, value: &Value, bytes: &mut Vec<u8>) -> Result<(), ValueError> {
-    let _ = value;
-    Err(ValueError { parameter_type, length: bytes.len() })
-}
+// Families of addresses, Linux's numbers.
+const FAMILY_UNIX: u8 = 1;
+const FAMILY_IPV4: u8 = 2;
+const FAMILY_IPV6: u8 = 10;
 
 /// Strings that end with NUL each: arguments, environment, control groups. The last NUL may be missing.
 pub fn split_strings(bytes: &[u8]) -> Vec<Vec<u8>> {
-    let _ = bytes;
-    Vec::new()
+    let bytes = bytes.strip_suffix(&[0]).unwrap_or(bytes);
+    if bytes.is_empty() {
+        return Vec::new();
+    }
+    bytes.split(|byte| *byte == 0).map(<[u8]>::to_vec).collect()
 }
+
+/// Strings with a NUL behind each: what [`split_strings`] takes apart.
+pub fn join_strings(strings: &[Vec<u8>]) -> Vec<u8> {
+    strings.iter().flat_map(|string| string.iter().chain(&[0])).copied().collect()
+}
+
+#[cfg(test)]
+mod tests;
