@@ -23,6 +23,7 @@ mod elements;
 mod error;
 mod grammar;
 mod reader;
+mod redaction;
 mod sink;
 mod source;
 mod writer;
@@ -33,6 +34,7 @@ pub use self::{
     elements::MAX_ELEMENTS,
     error::RecordingError,
     reader::Reader,
+    redaction::{REDACTED, RedactionError, Redactions, Redactor},
     sink::{CreateOptions, Sink, Written, create},
     source::{Source, open, source},
     writer::Writer,
