@@ -12,6 +12,7 @@
 
 pub mod alert;
 pub mod alert_log;
+mod base_state;
 mod batch_trace;
 mod config;
 mod engine;
@@ -29,6 +30,7 @@ mod origin_state;
 mod origins;
 pub mod outputs;
 mod parking;
+pub mod replay;
 mod rule_evaluator;
 pub mod rules;
 mod session;
