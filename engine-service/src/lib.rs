@@ -41,7 +41,7 @@ pub use grpc_transport as listener;
 use grpc_transport::log_limit;
 
 pub use self::{
-    config::{Config, Printing, Settings, StaticField, static_fields},
+    config::{Config, Printing, RuleSwitch, Settings, StaticField, static_fields},
     engine::{Engine, EngineError, EngineOptions, Running},
     intake::SessionLimits,
     metadata::{CacheLimits, MetadataCounters, MetadataOptions, PeerLimits},

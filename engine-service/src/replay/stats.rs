@@ -89,6 +89,23 @@ impl Stats {
         self.alerts.values().sum()
     }
 
+    /// Adds those of another replay, which came after it.
+    pub fn add(&mut self, other: Self) {
+        self.streams.extend(other.streams);
+        self.events += other.events;
+        self.state_events += other.state_events;
+        self.lost_events = self.lost_events.saturating_add(other.lost_events);
+        self.left_out_events = self.left_out_events.saturating_add(other.left_out_events);
+        self.missing_events = self.missing_events.saturating_add(other.missing_events);
+        self.marked_alerts += other.marked_alerts;
+        add_counts(&mut self.event_types, other.event_types);
+        add_counts(&mut self.skipped, other.skipped);
+        add_counts(&mut self.alerts, other.alerts);
+        self.date(other.first_event_ns, other.last_event_ns);
+        self.apply_time += other.apply_time;
+        self.evaluate_time += other.evaluate_time;
+    }
+
     /// Takes when the first event of a batch happened, and the newest of a stretch of it.
     pub(super) fn date(&mut self, first_ns: u64, last_ns: u64) {
         if self.first_event_ns == 0 {
@@ -111,6 +128,12 @@ impl Stats {
             let rule = if self.alerts.len() < COUNTED_RULES { &alert.rule } else { "(other rules)" };
             *self.alerts.entry(rule.to_owned()).or_default() += 1;
         }
+    }
+}
+
+fn add_counts<K: Ord>(to: &mut BTreeMap<K, u64>, from: BTreeMap<K, u64>) {
+    for (key, count) in from {
+        *to.entry(key).or_default() += count;
     }
 }
 
