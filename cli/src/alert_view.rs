@@ -18,7 +18,7 @@ pub(crate) fn render(alert: &Alert) -> String {
         text,
         "{} {} {} {}",
         local_time(alert.time_ns).dimmed(),
-        priority(alert.priority()),
+        priority(alert.priority(), priority_word(alert.priority())),
         alert.rule.bold(),
         alert.hostname.dimmed(),
     );
@@ -45,17 +45,31 @@ fn local_time(epoch_ns: u64) -> String {
     )
 }
 
-fn priority(priority: Priority) -> String {
+/// A word in the colour of a priority.
+pub(crate) fn priority(priority: Priority, word: &str) -> String {
     match priority {
-        Priority::Unspecified => "UNKNOWN".to_owned(),
-        Priority::Emergency => "EMERGENCY".white().on_red().to_string(),
-        Priority::Alert => "ALERT".white().on_red().to_string(),
-        Priority::Critical => "CRITICAL".red().bold().to_string(),
-        Priority::Error => "ERROR".red().to_string(),
-        Priority::Warning => "WARNING".yellow().to_string(),
-        Priority::Notice => "NOTICE".cyan().to_string(),
-        Priority::Informational => "INFO".blue().to_string(),
-        Priority::Debug => "DEBUG".dimmed().to_string(),
+        Priority::Unspecified => word.to_owned(),
+        Priority::Emergency | Priority::Alert => word.white().on_red().to_string(),
+        Priority::Critical => word.red().bold().to_string(),
+        Priority::Error => word.red().to_string(),
+        Priority::Warning => word.yellow().to_string(),
+        Priority::Notice => word.cyan().to_string(),
+        Priority::Informational => word.blue().to_string(),
+        Priority::Debug => word.dimmed().to_string(),
+    }
+}
+
+fn priority_word(priority: Priority) -> &'static str {
+    match priority {
+        Priority::Unspecified => "UNKNOWN",
+        Priority::Emergency => "EMERGENCY",
+        Priority::Alert => "ALERT",
+        Priority::Critical => "CRITICAL",
+        Priority::Error => "ERROR",
+        Priority::Warning => "WARNING",
+        Priority::Notice => "NOTICE",
+        Priority::Informational => "INFO",
+        Priority::Debug => "DEBUG",
     }
 }
 

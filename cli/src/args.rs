@@ -1,6 +1,7 @@
 //! The command line.
 
 mod metadata;
+mod replay;
 
 use std::path::PathBuf;
 
@@ -10,7 +11,10 @@ use clap::{
 };
 use grpc_transport::{ClientTlsSettings, ServiceAddress};
 
-pub(crate) use self::metadata::{ContainersArguments, DescribeCommand, DescribeContainerArguments, Output};
+pub(crate) use self::{
+    metadata::{ContainersArguments, DescribeCommand, DescribeContainerArguments, Output},
+    replay::{OutputArguments, ReplayArguments, RuleArguments},
+};
 
 const STYLES: Styles = Styles::styled()
     .header(AnsiColor::Yellow.on_default().bold())
@@ -28,6 +32,7 @@ const STYLES: Styles = Styles::styled()
         eyrie up --rules deploy/rules            watch this host and print alerts (as root)\n  \
         eyrie alerts --follow                    what an engine raises, as it comes\n  \
         eyrie alerts --since 10m --json          the last ten minutes, one JSON object a line\n  \
+        eyrie replay FILE --rules deploy/rules   the alerts of a recording, or of a .scap file\n  \
         eyrie rules check my_rules.yaml          explain what is wrong with a rules file\n  \
         eyrie fields                             what conditions and outputs can be made of\n  \
         eyrie hosts                              who is connected, how fast, with what losses\n  \
@@ -91,6 +96,8 @@ pub(crate) enum Command {
     /// Tell all that is known of one thing, since when and from whom.
     #[command(subcommand)]
     Describe(DescribeCommand),
+    /// Evaluate recordings and print alerts, as an engine would have.
+    Replay(Box<ReplayArguments>),
     /// Work on rules files.
     #[command(subcommand)]
     Rules(RulesCommand),

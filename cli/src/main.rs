@@ -16,6 +16,7 @@ mod fields;
 mod hosts;
 mod known;
 mod moment;
+mod replay;
 mod rules;
 mod rules_test;
 mod up;
@@ -69,6 +70,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Hosts(hosts) => hosts::run(hosts).await,
         Command::Containers(containers) => containers::run(containers).await,
         Command::Describe(DescribeCommand::Container(container)) => describe::run(container).await,
+        Command::Replay(arguments) => replay::run(&arguments),
         Command::Rules(RulesCommand::Check(check)) => rules::check(&check),
         Command::Rules(RulesCommand::Describe(describe)) => rules::describe(&describe),
         Command::Rules(RulesCommand::Test(test)) => rules_test::run(&test),

@@ -63,7 +63,7 @@ pub(crate) fn describe(arguments: &RulesDescribeArguments) -> anyhow::Result<Exi
 }
 
 /// What an engine with these static fields makes of fields.
-fn settings(given: &[StaticField]) -> anyhow::Result<FieldSettings> {
+pub(crate) fn settings(given: &[StaticField]) -> anyhow::Result<FieldSettings> {
     let static_fields = engine_service::static_fields(given.to_vec());
     let static_fields = static_fields
         .map_err(|key| anyhow::anyhow!("the static field '{key}' is given twice: leave one of them away"))?;

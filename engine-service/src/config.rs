@@ -12,7 +12,7 @@ use std::{
 use rule_language::OutputAddition;
 use telemetry::{Instruments, TelemetryConfig};
 
-pub use self::settings::{Settings, StaticField, static_fields};
+pub use self::settings::{RuleSwitch, Settings, StaticField, static_fields};
 use crate::{
     alert_log::sqlite::{SqliteLog, SqliteOptions},
     engine::{Engine, EngineError, EngineOptions, Running},

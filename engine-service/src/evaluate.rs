@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use evaluator::Residual;
 use eyrie_proto::{
     alert::{Priority, Value},
+    capture::AgentInfo,
     event::Event,
 };
 use fields::{ContainerView, HostView, PeerView};
@@ -71,6 +72,18 @@ pub struct RuleMatch {
     pub residual: Option<Residual>,
     /// It counts only if the uncertain matches before it, back to the last one that is not held back, turn out false.
     pub is_held_back: bool,
+}
+
+// === impl HostFacts ===
+
+impl From<&AgentInfo> for HostFacts {
+    fn from(agent: &AgentInfo) -> Self {
+        Self {
+            hostname: agent.hostname.clone(),
+            architecture: agent.architecture.clone(),
+            kernel_release: agent.kernel_release.clone(),
+        }
+    }
 }
 
 // === impl RuleMatch ===

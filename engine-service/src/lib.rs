@@ -12,6 +12,7 @@
 
 pub mod alert;
 pub mod alert_log;
+mod base_state;
 mod batch_trace;
 mod config;
 mod engine;
@@ -29,6 +30,7 @@ mod origin_state;
 mod origins;
 pub mod outputs;
 mod parking;
+pub mod replay;
 mod rule_evaluator;
 pub mod rules;
 mod session;
@@ -39,7 +41,7 @@ pub use grpc_transport as listener;
 use grpc_transport::log_limit;
 
 pub use self::{
-    config::{Config, Printing, Settings, StaticField, static_fields},
+    config::{Config, Printing, RuleSwitch, Settings, StaticField, static_fields},
     engine::{Engine, EngineError, EngineOptions, Running},
     intake::SessionLimits,
     metadata::{CacheLimits, MetadataCounters, MetadataOptions, PeerLimits},

@@ -134,6 +134,17 @@ impl Metadata {
         metadata
     }
 
+    /// What a recording tells, and nobody beside it. Nothing in it hangs on when it is asked.
+    pub(crate) fn offline(limits: CacheLimits) -> Arc<Self> {
+        Arc::new(Self {
+            cache: ContainerCache::timeless(limits),
+            peers: Peers::new(PeerLimits::default()),
+            counters: Counters::default(),
+            parked: Arc::new(Table::new(ParkingLimits::default())),
+            service: None,
+        })
+    }
+
     /// A session of the origin begins.
     pub(crate) fn attend(self: &Arc<Self>, name: &str, origin: &Origin) -> Attendance {
         let name: Arc<str> = name.into();

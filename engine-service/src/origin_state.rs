@@ -62,6 +62,26 @@ struct Stretch<'a> {
     offset: i64,
 }
 
+/// Events of a stream, with what was left out between them.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Numbered<'a> {
+    pub(crate) batch: &'a Batch,
+    /// How many events the stream had before each of these, beyond the one before it; empty, as in all that comes from an agent, for none.
+    pub(crate) left_out_before: &'a [u32],
+}
+
+/// Sees what an evaluation does with each event.
+pub(crate) trait Probe {
+    fn begins(&mut self, event: &Event);
+    /// The model is as the event left it.
+    fn is_applied(&mut self);
+    /// The rules have been asked.
+    fn is_evaluated(&mut self);
+}
+
+/// Sees nothing, and costs nothing.
+pub(crate) struct Unwatched;
+
 /// What became of a stretch of a batch.
 #[derive(Debug, Default)]
 pub(crate) struct Evaluated {
@@ -95,21 +115,39 @@ impl OriginState {
         batch: &Batch,
         trace: Option<&TraceContext>,
     ) -> Evaluated {
+        self.evaluate_watched(context, Numbered { batch, left_out_before: &[] }, trace, &mut Unwatched)
+    }
+
+    /// The same for events that something may be missing between, before the eyes of `probe`.
+    pub(crate) fn evaluate_watched(
+        &mut self,
+        context: &EvaluationContext,
+        Numbered { batch, left_out_before }: Numbered<'_>,
+        trace: Option<&TraceContext>,
+        probe: &mut impl Probe,
+    ) -> Evaluated {
         let mut evaluated = Evaluated::default();
         let offset = clock_offset(batch.clock.as_ref().unwrap_or(&context.clock));
-        let done = (self.through_sequence + 1).saturating_sub(batch.first_sequence);
         let name = &context.alerts.origin_name;
         let mut joins = std::mem::take(&mut self.joins);
         let mut join = ContainerJoin::new(&context.metadata, name, &mut joins);
         let stretch = Stretch { context, trace, around: context.metadata.surroundings(name), offset };
-        let rest = batch.events.iter().skip(usize::try_from(done).unwrap_or(usize::MAX));
-        for event in rest {
+        let mut left_out = left_out_before.iter().copied().map(u64::from).chain(std::iter::repeat(0));
+        let mut next_sequence = batch.first_sequence;
+        for event in &batch.events {
+            let sequence = next_sequence.saturating_add(left_out.next().unwrap_or_default());
+            next_sequence = sequence.saturating_add(1);
+            if sequence <= self.through_sequence {
+                continue;
+            }
             if evaluated.alerts.len() + evaluated.parked.len() >= ALERTS_A_STRETCH {
                 evaluated.is_paused = true;
                 break;
             }
+            probe.begins(event);
             self.model.apply(event);
-            self.through_sequence += 1;
+            self.through_sequence = sequence;
+            probe.is_applied();
             let time_ns = event_time(event, offset);
             evaluated.event_count += 1;
             evaluated.last_event_ns = evaluated.last_event_ns.max(time_ns);
@@ -127,6 +165,7 @@ impl OriginState {
                     }
                 }
             }
+            probe.is_evaluated();
         }
         drop(join);
         self.joins = joins;
@@ -193,6 +232,16 @@ impl OriginState {
             .collect();
         LossState { is_evidence_lost: !recent.is_empty(), recent }
     }
+}
+
+// === impl Unwatched ===
+
+impl Probe for Unwatched {
+    fn begins(&mut self, _event: &Event) {}
+
+    fn is_applied(&mut self) {}
+
+    fn is_evaluated(&mut self) {}
 }
 
 /// Wall clock minus boot clock. Both are far from the ends of 64 bits on any real host.

@@ -26,7 +26,7 @@ mod worker;
 use std::time::Duration;
 
 pub(crate) use self::{
-    group::{ParkedGroup, metadata_state},
+    group::{Awaited, ParkedGroup, metadata_state},
     parker::Parker,
     table::Table,
     worker::Worker,

@@ -121,6 +121,11 @@ impl RuleEvaluator {
         Ok(LoadedRules { evaluator, warnings: loaded.diagnostics })
     }
 
+    /// The names of all rules that were loaded, evaluated or not.
+    pub fn rule_names(&self) -> impl Iterator<Item = &str> {
+        self.rules.source().rules.iter().map(|rule| rule.name.as_str())
+    }
+
     /// How many rules are evaluated.
     pub fn enabled_rules(&self) -> usize {
         self.rules.source().rules.iter().filter(|rule| rule.enabled).count()

@@ -8,7 +8,7 @@
 mod base_state;
 mod batch_tracing;
 mod hello;
-mod late_facts;
+pub(crate) mod late_facts;
 mod order;
 mod plan;
 mod processing;

@@ -16,8 +16,10 @@ use service_runtime::{
 };
 use telemetry::{TelemetryConfig, TelemetrySettings};
 
-use self::rule_switch::RuleSwitch;
-pub use self::static_field::{StaticField, static_fields};
+pub use self::{
+    rule_switch::RuleSwitch,
+    static_field::{StaticField, static_fields},
+};
 use super::{ADMIN_LISTEN, Config, Printing};
 use crate::{
     engine::EngineOptions,

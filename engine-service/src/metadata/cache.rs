@@ -89,6 +89,8 @@ pub(crate) struct ContainerCache {
     origins: DashMap<Arc<str>, OriginContainers>,
     bytes: AtomicUsize,
     limits: CacheLimits,
+    /// For how long more may come of a host; without one, for as long as it takes.
+    pending_for: Option<Duration>,
 }
 
 #[derive(Debug)]
@@ -125,7 +127,16 @@ impl Default for CacheLimits {
 
 impl ContainerCache {
     pub(crate) fn new(limits: CacheLimits) -> Self {
-        Self { origins: DashMap::new(), bytes: AtomicUsize::new(0), limits }
+        Self::with_patience(limits, Some(hosts::PENDING_FOR))
+    }
+
+    /// One that measures no time: what is said to be on its way is waited for until whoever asks has had enough.
+    pub(crate) fn timeless(limits: CacheLimits) -> Self {
+        Self::with_patience(limits, None)
+    }
+
+    fn with_patience(limits: CacheLimits, pending_for: Option<Duration>) -> Self {
+        Self { origins: DashMap::new(), bytes: AtomicUsize::new(0), limits, pending_for }
     }
 
     /// A session of the origin begins; gives whether it is the only one, so that the origin is new to watch.
@@ -137,7 +148,7 @@ impl ContainerCache {
             sessions: 0,
             left: Instant::now(),
             stored: 0,
-            host: KnownHost::expected(Instant::now()),
+            host: KnownHost::expected(self.pending_until()),
             news: News::default(),
             clusters: Arc::default(),
         });

@@ -65,11 +65,7 @@ fn check(hello: Hello) -> Result<CheckedHello, RpcError> {
     }
     let clock = hello.clock.ok_or_else(|| invalid("clock", "it is missing: events could not be dated"))?;
     Ok(CheckedHello {
-        facts: HostFacts {
-            hostname: agent.hostname.clone(),
-            architecture: agent.architecture.clone(),
-            kernel_release: agent.kernel_release.clone(),
-        },
+        facts: HostFacts::from(&agent),
         origin,
         epoch: hello.epoch,
         acked_through: hello.acked_through_sequence,

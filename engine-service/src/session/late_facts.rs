@@ -9,7 +9,7 @@ mod relaying;
 use std::sync::Arc;
 
 use eyrie_proto::{
-    capture::LateFacts,
+    capture::{AgentInfo, LateFacts},
     event::Origin,
     metadata::{ContainerKey, Host, HostKey, LateFact, RelayFactsRequest, late_fact::Kind},
 };
@@ -76,7 +76,7 @@ impl LateFactIntake {
         };
         let origin_name = hello.origin.to_string();
         let attendance = metadata.attend(&origin_name, &hello.origin);
-        metadata.introduce_host(&origin_name, host(hello));
+        metadata.introduce_host(&origin_name, host(&hello.origin, &hello.agent));
         let intake = Self {
             metadata: Arc::clone(metadata),
             origin: hello.origin.clone(),
@@ -93,7 +93,7 @@ impl LateFactIntake {
         if late.first_fact_sequence == 0 {
             return Err(RpcError::LateFactInvalid { detail: "first_fact_sequence is 0: facts count from 1" });
         }
-        late.facts.iter_mut().try_for_each(|fact| self.check(fact))?;
+        late.facts.iter_mut().try_for_each(|fact| check(&self.origin, fact))?;
         for fact in &late.facts {
             self.metadata.learn(&self.origin_name, fact);
         }
@@ -122,47 +122,43 @@ impl LateFactIntake {
         }
         Ok(())
     }
+}
 
-    /// A fact is about the session's own origin. Where its key leaves that out, no other can be meant.
-    fn check(&self, fact: &mut LateFact) -> Result<(), RpcError> {
-        match &mut fact.kind {
-            Some(Kind::Container(container)) => self.check_container(container.key.as_mut()),
-            Some(Kind::ContainerRemoval(removal)) => self.check_container(removal.key.as_mut()),
-            Some(Kind::Host(host)) => {
-                let key = host.key.get_or_insert_default();
-                self.check_origin(&mut key.origin)
-            }
-            None => Ok(()),
+/// A fact is about its stream's own origin. Where its key leaves that out, no other can be meant.
+pub(crate) fn check(origin: &Origin, fact: &mut LateFact) -> Result<(), RpcError> {
+    match &mut fact.kind {
+        Some(Kind::Container(container)) => check_container(origin, container.key.as_mut()),
+        Some(Kind::ContainerRemoval(removal)) => check_container(origin, removal.key.as_mut()),
+        Some(Kind::Host(host)) => {
+            let key = host.key.get_or_insert_default();
+            check_origin(origin, &mut key.origin)
         }
-    }
-
-    fn check_container(&self, key: Option<&mut ContainerKey>) -> Result<(), RpcError> {
-        let invalid = |detail| RpcError::LateFactInvalid { detail };
-        let key = key.ok_or_else(|| invalid("a container has no key"))?;
-        if key.runtime_id.is_empty() {
-            return Err(invalid("a container has no runtime_id"));
-        }
-        self.check_origin(&mut key.origin)
-    }
-
-    fn check_origin(&self, origin: &mut Option<Origin>) -> Result<(), RpcError> {
-        let found = origin.get_or_insert_with(|| self.origin.clone());
-        if *found == self.origin {
-            Ok(())
-        } else {
-            Err(RpcError::LateFactForeign { found: found.to_string() })
-        }
+        None => Ok(()),
     }
 }
 
-/// What Hello says of the host; a fact will say more.
-fn host(hello: &CheckedHello) -> Host {
+fn check_container(origin: &Origin, key: Option<&mut ContainerKey>) -> Result<(), RpcError> {
+    let invalid = |detail| RpcError::LateFactInvalid { detail };
+    let key = key.ok_or_else(|| invalid("a container has no key"))?;
+    if key.runtime_id.is_empty() {
+        return Err(invalid("a container has no runtime_id"));
+    }
+    check_origin(origin, &mut key.origin)
+}
+
+fn check_origin(origin: &Origin, named: &mut Option<Origin>) -> Result<(), RpcError> {
+    let found = named.get_or_insert_with(|| origin.clone());
+    if found == origin { Ok(()) } else { Err(RpcError::LateFactForeign { found: found.to_string() }) }
+}
+
+/// What an agent says of its host when it introduces itself; a fact will say more.
+pub(crate) fn host(origin: &Origin, agent: &AgentInfo) -> Host {
     Host {
-        key: Some(HostKey { origin: Some(hello.origin.clone()) }),
-        hostname: hello.agent.hostname.clone(),
-        kernel_release: hello.agent.kernel_release.clone(),
-        architecture: hello.agent.architecture.clone(),
-        labels: hello.agent.labels.clone(),
+        key: Some(HostKey { origin: Some(origin.clone()) }),
+        hostname: agent.hostname.clone(),
+        kernel_release: agent.kernel_release.clone(),
+        architecture: agent.architecture.clone(),
+        labels: agent.labels.clone(),
         ..Host::default()
     }
 }

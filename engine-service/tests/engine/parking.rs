@@ -23,7 +23,7 @@ use crate::{
     support::*,
 };
 
-const RULES: &str = "
+pub(crate) const RULES: &str = "
 - rule: Read in nginx
   desc: a file is read in a container of the image nginx
   condition: evt.type = openat and fd.name = /secret and container.image.repository endswith nginx

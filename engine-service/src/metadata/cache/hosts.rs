@@ -19,7 +19,7 @@ use super::ContainerCache;
 /// Of what is known of a host.
 const MAX_HOST_BYTES: usize = 16 * 1024;
 /// For how long more may come: longer than an agent tries to reach its cloud before it first says how that ended.
-const PENDING_FOR: Duration = Duration::from_secs(15);
+pub(super) const PENDING_FOR: Duration = Duration::from_secs(15);
 
 /// What is known of one host.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -34,8 +34,8 @@ enum Outlook {
     /// Its agent has not been here since the engine started, so that nobody can have said anything.
     #[default]
     Unheard,
-    /// It may, until then.
-    Pending { until: Instant },
+    /// It may, until then; without an end, for as long as it takes.
+    Pending { until: Option<Instant> },
     /// It will not, as nobody said so in time: what is missing may be there for all that is known.
     GivenUp,
     /// Its agent has said that this is all.
@@ -55,7 +55,7 @@ impl KnownHost {
     pub(crate) fn is_pending(&self) -> bool {
         match self.outlook {
             Outlook::Unheard => true,
-            Outlook::Pending { until } => Instant::now() < until,
+            Outlook::Pending { until } => until.is_none_or(|until| Instant::now() < until),
             Outlook::GivenUp | Outlook::Settled => false,
         }
     }
@@ -67,13 +67,13 @@ impl KnownHost {
     }
 
     /// Of a host whose first session begins.
-    pub(super) fn expected(now: Instant) -> Self {
-        Self { host: None, outlook: Outlook::Pending { until: now + PENDING_FOR } }
+    pub(super) fn expected(until: Option<Instant>) -> Self {
+        Self { host: None, outlook: Outlook::Pending { until } }
     }
 
     /// Takes what the agent says; interfaces are not needed here, and tags and labels beyond a bound are left out. What a
     /// cloud has said holds on while an agent that has started anew asks it again.
-    fn learn(&mut self, host: &Host, now: Instant) {
+    fn learn(&mut self, host: &Host, until: Option<Instant>) {
         let is_pending = host.completeness() == Completeness::Pending;
         let mut host = Host { interfaces: Vec::new(), ..host.clone() };
         if is_pending && host.cloud.is_none() {
@@ -91,7 +91,7 @@ impl KnownHost {
             (false, _) => Outlook::Settled,
             (true, Outlook::Pending { until }) => Outlook::Pending { until },
             (true, Outlook::GivenUp) => Outlook::GivenUp,
-            (true, _) => Outlook::Pending { until: now + PENDING_FOR },
+            (true, _) => Outlook::Pending { until },
         };
         self.host = (host.encoded_len() <= MAX_HOST_BYTES).then(|| Arc::new(host));
     }
@@ -100,10 +100,15 @@ impl KnownHost {
 // === impl ContainerCache ===
 
 impl ContainerCache {
+    /// Until when what is said now to be on its way may come.
+    pub(super) fn pending_until(&self) -> Option<Instant> {
+        self.pending_for.map(|pending_for| Instant::now() + pending_for)
+    }
+
     /// Takes what the agent says of its host.
     pub(crate) fn learn_host(&self, origin: &str, host: &Host) {
         if let Some(mut known) = self.origins.get_mut(origin) {
-            known.host.learn(host, Instant::now());
+            known.host.learn(host, self.pending_until());
         }
     }
 
@@ -113,7 +118,7 @@ impl ContainerCache {
             && known.host.host.is_none()
         {
             let host = Host { completeness: Completeness::Pending.into(), ..host };
-            known.host.learn(&host, Instant::now());
+            known.host.learn(&host, self.pending_until());
         }
     }
 
@@ -123,7 +128,7 @@ impl ContainerCache {
         if let Some(mut known) = self.origins.get_mut(origin)
             && known.host.outlook != Outlook::Settled
         {
-            known.host.learn(host, Instant::now());
+            known.host.learn(host, self.pending_until());
         }
     }
 
@@ -136,7 +141,7 @@ impl ContainerCache {
     pub(crate) fn given_up_hosts(&self, now: Instant) -> Vec<Arc<str>> {
         let mut given_up = Vec::new();
         for mut known in self.origins.iter_mut() {
-            if matches!(known.host.outlook, Outlook::Pending { until } if until <= now) {
+            if matches!(known.host.outlook, Outlook::Pending { until: Some(until) } if until <= now) {
                 known.host.outlook = Outlook::GivenUp;
                 given_up.push(Arc::clone(known.key()));
             }
