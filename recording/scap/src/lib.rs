@@ -32,3 +32,6 @@ pub use self::{
     },
     writer::{Compression, Writer},
 };
+
+#[cfg(test)]
+mod tests;

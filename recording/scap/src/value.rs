@@ -119,4 +119,4 @@ pub fn join_strings(strings: &[Vec<u8>]) -> Vec<u8> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
