@@ -70,7 +70,9 @@ pub(crate) fn family_of(ip: IpAddr) -> u32 {
 
 /// What a program gave as an address.
 pub(crate) fn socket_address(bytes: &[u8]) -> Option<SocketAddress> {
-    let Ok(Some(Value::Address(address))) = value::decode(ParameterType::SockAddr, bytes) else { return None };
+    let Ok(Some(Value::Address(address))) = value::decode(ParameterType::SockAddr, bytes) else {
+        return None;
+    };
     match address {
         value::SocketAddress::Internet(address) => Some(internet(address)),
         value::SocketAddress::Unix(path) => Some(unix(path)),
@@ -95,7 +97,9 @@ pub(crate) fn port_of(address: &SocketAddress) -> Option<u32> {
 
 impl Tuple {
     pub(crate) fn new(bytes: &[u8]) -> Option<Self> {
-        let Ok(Some(Value::Tuple(tuple))) = value::decode(ParameterType::SockTuple, bytes) else { return None };
+        let Ok(Some(Value::Tuple(tuple))) = value::decode(ParameterType::SockTuple, bytes) else {
+            return None;
+        };
         match tuple {
             value::SocketTuple::Internet { source, destination } => Some(Self {
                 family: family_of(source.ip),

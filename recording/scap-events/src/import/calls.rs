@@ -100,8 +100,10 @@ fn message(event_type: &str) -> Message {
         "execve" | "execveat" => Message::Exec,
         "open" | "openat" | "openat2" | "creat" | "open_by_handle_at" => Message::Open,
         "unlink" | "unlinkat" | "rmdir" | "mkdir" | "mkdirat" | "mknod" | "mknodat" | "chmod" | "fchmod"
-        | "fchmodat" | "chown" | "lchown" | "fchown" | "fchownat" | "access" | "stat" | "stat64" | "lstat"
-        | "lstat64" | "fstat" | "fstat64" | "newfstatat" | "umount" | "umount2" | "getcwd" => Message::PathCall,
+        | "fchmodat" | "chown" | "lchown" | "fchown" | "fchownat" | "access" | "stat" | "stat64"
+        | "lstat" | "lstat64" | "fstat" | "fstat64" | "newfstatat" | "umount" | "umount2" | "getcwd" => {
+            Message::PathCall
+        }
         "rename" | "renameat" | "renameat2" | "link" | "linkat" | "symlink" | "symlinkat" | "mount" => {
             Message::TwoPathCall
         }
@@ -125,7 +127,9 @@ fn message(event_type: &str) -> Message {
         "bind" => Message::Bind,
         "listen" => Message::Listen,
         "getsockopt" | "setsockopt" | "shutdown" => Message::SocketOption,
-        "setuid" | "setgid" | "setreuid" | "setregid" | "setresuid" | "setresgid" => Message::ChangeCredentials,
+        "setuid" | "setgid" | "setreuid" | "setregid" | "setresuid" | "setresgid" => {
+            Message::ChangeCredentials
+        }
         "capset" => Message::ChangeCapabilities,
         "setsid" => Message::SetSession,
         "setpgid" => Message::ChangeSession,
@@ -137,9 +141,8 @@ fn message(event_type: &str) -> Message {
         "brk" | "mmap" | "mmap2" | "munmap" | "mprotect" | "mlock" | "mlock2" | "mlockall" | "munlock"
         | "munlockall" => Message::MemoryCall,
         "init_module" | "finit_module" | "delete_module" => Message::ModuleCall,
-        "seccomp" | "io_uring_enter" | "io_uring_register" | "futex" | "nanosleep" | "quotactl" | "keyctl" => {
-            Message::KernelCall
-        }
+        "seccomp" | "io_uring_enter" | "io_uring_register" | "futex" | "nanosleep" | "quotactl"
+        | "keyctl" => Message::KernelCall,
         _ => maker(event_type).map_or(Message::Generic, Message::Maker),
     }
 }

@@ -34,7 +34,9 @@ impl Cgroups {
     pub(crate) fn id_of(&mut self, list: &[u8]) -> (u64, Option<CgroupFact>) {
         let path_of = |line: &'_ [u8]| line.iter().position(|byte| *byte == b'=').map(|at| at + 1);
         let lines = || list.split(|byte| *byte == 0);
-        let paths = || lines().filter_map(|line| line.get(path_of(line)?..)).filter(|path| path.first() == Some(&b'/'));
+        let paths = || {
+            lines().filter_map(|line| line.get(path_of(line)?..)).filter(|path| path.first() == Some(&b'/'))
+        };
         let longest = paths().reduce(|longest, path| if path.len() > longest.len() { path } else { longest });
         let Some(longest) = longest else { return (0, None) };
         if let Some(id) = self.ids.get(longest) {
@@ -96,7 +98,9 @@ mod tests {
         let fact = fact.unwrap();
         assert_eq!((host, &*fact.path, &*fact.container_id), (1, &b"/user.slice"[..], ""));
         assert_eq!(cgroups.id_of(b"cpu=/user.slice"), (1, None));
-        let list = format!("cpuset=/docker/{ID}\0cpu=/a/longer/path/that/somebody/chose/for/this/one/task/and/its/children/in/some/slice\0");
+        let list = format!(
+            "cpuset=/docker/{ID}\0cpu=/a/longer/path/that/somebody/chose/for/this/one/task/and/its/children/in/some/slice\0"
+        );
         let (id, fact) = cgroups.id_of(list.as_bytes());
         let fact = fact.unwrap();
         assert_eq!((id, &*fact.container_id, &*fact.runtime), (2, ID, "docker"));

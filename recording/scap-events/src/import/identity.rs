@@ -35,8 +35,7 @@ impl Identity {
     pub(crate) fn new(tenant: &str, machine: &Machine, first_event_ns: u64) -> Self {
         let told = machine.boot_epoch_ns;
         let is_told = told != 0 && told < first_event_ns;
-        let boot_epoch_ns =
-            if is_told { told } else { first_event_ns.saturating_sub(ASSUMED_UPTIME_NS) };
+        let boot_epoch_ns = if is_told { told } else { first_event_ns.saturating_sub(ASSUMED_UPTIME_NS) };
         let machine_id = machine_hash(machine);
         let boot_id = digest(&[&machine_id, &boot_epoch_ns.to_le_bytes()]);
         let epoch = digest(&[&machine_id, &boot_id, &first_event_ns.to_le_bytes()]);

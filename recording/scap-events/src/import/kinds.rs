@@ -8,6 +8,11 @@ mod processes;
 mod sockets;
 mod transfers;
 
+pub(super) use self::{
+    descriptors::anonymous_name,
+    files::{DIRECTORY, device},
+    processes::new_name,
+};
 use eyrie_proto::event::{Descriptor, GenericCall, PathArgument, event::Kind};
 use host_model::paths::{normalise, relative_to};
 
@@ -95,7 +100,11 @@ impl Call<'_> {
     /// What the call made, or could not make: then the error is its number.
     fn made(&self) -> Descriptor {
         let fd = i32::try_from(self.result).unwrap_or(i32::MIN);
-        if self.has_failed() { Descriptor { fd, kind: None } } else { self.descriptors.describe(self.pid, fd) }
+        if self.has_failed() {
+            Descriptor { fd, kind: None }
+        } else {
+            self.descriptors.describe(self.pid, fd)
+        }
     }
 
     /// Remembers what the call made, and tells it.
@@ -112,7 +121,11 @@ impl Call<'_> {
         let requested = self.parameters.text_of_enter(name).or_else(|| self.parameters.text(name));
         let Some(requested) = requested else {
             let is_unreadable = self.parameters.bytes(name).is_some();
-            return is_unreadable.then(|| PathArgument { directory_fd: AT_FDCWD, is_unreadable, ..PathArgument::default() });
+            return is_unreadable.then(|| PathArgument {
+                directory_fd: AT_FDCWD,
+                is_unreadable,
+                ..PathArgument::default()
+            });
         };
         let fd = self.parameters.number_of_enter(directory).or_else(|| self.parameters.number(directory));
         let directory_fd = fd.map_or(AT_FDCWD, |fd| fd as i32);

@@ -164,9 +164,8 @@ impl<'a> Parameters<'a> {
     /// What the call returned: its first parameter, if that is a result. Events of some calls have none in old files.
     pub(crate) fn result(&self) -> i64 {
         let first = self.event_type.parameters.first();
-        let is_result = |name: &str| {
-            matches!(name, "res" | "fd" | "uid" | "euid" | "gid" | "egid" | "res_or_fd")
-        };
+        let is_result =
+            |name: &str| matches!(name, "res" | "fd" | "uid" | "euid" | "gid" | "egid" | "res_or_fd");
         let Some(first) = first.filter(|first| is_result(first.name)) else { return 0 };
         let bytes = self.exit.first().copied().unwrap_or_default();
         match first.parameter_type {

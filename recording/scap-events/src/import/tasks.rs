@@ -14,6 +14,8 @@ const MAX_ENTERS_BYTES: usize = 64 << 20;
 const MAX_COMM_BYTES: usize = 15;
 /// For how long a thread that ended is not made again by a late word of its parent, as in Falco.
 const ENDED_NS: u64 = 2_000_000_000;
+/// For how long the second word of a new task is of the same one as the first, as in Falco.
+const NEW_NS: u64 = 2_000_000_000;
 /// Threads that ended and are remembered, as in Falco.
 const MAX_ENDED: usize = 8192;
 
@@ -23,6 +25,8 @@ pub(crate) struct Thread {
     pub(crate) pid: u32,
     pub(crate) namespace_tid: u32,
     pub(crate) comm: Vec<u8>,
+    /// When it was made, nanoseconds since boot; 0 if before the file.
+    born_boot_ns: u64,
     enter: Option<Enter>,
 }
 
@@ -38,7 +42,8 @@ pub(crate) struct Process {
     pub(crate) working_directory: Vec<u8>,
     /// Empty for that of its mount namespace.
     pub(crate) root_directory: Vec<u8>,
-    threads: u32,
+    /// How many of its threads are known; [`Tasks`] counts them.
+    pub(crate) threads: u32,
 }
 
 /// All of them.
@@ -112,7 +117,7 @@ impl Tasks {
             self.refused += 1;
             return false;
         }
-        self.processes.entry(thread.pid).or_insert_with(process).threads += 1;
+        self.processes.entry(thread.pid).or_insert_with(|| Process { threads: 0, ..process() }).threads += 1;
         self.threads.insert(tid, thread);
         self.ended.remove(&tid);
         true
@@ -130,6 +135,12 @@ impl Tasks {
         self.remove(tid)
     }
 
+    /// Whether a thread of this number was made just now: then word of its making is of the same.
+    pub(crate) fn is_new(&self, tid: u32, boot_ns: u64) -> bool {
+        let born = self.threads.get(&tid).map_or(0, |thread| thread.born_boot_ns);
+        born != 0 && boot_ns.abs_diff(born) < NEW_NS
+    }
+
     /// Whether a thread of this number ended just now.
     pub(crate) fn has_just_ended(&self, tid: u32, boot_ns: u64) -> bool {
         self.ended.get(&tid).is_some_and(|ended| boot_ns.saturating_sub(*ended) < ENDED_NS)
@@ -140,8 +151,12 @@ impl Tasks {
         if self.processes.get(&pid).is_some_and(|process| process.threads <= 1) {
             return;
         }
-        let others: Vec<u32> =
-            self.threads.iter().filter(|(tid, thread)| thread.pid == pid && **tid != pid).map(|(tid, _)| *tid).collect();
+        let others: Vec<u32> = self
+            .threads
+            .iter()
+            .filter(|(tid, thread)| thread.pid == pid && **tid != pid)
+            .map(|(tid, _)| *tid)
+            .collect();
         others.into_iter().for_each(|tid| {
             self.remove(tid);
         });
@@ -210,11 +225,35 @@ impl Tasks {
     }
 }
 
+// === impl Process ===
+
+impl Process {
+    /// Everything but its threads is this.
+    pub(crate) fn update_from(&mut self, told: Self) {
+        *self = Self { threads: self.threads, ..told };
+    }
+
+    /// The ids that it acts with; a file has no others.
+    pub(crate) fn set_ids(&mut self, uid: Option<u32>, gid: Option<u32>) {
+        let credentials = &mut self.credentials;
+        if let Some(uid) = uid {
+            (credentials.uid, credentials.effective_uid) = (uid, uid);
+        }
+        if let Some(gid) = gid {
+            (credentials.gid, credentials.effective_gid) = (gid, gid);
+        }
+    }
+}
+
 // === impl Thread ===
 
 impl Thread {
     pub(crate) fn new(pid: u32, namespace_tid: u32, comm: &[u8]) -> Self {
-        Self { pid, namespace_tid, comm: clipped(comm), enter: None }
+        Self { pid, namespace_tid, comm: clipped(comm), ..Self::default() }
+    }
+
+    pub(crate) fn born(self, boot_ns: u64) -> Self {
+        Self { born_boot_ns: boot_ns, ..self }
     }
 
     pub(crate) fn rename(&mut self, comm: &[u8]) {

@@ -27,7 +27,7 @@ const ANONYMOUS: [(&str, &[u8]); 7] = [
 ];
 
 /// The name that the kernel has for what this type is of.
-pub(super) fn anonymous_name(fd_type: &str) -> &'static [u8] {
+pub(in crate::import) fn anonymous_name(fd_type: &str) -> &'static [u8] {
     ANONYMOUS.iter().find(|(own, _)| *own == fd_type).map_or(&[], |(_, name)| name)
 }
 
@@ -83,13 +83,18 @@ pub(super) fn control(call: &mut Call<'_>) -> DescriptorCall {
     let has_command = call.parameters.bytes("cmd").is_some();
     let is_copy = has_command && matches!(command, F_DUPFD | F_DUPFD_CLOEXEC);
     let second = is_copy.then(|| copied(call, descriptor.as_ref(), command == F_DUPFD_CLOEXEC));
-    if let (F_SETFD, false, Some(set), Some(descriptor)) =
-        (command, call.has_failed(), argument, &descriptor)
+    if let (F_SETFD, false, Some(set), Some(descriptor)) = (command, call.has_failed(), argument, &descriptor)
     {
         let is_close_on_exec = set & FD_CLOEXEC != 0;
         call.descriptors.mark_in(call.pid, descriptor.fd, descriptor.fd, is_close_on_exec);
     }
-    DescriptorCall { descriptor, second, command, argument: argument.unwrap_or(0), ..DescriptorCall::default() }
+    DescriptorCall {
+        descriptor,
+        second,
+        command,
+        argument: argument.unwrap_or(0),
+        ..DescriptorCall::default()
+    }
 }
 
 /// A call whose result is a descriptor of a certain type. Of those that copy one of another process it is that one.
@@ -126,7 +131,8 @@ pub(super) fn maker(call: &mut Call<'_>, fd_type: &'static str) -> DescriptorCal
 fn take(call: &mut Call<'_>) -> DescriptorCall {
     let second = call.given("pid_fd");
     let target = call.parameters.fd("target_fd").unwrap_or(-1);
-    let pid = second.as_ref().and_then(|second| call.descriptors.get(call.pid, second.fd)).map(|entry| entry.pid);
+    let pid =
+        second.as_ref().and_then(|second| call.descriptors.get(call.pid, second.fd)).map(|entry| entry.pid);
     let entry = pid.and_then(|pid| call.descriptors.get(pid, target)).cloned();
     let descriptor = match entry {
         Some(entry) => call.make(Entry { is_close_on_exec: true, ..entry }),
@@ -138,7 +144,13 @@ fn take(call: &mut Call<'_>) -> DescriptorCall {
         }
     };
     let argument = u64::from(target.cast_unsigned());
-    DescriptorCall { descriptor: Some(descriptor), second, argument, flags: call.flags(), ..DescriptorCall::default() }
+    DescriptorCall {
+        descriptor: Some(descriptor),
+        second,
+        argument,
+        flags: call.flags(),
+        ..DescriptorCall::default()
+    }
 }
 
 pub(super) fn pipe(call: &mut Call<'_>) -> DescriptorCall {

@@ -6,9 +6,7 @@ use eyrie_proto::event::{
 };
 
 use super::{AT_FDCWD, CLOSE_ON_EXEC, Call, Entry, directory, meant};
-use crate::flags::{
-    FD_LOWER_LAYER, FD_LOWER_LAYER_CREAT, FD_UPPER_LAYER, FD_UPPER_LAYER_CREAT, O_F_CREATED,
-};
+use crate::flags::{FD_LOWER_LAYER, FD_LOWER_LAYER_CREAT, FD_UPPER_LAYER, FD_UPPER_LAYER_CREAT, O_F_CREATED};
 
 /// S_IFDIR of linux/stat.h
 pub(crate) const DIRECTORY: u32 = 0o040_000;
@@ -25,8 +23,7 @@ pub(super) fn open(call: &mut Call<'_>) -> Open {
     let falco = call.parameters.unsigned("flags").unwrap_or(0);
     // What was asked for before the call could be changed; what Falco adds, it adds at the end.
     let asked = flags_of_enter.unwrap_or(falco);
-    let flags =
-        if is_creat { CREAT_FLAGS } else { crate::flags::kernel_number(call.name, "flags", asked) };
+    let flags = if is_creat { CREAT_FLAGS } else { crate::flags::kernel_number(call.name, "flags", asked) };
     let path = open_path(call);
     let layer = if is_creat {
         let set = call.parameters.unsigned("creat_flags").unwrap_or(0);
@@ -135,9 +132,11 @@ pub(super) fn two_path_call(call: &mut Call<'_>) -> TwoPathCall {
 
 pub(super) fn change_directory(call: &mut Call<'_>) -> ChangeDirectory {
     let path = match call.parameters.fd("fd") {
-        Some(fd) => {
-            Some(PathArgument { directory_fd: fd, base: call.directory(fd).to_vec(), ..PathArgument::default() })
-        }
+        Some(fd) => Some(PathArgument {
+            directory_fd: fd,
+            base: call.directory(fd).to_vec(),
+            ..PathArgument::default()
+        }),
         None => call.path("path", ""),
     };
     if let (false, Some(path)) = (call.has_failed(), path.as_ref()) {

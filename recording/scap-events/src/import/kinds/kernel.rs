@@ -69,7 +69,8 @@ pub(super) fn maker(call: &mut Call<'_>) -> KernelCall {
         _ => (Entry::other("io_uring", anonymous_name("io_uring"), 0, true), true),
     };
     let words = ["entries", "sq_entries", "cq_entries", "sq_thread_cpu", "sq_thread_idle"];
-    let words = words.iter().filter_map(|name| parameters.unsigned(name)).chain(parameters.kernel("features"));
+    let words =
+        words.iter().filter_map(|name| parameters.unsigned(name)).chain(parameters.kernel("features"));
     KernelCall {
         command,
         flags,

@@ -22,11 +22,13 @@ const UNCHANGED: u32 = u32::MAX;
 pub(super) fn change_credentials(call: &mut Call<'_>) -> ChangeCredentials {
     let of = |names: &[&str]| names.iter().filter_map(|name| call.parameters.low(name)).collect::<Vec<u32>>();
     let is_group = call.name.contains("gid");
-    let ids = if is_group { of(&["gid", "rgid", "egid", "sgid"]) } else { of(&["uid", "ruid", "euid", "suid"]) };
+    let ids =
+        if is_group { of(&["gid", "rgid", "egid", "sgid"]) } else { of(&["uid", "ruid", "euid", "suid"]) };
     if !call.has_failed() {
         let changed = |place: usize| ids.get(place).copied().filter(|id| *id != UNCHANGED);
         // One id is all of them; of several the first is the real one, the second the effective one.
-        let (real, effective) = if ids.len() == 1 { (changed(0), changed(0)) } else { (changed(0), changed(1)) };
+        let (real, effective) =
+            if ids.len() == 1 { (changed(0), changed(0)) } else { (changed(0), changed(1)) };
         let credentials = &mut call.process.credentials;
         let (own_real, own_effective) = if is_group {
             (&mut credentials.gid, &mut credentials.effective_gid)
@@ -89,7 +91,7 @@ pub(super) fn control(call: &mut Call<'_>) -> ProcessControl {
 }
 
 /// The new name of the thread, if the call gave it one.
-pub(in crate::import) fn new_name<'a>(control: &'a ProcessControl, result: i64) -> Option<&'a [u8]> {
+pub(in crate::import) fn new_name(control: &ProcessControl, result: i64) -> Option<&[u8]> {
     (control.option == PR_SET_NAME && result >= 0).then_some(&*control.text)
 }
 

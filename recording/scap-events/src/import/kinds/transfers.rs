@@ -1,8 +1,6 @@
 //! Calls that move data.
 
-use eyrie_proto::event::{
-    SocketAddress, SocketDescriptor, SocketRole, Transfer, descriptor::Kind,
-};
+use eyrie_proto::event::{SocketAddress, SocketDescriptor, SocketRole, Transfer, descriptor::Kind};
 
 use super::{Call, Entry, sockets::transport};
 use crate::import::addresses::{Ends, IPPROTO_TCP, SOCK_DGRAM, TCP_ESTABLISHED, Tuple};
@@ -33,7 +31,9 @@ fn message(call: &mut Call<'_>, ends: Option<Ends>, role: SocketRole) -> Transfe
     };
     let mut transfer = moved(call, "fd", "");
     transfer.peer = peer;
-    if let Some(Kind::Socket(socket)) = transfer.descriptor.as_mut().and_then(|descriptor| descriptor.kind.as_mut()) {
+    if let Some(Kind::Socket(socket)) =
+        transfer.descriptor.as_mut().and_then(|descriptor| descriptor.kind.as_mut())
+    {
         socket.name_changed = name_changed;
     }
     transfer
@@ -57,12 +57,7 @@ fn settle(call: &mut Call<'_>, fd: i32) {
 }
 
 /// Takes over the ends of a message. The peer if it is the message's own, not the socket's; and whether it is another one than the last.
-fn note_peer(
-    call: &mut Call<'_>,
-    fd: i32,
-    ends: Ends,
-    role: SocketRole,
-) -> (Option<SocketAddress>, bool) {
+fn note_peer(call: &mut Call<'_>, fd: i32, ends: Ends, role: SocketRole) -> (Option<SocketAddress>, bool) {
     if call.descriptors.socket(call.pid, fd).is_none() {
         // A socket from before the file: what has peers by message has no connection.
         let socket = SocketDescriptor {
