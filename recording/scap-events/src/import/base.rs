@@ -183,7 +183,8 @@ impl Section {
             executable: executable_of(&thread),
             exe: thread.exe,
             arguments: thread.arguments,
-            environment: thread.environment,
+            // Who writes over its own title leaves nothing but NUL bytes behind it.
+            environment: thread.environment.into_iter().filter(|entry| !entry.is_empty()).collect(),
             working_directory: process.working_directory.clone(),
             root_directory: process.root_directory.clone(),
             credentials: Some(process.credentials),

@@ -19,6 +19,16 @@ const NEW_NS: u64 = 2_000_000_000;
 /// Threads that ended and are remembered, as in Falco.
 const MAX_ENDED: usize = 8192;
 
+/// Of who is not in the file and has not told yet: as in Falco an id that nobody has, and not root's.
+const UNKNOWN_CREDENTIALS: Credentials = Credentials {
+    uid: u32::MAX,
+    gid: u32::MAX,
+    effective_uid: u32::MAX,
+    effective_gid: u32::MAX,
+    login_uid: u32::MAX,
+    capabilities: None,
+};
+
 /// A thread.
 #[derive(Debug, Default)]
 pub(crate) struct Thread {
@@ -103,7 +113,7 @@ impl Tasks {
         let process = Process {
             key: ProcessKey { pid: tid, start_boot_ns },
             namespace_pid: tid,
-            credentials: Credentials { login_uid: u32::MAX, ..Credentials::default() },
+            credentials: UNKNOWN_CREDENTIALS,
             ..Process::default()
         };
         let thread = Thread { pid: tid, namespace_tid: tid, ..Thread::default() };
