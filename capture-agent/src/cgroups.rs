@@ -6,7 +6,6 @@
 
 mod hierarchy;
 mod ids;
-mod layout;
 mod maker;
 mod scan;
 
@@ -15,10 +14,12 @@ use std::collections::{HashMap, hash_map::Entry};
 use eyrie_proto::event::{CgroupFact, CgroupKey, OrderedFact, ordered_fact};
 use tracing::warn;
 
+use self::ids::Ids;
 #[cfg(test)]
 pub(crate) use self::maker::tests::give_to_a_user;
-pub(crate) use self::{hierarchy::Hierarchy, layout::container_of, maker::Maker};
-use self::{ids::Ids, layout::Named};
+pub(crate) use self::{hierarchy::Hierarchy, maker::Maker};
+use cgroup_layout::Named;
+pub(crate) use cgroup_layout::container_of;
 
 /// Control groups that are remembered, of 300 to 1500 bytes each: some 5 MiB on the largest nodes. Of more than these the ends are
 /// told without their births, and no repair finds them.

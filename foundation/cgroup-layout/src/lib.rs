@@ -2,6 +2,9 @@
 //!
 //! The outermost container in a path is the one that counts: that name was given by a runtime of the host. Names further
 //! in may have been made by the container itself, which could otherwise pass for another one.
+//!
+//! Nothing is looked up: the agent asks it of the paths of its host, and who reads recordings of the paths in them.
+#![forbid(unsafe_code)]
 
 use std::borrow::Cow;
 
@@ -12,21 +15,21 @@ const MAX_POD_UID: usize = 64;
 
 /// A container as its control group's path tells it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Named {
+pub struct Named {
     /// The whole id that the runtime gave.
-    pub(crate) id: String,
+    pub id: String,
     /// As `CgroupFact.runtime` has it.
-    pub(crate) runtime: &'static str,
+    pub runtime: &'static str,
     /// The path is that of the container's first control group, not of one inside.
-    pub(crate) is_outermost: bool,
+    pub is_outermost: bool,
     /// The path of that one.
-    pub(crate) outermost: Vec<u8>,
+    pub outermost: Vec<u8>,
     /// Of the pod that the kubelet runs it in.
-    pub(crate) pod_uid: Option<String>,
+    pub pod_uid: Option<String>,
 }
 
 /// The container of a control group; `None` for one of the host. `path` starts at the hierarchy's root.
-pub(crate) fn container_of(path: &[u8]) -> Option<Named> {
+pub fn container_of(path: &[u8]) -> Option<Named> {
     let text = String::from_utf8_lossy(path);
     let parts: Vec<&str> = text.split('/').filter(|part| !part.is_empty()).collect();
     (0..parts.len()).find_map(|at| {

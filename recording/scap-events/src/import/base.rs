@@ -1,0 +1,391 @@
+//! What is known before the first event: processes, their descriptors, and facts of the host.
+
+use std::collections::HashMap;
+
+use eyrie_proto::{
+    capture::BaseState,
+    event::{
+        Capabilities, Credentials, Event, Executable, HostIdentityFact, OrderedFact, OverlayLayer,
+        ProcessKey, ProcessState, Session, SocketDescriptor, SocketRole, ThreadState,
+        descriptor::Kind as DescriptorKind, event::Kind as EventKind, ordered_fact,
+    },
+    recording::recording_entry::Kind,
+};
+use prost::Message as _;
+use scap::{DescriptorKind as ScapKind, Thread as ScapThread};
+
+use super::{
+    addresses::{
+        AF_UNIX, IPPROTO_ICMP, IPPROTO_RAW, IPPROTO_TCP, IPPROTO_UDP, SOCK_DGRAM, SOCK_RAW, SOCK_STREAM,
+        TCP_ESTABLISHED, TCP_LISTEN, family_of, internet, internet_end, port_of, unix,
+    },
+    descriptors::Entry,
+    identity::Identity,
+    kinds::{CLOSE_ON_EXEC, DIRECTORY, anonymous_name, device, directory},
+    section::Section,
+    streams::standard_streams,
+    tasks::{Process, Thread, capabilities, clipped},
+};
+use crate::flags::{L4_ICMP, L4_RAW, L4_TCP, L4_UDP, descriptor_type_name, kernel_number};
+
+/// A message of an agent is under 1 MiB; so are these, with what is around them.
+const MAX_PART_BYTES: usize = 768 << 10;
+/// What is kept of all processes until the first event: those of a host with 20,000 processes of 8 KiB of arguments and environment each.
+const MAX_BASE_BYTES: usize = 256 << 20;
+/// The page cache's page on x86_64.
+const PAGE_SIZE: u32 = 4096;
+/// `scap_fd_type` of a directory and of what has a path without flags.
+const FD_DIRECTORY: u8 = 2;
+const FD_FILE: u8 = 1;
+/// How /proc names what has no path.
+const ANONYMOUS_PREFIX: &[u8] = b"anon_inode:";
+const PIPE_PREFIX: &[u8] = b"pipe:[";
+
+/// Processes that are to be told once the clock of their host is known.
+#[derive(Debug, Default)]
+pub(crate) struct Base {
+    processes: Vec<ScapThread>,
+    others: HashMap<u32, Vec<ThreadState>>,
+    bytes: usize,
+    refused: u64,
+}
+
+// === impl Base ===
+
+impl Base {
+    /// Processes that there was no room for.
+    pub(crate) fn refused(&self) -> u64 {
+        self.refused
+    }
+
+    fn add(&mut self, pid: u32, thread: ScapThread) {
+        if thread.tid != thread.pid {
+            let state = ThreadState {
+                tid: u32::try_from(thread.tid).unwrap_or(0),
+                namespace_tid: namespace_id(thread.namespace_tid, thread.tid),
+                comm: clipped(&thread.comm),
+                start_boot_ns: 0,
+            };
+            self.others.entry(pid).or_default().push(state);
+            return;
+        }
+        let lists = [&thread.arguments, &thread.environment, &thread.cgroups];
+        let size = lists.into_iter().flatten().map(|text| text.len() + size_of::<Vec<u8>>()).sum::<usize>();
+        let size = size + size_of::<ScapThread>() + thread.working_directory.len() + thread.root.len();
+        if self.bytes + size > MAX_BASE_BYTES {
+            self.refused += 1;
+            return;
+        }
+        self.bytes += size;
+        self.processes.push(thread);
+    }
+}
+
+// === impl Section ===
+
+impl Section {
+    /// A thread of the list. One whose number is none is left out.
+    pub(crate) fn thread(&mut self, thread: ScapThread) {
+        let number = |id: u64| u32::try_from(id).ok().filter(|id| *id != 0);
+        let (Some(tid), Some(pid)) = (number(thread.tid), number(thread.pid)) else { return };
+        let (cgroup_id, fact) = self.cgroups.id_of(&thread.cgroups.join(&0));
+        if let Some(fact) = fact {
+            self.new_cgroup(fact);
+        }
+        let known = Thread::new(pid, namespace_id(thread.namespace_tid, thread.tid), &thread.comm);
+        let process = || process_of(&thread, pid, cgroup_id);
+        if tid == pid {
+            // The leader knows better than any thread that came before it.
+            let has_room = self.tasks.insert(tid, known, process);
+            if let (true, Some(own)) = (has_room, self.tasks.process_mut(pid)) {
+                own.update_from(process());
+            }
+        } else {
+            self.tasks.insert(tid, known, process);
+        }
+        self.base.add(pid, thread);
+    }
+
+    /// The descriptors of a thread; those of threads that are no process lie with their process.
+    pub(crate) fn descriptors_of(&mut self, list: scap::Descriptors) {
+        let Some(tid) = u32::try_from(list.tid).ok().filter(|tid| *tid != 0) else { return };
+        let Some(pid) = self.tasks.seen(tid, 0) else { return };
+        for descriptor in list.entries {
+            let Ok(fd) = i32::try_from(descriptor.fd) else { continue };
+            self.descriptors.insert(pid, fd, entry_of(descriptor));
+        }
+    }
+
+    /// Which end sockets are: connections from a port at which this host listens are a server's.
+    pub(crate) fn tell_ends(&mut self) {
+        let sockets = self.descriptors.all().filter_map(|entry| match &entry.kind {
+            DescriptorKind::Socket(socket) if socket.remote.is_none() => socket.local.as_ref(),
+            _ => None,
+        });
+        let ports: std::collections::HashSet<u32> =
+            sockets.filter_map(port_of).filter(|port| *port != 0).collect();
+        self.descriptors.update_all(|entry| {
+            let DescriptorKind::Socket(socket) = &mut entry.kind else { return };
+            let own = socket.local.as_ref().and_then(port_of);
+            // As Falco does, IPv4 alone.
+            if socket.family == super::addresses::AF_INET && socket.remote.is_some() {
+                let is_server = own.is_some_and(|port| ports.contains(&port));
+                socket.set_role(if is_server { SocketRole::Server } else { SocketRole::Client });
+            }
+        });
+    }
+
+    /// The parts of the base state, as of then.
+    pub(crate) fn base_state(
+        &mut self,
+        identity: &Identity,
+        at_boot_ns: u64,
+        facts: Vec<ordered_fact::Kind>,
+    ) -> Vec<Kind> {
+        let host = HostIdentityFact {
+            hostname: identity.hostname.clone(),
+            page_size: PAGE_SIZE,
+            cpu_count: self.machine.cpu_count,
+            ..HostIdentityFact::default()
+        };
+        let facts = std::iter::once(ordered_fact::Kind::Host(host)).chain(facts);
+        let base = std::mem::take(&mut self.base);
+        let mut others = base.others;
+        let mut parts = Parts::default();
+        for fact in facts {
+            parts.add_fact(fact_event(fact, at_boot_ns));
+        }
+        for thread in base.processes {
+            let pid = thread.pid as u32;
+            let threads = others.remove(&pid).unwrap_or_default();
+            if let Some(state) = self.state_of(identity, thread, threads) {
+                parts.add_process(state);
+            }
+        }
+        self.base.refused = base.refused;
+        parts.finish()
+    }
+
+    fn state_of(
+        &self,
+        identity: &Identity,
+        thread: ScapThread,
+        threads: Vec<ThreadState>,
+    ) -> Option<ProcessState> {
+        let process = self.tasks.process(thread.pid as u32)?;
+        let [memory, _, _] = thread.memory_kib;
+        let [major_faults, minor_faults] = thread.faults;
+        let namespace_start = thread.tail.pid_namespace_start_ns.filter(|start| *start != 0);
+        Some(ProcessState {
+            process: Some(process.key),
+            parent_pid: process.parent_pid,
+            comm: clipped(&thread.comm),
+            executable: executable_of(&thread),
+            exe: thread.exe,
+            arguments: thread.arguments,
+            // Who writes over its own title leaves nothing but NUL bytes behind it.
+            environment: thread.environment.into_iter().filter(|entry| !entry.is_empty()).collect(),
+            working_directory: process.working_directory.clone(),
+            root_directory: process.root_directory.clone(),
+            credentials: Some(process.credentials),
+            session: Some(process.session),
+            cgroup_id: process.cgroup_id,
+            namespace_pid: process.namespace_pid,
+            standard_streams: standard_streams(&self.descriptors, process.key.pid),
+            open_files_limit: u64::try_from(thread.open_files_limit).unwrap_or(0),
+            threads,
+            pid_namespace_start_boot_ns: namespace_start.map_or(0, |start| identity.boot_ns(start)),
+            virtual_memory_kib: memory.into(),
+            major_faults,
+            minor_faults,
+            ..ProcessState::default()
+        })
+    }
+}
+
+/// A fact as an event of the stream.
+pub(crate) fn fact_event(fact: ordered_fact::Kind, at_boot_ns: u64) -> Event {
+    let fact = OrderedFact { since_boot_ns: at_boot_ns, kind: Some(fact) };
+    Event { boot_ns: at_boot_ns, kind: Some(EventKind::Fact(fact)), ..Event::default() }
+}
+
+/// An id in a thread's own namespace; where the file does not tell it, it is the host's.
+fn namespace_id(told: i64, host: u64) -> u32 {
+    u32::try_from(told).ok().filter(|id| *id != 0).unwrap_or_else(|| u32::try_from(host).unwrap_or(0))
+}
+
+fn process_of(thread: &ScapThread, pid: u32, cgroup_id: u64) -> Process {
+    let low = |id: Option<u64>| id.and_then(|id| u32::try_from(id).ok()).unwrap_or(0);
+    let tail = &thread.tail;
+    let namespace_pid = namespace_id(thread.namespace_pid, thread.pid);
+    let group = low(thread.namespace_process_group_id);
+    let host_group = tail.process_group_id.and_then(|id| u32::try_from(id).ok()).filter(|id| *id != 0);
+    let session_id = low(thread.session_id);
+    let [inheritable, permitted, effective] = tail.capabilities.unwrap_or_default();
+    Process {
+        // When it started no file says; 0 stands for that, and what is reckoned from it is absent.
+        key: ProcessKey { pid, start_boot_ns: 0 },
+        parent_pid: u32::try_from(thread.parent_pid).unwrap_or(0),
+        namespace_pid,
+        credentials: Credentials {
+            uid: thread.uid,
+            gid: thread.gid,
+            effective_uid: thread.uid,
+            effective_gid: thread.gid,
+            login_uid: tail.login_uid.unwrap_or(u32::MAX),
+            capabilities: tail
+                .capabilities
+                .map(|_| -> Capabilities { capabilities(inheritable, permitted, effective) }),
+        },
+        session: Session {
+            session_id,
+            // In the host's own namespace both are the same.
+            process_group_id: host_group.unwrap_or(if namespace_pid == pid { group } else { 0 }),
+            tty: tail.tty.unwrap_or(0),
+            namespace_session_id: session_id,
+            namespace_process_group_id: group,
+            audit_session_id: 0,
+        },
+        cgroup_id,
+        working_directory: directory(&thread.working_directory),
+        root_directory: if thread.root == b"/" { Vec::new() } else { directory(&thread.root) },
+        ..Process::default()
+    }
+}
+
+fn executable_of(thread: &ScapThread) -> Option<Executable> {
+    let (path, tail) = (thread.exe_path.as_deref().unwrap_or_default(), &thread.tail);
+    let is_known = !path.is_empty() || tail.exe_inode.is_some_and(|inode| inode != 0);
+    let layer = match (tail.is_exe_upper_layer, tail.is_exe_lower_layer) {
+        (Some(true), _) => OverlayLayer::Upper,
+        (_, Some(true)) => OverlayLayer::Lower,
+        _ => OverlayLayer::Unspecified,
+    };
+    is_known.then(|| Executable {
+        path: path.to_vec(),
+        inode: tail.exe_inode.unwrap_or(0),
+        change_time_ns: tail.exe_change_time_ns.unwrap_or(0),
+        modify_time_ns: tail.exe_modify_time_ns.unwrap_or(0),
+        layer: layer.into(),
+        is_memfd: tail.is_exe_memfd.unwrap_or(false),
+        is_writable: tail.is_exe_writable.unwrap_or(false),
+        ..Executable::default()
+    })
+}
+
+/// A descriptor of the list.
+fn entry_of(descriptor: scap::Descriptor) -> Entry {
+    let inode = descriptor.inode;
+    let kind = match descriptor.kind {
+        ScapKind::File { open_flags, name, device: number } => {
+            let flags = kernel_number("open", "flags", open_flags.into());
+            let file = eyrie_proto::event::FileDescriptor {
+                inode,
+                device: number.map_or(0, device),
+                ..Entry::file(&name)
+            };
+            return Entry::new(DescriptorKind::File(file), flags & CLOSE_ON_EXEC != 0);
+        }
+        ScapKind::Connection { source, destination, protocol } => {
+            let (r#type, number) = transport_of(protocol);
+            DescriptorKind::Socket(SocketDescriptor {
+                family: family_of(source.ip),
+                r#type,
+                protocol: number,
+                local: Some(internet(source)),
+                remote: internet_end(destination),
+                state: if number == IPPROTO_TCP { TCP_ESTABLISHED } else { 0 },
+                is_connected: number == IPPROTO_TCP,
+                inode,
+                ..SocketDescriptor::default()
+            })
+        }
+        ScapKind::Server { address, protocol } => {
+            let (r#type, number) = transport_of(protocol);
+            DescriptorKind::Socket(SocketDescriptor {
+                family: family_of(address.ip),
+                r#type,
+                protocol: number,
+                local: Some(internet(address)),
+                role: SocketRole::Server.into(),
+                state: if number == IPPROTO_TCP { TCP_LISTEN } else { 0 },
+                inode,
+                ..SocketDescriptor::default()
+            })
+        }
+        ScapKind::Unix { name, .. } => {
+            // One with a path is who waits at it.
+            let role = if name.is_empty() { SocketRole::Client } else { SocketRole::Server };
+            DescriptorKind::Socket(SocketDescriptor {
+                family: AF_UNIX,
+                local: (!name.is_empty()).then(|| unix(name)),
+                role: role.into(),
+                inode,
+                ..SocketDescriptor::default()
+            })
+        }
+        ScapKind::Other { fd_type: fd_type @ (FD_FILE | FD_DIRECTORY), name } => {
+            let mode = if fd_type == FD_DIRECTORY { DIRECTORY } else { 0 };
+            DescriptorKind::File(eyrie_proto::event::FileDescriptor { inode, mode, ..Entry::file(&name) })
+        }
+        ScapKind::Other { fd_type, name } => {
+            let fd_type = descriptor_type_name(fd_type).unwrap_or("unknown");
+            // As the kernel has it, without what /proc puts before it.
+            let name = match name.strip_prefix(ANONYMOUS_PREFIX) {
+                Some(name) => name,
+                None if name.starts_with(PIPE_PREFIX) => &[],
+                None if name.is_empty() => anonymous_name(fd_type),
+                None => &name,
+            };
+            return Entry::other(fd_type, name, inode, false);
+        }
+    };
+    Entry::new(kind, false)
+}
+
+/// Type and protocol of a socket by Falco's one number for both.
+fn transport_of(protocol: u8) -> (u32, u32) {
+    match protocol {
+        L4_TCP => (SOCK_STREAM, IPPROTO_TCP),
+        L4_UDP => (SOCK_DGRAM, IPPROTO_UDP),
+        L4_ICMP => (SOCK_RAW, IPPROTO_ICMP),
+        L4_RAW => (SOCK_RAW, IPPROTO_RAW),
+        _ => (0, 0),
+    }
+}
+
+/// Parts of a base state as they fill.
+#[derive(Debug, Default)]
+struct Parts {
+    done: Vec<BaseState>,
+    current: BaseState,
+    bytes: usize,
+}
+
+// === impl Parts ===
+
+impl Parts {
+    fn add_fact(&mut self, fact: Event) {
+        self.make_room(fact.encoded_len());
+        self.current.facts.push(fact);
+    }
+
+    fn add_process(&mut self, state: ProcessState) {
+        self.make_room(state.encoded_len());
+        self.current.processes.push(state);
+    }
+
+    fn make_room(&mut self, bytes: usize) {
+        if self.bytes != 0 && self.bytes + bytes > MAX_PART_BYTES {
+            self.done.push(std::mem::take(&mut self.current));
+            self.bytes = 0;
+        }
+        self.bytes += bytes;
+    }
+
+    fn finish(mut self) -> Vec<Kind> {
+        self.current.is_last = true;
+        self.done.push(self.current);
+        self.done.into_iter().map(Kind::BaseState).collect()
+    }
+}
