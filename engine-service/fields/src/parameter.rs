@@ -6,6 +6,7 @@
 mod backwards;
 mod errno;
 mod flags;
+mod numbers;
 mod of_event;
 mod schema;
 mod text;
@@ -14,6 +15,7 @@ pub(crate) use self::backwards::LAST_ERRNO;
 pub use self::backwards::{ParameterError, parameter_number};
 pub(crate) use self::errno::name as errno_name;
 pub(crate) use self::flags::{CREATE, TEMPORARY, access};
+pub use self::numbers::{falco_number, kernel_number};
 pub use self::schema::parameters_of;
 pub(crate) use self::schema::{Category, EventSchema, schema_of};
 

@@ -1,2 +1,5 @@
 //! Eyrie's events out of `.scap` files ([`import`]), and `.scap` files out of Eyrie's events ([`export`]).
 #![forbid(unsafe_code)]
+
+pub mod extension;
+pub mod flags;
