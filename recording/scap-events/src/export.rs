@@ -4,7 +4,7 @@
 //! each event becomes the event of Falco's table that says the same, with its parameters in the order and numbering of
 //! schema 4.5.1. What Falco's events tell and ours do not (arguments at a clone) comes from a model of the host that the
 //! exporter keeps; what its readers have to have seen before (what a descriptor is) is told by events of its own
-//! that only change state, just before they are needed ([`descriptors`]). What the format has no place for rides along
+//! that only change state, just before they are needed (`descriptors`). What the format has no place for rides along
 //! unseen by other tools ([`crate::extension`]), unless that is not wanted.
 
 mod base;

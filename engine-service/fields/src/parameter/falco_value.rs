@@ -83,3 +83,21 @@ fn of_address(address: &SocketAddress) -> Option<FalcoValue<'_>> {
     let end = Endpoint::of(address).map(|end| FalcoValue::Address(end.socket_address()));
     end.or_else(|| unix_path(address).map(FalcoValue::UnixPath))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tests::fixture;
+
+    /// Scenario: an open's parameters, and names that are no parameters of it. Guarantees: numbers are Falco's, the path is as it
+    /// was given, and what is not there has no value.
+    #[test]
+    fn parameters_are_falcos() {
+        let host = fixture::host();
+        let event = fixture::open("/etc/shadow", "/etc/shadow");
+        let view = fixture::view(&event, &host);
+        assert_eq!(falco_value(&view, "flags"), Some(FalcoValue::Number(4097)));
+        assert_eq!(falco_value(&view, "name"), Some(FalcoValue::Bytes(Cow::Borrowed(b"/etc/shadow"))));
+        assert_eq!((falco_value(&view, "tuple"), falco_value(&view, "")), (None, None));
+    }
+}

@@ -2,11 +2,7 @@
 
 use eyrie_proto::event::{Event, Fork, LossRecord, Task, event::Kind, ordered_fact};
 use fields::{Architecture, EventView, call_of_event_type, event_type};
-use scap::{
-    EventDraft,
-    table::{self, EventType},
-    value::Value,
-};
+use scap::{EventDraft, table, value::Value};
 
 use super::{
     Drafts, ExportError, Stream,
@@ -44,9 +40,9 @@ pub(super) fn translate(stream: &mut Stream, event: &Event, drafts: &mut Drafts)
         drafts.events.extend(draft);
     }
     let view = stream.view(event);
-    drafts.events.extend(draft_of(&view, event)?);
-    if let Some(Kind::Fork(fork)) = &event.kind {
-        drafts.events.extend(child(&view, event, fork)?);
+    match &event.kind {
+        Some(Kind::Fork(fork)) => drafts.events.extend(both_sides(&view, event, fork)?),
+        _ => drafts.events.extend(draft_of(&view, event)?),
     }
     let working_directory = stream.working_directory(event);
     stream.known.after(event, name, &working_directory);
@@ -58,17 +54,12 @@ fn draft_of(view: &EventView<'_>, event: &Event) -> Result<Option<EventDraft>, E
     let Some((name, task)) = event_type(event, view.architecture).zip(event.task.as_ref()) else {
         return Ok(None);
     };
-    let Some(table) = table::exit_event(name).filter(|table| is_call(table, event)) else {
+    let Some(table) = table::exit_event(name) else {
         return generic(view, event, name, task).map(Some);
     };
     let mut draft = draft(view, event, table.code, task.tid.into());
     fill(&mut draft, table, view)?;
     Ok(Some(draft))
-}
-
-/// Names of calls are names of events that are no calls only by chance.
-fn is_call(table: &EventType, event: &Event) -> bool {
-    !table.is_enter || matches!(event.kind, Some(Kind::Exit(_) | Kind::Signal(_)))
 }
 
 fn draft(view: &EventView<'_>, event: &Event, code: u16, tid: i64) -> EventDraft {
@@ -93,42 +84,48 @@ fn generic(
     Ok(draft)
 }
 
-/// The child's side of a clone: readers make the child from either side, and where it is in a pid namespace of its own
-/// from this one alone. Live there is one event, the parent's, so this one only changes state.
-fn child(view: &EventView<'_>, event: &Event, fork: &Fork) -> Result<Option<EventDraft>, ExportError> {
+/// A clone as both sides see it return: readers make the child from either, and where it is in a pid namespace of its own
+/// from the child's alone. Live there is one event, the parent's, so the child's only changes state.
+fn both_sides(view: &EventView<'_>, event: &Event, fork: &Fork) -> Result<Vec<EventDraft>, ExportError> {
+    let Some(mut parent) = draft_of(view, event)? else { return Ok(Vec::new()) };
     let Some((name, task)) = event_type(event, view.architecture).zip(event.task.as_ref()) else {
-        return Ok(None);
+        return Ok(vec![parent]);
     };
-    let Some((table, process)) = table::exit_event(name).zip(fork.child_process) else { return Ok(None) };
-    let tid = if fork.child_tid == 0 { process.pid } else { fork.child_tid };
-    let mut draft = draft(view, event, table.code, tid.into());
-    draft.flags = STATE_ONLY;
-    fill(&mut draft, table, view)?;
-    let or = |told: u32, otherwise: u32| if told == 0 { otherwise } else { told };
-    let (in_namespace, process_in_namespace) =
-        (or(fork.child_namespace_tid, tid), or(fork.child_namespace_pid, process.pid));
+    let Some(process) = fork.child_process.filter(|_| parent.code() != GENERIC) else {
+        return Ok(vec![parent]);
+    };
+    let tid = or(fork.child_tid, process.pid);
+    let in_namespace = or(fork.child_namespace_tid, tid);
     let flags = clone_flags(fork.flags) | if in_namespace == tid { 0 } else { CLONE_CHILD_IN_PIDNS };
+    set(&mut parent, name, "flags", &Value::Unsigned(flags.into()))?;
+    let mut child = parent.clone();
+    (child.tid, child.flags) = (tid.into(), STATE_ONLY);
     let caller = task.process.map_or(0, |key| key.pid);
-    let parent = if flags & CLONE_THREAD == 0 { or(fork.child_parent_pid, caller) } else { task.parent_pid };
+    let parent_pid =
+        if flags & CLONE_THREAD == 0 { or(fork.child_parent_pid, caller) } else { task.parent_pid };
     let number = |number: u32| Value::Signed(number.into());
     for (parameter, value) in [
         ("res", Value::Signed(0)),
         ("tid", number(tid)),
         ("pid", number(process.pid)),
-        ("ptid", number(parent)),
+        ("ptid", number(parent_pid)),
         ("vtid", number(in_namespace)),
-        ("vpid", number(process_in_namespace)),
-        ("flags", Value::Unsigned(flags.into())),
+        ("vpid", number(or(fork.child_namespace_pid, process.pid))),
     ] {
-        set(&mut draft, name, parameter, &value)?;
+        set(&mut child, name, parameter, &value)?;
     }
     if !fork.child_comm.is_empty() {
-        set(&mut draft, name, "comm", &text(&fork.child_comm))?;
+        set(&mut child, name, "comm", &text(&fork.child_comm))?;
     }
     if let Some(fact) = view.host.cgroup_fact(task.cgroup_hierarchy, fork.child_cgroup_id) {
-        set(&mut draft, name, "cgroups", &strings(&cgroup_lines(fact)))?;
+        set(&mut child, name, "cgroups", &strings(&cgroup_lines(fact)))?;
     }
-    Ok(Some(draft))
+    Ok(vec![parent, child])
+}
+
+/// An id; another one where it was not told.
+fn or(told: u32, otherwise: u32) -> u32 {
+    if told == 0 { otherwise } else { told }
 }
 
 /// Readers are told that events are missing here; how many and whose, the format has no place for.
