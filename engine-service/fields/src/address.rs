@@ -2,7 +2,7 @@
 
 use std::{
     borrow::Cow,
-    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
 };
 
 use eyrie_proto::event::{InternetAddress, SocketAddress, socket_address};
@@ -33,6 +33,10 @@ impl Endpoint {
             Ipv6Addr::from(<[u8; 16]>::try_from(&*address.ip).ok()?).to_canonical()
         };
         Some(Self { ip, port: u16::try_from(address.port).ok()? })
+    }
+
+    pub(crate) fn socket_address(self) -> SocketAddr {
+        (self.ip, self.port).into()
     }
 
     /// Nobody's address of the same family: what the local end of a socket is called that has none yet.

@@ -62,7 +62,7 @@ pub use self::event_type::event_type;
 pub use self::extractor::{FieldError, FieldExtractor};
 pub use self::eyrie::LOSS_WINDOW;
 pub use self::named_ip::{HOST_NAME_FIELDS, NamedIp};
-pub use self::parameter::{falco_number, kernel_number, parameters_of};
+pub use self::parameter::{FalcoValue, falco_number, falco_value, kernel_number, parameters_of};
 pub use self::path::normalise;
 pub use self::peer::remote_address;
 pub use self::settings::FieldSettings;

@@ -5,6 +5,7 @@
 
 mod backwards;
 mod errno;
+mod falco_value;
 mod flags;
 mod numbers;
 mod of_event;
@@ -14,6 +15,7 @@ mod text;
 pub(crate) use self::backwards::LAST_ERRNO;
 pub use self::backwards::{ParameterError, parameter_number};
 pub(crate) use self::errno::name as errno_name;
+pub use self::falco_value::{FalcoValue, falco_value};
 pub(crate) use self::flags::{CREATE, TEMPORARY, access};
 pub use self::numbers::{falco_number, kernel_number};
 pub use self::schema::parameters_of;
