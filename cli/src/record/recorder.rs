@@ -117,6 +117,7 @@ impl Recorder {
     /// Ends the recording. `unwritten` events came from the agent too late.
     pub(super) fn finish(mut self, end: RecordingEnd, unwritten: u64) -> Summary {
         let end = if self.is_full { RecordingEnd::Budget } else { end };
+        #[allow(clippy::needless_update, reason = "the message gets fields with time")]
         let trailer = RecordingTrailer {
             event_count: self.figures.events.load(Ordering::Relaxed),
             left_out_events: self.figures.left_out.load(Ordering::Relaxed),
