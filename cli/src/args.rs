@@ -1,6 +1,7 @@
 //! The command line.
 
 mod metadata;
+mod record;
 mod replay;
 
 use std::path::PathBuf;
@@ -13,6 +14,7 @@ use grpc_transport::{ClientTlsSettings, ServiceAddress};
 
 pub(crate) use self::{
     metadata::{ContainersArguments, DescribeCommand, DescribeContainerArguments, Output},
+    record::RecordArguments,
     replay::{OutputArguments, ReplayArguments, RuleArguments},
 };
 
@@ -30,6 +32,7 @@ const STYLES: Styles = Styles::styled()
     styles = STYLES,
     after_help = "Examples:\n  \
         eyrie up --rules deploy/rules            watch this host and print alerts (as root)\n  \
+        eyrie record --duration 1m FILE          what happens on this host, to a file (as root)\n  \
         eyrie alerts --follow                    what an engine raises, as it comes\n  \
         eyrie alerts --since 10m --json          the last ten minutes, one JSON object a line\n  \
         eyrie replay FILE --rules deploy/rules   the alerts of a recording, or of a .scap file\n  \
@@ -87,6 +90,8 @@ fn with_tls_variables(command: clap::Command) -> clap::Command {
 pub(crate) enum Command {
     /// Run agent, engine and metadata service in this process and print alerts.
     Up(Box<UpArguments>),
+    /// Record what happens on this host to a file.
+    Record(Box<RecordArguments>),
     /// Stream alerts from an engine.
     Alerts(AlertsArguments),
     /// List the hosts that are connected to an engine.

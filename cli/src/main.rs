@@ -16,6 +16,7 @@ mod fields;
 mod hosts;
 mod known;
 mod moment;
+mod record;
 mod replay;
 mod rules;
 mod rules_test;
@@ -66,6 +67,7 @@ pub(crate) fn is_broken_pipe(error: &anyhow::Error) -> bool {
 async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     match arguments.command {
         Command::Up(up) => up::run(*up).await,
+        Command::Record(record) => record::run(*record).await,
         Command::Alerts(alerts) => alerts::run(alerts).await,
         Command::Hosts(hosts) => hosts::run(hosts).await,
         Command::Containers(containers) => containers::run(containers).await,

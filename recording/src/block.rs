@@ -23,8 +23,7 @@ pub(crate) const PREAMBLE_BYTES: usize = MAGIC.len() + size_of::<u32>();
 pub(crate) const BLOCK_MARK: [u8; 4] = *b"EYBK";
 /// Of mark, lengths and checksum.
 pub(crate) const BLOCK_HEADER_BYTES: usize = 16;
-/// Entries are collected up to here before they are packed. Twice as much would pack 2 % better and lose more where
-/// a disk fills up.
+/// Entries are collected up to here before they are packed: what a writer holds, and what a damaged block costs.
 pub(crate) const BLOCK_BYTES: usize = 256 << 10;
 /// Of one block's raw bytes: a large entry has a block for itself. A reader holds one such block, and its packed bytes.
 pub(crate) const MAX_RAW_BYTES: usize = MAX_ENTRY_BYTES + MAX_LENGTH_BYTES;

@@ -13,7 +13,7 @@ use crate::{
     grammar::Place,
 };
 
-/// zstd's own default: events of a host become a tenth of their size at some 300 MB/s.
+/// zstd's own default.
 const COMPRESSION_LEVEL: i32 = 3;
 
 /// Writes streams block by block. Its memory is that of one block, raw and packed.

@@ -1,0 +1,190 @@
+//! What is done to each piece: filter, redaction, file.
+
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+};
+
+use eyrie_proto::{
+    capture::Hello,
+    event::event::Kind as EventKind,
+    recording::{RecordingEnd, RecordingHeader, RecordingTrailer, recording_entry::Kind},
+};
+use recording::{RecordingError, Redactor, Sink};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    filter::Filter,
+    progress::{Figures, Summary},
+};
+
+/// Of the contract: the number in its package's name.
+const CONTRACT_VERSION: u32 = 1;
+
+/// Writes one recording. It works in threads that may wait for disks.
+pub(super) struct Recorder {
+    /// Gone once it cannot or need not take any more.
+    sink: Option<Box<dyn Sink + Send>>,
+    redactor: Redactor,
+    filter: Option<Filter>,
+    condition: String,
+    limits: Limits,
+    /// When the header came.
+    began: Option<Instant>,
+    failure: Option<RecordingError>,
+    is_full: bool,
+    pub(super) figures: Arc<Figures>,
+    /// Cancelled when nothing more will be written: the file is as large as it may be, or writing failed.
+    pub(super) stopped: CancellationToken,
+}
+
+/// When a recording ends by itself.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Limits {
+    pub(super) max_bytes: u64,
+}
+
+// === impl Recorder ===
+
+impl Recorder {
+    pub(super) fn new(
+        sink: Box<dyn Sink + Send>,
+        redactor: Redactor,
+        filter: Option<Filter>,
+        condition: String,
+        limits: Limits,
+    ) -> Self {
+        Self {
+            sink: Some(sink),
+            redactor,
+            filter,
+            condition,
+            limits,
+            began: None,
+            failure: None,
+            is_full: false,
+            figures: Arc::new(Figures::default()),
+            stopped: CancellationToken::new(),
+        }
+    }
+
+    /// The header that says whose stream begins.
+    pub(super) fn header(&self, hello: Hello) -> Kind {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Kind::Header(RecordingHeader {
+            version: CONTRACT_VERSION,
+            origin: hello.origin,
+            epoch: hello.epoch,
+            agent: hello.agent,
+            clock: hello.clock,
+            created_ns: u64::try_from(now.as_nanos()).unwrap_or(u64::MAX),
+            recorder: format!("eyrie {}", env!("CARGO_PKG_VERSION")),
+            filter: self.condition.clone(),
+            redactions: Vec::new(),
+            trigger: None,
+        })
+    }
+
+    /// Takes a piece. What comes after the end of the file is left out: the stream goes on until its agent ends.
+    pub(super) fn record(&mut self, mut kind: Kind) {
+        if self.sink.is_none() || self.is_full {
+            return;
+        }
+        if let Kind::Batch(recorded) = &mut kind {
+            // How the stream was sent is of no use later.
+            recorded.batch.iter_mut().for_each(|batch| batch.trace = None);
+        }
+        let left_out = self.filter.as_mut().map_or(0, |filter| filter.apply(&mut kind));
+        self.figures.left_out.fetch_add(left_out, Ordering::Relaxed);
+        if let Kind::Batch(recorded) = &kind
+            && recorded.batch.as_ref().is_none_or(|batch| batch.events.is_empty())
+        {
+            return;
+        }
+        self.count(&kind);
+        self.redactor.apply(&mut kind);
+        self.write(&kind);
+    }
+
+    /// Makes what was written readable for others.
+    pub(super) fn flush(&mut self) {
+        let Some(sink) = &mut self.sink else { return };
+        let result = sink.flush();
+        self.figures.bytes.store(sink.bytes(), Ordering::Relaxed);
+        self.take_result(result);
+    }
+
+    /// Ends the recording. `unwritten` events came from the agent too late.
+    pub(super) fn finish(mut self, end: RecordingEnd, unwritten: u64) -> Summary {
+        let end = if self.is_full { RecordingEnd::Budget } else { end };
+        #[allow(clippy::needless_update, reason = "the message gets fields with time")]
+        let trailer = RecordingTrailer {
+            event_count: self.figures.events.load(Ordering::Relaxed),
+            left_out_events: self.figures.left_out.load(Ordering::Relaxed),
+            end: end.into(),
+            message: match unwritten {
+                0 => String::new(),
+                _ => format!("{unwritten} events were captured and not written before the end"),
+            },
+            ..RecordingTrailer::default()
+        };
+        if self.figures.streams.load(Ordering::Relaxed) > 0 {
+            self.write(&Kind::Trailer(trailer));
+        }
+        if let Some(sink) = self.sink.take() {
+            match sink.finish() {
+                Ok(written) => self.figures.bytes.store(written.bytes, Ordering::Relaxed),
+                Err(error) => self.failure = Some(error),
+            }
+        }
+        Summary {
+            end,
+            unwritten,
+            failure: self.failure,
+            elapsed: self.began.map_or(Duration::ZERO, |began| began.elapsed()),
+            figures: self.figures,
+        }
+    }
+
+    fn write(&mut self, kind: &Kind) {
+        let Some(sink) = &mut self.sink else { return };
+        let result = sink.write(kind);
+        let bytes = sink.bytes();
+        self.figures.bytes.store(bytes, Ordering::Relaxed);
+        self.take_result(result);
+        if bytes >= self.limits.max_bytes {
+            self.is_full = true;
+            self.stopped.cancel();
+        }
+    }
+
+    fn take_result(&mut self, result: Result<(), RecordingError>) {
+        if let Err(error) = result {
+            self.failure = Some(error);
+            self.sink = None;
+            self.stopped.cancel();
+        }
+    }
+
+    fn count(&mut self, kind: &Kind) {
+        match kind {
+            Kind::Header(_) => {
+                self.began.get_or_insert_with(Instant::now);
+                self.figures.streams.fetch_add(1, Ordering::Relaxed);
+            }
+            Kind::BaseState(part) => {
+                self.figures.processes.fetch_add(part.processes.len() as u64, Ordering::Relaxed);
+            }
+            Kind::Batch(recorded) => {
+                let events = recorded.batch.iter().flat_map(|batch| &batch.events);
+                let lost = events.clone().filter_map(|event| match &event.kind {
+                    Some(EventKind::Loss(loss)) => Some(loss.count),
+                    _ => None,
+                });
+                self.figures.lost.fetch_add(lost.sum(), Ordering::Relaxed);
+                self.figures.events.fetch_add(events.count() as u64, Ordering::Relaxed);
+            }
+            Kind::LateFacts(_) | Kind::Trailer(_) => {}
+        }
+    }
+}
