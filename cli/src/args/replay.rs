@@ -81,7 +81,7 @@ pub(crate) struct OutputArguments {
     #[arg(long, value_name = "ZONE", value_parser = time_zone)]
     pub(crate) time_zone: Option<TimeZone>,
     /// Print no alerts: with --stats, only how many there are.
-    #[arg(long, conflicts_with_all = ["iso_time", "eyrie_fields", "time_zone"])]
+    #[arg(long)]
     pub(crate) quiet: bool,
 }
 
