@@ -29,6 +29,7 @@ mod origin_state;
 mod origins;
 pub mod outputs;
 mod parking;
+mod recordings;
 mod rule_evaluator;
 pub mod rules;
 mod session;
@@ -44,5 +45,6 @@ pub use self::{
     intake::SessionLimits,
     metadata::{CacheLimits, MetadataCounters, MetadataOptions, PeerLimits},
     parking::ParkingLimits,
+    recordings::{CaptureMode, RecordingOptions, StoreError},
     rule_evaluator::{LoadedRules, RuleEvaluator, RuleOptions},
 };
