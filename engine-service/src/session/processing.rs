@@ -22,6 +22,7 @@ use super::{
     late_facts::Relayed,
     order::{self, Place, Received},
     reading::Work,
+    recording::{self, Evidence},
 };
 use crate::{
     alert_log::{AlertLogError, AppendBatch, OriginPosition},
@@ -32,6 +33,7 @@ use crate::{
     origin_state::{Evaluated, EvaluationContext, OriginState},
     origins::Claim,
     parking::ParkedGroup,
+    recordings::{Door, Knock},
 };
 
 /// Batches in a row that may come out of order before the session is ended: as many as can be on their way.
@@ -55,6 +57,8 @@ pub(super) struct Processor {
     requests: u64,
     responses: Responses,
     outstanding: OutstandingCredit,
+    /// What others want of the stream.
+    door: Door,
 }
 
 /// Why processing stops early.
@@ -77,9 +81,11 @@ impl Processor {
         relayed: watch::Receiver<Relayed>,
     ) -> Self {
         let through = state.through_sequence;
+        let context = super::evaluation_context(intake, hello);
         let processor = Self {
+            door: intake.recordings.door(&context.alerts.origin_name),
             intake: Arc::clone(intake),
-            context: Arc::new(super::evaluation_context(intake, hello)),
+            context: Arc::new(context),
             status: Arc::clone(&claim.status),
             state: Some(state),
             through,
@@ -121,13 +127,17 @@ impl Processor {
     ) -> Result<(), Stop> {
         self.request_missing_states(interrupt).await?;
         loop {
-            let relayed = &mut self.relayed;
+            let (relayed, knocks) = (&mut self.relayed, &mut self.door.knocks);
             let work = tokio::select! {
                 biased;
                 () = interrupt.cancelled() => return Err(Stop::Interrupted),
                 // With the reader its end goes, and the queue says so too.
                 Ok(()) = relayed.changed() => {
                     self.acknowledge(None, interrupt).await?;
+                    continue;
+                }
+                Some(knock) = knocks.recv() => {
+                    self.answer(knock).await?;
                     continue;
                 }
                 work = queue.recv() => work,
@@ -198,7 +208,7 @@ impl Processor {
                 self.intake.metrics.repeated_batches.increment();
                 Ok(None)
             }
-            Place::Next => self.evaluate(batch, arrived, interrupt).await.map(|()| None),
+            Place::Next => self.evaluate(batch, received.bytes, arrived, interrupt).await.map(|()| None),
             Place::Refused { rejection, goes_on_after } => {
                 tracing::debug!(?rejection, "refused a batch");
                 self.intake.metrics.count_rejection(rejection.reason);
@@ -214,6 +224,7 @@ impl Processor {
     async fn evaluate(
         &mut self,
         batch: Box<Batch>,
+        bytes: u64,
         arrived: SystemTime,
         interrupt: &CancellationToken,
     ) -> Result<(), Stop> {
@@ -226,19 +237,31 @@ impl Processor {
             let (context, shared, carried) =
                 (Arc::clone(&self.context), Arc::clone(&batch), trace.context(&batch));
             trace.evaluation_begins();
+            let recordings = Arc::clone(&self.intake.recordings);
             let work = move || {
                 let _permit = permit;
                 let begun = Instant::now();
-                let evaluated = state.evaluate(&context, &shared, carried.as_ref());
+                let after = recording::before_events(&mut state);
+                let mut evaluated = state.evaluate(&context, &shared, carried.as_ref());
+                let evidence = Evidence::take(
+                    &recordings,
+                    &context,
+                    &mut state,
+                    (&shared, bytes, after),
+                    &mut evaluated.alerts,
+                );
                 context.metrics.count_evaluation(begun.elapsed());
-                (state, evaluated)
+                (state, evaluated, evidence)
             };
-            let (state, mut evaluated) = tokio::task::spawn_blocking(work)
+            let (mut state, mut evaluated, evidence) = tokio::task::spawn_blocking(work)
                 .await
                 .map_err(|_| Stop::Failed(RpcError::EvaluationFailed { sequence }))?;
             trace.evaluated(&evaluated);
             let new_alerts = self.make_durable(&mut evaluated, state.through_sequence, interrupt).await?;
             trace.appended();
+            if !evidence.is_empty() {
+                state = with_state(state, sequence, move |state| evidence.record(state)).await?;
+            }
             let metadata = &self.intake.metadata;
             metadata.park(std::mem::take(&mut evaluated.parked), &self.status);
             let find = |key: &CgroupKey| state.model.cgroup_fact(key.hierarchy, key.cgroup_id);
@@ -326,10 +349,19 @@ impl Processor {
             ..LossRecord::default()
         };
         self.intake.metrics.count_loss(&lost);
+        recording::skip(state, &self.context, batch, lost.clone(), last);
         state.lose(lost, now_ns());
         state.through_sequence = last;
         self.through = last;
         self.show(&Evaluated::default(), 0);
+    }
+
+    /// Does what somebody wants of the stream, between two batches.
+    async fn answer(&mut self, knock: Knock) -> Result<(), Stop> {
+        let Some(state) = self.state.take() else { return Ok(()) };
+        let answer = move |state: &mut OriginState| recording::answer(knock, state);
+        self.state = Some(with_state(state, self.through, answer).await?);
+        Ok(())
     }
 
     async fn request_states(
@@ -382,4 +414,17 @@ impl Processor {
     fn status(&self) -> std::sync::MutexGuard<'_, HostStatus> {
         self.status.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Works on a state off the async threads.
+async fn with_state(
+    mut state: OriginState,
+    sequence: u64,
+    work: impl FnOnce(&mut OriginState) + Send + 'static,
+) -> Result<OriginState, Stop> {
+    let work = move || {
+        work(&mut state);
+        state
+    };
+    tokio::task::spawn_blocking(work).await.map_err(|_| Stop::Failed(RpcError::EvaluationFailed { sequence }))
 }
