@@ -2,6 +2,8 @@
 
 use std::{io, path::PathBuf};
 
+use scap_events::{export::ExportError, import::ImportError};
+
 use crate::{MAX_ELEMENTS, MAX_ENTRY_BYTES, VERSION};
 
 /// Why a recording cannot be read or written. Everything before the offset was read, or is in the file.
@@ -86,6 +88,16 @@ pub enum RecordingError {
         index: u64,
         /// What is wrong.
         detail: String,
+    },
+    /// A `.scap` file, or what is not one after all.
+    #[error(transparent)]
+    Scap(#[from] ImportError),
+    /// What `.scap` cannot say.
+    #[error("cannot write the recording as .scap: {source}")]
+    Export {
+        /// What it is.
+        #[source]
+        source: ExportError,
     },
     /// An entry that no reader would take.
     #[error(

@@ -24,6 +24,7 @@ mod error;
 mod grammar;
 mod reader;
 mod redaction;
+mod scap_file;
 mod sink;
 mod source;
 mod writer;
@@ -35,7 +36,7 @@ pub use self::{
     error::RecordingError,
     reader::Reader,
     redaction::{REDACTED, RedactionError, Redactions, Redactor},
-    sink::{CreateOptions, Sink, Written, create},
+    sink::{CreateOptions, Format, Sink, Written, create},
     source::{Source, open, source},
     writer::Writer,
 };

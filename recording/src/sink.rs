@@ -9,7 +9,7 @@ use std::{
 
 use eyrie_proto::recording::recording_entry::Kind;
 
-use crate::{Counts, RecordingError, writer::Writer};
+use crate::{Counts, RecordingError, scap_file::ScapSink, writer::Writer};
 
 /// Arguments and environments of all processes are in it: for its owner alone.
 const FILE_MODE: u32 = 0o600;
@@ -42,17 +42,29 @@ pub struct Written {
 /// How a recording is made.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct CreateOptions {
+    /// In which format.
+    pub format: Format,
     /// What has the name is replaced; otherwise it is an error.
     pub is_replacing: bool,
 }
 
-/// A file of ours, or standard output.
+/// The formats of files.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Format {
+    /// Ours: everything that was streamed.
+    #[default]
+    Eyrie,
+    /// What Falco, sysdig and stratoshark read. One stream a file.
+    Scap,
+}
+
+/// A file of ours.
 struct FileSink {
     writer: Writer<Output>,
 }
 
-/// Where bytes go.
-enum Output {
+/// A file, or standard output.
+pub(crate) enum Output {
     File(File),
     Standard(io::Stdout),
 }
@@ -62,7 +74,11 @@ enum Output {
 /// It has its name from the beginning: what a killed recorder leaves is found where it was asked for, and says by the
 /// lack of a trailer that it was cut off. Only its owner can read it, and nothing is overwritten unless that was asked for.
 pub fn create(path: &Path, options: &CreateOptions) -> Result<Box<dyn Sink + Send>, RecordingError> {
-    Ok(Box::new(FileSink { writer: Writer::new(Output::open(path, options)?)? }))
+    let output = Output::open(path, options)?;
+    Ok(match options.format {
+        Format::Eyrie => Box::new(FileSink { writer: Writer::new(output)? }),
+        Format::Scap => Box::new(ScapSink::new(output)?),
+    })
 }
 
 // === impl FileSink ===
@@ -113,7 +129,7 @@ impl Output {
         }
     }
 
-    fn sync(&self) -> io::Result<()> {
+    pub(crate) fn sync(&self) -> io::Result<()> {
         match self {
             Self::File(file) => file.sync_all(),
             Self::Standard(_) => Ok(()),

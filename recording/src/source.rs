@@ -2,20 +2,30 @@
 
 use std::{
     fs::File,
-    io::{self, BufReader, Cursor, Read},
+    io::{self, BufRead as _, BufReader, Cursor, Read},
     path::Path,
 };
 
 use eyrie_proto::recording::recording_entry::Kind;
+use flate2::read::{GzDecoder, MultiGzDecoder};
 
 use crate::{
     Counts, RecordingError,
     block::MAGIC,
     reader::{Reader, fill},
+    scap_file::ScapSource,
 };
 
 /// What is read at once. Blocks of ours are read past it.
 const READ_BYTES: usize = 64 << 10;
+
+/// How gzip begins (RFC 1952).
+const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
+/// How a `.scap` file begins: the type of a section's block, little-endian.
+const SECTION_BLOCK: [u8; 4] = 0x0a0d_0d0a_u32.to_le_bytes();
+
+/// An input from its beginning.
+pub(crate) type Whole = Box<dyn Read + Send>;
 
 /// Where the pieces of a recording come from, whatever its format.
 ///
@@ -38,15 +48,30 @@ pub fn open(path: &Path) -> Result<Box<dyn Source + Send>, RecordingError> {
     source(file.map_err(|source| RecordingError::Open { path: path.to_owned(), source })?)
 }
 
-/// Finds out by its first bytes what `input` is.
+/// Finds out by its first bytes what `input` is. Both formats may be packed by gzip once more.
 pub fn source(input: impl Read + Send + 'static) -> Result<Box<dyn Source + Send>, RecordingError> {
     let mut input = BufReader::with_capacity(READ_BYTES, input);
+    let failed = |source| RecordingError::Read { offset: 0, source };
     let mut head = [0; MAGIC.len()];
-    let length = fill(&mut input, &mut head).map_err(|source| RecordingError::Read { offset: 0, source })?;
+    let length = fill(&mut input, &mut head).map_err(failed)?;
     let head = head.get(..length).unwrap_or_default();
-    let whole = Cursor::new(head.to_vec()).chain(input);
+    let is_gzip = head.starts_with(&GZIP_MAGIC);
+    let is_packed_by_gzip = is_gzip && unpacks_to_ours(head, input.fill_buf().map_err(failed)?);
+    let whole: Whole = Box::new(Cursor::new(head.to_vec()).chain(input));
     if head.starts_with(&MAGIC) {
-        return Ok(Box::new(Reader::new(whole)?));
+        Ok(Box::new(Reader::new(whole)?))
+    } else if is_packed_by_gzip {
+        Ok(Box::new(Reader::new(BufReader::with_capacity(READ_BYTES, MultiGzDecoder::new(whole)))?))
+    } else if is_gzip || head.starts_with(&SECTION_BLOCK) {
+        Ok(Box::new(ScapSource::new(whole)?))
+    } else {
+        Err(RecordingError::unknown_format(head))
     }
-    Err(RecordingError::unknown_format(head))
+}
+
+/// Whether what is packed begins with our magic. `next` is what is there of the input behind `head`.
+fn unpacks_to_ours(head: &[u8], next: &[u8]) -> bool {
+    let mut begin = [0; MAGIC.len()];
+    let length = fill(&mut GzDecoder::new(head.chain(next)), &mut begin);
+    length.is_ok_and(|length| length == begin.len()) && begin == MAGIC
 }

@@ -1,0 +1,155 @@
+//! `.scap` files behind [`Source`] and [`Sink`].
+
+#[cfg(test)]
+mod tests;
+
+use std::{
+    io::{self, BufWriter, Write},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use eyrie_proto::recording::recording_entry::Kind;
+use scap::{Compression, WriteError};
+use scap_events::{
+    export::{Export, ExportError, ExportOptions},
+    import::{Import, ImportError, ImportOptions},
+};
+
+use crate::{Counts, RecordingError, Sink, Source, Written, grammar::Place, sink::Output, source::Whole};
+
+/// What is written at once.
+const WRITE_BYTES: usize = 64 << 10;
+
+/// Reads a `.scap` file.
+pub(crate) struct ScapSource {
+    import: Import<Whole>,
+    place: Place,
+    counts: Counts,
+    is_over: bool,
+}
+
+/// Writes a `.scap` file.
+pub(crate) struct ScapSink {
+    export: Export<BufWriter<Counting>>,
+    place: Place,
+    bytes: Arc<AtomicU64>,
+    counts: Counts,
+}
+
+/// Counts the bytes that were handed over.
+struct Counting {
+    output: Output,
+    bytes: Arc<AtomicU64>,
+}
+
+// === impl ScapSource ===
+
+impl ScapSource {
+    pub(crate) fn new(input: Whole) -> Result<Self, RecordingError> {
+        let reader = scap::Reader::new(input).map_err(ImportError::from)?;
+        let import = Import::new(reader, ImportOptions::default());
+        Ok(Self { import, place: Place::default(), counts: Counts::default(), is_over: false })
+    }
+
+    fn take(&mut self, kind: &Kind) {
+        if matches!(kind, Kind::Header(_)) && self.place.is_open() {
+            self.counts.cut_off_streams += 1;
+        }
+        // The order is the importer's; a stream that a file carries is checked as it is evaluated.
+        self.place = self.place.after(kind).unwrap_or(self.place);
+        self.counts.add(kind);
+    }
+}
+
+impl Source for ScapSource {
+    fn next(&mut self) -> Result<Option<Kind>, RecordingError> {
+        if self.is_over {
+            return Ok(None);
+        }
+        let next = self.import.next();
+        match &next {
+            Ok(Some(kind)) => self.take(kind),
+            Ok(None) | Err(_) => {
+                self.is_over = true;
+                self.counts.cut_off_streams += u64::from(self.place.is_open());
+            }
+        }
+        Ok(next?)
+    }
+
+    fn counts(&self) -> Counts {
+        let mut not_understood = self.import.counts().not_understood();
+        let of_file = self.import.reader().counts();
+        let of_blocks =
+            [(of_file.unknown_blocks, "blocks of unknown types"), (of_file.corrupt_events, "corrupt events")];
+        let of_blocks = of_blocks.into_iter().filter(|(count, _)| *count > 0);
+        not_understood.extend(of_blocks.map(|(count, what)| (what.to_owned(), count)));
+        Counts { not_understood, ..self.counts.clone() }
+    }
+}
+
+// === impl ScapSink ===
+
+impl ScapSink {
+    pub(crate) fn new(output: Output) -> Result<Self, RecordingError> {
+        let bytes = Arc::new(AtomicU64::new(0));
+        let output = BufWriter::with_capacity(WRITE_BYTES, Counting { output, bytes: Arc::clone(&bytes) });
+        let writer = scap::Writer::new(output, Compression::Gzip);
+        let writer = writer.map_err(|error| failed(error.into(), 0))?;
+        let export = Export::new(writer, ExportOptions::default());
+        Ok(Self { export, place: Place::default(), bytes, counts: Counts::default() })
+    }
+}
+
+impl Sink for ScapSink {
+    fn write(&mut self, kind: &Kind) -> Result<(), RecordingError> {
+        let place = self.place.after(kind).map_err(|detail| RecordingError::EntryRefused { detail })?;
+        let kept_bytes = self.bytes();
+        self.export.write(kind).map_err(|error| failed(error, kept_bytes))?;
+        self.place = place;
+        self.counts.add(kind);
+        Ok(())
+    }
+
+    fn flush(&mut self) -> Result<(), RecordingError> {
+        let kept_bytes = self.bytes();
+        self.export.flush().map_err(|error| failed(error, kept_bytes))
+    }
+
+    fn bytes(&self) -> u64 {
+        self.bytes.load(Ordering::Relaxed)
+    }
+
+    fn finish(self: Box<Self>) -> Result<Written, RecordingError> {
+        let kept_bytes = self.bytes();
+        let mut output = self.export.finish().map_err(|error| failed(error, kept_bytes))?;
+        let flushed = output.flush().and_then(|()| output.get_ref().output.sync());
+        flushed.map_err(|source| RecordingError::Write { kept_bytes, source })?;
+        Ok(Written { bytes: self.bytes.load(Ordering::Relaxed), counts: self.counts })
+    }
+}
+
+// === impl Counting ===
+
+impl Write for Counting {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.output.write(bytes)?;
+        self.bytes.fetch_add(written as u64, Ordering::Relaxed);
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.output.flush()
+    }
+}
+
+/// A disk that is full is the same whatever is written to it.
+fn failed(error: ExportError, kept_bytes: u64) -> RecordingError {
+    match error {
+        ExportError::Write(WriteError::Io(source)) => RecordingError::Write { kept_bytes, source },
+        source => RecordingError::Export { source },
+    }
+}
