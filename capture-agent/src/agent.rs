@@ -1,6 +1,6 @@
 //! The agent, put together.
 
-use std::{future, sync::Arc, thread, time::Duration};
+use std::{future, path::Path, sync::Arc, thread, time::Duration};
 
 use eyrie_proto::{capture::MissingAbility, event::Origin};
 use grpc_transport::{ConnectError, ServiceEndpoint};
@@ -24,6 +24,7 @@ use crate::{
     metrics::{Metrics, Shown},
     names::{self, Names},
     privileges::{self, PrivilegeError},
+    replay::{self, ReplayError, Replaying},
     session::{ConnectionStatus, Introduction, Requests, Session, SharedStatus, Stop},
     source::EventSource,
     stream::{Base, Outbox, Stream, Totals},
@@ -69,6 +70,9 @@ pub enum StartError {
     /// The engine cannot be spoken to in the way that is configured.
     #[error(transparent)]
     Engine(#[from] ConnectError),
+    /// The recording that is to be sent in place of this host's events.
+    #[error(transparent)]
+    Replay(#[from] ReplayError),
     /// No thread to capture or to read files on.
     #[error("cannot start a thread: {0}")]
     Thread(#[source] std::io::Error),
@@ -121,6 +125,15 @@ impl Agent {
         // Who may not capture is told that alone.
         privileges::log();
         Self::start_with(config, Box::new(kernel), instruments).await
+    }
+
+    /// Sends a recording in place of this host's events.
+    pub async fn replay(
+        config: Config,
+        recording: &Path,
+        instruments: Instruments,
+    ) -> Result<Replaying, StartError> {
+        replay::start(config, recording, instruments).await
     }
 
     /// Like [`Agent::start`], with events from `source`.
@@ -192,6 +205,7 @@ impl Agent {
             introduction: Introduction {
                 origin: origin.clone(),
                 agent: identity::agent_info(&config, missing_abilities.clone()),
+                clock: None,
             },
             stream: Arc::clone(&stream),
             late_facts: Arc::clone(&late_facts),

@@ -27,6 +27,8 @@ pub struct Config {
     pub engine: ServiceAddress,
     /// How it, and the engines that it may send us to, are spoken to.
     pub security: ClientSecurity,
+    /// The recording that is sent in place of this host's events; `-` for standard input.
+    pub replay: Option<PathBuf>,
     /// Whose host this is; empty for the default tenant.
     pub tenant: String,
     /// Instead of the one in `/etc/machine-id`.
@@ -75,6 +77,7 @@ impl Default for Config {
         Self {
             engine: ServiceAddress::Tcp { host: "127.0.0.1".to_owned(), port: 7443, is_tls: false },
             security: ClientSecurity::default(),
+            replay: None,
             tenant: String::new(),
             machine_id: None,
             labels: BTreeMap::new(),

@@ -18,6 +18,8 @@
 //! folds what was acked into the [`stream::Base`], a host model at the acked position. When a connection breaks,
 //! the next engine is given that base and then everything that was not acked, so that the state before each event is the
 //! state that was. Whatever is dropped is counted where it happens and told in the stream.
+//!
+//! In place of the host's events a recording can be sent (`replay`): the same stream and session, another feeder.
 #![forbid(unsafe_code)]
 
 mod agent;
@@ -40,6 +42,7 @@ mod plan;
 mod privileges;
 mod probe;
 mod record_to_event;
+mod replay;
 mod session;
 mod snapshot;
 mod source;
@@ -55,6 +58,7 @@ pub use self::{
     identity::IdentityError,
     kernel::{KernelError, RingLimits},
     privileges::{PrivilegeError, give_up as give_up_privileges},
+    replay::{ReplayError, Replayed, Replaying},
     session::ConnectionStatus,
     source::{CgroupReading, Drained, EventSource},
 };

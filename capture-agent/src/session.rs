@@ -13,7 +13,10 @@ use std::{
     time::Duration,
 };
 
-use eyrie_proto::{capture::AgentInfo, event::Origin};
+use eyrie_proto::{
+    capture::{AgentInfo, ClockReading},
+    event::Origin,
+};
 use grpc_transport::{ClientSecurity, ConnectError, ServiceAddress, ServiceEndpoint, status_text};
 use telemetry::PipelineTracer;
 use thiserror::Error;
@@ -93,6 +96,8 @@ pub(crate) struct Stop {
 pub(crate) struct Introduction {
     pub(crate) origin: Origin,
     pub(crate) agent: AgentInfo,
+    /// Of the host that a recording was made on; this host's unless set.
+    pub(crate) clock: Option<ClockReading>,
 }
 
 /// The session's side of the agent.

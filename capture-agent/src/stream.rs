@@ -39,6 +39,8 @@ pub struct Stream {
     base: Mutex<Base>,
     /// Rung when a batch may have become ready to be sent.
     ready: Notify,
+    /// Rung when an engine has acked something.
+    acked: Notify,
 }
 
 // === impl Stream ===
@@ -46,7 +48,12 @@ pub struct Stream {
 impl Stream {
     /// A stream that starts with nothing to send.
     pub fn new(outbox: Outbox, base: Base) -> Self {
-        Self { outbox: Mutex::new(outbox), base: Mutex::new(base), ready: Notify::new() }
+        Self {
+            outbox: Mutex::new(outbox),
+            base: Mutex::new(base),
+            ready: Notify::new(),
+            acked: Notify::new(),
+        }
     }
 
     /// The outbox, locked.
@@ -68,5 +75,15 @@ impl Stream {
     /// Returns when [`Stream::notify`] was called since the last time.
     pub async fn notified(&self) {
         self.ready.notified().await;
+    }
+
+    /// Tells who waits for room or for the end that an engine has acked something.
+    pub fn notify_acked(&self) {
+        self.acked.notify_one();
+    }
+
+    /// Returns when [`Stream::notify_acked`] was called since the last time.
+    pub async fn acked(&self) {
+        self.acked.notified().await;
     }
 }

@@ -49,6 +49,10 @@ pub struct Settings {
     #[serde(flatten)]
     pub tls: ClientTlsSettings,
 
+    /// A recording to send in place of what happens on this host, as a host of its own: of eyrie's format or .scap; - for standard input
+    #[arg(long, value_name = "FILE")]
+    pub replay: Option<PathBuf>,
+
     /// Whose host this is
     #[arg(long, value_name = "NAME")]
     pub tenant: Option<String>,
@@ -190,6 +194,7 @@ impl service_runtime::Settings for Settings {
         Ok(Config {
             engine,
             security,
+            replay: self.replay,
             tenant: self.tenant.unwrap_or(default.tenant),
             machine_id: self.machine_id.map(machine_id).transpose()?,
             labels: self.labels.unwrap_or_default().into_iter().map(Label::into_pair).collect(),
@@ -223,6 +228,7 @@ impl service_runtime::Settings for Settings {
             engine: Some(config.engine.clone()),
             insecure: Some(config.security.is_insecure_allowed),
             tls: ClientTlsSettings::of(&config.security),
+            replay: config.replay.clone(),
             tenant: Some(config.tenant.clone()),
             machine_id: config.machine_id.clone(),
             labels: Some(labels.collect()),

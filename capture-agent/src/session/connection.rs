@@ -122,7 +122,7 @@ impl<'session> Connection<'session> {
             protocol_versions: vec![PROTOCOL_VERSION],
             batch_encodings: Vec::new(),
             plan_generation: self.session.requests.generation(),
-            clock: Some(clock::read()),
+            clock: Some(self.session.introduction.clock.unwrap_or_else(clock::read)),
         }
     }
 
@@ -298,6 +298,7 @@ impl<'session> Connection<'session> {
             self.session.stream.base().fold(&batch);
             tokio::task::yield_now().await;
         }
+        self.session.stream.notify_acked();
     }
 
     fn state_requested(&mut self, request: StateRequest) -> Result<(), SessionError> {

@@ -28,6 +28,11 @@ impl Base {
         Self { model, through_sequence: 0 }
     }
 
+    /// Takes more of the state before the first event: of a recording, whose base state comes in parts.
+    pub fn restore(&mut self, part: BaseState) {
+        self.model.restore(part.processes, part.facts);
+    }
+
     /// Applies events that were acked; they follow those before without a gap.
     pub fn fold(&mut self, batch: &AckedBatch) {
         for event in batch.events() {

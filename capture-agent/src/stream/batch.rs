@@ -32,6 +32,8 @@ pub(super) struct OpenBatch {
     /// When its first event was pushed.
     pub(super) opened_boot_ns: u64,
     plan_generation: u64,
+    /// How the host's clocks stand for these events and those that come; `None` for those of this host, as they are when it is sent.
+    pub(super) clock: Option<ClockReading>,
 }
 
 /// A closed batch that waits to be sent or acked. Its first sequence number is its id as well: unique, ascending, and
@@ -48,6 +50,8 @@ pub(super) struct SealedBatch {
     pub(super) is_sampled: bool,
     timings: BatchTimings,
     plan_generation: u64,
+    /// Of a recording.
+    clock: Option<ClockReading>,
 }
 
 /// A batch as it goes out: everything but the events, and the events as serialised rows.
@@ -89,7 +93,10 @@ impl OpenBatch {
     }
 
     pub(super) fn seal(&mut self, first_sequence: u64, now_boot_ns: u64) -> SealedBatch {
-        let open = std::mem::take(self);
+        let clock = self.clock;
+        let open = std::mem::replace(self, Self { clock, ..Self::default() });
+        // Where events are of another boot's clock, this host's would make nonsense of times between them.
+        let at = |boot_ns| clock.map_or(boot_ns, |clock| clock.boot_ns);
         SealedBatch {
             first_sequence,
             event_count: open.event_count,
@@ -98,11 +105,12 @@ impl OpenBatch {
             is_sampled: false,
             timings: BatchTimings {
                 first_event_boot_ns: open.first_event_boot_ns,
-                drained_boot_ns: open.opened_boot_ns,
-                sealed_boot_ns: now_boot_ns,
+                drained_boot_ns: at(open.opened_boot_ns),
+                sealed_boot_ns: at(now_boot_ns),
                 sent_boot_ns: 0,
             },
             plan_generation: open.plan_generation,
+            clock,
         }
     }
 }
@@ -120,7 +128,8 @@ impl SealedBatch {
     }
 
     /// The batch as it is sent now.
-    pub(super) fn frame(&mut self, epoch: u64, clock: ClockReading) -> BatchFrame {
+    pub(super) fn frame(&mut self, epoch: u64, now: ClockReading) -> BatchFrame {
+        let clock = self.clock.unwrap_or(now);
         self.timings.sent_boot_ns = clock.boot_ns;
         let header = Batch {
             batch_id: self.first_sequence,
@@ -155,7 +164,7 @@ impl SealedBatch {
     /// Cuts it in pieces of at most `max_bytes` of rows; a single larger event stays whole.
     pub(super) fn split(self, max_bytes: usize) -> Vec<Self> {
         let mut pieces = Vec::new();
-        let mut open = OpenBatch::default();
+        let mut open = OpenBatch { clock: self.clock, ..OpenBatch::default() };
         let mut first_sequence = self.first_sequence;
         for event in self.events() {
             if open.event_count > 0 && open.size() + row_size(&event) > max_bytes {

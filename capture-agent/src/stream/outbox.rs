@@ -164,6 +164,20 @@ impl Outbox {
         Ok(self.append(event, size, now_boot_ns))
     }
 
+    /// Whether [`Outbox::push`] would take the event. One that no queue has room for is taken by none.
+    pub fn has_room(&self, event: &Event) -> bool {
+        self.is_empty() || self.queued_bytes + row_size(event) <= self.limits.queue_bytes
+    }
+
+    /// The events that come are of a recording: turns their boot time into wall time. Those before stay with what was set before.
+    pub fn set_recorded_clock(&mut self, clock: ClockReading, now_boot_ns: u64) {
+        let offset = |clock: ClockReading| clock.epoch_ns.wrapping_sub(clock.boot_ns);
+        if self.open.clock.map(offset) != Some(offset(clock)) {
+            self.seal(now_boot_ns);
+        }
+        self.open.clock = Some(clock);
+    }
+
     /// Counts losses that happened before the outbox; they go into the stream as soon as there is room.
     pub fn report_loss(&mut self, record: LossRecord) {
         if record.count > 0 && record.event_class() == EventClass::StateBearing {

@@ -16,8 +16,14 @@ pub trait Running: Send {
     /// The parts that must be ready for the service to do its work, for `/readyz`.
     fn checks(&self) -> Checks;
 
-    /// Resolves if the service ends by itself, which it should not. Not called again after that.
+    /// Resolves if the service fails. Not called again after that.
     fn failed(&mut self) -> impl Future<Output = Self::Error> + Send;
+
+    /// Resolves when the service has ended by itself: with its failure, or because it has done all that it was there for. Not called again
+    /// after that. Most services have no such end.
+    fn ended(&mut self) -> impl Future<Output = Result<(), Self::Error>> + Send {
+        async { Err(self.failed().await) }
+    }
 
     /// Ends in order: no new work, what is begun is finished, within a bound.
     fn shutdown(self) -> impl Future<Output = ()> + Send;
@@ -78,7 +84,10 @@ where
     readiness.started(running.checks());
     tokio::select! {
         // What is left is dropped: parts of it may have ended, so that they cannot be ended in order.
-        error = running.failed() => return Err(error.into()),
+        ended = running.ended() => {
+            ended?;
+            tracing::info!("{name}: done");
+        }
         signal = signals.next() => tracing::info!(signal, "{name}: draining"),
     }
     readiness.draining();

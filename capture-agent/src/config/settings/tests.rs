@@ -42,6 +42,7 @@ fn what_is_printed_can_be_read() {
         "--tls-cert=/crt",
         "--tls-key=/key",
         "--tls-server-name=engine",
+        "--replay=/recordings/curl.scap",
         "--tenant=acme",
         "--machine-id=0123456789ABCDEF0123456789abcdef",
         "--label=a.b/c=x=y",
