@@ -8,8 +8,10 @@
 pub mod act;
 pub mod actor;
 pub mod events_page;
+pub mod long_recording;
 pub mod pages;
 pub mod program;
+pub mod replayed;
 pub mod scene;
 pub mod short_lived;
 pub mod stock_rules_page;
