@@ -13,6 +13,7 @@ const FILES: &[&str] = &[
     "eyrie/event/v1/event.proto",
     "eyrie/metadata/v1/metadata.proto",
     "eyrie/recording/v1/recording.proto",
+    "eyrie/recording/v1/recording_service.proto",
     "eyrie/rules/v1/rules.proto",
 ];
 

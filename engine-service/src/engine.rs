@@ -8,6 +8,7 @@ use std::{
 use eyrie_proto::{
     alert::alert_service_server::AlertServiceServer,
     capture::{capture_service_server::CaptureServiceServer, host_service_server::HostServiceServer},
+    recording::recording_service_server::RecordingServiceServer,
 };
 use telemetry::{Checks, Instruments};
 use tokio::{sync::Semaphore, task::JoinHandle};
@@ -26,6 +27,7 @@ use crate::{
     origins::{OriginLimits, Origins},
     outputs::{self, LineOutput},
     parking::Worker,
+    recordings::{RecordingOptions, RecordingServer, Recordings, StoreError},
     rules::RulesError,
     subscriptions::Subscriptions,
 };
@@ -44,6 +46,10 @@ const ACCESS: AccessTable = &[
     ("/eyrie.capture.v1.CaptureService/Capture", Permission::Capture),
     ("/eyrie.capture.v1.HostService/ListHosts", Permission::ReadHosts),
     ("/eyrie.alert.v1.AlertService/Subscribe", Permission::ReadAlerts),
+    ("/eyrie.recording.v1.RecordingService/ListRecordings", Permission::ReadRecordings),
+    ("/eyrie.recording.v1.RecordingService/FetchRecording", Permission::ReadRecordings),
+    ("/eyrie.recording.v1.RecordingService/DeleteRecording", Permission::DeleteRecordings),
+    ("/eyrie.recording.v1.RecordingService/RecordHost", Permission::ReadRecordings),
 ];
 
 /// Bounds of a whole engine.
@@ -69,6 +75,8 @@ pub struct EngineOptions {
     pub drain_wait: Duration,
     /// How names of containers are had, and how long matches wait for them.
     pub metadata: MetadataOptions,
+    /// What is recorded when alerts come.
+    pub recordings: RecordingOptions,
 }
 
 /// What an engine is made of.
@@ -112,6 +120,9 @@ pub enum EngineError {
     /// The log.
     #[error(transparent)]
     Log(#[from] AlertLogError),
+    /// The folder of recordings.
+    #[error(transparent)]
+    Recordings(#[from] StoreError),
     /// The address.
     #[error(transparent)]
     Listen(#[from] ListenError),
@@ -144,6 +155,7 @@ impl Default for EngineOptions {
             hold_state_for: Duration::from_secs(300),
             drain_wait: Duration::from_secs(10),
             metadata: MetadataOptions::default(),
+            recordings: RecordingOptions::default(),
         }
     }
 }
@@ -181,8 +193,13 @@ impl Engine {
         let (stop, abort) = (CancellationToken::new(), CancellationToken::new());
         let (stop_output, tasks) = (CancellationToken::new(), TaskTracker::new());
         let metadata = Metadata::start(&options.metadata, tracer.clone(), &stop, &tasks);
+        let (settings, ends) = (options.recordings.clone(), (stop.clone(), tasks.clone()));
+        let opened = tokio::task::spawn_blocking(move || Recordings::open(settings, ends.0, ends.1)).await;
+        let recordings = opened.map_err(|error| EngineError::Interrupted { detail: error.to_string() })??;
+        recordings.show(&instruments.meter);
         let intake = Arc::new(Intake {
-            evaluator,
+            evaluator: Arc::clone(&evaluator),
+            recordings: Arc::clone(&recordings),
             metadata: Arc::clone(&metadata),
             tracer: tracer.clone(),
             metrics: Metrics::new(&instruments.meter),
@@ -201,6 +218,7 @@ impl Engine {
             metadata: Arc::clone(&metadata),
             log: Arc::clone(&log),
             tracer: tracer.clone(),
+            told: Box::new(move |alerts| recordings.triggered_late(&*evaluator, alerts)),
         };
         // Before anything can be appended: a printer that is new begins here.
         let output = match output {
@@ -225,10 +243,12 @@ impl Engine {
         let permits = (subscriptions.permits(), options.max_subscriptions);
         intake.metrics.show(&instruments.meter, &intake, permits, evaluations);
         let max_message = intake.limits.max_message_bytes + MESSAGE_SLACK_BYTES;
+        let recording = RecordingServer(Arc::clone(&intake));
         let service = IntakeService(intake);
         let serving = server
             .add_service(CaptureServiceServer::new(service.clone()).max_decoding_message_size(max_message))
             .add_service(HostServiceServer::new(service))
+            .add_service(RecordingServiceServer::new(recording))
             .add_service(AlertServiceServer::new(subscriptions))
             .serve(listener, stop.clone())
             .await?;

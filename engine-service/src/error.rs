@@ -6,7 +6,10 @@ use grpc_transport::{CallError, refusal};
 pub use grpc_transport::{REASON_HEADER, RETRYABLE_HEADER};
 use tonic::{Code, Status};
 
-use crate::alert_log::{AlertLogError, cursor::CursorError};
+use crate::{
+    alert_log::{AlertLogError, cursor::CursorError},
+    recordings::StoreError,
+};
 
 /// Why a call ended. The text says what was wrong, where, and what to do.
 #[derive(Debug, thiserror::Error)]
@@ -87,6 +90,16 @@ pub enum RpcError {
     CursorInvalid(#[from] CursorError),
     #[error("SubscribeRequest.filter.{field} is not valid: {detail}")]
     FilterInvalid { field: &'static str, detail: String },
+    #[error("ListRecordingsRequest.{field} is not valid: {detail}")]
+    ListInvalid { field: &'static str, detail: String },
+    #[error(
+        "no host {host:?} is connected: name one by its name, machine id or boot id, as `eyrie hosts` lists it"
+    )]
+    HostUnknown { host: String },
+    #[error("{count} hosts that are connected are called {host:?}: name one by its machine id or boot id")]
+    HostAmbiguous { host: String, count: usize },
+    #[error(transparent)]
+    Recording(#[from] StoreError),
     #[error(transparent)]
     Log(#[from] AlertLogError),
     #[error(transparent)]
@@ -126,6 +139,16 @@ impl RpcError {
             Self::LateFactsOverflowed => (Code::Unavailable, "LATE_FACTS_OVERFLOWED", true),
             Self::CursorInvalid(_) => (Code::InvalidArgument, "CURSOR_INVALID", false),
             Self::FilterInvalid { .. } => (Code::InvalidArgument, "FILTER_INVALID", false),
+            Self::ListInvalid { .. } => (Code::InvalidArgument, "LIST_INVALID", false),
+            Self::HostUnknown { .. } => (Code::NotFound, "HOST_UNKNOWN", true),
+            Self::HostAmbiguous { .. } => (Code::FailedPrecondition, "HOST_AMBIGUOUS", false),
+            Self::Recording(error) => match error {
+                StoreError::NotFound { .. } => (Code::NotFound, "RECORDING_NOT_FOUND", false),
+                StoreError::Running { .. } => (Code::FailedPrecondition, "RECORDING_RUNNING", true),
+                StoreError::Folder { .. } | StoreError::Redaction(_) | StoreError::Io { .. } => {
+                    (Code::Unavailable, "RECORDING_UNREADABLE", true)
+                }
+            },
             Self::Call(error) => error.row(),
             Self::Log(error) => match error {
                 AlertLogError::Full { .. } => (Code::Unavailable, "LOG_FULL", true),

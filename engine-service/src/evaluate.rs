@@ -2,7 +2,10 @@
 //!
 //! The one implementation for use is made of the `evaluator` crate; protocol tests put their own behind it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use evaluator::Residual;
 use eyrie_proto::{
@@ -106,6 +109,17 @@ pub trait Evaluate: Send + Sync + 'static {
 
     /// The names of hosts that rules compare addresses with, which agents are to resolve.
     fn host_names_needed(&self) -> &BTreeSet<String>;
+
+    /// Whether an alert of this rule should make a recording begin, and how long that goes on after its event; zero leaves that to
+    /// the configuration.
+    fn capture(&self, _rule: &str) -> Option<Duration> {
+        None
+    }
+
+    /// Whether [`Self::capture`] says so of any rule.
+    fn has_captures(&self) -> bool {
+        false
+    }
 
     /// Adds the matches of one event, in the order in which they are to be reported. Does not wait for anything.
     fn evaluate(&self, occurrence: &Occurrence<'_>, matches: &mut Vec<RuleMatch>);

@@ -92,7 +92,7 @@ impl FalcoFormat {
 }
 
 /// What Falco does not have.
-fn eyrie_fields(alert: &Alert) -> [(&'static str, Json); 7] {
+fn eyrie_fields(alert: &Alert) -> [(&'static str, Json); 8] {
     let origin = alert.origin.as_ref().map(ToString::to_string);
     let exec_id = alert.process.as_ref().map(|process| process.exec_id.as_str());
     let container = alert.container.as_ref().and_then(|container| container.key.as_ref());
@@ -111,6 +111,7 @@ fn eyrie_fields(alert: &Alert) -> [(&'static str, Json); 7] {
         ("eyrie.exec_id", json!(exec_id)),
         ("eyrie.metadata", json!(metadata)),
         ("eyrie.origin", json!(origin)),
+        ("eyrie.recording", json!((!alert.recording_id.is_empty()).then_some(&alert.recording_id))),
         ("eyrie.rule_set", json!(alert.rule_set_digest)),
     ]
 }

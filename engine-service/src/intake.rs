@@ -20,6 +20,7 @@ use crate::{
     metadata::Metadata,
     metrics::Metrics,
     origins::Origins,
+    recordings::Recordings,
     session,
 };
 
@@ -53,6 +54,7 @@ pub(crate) struct Intake {
     pub(crate) log: Arc<dyn AlertLog>,
     pub(crate) origins: Origins,
     pub(crate) metadata: Arc<Metadata>,
+    pub(crate) recordings: Arc<Recordings>,
     pub(crate) tracer: PipelineTracer,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) limits: SessionLimits,

@@ -30,6 +30,7 @@ mod origin_state;
 mod origins;
 pub mod outputs;
 mod parking;
+mod recordings;
 pub mod replay;
 mod rule_evaluator;
 pub mod rules;
@@ -46,5 +47,6 @@ pub use self::{
     intake::SessionLimits,
     metadata::{CacheLimits, MetadataCounters, MetadataOptions, PeerLimits},
     parking::ParkingLimits,
+    recordings::{CaptureMode, RecordingOptions, StoreError},
     rule_evaluator::{LoadedRules, RuleEvaluator, RuleOptions},
 };

@@ -278,6 +278,11 @@ impl Metadata {
         self.service.as_ref().map(|service| &service.inquiries)
     }
 
+    /// All that is known of an origin, as the facts that would tell it again.
+    pub(crate) fn facts_in_force(&self, origin: &str) -> Vec<LateFact> {
+        self.cache.facts_in_force(origin)
+    }
+
     /// Whether facts have to be relayed before they may be acked.
     pub(crate) fn has_service(&self) -> bool {
         self.service.is_some()

@@ -20,6 +20,7 @@ use crate::{
     metadata::{ContainerJoin, HostSurroundings, JoinMemory, Metadata},
     metrics::Metrics,
     parking::{ParkedGroup, Parker},
+    recordings::Recorder,
 };
 
 /// Alerts after which an evaluation pauses so that they can be written: a few MiB at some KiB each, also where every
@@ -40,6 +41,8 @@ pub(crate) struct OriginState {
     pub(crate) losses: Losses,
     /// Containers of late events of this very model.
     joins: JoinMemory,
+    /// What records the origin; sessions of an engine have one.
+    pub(crate) recorder: Option<Box<Recorder>>,
 }
 
 /// What an evaluation needs besides the state and the events.
@@ -103,7 +106,13 @@ pub(crate) struct Evaluated {
 impl OriginState {
     /// The state that a model is in after `through_sequence`.
     pub(crate) fn new(model: HostModel, through_sequence: u64) -> Self {
-        Self { model, through_sequence, losses: Losses::default(), joins: JoinMemory::default() }
+        Self {
+            model,
+            through_sequence,
+            losses: Losses::default(),
+            joins: JoinMemory::default(),
+            recorder: None,
+        }
     }
 
     /// Applies and evaluates the events of `batch` that were not applied before, up to a pause. The batch must not begin
@@ -250,7 +259,7 @@ pub(crate) fn clock_offset(reading: &ClockReading) -> i64 {
 }
 
 /// Nanoseconds since the epoch.
-fn event_time(event: &Event, epoch_offset_ns: i64) -> u64 {
+pub(crate) fn event_time(event: &Event, epoch_offset_ns: i64) -> u64 {
     match &event.kind {
         Some(Kind::SourceEvent(source)) if source.time_ns != 0 => source.time_ns,
         _ => event.boot_ns.saturating_add_signed(epoch_offset_ns),

@@ -1,6 +1,10 @@
 //! The evaluation of Falco rules, behind the engine's seam.
 
-use std::{collections::BTreeSet, path::PathBuf};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+    time::Duration,
+};
 
 use evaluator::{CompiledRuleSet, Matching, Truth, event_types_needed, host_names_needed, to_alert_value};
 use eyrie_proto::{alert::Priority, event::event::Kind};
@@ -68,6 +72,8 @@ pub struct RuleEvaluator {
     fields: FieldSettings,
     event_types: BTreeSet<String>,
     host_names: BTreeSet<String>,
+    /// The rules that ask for recordings, and how long.
+    captures: BTreeMap<String, Duration>,
 }
 
 /// Rules that were loaded, and what is to be said about them.
@@ -115,9 +121,11 @@ impl RuleEvaluator {
             .chain(STATE_EVENT_TYPES.iter().map(|name| (*name).to_owned()))
             .collect();
         let host_names = host_names_needed(&loaded.rule_set);
+        let captures = loaded.rule_set.rules.iter().filter(|rule| rule.enabled && rule.capture);
+        let captures = captures.map(|rule| (rule.name.clone(), rule.capture_duration)).collect();
         let rules = CompiledRuleSet::new(loaded.rule_set, fields::catalogue())?;
         let fields = options.fields.clone();
-        let evaluator = Self { rules, matching: options.matching, fields, event_types, host_names };
+        let evaluator = Self { rules, matching: options.matching, fields, event_types, host_names, captures };
         Ok(LoadedRules { evaluator, warnings: loaded.diagnostics })
     }
 
@@ -143,6 +151,14 @@ impl Evaluate for RuleEvaluator {
 
     fn host_names_needed(&self) -> &BTreeSet<String> {
         &self.host_names
+    }
+
+    fn capture(&self, rule: &str) -> Option<Duration> {
+        self.captures.get(rule).copied()
+    }
+
+    fn has_captures(&self) -> bool {
+        !self.captures.is_empty()
     }
 
     fn evaluate(&self, occurrence: &Occurrence<'_>, matches: &mut Vec<RuleMatch>) {

@@ -13,6 +13,7 @@ mod order;
 mod plan;
 mod processing;
 mod reading;
+mod recording;
 
 use std::{
     sync::{
@@ -136,6 +137,8 @@ async fn stream_batches(
     let interrupt = intake.abort.child_token();
     let epoch = hello.epoch;
     let (late_facts, relayed) = LateFactIntake::new(&intake.metadata, &hello);
+    let state = recording::prepare(intake, &hello, state);
+    let late_facts = late_facts.recorded_by(&state);
     let processor =
         Processor::new(intake, &hello, &claim, state, responses.clone(), outstanding.clone(), relayed);
     let processing = processor.run(queue, interrupt.clone());

@@ -5,7 +5,6 @@ use eyrie_proto::{
     event::{ProcessKey, ProcessState},
 };
 use host_model::{HostModel, Limits, Process};
-use prost::Message;
 
 use super::AckedBatch;
 
@@ -39,14 +38,7 @@ impl Base {
 
     /// The base state, in parts of about `part_bytes` at most, the last one marked.
     pub fn parts(&self, part_bytes: usize) -> Vec<BaseState> {
-        let mut parts = Parts { part_bytes, as_of_sequence: self.through_sequence, ..Parts::default() };
-        for fact in self.model.base_facts() {
-            parts.room_for(fact.encoded_len()).facts.push(fact);
-        }
-        for process in self.model.base_state() {
-            parts.room_for(process.encoded_len()).processes.push(process);
-        }
-        parts.finish()
+        self.model.base_parts(self.through_sequence, part_bytes)
     }
 
     /// How many processes there are as of the base, also those that have ended and are still referred to.
@@ -57,41 +49,5 @@ impl Base {
     /// The processes that live as of the base.
     pub fn processes(&self) -> Vec<ProcessKey> {
         self.model.processes().map(Process::key).collect()
-    }
-}
-
-/// Parts of a base state being filled.
-#[derive(Debug, Default)]
-struct Parts {
-    part_bytes: usize,
-    as_of_sequence: u64,
-    done: Vec<BaseState>,
-    current: BaseState,
-    current_bytes: usize,
-}
-
-// === impl Parts ===
-
-impl Parts {
-    /// The part that has room for an entry of this size; a larger one than fits any part gets one of its own.
-    fn room_for(&mut self, entry_bytes: usize) -> &mut BaseState {
-        /// Key and length of an entry.
-        const ENTRY_OVERHEAD: usize = 8;
-        if self.current_bytes > 0 && self.current_bytes + entry_bytes + ENTRY_OVERHEAD > self.part_bytes {
-            self.close(false);
-        }
-        self.current_bytes += entry_bytes + ENTRY_OVERHEAD;
-        &mut self.current
-    }
-
-    fn close(&mut self, is_last: bool) {
-        let part = std::mem::take(&mut self.current);
-        self.done.push(BaseState { as_of_sequence: self.as_of_sequence, is_last, ..part });
-        self.current_bytes = 0;
-    }
-
-    fn finish(mut self) -> Vec<BaseState> {
-        self.close(true);
-        self.done
     }
 }

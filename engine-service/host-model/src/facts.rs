@@ -11,7 +11,7 @@ use self::last_values::LastValues;
 use crate::Limits;
 
 /// The facts that hold.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 #[cfg_attr(test, derive(PartialEq))]
 pub(crate) struct Facts {
     /// By hierarchy and id.
@@ -28,7 +28,7 @@ pub(crate) struct Facts {
 }
 
 /// How often something changed; says nothing of what holds.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Changes(u64);
 
 // === impl Facts ===

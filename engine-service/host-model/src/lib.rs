@@ -18,6 +18,7 @@
 #![forbid(unsafe_code)]
 
 mod ancestors;
+mod base_parts;
 mod base_state;
 mod comm;
 mod facts;
@@ -44,7 +45,7 @@ use eyrie_proto::event::{
 };
 
 /// The state of one origin.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 #[cfg_attr(test, derive(PartialEq))]
 pub struct HostModel {
     table: ProcessTable,

@@ -11,7 +11,7 @@ use eyrie_proto::event::{Event, EventClass, LossPlace, LossRecord, event::Kind};
 const MAX_TOP_SOURCES: usize = 8;
 
 /// The losses of one origin: the last ones by themselves, and how many events in all.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 #[cfg_attr(test, derive(PartialEq))]
 pub(crate) struct Losses {
     recent: VecDeque<LossRecord>,

@@ -22,7 +22,7 @@ const MIN_PROCESSES: usize = 16;
 const INIT_PID: u32 = 1;
 
 /// The processes of one host.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 #[cfg_attr(test, derive(PartialEq))]
 pub(crate) struct ProcessTable {
     /// Boxed: a hash table is up to half empty, and moves all it has when it grows.

@@ -1,5 +1,6 @@
 //! The one schema of flags, environment and file.
 
+mod capture;
 mod rule_switch;
 mod static_field;
 
@@ -16,6 +17,7 @@ use service_runtime::{
 };
 use telemetry::{TelemetryConfig, TelemetrySettings};
 
+use self::capture::CaptureSettings;
 pub use self::{
     rule_switch::RuleSwitch,
     static_field::{StaticField, static_fields},
@@ -125,6 +127,10 @@ pub struct Settings {
     #[arg(long, value_name = "COUNT")]
     pub max_alerts: Option<u64>,
 
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub capture: CaptureSettings,
+
     /// Print alerts as Falco's JSON instead of its text
     #[arg(long)]
     pub json: Option<bool>,
@@ -182,8 +188,10 @@ impl service_runtime::Settings for Settings {
 
     fn resolve(self) -> Result<Config, ConfigError> {
         let printing = self.printing()?;
-        let options = self.options()?;
+        let mut options = self.options()?;
         let default = Config::default();
+        let data_dir = self.data_dir.unwrap_or(default.data_dir);
+        options.recordings = self.capture.resolve(&data_dir, &options.recordings)?;
         let is_insecure_allowed = self.insecure.unwrap_or(default.security.is_insecure_allowed);
         let metadata_security = self.metadata_tls.security(is_insecure_allowed).map_err(incomplete)?;
         match &self.metadata {
@@ -207,7 +215,7 @@ impl service_runtime::Settings for Settings {
             },
             metadata: self.metadata,
             metadata_security,
-            data_dir: self.data_dir.unwrap_or(default.data_dir),
+            data_dir,
             max_alerts: stored("max-alerts", self.max_alerts, default.max_alerts)?,
             printing,
             options,
@@ -244,6 +252,7 @@ impl service_runtime::Settings for Settings {
             max_waiting: small(parking.max_groups),
             data_dir: Some(config.data_dir.clone()),
             max_alerts: Some(config.max_alerts),
+            capture: CaptureSettings::of(&options.recordings),
             json: Some(printing.is_json),
             iso_time: Some(printing.is_iso_time),
             eyrie_fields: Some(printing.includes_eyrie_fields),

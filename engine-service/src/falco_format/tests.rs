@@ -77,7 +77,7 @@ fn settings_add_their_own_fields() {
     });
     assert!(ours.contains(concat!(
         r#""eyrie.alert_id":"0123","eyrie.container_id":null,"eyrie.evidence_lost":false,"eyrie.exec_id":"e1","#,
-        r#""eyrie.metadata":null,"eyrie.origin":null,"#,
+        r#""eyrie.metadata":null,"eyrie.origin":null,"eyrie.recording":null,"#,
         r#""eyrie.rule_set":"sha256:9","fd.is_server":false"#
     )));
 }

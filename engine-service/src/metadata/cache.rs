@@ -6,6 +6,7 @@
 mod clusters;
 mod entry;
 mod hosts;
+mod in_force;
 
 use std::{
     collections::{BTreeSet, HashMap},

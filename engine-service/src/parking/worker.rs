@@ -26,12 +26,17 @@ const RETRY: Duration = Duration::from_millis(500);
 
 static APPEND_FAILED: LogLimit = LogLimit::new(Duration::from_secs(5));
 
+/// Takes alerts that are durable.
+pub(crate) type Told = Box<dyn Fn(&[Alert]) + Send + Sync>;
+
 /// One task of the engine.
 pub(crate) struct Worker {
     pub(crate) table: Arc<Table>,
     pub(crate) metadata: Arc<Metadata>,
     pub(crate) log: Arc<dyn AlertLog>,
     pub(crate) tracer: PipelineTracer,
+    /// Who hears of alerts that are durable now.
+    pub(crate) told: Told,
 }
 
 // === impl Worker ===
@@ -115,6 +120,7 @@ impl Worker {
                 () = stop.cancelled() => return,
             }
         }
+        (self.told)(&batch.alerts);
         for (status, count) in alerts_of {
             status.lock().unwrap_or_else(PoisonError::into_inner).alerts += count;
         }

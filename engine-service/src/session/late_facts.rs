@@ -22,6 +22,8 @@ use super::hello::CheckedHello;
 use crate::{
     error::RpcError,
     metadata::{Attendance, Metadata},
+    origin_state::OriginState,
+    recordings::Mailbox,
 };
 
 /// Messages of one session that wait to be relayed.
@@ -45,6 +47,7 @@ pub(super) struct LateFactIntake {
     origin_name: Arc<str>,
     epoch: u64,
     relay: Relay,
+    mailbox: Mailbox,
     _attendance: Attendance,
 }
 
@@ -84,8 +87,17 @@ impl LateFactIntake {
             origin_name: origin_name.into(),
             epoch: hello.epoch,
             relay,
+            mailbox: Mailbox::default(),
         };
         (intake, relayed)
+    }
+
+    /// Whoever records the origin hears of its facts.
+    pub(super) fn recorded_by(mut self, state: &OriginState) -> Self {
+        if let Some(recorder) = &state.recorder {
+            self.mailbox = recorder.mailbox.clone();
+        }
+        self
     }
 
     /// Takes a message; nothing of one that breaks the protocol.
@@ -97,6 +109,7 @@ impl LateFactIntake {
         for fact in &late.facts {
             self.metadata.learn(&self.origin_name, fact);
         }
+        self.mailbox.put(late.first_fact_sequence, &late.facts);
         let count = late.facts.len() as u64;
         let through = late.first_fact_sequence.saturating_add(count).saturating_sub(1);
         match &mut self.relay {

@@ -1,8 +1,10 @@
 //! Owns the origin's state: evaluates batches, makes their alerts durable, and only then acks.
 
+mod appending;
+
 use std::{
     sync::{Arc, Mutex, PoisonError},
-    time::{Duration, Instant, SystemTime},
+    time::{Instant, SystemTime},
 };
 
 use eyrie_proto::{
@@ -22,24 +24,21 @@ use super::{
     late_facts::Relayed,
     order::{self, Place, Received},
     reading::Work,
+    recording::{self, Evidence},
 };
 use crate::{
-    alert_log::{AlertLogError, AppendBatch, OriginPosition},
     error::RpcError,
     host_status::{HostStatus, now_ns},
     intake::Intake,
-    log_limit::LogLimit,
     origin_state::{Evaluated, EvaluationContext, OriginState},
     origins::Claim,
-    parking::ParkedGroup,
+    recordings::{Door, Knock},
 };
 
 /// Batches in a row that may come out of order before the session is ended: as many as can be on their way.
 const MAX_OUT_OF_ORDER: u32 = 64;
 /// Processes in one request: 16 bytes each.
 const REQUESTED_PROCESSES: usize = 256;
-
-static APPEND_FAILED: LogLimit = LogLimit::new(Duration::from_secs(5));
 
 /// See the module.
 pub(super) struct Processor {
@@ -55,6 +54,8 @@ pub(super) struct Processor {
     requests: u64,
     responses: Responses,
     outstanding: OutstandingCredit,
+    /// What others want of the stream.
+    door: Door,
 }
 
 /// Why processing stops early.
@@ -77,9 +78,11 @@ impl Processor {
         relayed: watch::Receiver<Relayed>,
     ) -> Self {
         let through = state.through_sequence;
+        let context = super::evaluation_context(intake, hello);
         let processor = Self {
+            door: intake.recordings.door(&context.alerts.origin_name),
             intake: Arc::clone(intake),
-            context: Arc::new(super::evaluation_context(intake, hello)),
+            context: Arc::new(context),
             status: Arc::clone(&claim.status),
             state: Some(state),
             through,
@@ -121,13 +124,17 @@ impl Processor {
     ) -> Result<(), Stop> {
         self.request_missing_states(interrupt).await?;
         loop {
-            let relayed = &mut self.relayed;
+            let (relayed, knocks) = (&mut self.relayed, &mut self.door.knocks);
             let work = tokio::select! {
                 biased;
                 () = interrupt.cancelled() => return Err(Stop::Interrupted),
                 // With the reader its end goes, and the queue says so too.
                 Ok(()) = relayed.changed() => {
                     self.acknowledge(None, interrupt).await?;
+                    continue;
+                }
+                Some(knock) = knocks.recv() => {
+                    self.answer(knock).await?;
                     continue;
                 }
                 work = queue.recv() => work,
@@ -198,7 +205,7 @@ impl Processor {
                 self.intake.metrics.repeated_batches.increment();
                 Ok(None)
             }
-            Place::Next => self.evaluate(batch, arrived, interrupt).await.map(|()| None),
+            Place::Next => self.evaluate(batch, received.bytes, arrived, interrupt).await.map(|()| None),
             Place::Refused { rejection, goes_on_after } => {
                 tracing::debug!(?rejection, "refused a batch");
                 self.intake.metrics.count_rejection(rejection.reason);
@@ -214,6 +221,7 @@ impl Processor {
     async fn evaluate(
         &mut self,
         batch: Box<Batch>,
+        bytes: u64,
         arrived: SystemTime,
         interrupt: &CancellationToken,
     ) -> Result<(), Stop> {
@@ -226,19 +234,31 @@ impl Processor {
             let (context, shared, carried) =
                 (Arc::clone(&self.context), Arc::clone(&batch), trace.context(&batch));
             trace.evaluation_begins();
+            let recordings = Arc::clone(&self.intake.recordings);
             let work = move || {
                 let _permit = permit;
                 let begun = Instant::now();
-                let evaluated = state.evaluate(&context, &shared, carried.as_ref());
+                let after = recording::before_events(&mut state);
+                let mut evaluated = state.evaluate(&context, &shared, carried.as_ref());
+                let evidence = Evidence::take(
+                    &recordings,
+                    &context,
+                    &mut state,
+                    (&shared, bytes, after),
+                    &mut evaluated.alerts,
+                );
                 context.metrics.count_evaluation(begun.elapsed());
-                (state, evaluated)
+                (state, evaluated, evidence)
             };
-            let (state, mut evaluated) = tokio::task::spawn_blocking(work)
+            let (mut state, mut evaluated, evidence) = tokio::task::spawn_blocking(work)
                 .await
                 .map_err(|_| Stop::Failed(RpcError::EvaluationFailed { sequence }))?;
             trace.evaluated(&evaluated);
             let new_alerts = self.make_durable(&mut evaluated, state.through_sequence, interrupt).await?;
             trace.appended();
+            if !evidence.is_empty() {
+                state = with_state(state, sequence, move |state| evidence.record(state)).await?;
+            }
             let metadata = &self.intake.metadata;
             metadata.park(std::mem::take(&mut evaluated.parked), &self.status);
             let find = |key: &CgroupKey| state.model.cgroup_fact(key.hierarchy, key.cgroup_id);
@@ -261,55 +281,6 @@ impl Processor {
         Ok(())
     }
 
-    /// Appends until the log takes it. Meanwhile nothing is acked and no credit is given, so the agent keeps what it has.
-    async fn make_durable(
-        &self,
-        evaluated: &mut Evaluated,
-        through_sequence: u64,
-        interrupt: &CancellationToken,
-    ) -> Result<u64, Stop> {
-        if evaluated.alerts.is_empty() && evaluated.parked.is_empty() {
-            return Ok(0);
-        }
-        let origin = self.context.alerts.origin_name.clone();
-        let position = OriginPosition { origin, epoch: self.context.alerts.epoch, through_sequence };
-        let batch = Arc::new(AppendBatch {
-            alerts: std::mem::take(&mut evaluated.alerts),
-            position: Some(position),
-            parked: evaluated.parked.iter().map(ParkedGroup::entry).collect(),
-            settled: Vec::new(),
-        });
-        let mut delay = self.intake.limits.first_append_retry;
-        let mut has_failed = false;
-        loop {
-            let begun = Instant::now();
-            let appended = self.intake.log.append(Arc::clone(&batch)).await;
-            self.intake.metrics.count_append(begun.elapsed(), appended.as_ref().err());
-            match appended {
-                Ok(appended) => {
-                    self.intake.metrics.new_alerts.add(appended.new_entries);
-                    self.intake.metrics.repeated_alerts.add(appended.repeated_entries);
-                    if has_failed {
-                        tracing::info!(
-                            origin = self.context.alerts.origin_name,
-                            "the alert log takes alerts again"
-                        );
-                    }
-                    return Ok(appended.new_entries);
-                }
-                Err(error) if !error.is_retryable() => return Err(Stop::Failed(RpcError::Log(error))),
-                Err(error) => self.report_append_failure(&error, &batch),
-            }
-            has_failed = true;
-            tokio::select! {
-                () = interrupt.cancelled() => return Err(Stop::Interrupted),
-                () = self.responses.closed() => return Err(Stop::Interrupted),
-                () = tokio::time::sleep(delay.mul_f64(rand::random_range(0.5..1.0))) => {}
-            }
-            delay = (delay * 2).min(self.intake.limits.last_append_retry);
-        }
-    }
-
     /// The batch's events will not come again: the stream goes on without them, and they count as lost.
     fn skip(&mut self, last: u64, batch: &Batch) {
         let Some(state) = &mut self.state else { return };
@@ -326,10 +297,19 @@ impl Processor {
             ..LossRecord::default()
         };
         self.intake.metrics.count_loss(&lost);
+        recording::skip(state, &self.context, batch, lost.clone(), last);
         state.lose(lost, now_ns());
         state.through_sequence = last;
         self.through = last;
         self.show(&Evaluated::default(), 0);
+    }
+
+    /// Does what somebody wants of the stream, between two batches.
+    async fn answer(&mut self, knock: Knock) -> Result<(), Stop> {
+        let Some(state) = self.state.take() else { return Ok(()) };
+        let answer = move |state: &mut OriginState| recording::answer(knock, state);
+        self.state = Some(with_state(state, self.through, answer).await?);
+        Ok(())
     }
 
     async fn request_states(
@@ -372,14 +352,20 @@ impl Processor {
         }
     }
 
-    fn report_append_failure(&self, error: &AlertLogError, batch: &AppendBatch) {
-        if let Some(suppressed) = APPEND_FAILED.pass() {
-            let (alerts, origin) = (batch.alerts.len(), &self.context.alerts.origin_name);
-            tracing::error!(alerts, origin, suppressed, "alerts wait to be written, trying again: {error}");
-        }
-    }
-
     fn status(&self) -> std::sync::MutexGuard<'_, HostStatus> {
         self.status.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Works on a state off the async threads.
+async fn with_state(
+    mut state: OriginState,
+    sequence: u64,
+    work: impl FnOnce(&mut OriginState) + Send + 'static,
+) -> Result<OriginState, Stop> {
+    let work = move || {
+        work(&mut state);
+        state
+    };
+    tokio::task::spawn_blocking(work).await.map_err(|_| Stop::Failed(RpcError::EvaluationFailed { sequence }))
 }

@@ -22,6 +22,7 @@ mod parking_model;
 mod peers;
 mod pods;
 mod process;
+mod recordings;
 mod replay;
 mod session;
 mod started;

@@ -173,13 +173,23 @@ mod tests {
     #[test]
     fn every_role_has_its_permissions_and_no_other() {
         use Permission::*;
-        let all = [Capture, ReadAlerts, ReadHosts, RelayFacts, ReadMetadata, PushCluster];
+        let all = [
+            Capture,
+            ReadAlerts,
+            ReadHosts,
+            ReadRecordings,
+            DeleteRecordings,
+            RelayFacts,
+            ReadMetadata,
+            PushCluster,
+        ];
+        let operators = &[ReadAlerts, ReadHosts, ReadRecordings, DeleteRecordings, ReadMetadata];
         let table: [(&str, &[Permission]); 5] = [
             ("agent", &[Capture]),
             ("engine", &[RelayFacts, ReadMetadata]),
             ("metadata", &[PushCluster]),
-            ("operator", &[ReadAlerts, ReadHosts, ReadMetadata]),
-            ("operator/tenant/acme", &[ReadAlerts, ReadHosts, ReadMetadata]),
+            ("operator", operators),
+            ("operator/tenant/acme", operators),
         ];
         for (name, granted) in table {
             let peer = peer(&[name]);

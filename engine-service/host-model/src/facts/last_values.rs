@@ -7,7 +7,7 @@ use prost::Message;
 use crate::Limits;
 
 /// Facts of one kind by what they are about.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 #[cfg_attr(test, derive(PartialEq))]
 pub(super) struct LastValues<Key, Fact> {
     by_key: BTreeMap<Key, (u64, Fact)>,

@@ -14,7 +14,7 @@ const REMEMBERED_NS: u64 = 2_000_000_000;
 
 /// Who ended a moment ago. An event or a snapshot from before the end may come after it, and must not bring the process
 /// back: nothing would ever remove it again.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 #[cfg_attr(test, derive(PartialEq))]
 pub(crate) struct Gone {
     /// (end, pid, start), so that the first is the first to be forgotten.

@@ -217,12 +217,20 @@ impl Role {
 
     /// The table: what each role may do.
     pub(super) fn grants(&self, permission: Permission) -> bool {
-        use Permission::{Capture, PushCluster, ReadAlerts, ReadHosts, ReadMetadata, RelayFacts};
+        use Permission::{
+            Capture, DeleteRecordings, PushCluster, ReadAlerts, ReadHosts, ReadMetadata, ReadRecordings,
+            RelayFacts,
+        };
         match self {
             Self::Agent { .. } => matches!(permission, Capture),
             Self::Engine => matches!(permission, RelayFacts | ReadMetadata),
             Self::Metadata { .. } => matches!(permission, PushCluster),
-            Self::Operator { .. } => matches!(permission, ReadAlerts | ReadHosts | ReadMetadata),
+            Self::Operator { .. } => {
+                matches!(
+                    permission,
+                    ReadAlerts | ReadHosts | ReadMetadata | ReadRecordings | DeleteRecordings
+                )
+            }
         }
     }
 

@@ -12,6 +12,10 @@ pub enum Permission {
     ReadAlerts,
     /// See which hosts are connected.
     ReadHosts,
+    /// Read recordings of hosts' events, and record hosts.
+    ReadRecordings,
+    /// Remove recordings.
+    DeleteRecordings,
     /// Tell the metadata service what agents found out.
     RelayFacts,
     /// Ask the metadata service.
@@ -28,6 +32,8 @@ impl fmt::Display for Permission {
             Self::Capture => "capture",
             Self::ReadAlerts => "read alerts",
             Self::ReadHosts => "read hosts",
+            Self::ReadRecordings => "read recordings",
+            Self::DeleteRecordings => "delete recordings",
             Self::RelayFacts => "relay facts",
             Self::ReadMetadata => "read metadata",
             Self::PushCluster => "push what a cluster has",
