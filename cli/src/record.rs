@@ -109,7 +109,7 @@ impl Job {
             Err(error) => return explain(&error),
         };
         // Last: what is wrong with the arguments makes no file.
-        let options = CreateOptions { is_replacing: arguments.force };
+        let options = CreateOptions { format: arguments.format(), is_replacing: arguments.force };
         let sink = recording::create(&arguments.file, &options)?;
         let limits = Limits { max_bytes: arguments.max_size.unwrap_or(u64::MAX) };
         let condition = arguments.filter.clone().unwrap_or_default();

@@ -154,14 +154,21 @@ fn unpacked(file: &Path) -> anyhow::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Scenario: an actor exists, a recording begins, the actor executes programs with a secret and opens a file, the recording is
-/// ended by a signal. Guarantees: the file is its owner's alone, has the actor in its base state, each of its programs and opens, a trailer
+/// Scenario: in each format an actor exists, a recording begins, the actor executes programs with a secret and opens a file, the recording
+/// is ended by a signal. Guarantees: the file is its owner's alone, has the actor in its base state, each of its programs and opens, a trailer
 /// that counts what is there, and nothing of the secret; the summary says the same. The name is taken from then on.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_an_actor_does_is_recorded() -> anyhow::Result<()> {
     requires!(Requirement::Kernel, Ok(()));
+    for name in ["a.eyrie", "a.scap"] {
+        record_an_actor(name).await.context(name)?;
+    }
+    Ok(())
+}
+
+async fn record_an_actor(name: &str) -> anyhow::Result<()> {
     let (folder, mut actor) = (folder()?, Actor::start()?);
-    let (file, victim) = (folder.path().join("a.eyrie"), folder.path().join("victim"));
+    let (file, victim) = (folder.path().join(name), folder.path().join("victim"));
     std::fs::write(&victim, "x")?;
     let options = ["--redact-secrets", "--redact", "hunter[0-9]", "--redact-data"];
     let mut program = recorder(&file, &options, folder.path()).await?;

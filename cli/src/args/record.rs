@@ -3,7 +3,7 @@
 use std::{path::PathBuf, time::Duration};
 
 use clap::Args;
-use recording::Redactions;
+use recording::{Format, Redactions};
 
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:\n  \
@@ -11,6 +11,7 @@ use recording::Redactions;
     eyrie record --duration 30s --max-size 100M a.eyrie\n  \
     eyrie record --filter 'container.id != host' c.eyrie     events of containers, and what state needs\n  \
     eyrie record --rules deploy/rules r.eyrie                what these rules can need\n  \
+    eyrie record --duration 30s a.scap                       for Falco, sysdig and stratoshark\n  \
     eyrie record --all --redact-secrets all.eyrie            also reads, writes and the like\n  \
     eyrie record --redact '--pin[= ](.+)' --redact-env 'DB_*' b.eyrie\n  \
     eyrie record --duration 10s - | ssh host 'cat > x.eyrie'\n\n\
@@ -21,6 +22,9 @@ pub(crate) struct RecordArguments {
     /// Where to write; `-` is standard output.
     #[arg(value_name = "FILE")]
     pub(crate) file: PathBuf,
+    /// eyrie keeps everything; scap is what Falco, sysdig and stratoshark read [default: what the file's name ends in, else eyrie]
+    #[arg(long, value_name = "FORMAT", value_enum)]
+    pub(crate) format: Option<FileFormat>,
     /// End after so long: 30s, 5m, 1h; otherwise at Ctrl-C.
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub(crate) duration: Option<Duration>,
@@ -44,6 +48,28 @@ pub(crate) struct RecordArguments {
     /// What was recorded as a JSON object, at the end.
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// The formats of files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum FileFormat {
+    /// Ours.
+    Eyrie,
+    /// libscap's.
+    Scap,
+}
+
+// === impl RecordArguments ===
+
+impl RecordArguments {
+    pub(crate) fn format(&self) -> Format {
+        let is_named_scap = self.file.extension().is_some_and(|extension| extension == "scap");
+        match self.format {
+            Some(FileFormat::Scap) => Format::Scap,
+            None if is_named_scap => Format::Scap,
+            Some(FileFormat::Eyrie) | None => Format::Eyrie,
+        }
+    }
 }
 
 /// What is blotted out before it is written.
