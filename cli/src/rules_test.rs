@@ -3,6 +3,7 @@
 mod json;
 mod junit;
 mod mutation;
+mod recorded;
 mod report;
 
 use std::{
@@ -17,7 +18,7 @@ use anyhow::Context as _;
 use rule_language::{Diagnostic, Source, matches_wildcard};
 use rule_test::{
     Rules, RulesError,
-    cases::{self, Case, CaseFile},
+    cases::{self, Case, CaseFile, RecordedCase, RuleName},
     mutation::{Options, RuleReport, Score},
     run::SceneReport,
 };
@@ -27,6 +28,8 @@ use crate::{args::RulesTestArguments, diagnostics};
 /// The cases that share their rules.
 struct Group {
     rules: Rules,
+    /// What they were loaded from.
+    sources: Vec<Source>,
     files: Vec<CaseFile>,
 }
 
@@ -41,12 +44,12 @@ pub(crate) fn run(arguments: &RulesTestArguments) -> anyhow::Result<ExitCode> {
     let files = read_cases(&arguments.files)?;
     let groups = group(files, &arguments.rules)?;
     let is_wanted = |case: &Case| {
-        let is_named = arguments.case.as_ref().is_none_or(|pattern| matches_wildcard(pattern, &case.name));
-        let mut rules = case.expected_rules().chain(case.expect_not.iter().map(|rule| rule.name.as_str()));
-        // That nothing at all may fire says something of every rule.
-        let mut is_of =
-            |pattern: &String| case.is_quiet() || rules.any(|rule| matches_wildcard(pattern, rule));
-        is_named && arguments.rule.as_ref().is_none_or(&mut is_of)
+        let expected = case.expected_rules();
+        is_chosen(arguments, &case.name, case.is_quiet(), expected.chain(names_of(&case.expect_not)))
+    };
+    let is_recording_wanted = |case: &RecordedCase| {
+        let expected = case.expected_rules();
+        is_chosen(arguments, &case.name, case.is_quiet(), expected.chain(names_of(&case.expect_not)))
     };
     // Before the work: a path that cannot be written to is told at once.
     let junit = arguments.junit.as_ref().map(|path| {
@@ -59,6 +62,8 @@ pub(crate) fn run(arguments: &RulesTestArguments) -> anyhow::Result<ExitCode> {
     for group in &groups {
         for file in &group.files {
             scenes.extend(rule_test::run(&group.rules, file, &is_wanted));
+            let recordings = file.recordings.iter().filter(|case| is_recording_wanted(case));
+            scenes.extend(recordings.map(|case| recorded::run(&group.rules, &group.sources, file, case)));
         }
     }
     if scenes.is_empty() {
@@ -85,6 +90,23 @@ pub(crate) fn run(arguments: &RulesTestArguments) -> anyhow::Result<ExitCode> {
     }
     let is_poor = arguments.min_score.is_some_and(|least| results.is_below(least));
     Ok(if results.has_failed() || is_poor { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+/// Whether `--rule` and `--case` leave a case that names these rules.
+fn is_chosen<'c>(
+    arguments: &RulesTestArguments,
+    case: &str,
+    is_quiet: bool,
+    mut rules: impl Iterator<Item = &'c str>,
+) -> bool {
+    let is_named = arguments.case.as_ref().is_none_or(|pattern| matches_wildcard(pattern, case));
+    // That nothing at all may fire says something of every rule.
+    let mut is_of = |pattern: &String| is_quiet || rules.any(|rule| matches_wildcard(pattern, rule));
+    is_named && arguments.rule.as_ref().is_none_or(&mut is_of)
+}
+
+fn names_of(rules: &[RuleName]) -> impl Iterator<Item = &str> {
+    rules.iter().map(|rule| rule.name.as_str())
 }
 
 // === impl Results ===
@@ -150,7 +172,11 @@ fn group(files: Vec<CaseFile>, rules: &[PathBuf]) -> anyhow::Result<Vec<Group>> 
         }
         by_rules.entry(paths).or_default().push(file);
     }
-    by_rules.into_iter().map(|(paths, files)| Ok(Group { rules: load(&paths)?, files })).collect()
+    let group = |(paths, files): (Vec<PathBuf>, _)| {
+        let (rules, sources) = load(&paths)?;
+        Ok(Group { rules, sources, files })
+    };
+    by_rules.into_iter().map(group).collect()
 }
 
 /// The rules that a file names, relative to its own place.
@@ -161,13 +187,14 @@ fn paths_of(file: &CaseFile) -> Vec<PathBuf> {
     file.rules.iter().map(|path| in_full(folder.join(path))).collect()
 }
 
-fn load(paths: &[PathBuf]) -> anyhow::Result<Rules> {
+fn load(paths: &[PathBuf]) -> anyhow::Result<(Rules, Vec<Source>)> {
     let sources: Vec<Source> = engine_service::rules::read_sources(paths)?;
-    Rules::load(&sources).map_err(|error| match error {
+    let rules = Rules::load(&sources).map_err(|error| match error {
         RulesError::Load(error) => {
             let errors: Vec<Diagnostic> = error.errors().cloned().collect();
             told(&errors, "the rules cannot be used")
         }
         error => error.into(),
-    })
+    });
+    Ok((rules?, sources))
 }

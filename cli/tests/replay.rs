@@ -7,15 +7,12 @@ use std::{
     process::{Command, Stdio},
 };
 
-use eyrie_proto::{
-    capture::{AgentInfo, BaseState, Batch, ClockReading},
-    event::{Event, HostBoot, Open, Origin, PathArgument, ProcessKey, SystemCall, Task, event, origin},
-    recording::{
-        RecordedBatch, RecordingEnd, RecordingHeader, RecordingTrailer, recording_entry::Kind as Piece,
-    },
-};
-use recording::Writer;
 use serde_json::Value;
+
+#[path = "support/recorded.rs"]
+mod recorded;
+
+use recorded::{BEGIN_NS, recording};
 
 const RULES: &str = "\
 - rule: Reads Secrets
@@ -30,9 +27,6 @@ const RULES: &str = "\
   output: read %fd.name
   priority: NOTICE
 ";
-/// 2026-11-27T10:00:00Z.
-const BEGIN_NS: u64 = 1_795_773_600_000_000_000;
-
 /// What a run of the command left.
 struct Run {
     code: i32,
@@ -40,63 +34,15 @@ struct Run {
     errors: String,
 }
 
-fn open(sequence: u64, path: &str) -> Event {
-    let path = Some(PathArgument { requested: path.into(), ..PathArgument::default() });
-    let process = Some(ProcessKey { pid: 100, start_boot_ns: 1 });
-    Event {
-        boot_ns: sequence * 1_000_000_000,
-        task: Some(Task { process, tid: 100, comm: b"cat".to_vec(), ..Task::default() }),
-        call: Some(SystemCall { number: 257, result: 3, ..SystemCall::default() }),
-        kind: Some(event::Kind::Open(Open { path, ..Open::default() })),
-        ..Event::default()
-    }
-}
-
-/// A stream of which each event opens one of these.
-fn stream(paths: &[&str]) -> Vec<Piece> {
-    let boot =
-        HostBoot { machine_id: "0".repeat(32), boot_id: "01234567-89ab-cdef-0123-456789abcdef".into() };
-    let header = RecordingHeader {
-        version: 1,
-        origin: Some(Origin { tenant: String::new(), kind: Some(origin::Kind::Host(boot)) }),
-        epoch: 7,
-        agent: Some(AgentInfo {
-            hostname: "h1".into(),
-            architecture: "x86_64".into(),
-            ..AgentInfo::default()
-        }),
-        clock: Some(ClockReading { boot_ns: 0, epoch_ns: BEGIN_NS }),
-        ..RecordingHeader::default()
-    };
-    let events = (1..).zip(paths).map(|(sequence, path)| open(sequence, path)).collect();
-    let batch = Batch { epoch: 7, first_sequence: 1, events, ..Batch::default() };
-    let trailer = RecordingTrailer { end: RecordingEnd::Complete.into(), ..RecordingTrailer::default() };
-    vec![
-        Piece::Header(header),
-        Piece::BaseState(BaseState { is_last: true, ..BaseState::default() }),
-        Piece::Batch(RecordedBatch { batch: Some(batch), left_out_before: vec![] }),
-        Piece::Trailer(trailer),
-    ]
-}
-
-fn recording(pieces: &[Piece]) -> Vec<u8> {
-    let mut writer = Writer::new(Vec::new()).unwrap();
-    for piece in pieces {
-        writer.write(piece).unwrap();
-        writer.flush().unwrap();
-    }
-    writer.finish().unwrap()
-}
-
 fn folder() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     let at = |name: &str| folder.path().join(name);
-    let one = recording(&stream(&["/srv/secrets/key", "/etc/hosts", "/srv/others/a"]));
+    let one = recording(&["/srv/secrets/key", "/etc/hosts", "/srv/others/a"]);
     fs::write(at("rules.yaml"), RULES).unwrap();
     // Cut off in the block of the trailer.
     fs::write(at("cut.eyrie"), &one[..one.len() - 3]).unwrap();
     fs::write(at("one.eyrie"), one).unwrap();
-    fs::write(at("two.eyrie"), recording(&stream(&["/srv/secrets/other"]))).unwrap();
+    fs::write(at("two.eyrie"), recording(&["/srv/secrets/other"])).unwrap();
     fs::write(at("no.eyrie"), "no recording").unwrap();
     folder
 }

@@ -5,6 +5,10 @@ use std::{fs, path::Path, process::Command};
 
 use serde_json::Value;
 
+#[path = "support/recorded.rs"]
+#[allow(dead_code, reason = "another test uses the rest")]
+mod recorded;
+
 const RULES: &str = "\
 - macro: by_an_admin
   condition: user.uid = 0
@@ -206,4 +210,52 @@ cases:
         let (_folder, done) = run(&case(wrong), &[]);
         assert_eq!(done.code, 1, "{wrong}: {}{}", done.output, done.errors);
     }
+}
+
+/// Scenario: a case that is a recording, as it should be, with a wrong count, with a field that is another, and one that is cut off. Guarantees: it is replayed by the
+/// rules of the file, its alerts are counted and their fields compared, and what is wrong is told of the case.
+#[test]
+fn recordings_are_cases() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let recording = recorded::recording(&["/srv/secrets/a", "/srv/secrets/b", "/etc/hosts"]);
+    fs::write(at("cut.eyrie"), &recording[..recording.len() - 3]).unwrap();
+    fs::write(at("r.eyrie"), recording).unwrap();
+    fs::write(at("rules.yaml"), RULES).unwrap();
+    let results = |file: &str, expect: &str| {
+        let cases = format!("rules: [rules.yaml]\ncases:\n  - {{name: c, recording: {file}, {expect}}}\n");
+        fs::write(at("cases.yaml"), cases).unwrap();
+        let run = run_in(folder.path(), &["cases.yaml"]);
+        (run.code, run.output + &run.errors)
+    };
+    let field = |name: &str| {
+        format!("expect: [{{rule: Reads Secrets, count: 1, fields: {{fd.name: {name}, proc.ppid: ~}}}}]")
+    };
+    for expect in
+        ["expect: [Reads Secrets]", "expect: [{rule: Reads Secrets, count: 2}]", &field("/srv/secrets/b")]
+    {
+        let (code, output) = results("r.eyrie", expect);
+        assert_eq!((code, output.contains("1 passed")), (0, true), "{output}");
+    }
+    let told = |file: &str, expect: &str, expected: &str| {
+        let (code, output) = results(file, expect);
+        assert_eq!((code, output.contains(expected)), (1, true), "{output}");
+    };
+    told(
+        "r.eyrie",
+        "expect: [{rule: Reads Secrets, count: 3}]",
+        "should have fired 3 times, and did 2 times; in all 2 times",
+    );
+    told(
+        "r.eyrie",
+        &field("/etc/hosts"),
+        "with fd.name=/etc/hosts, proc.ppid=~, and did 0 times; in all 2 times",
+    );
+    told("r.eyrie", "expect: []", "should not have fired at event 1: read /srv/secrets/a");
+    told(
+        "cut.eyrie",
+        "expect: [Reads Secrets]",
+        "the recording cannot be used: the recording ends at offset",
+    );
+    told("none.eyrie", "expect: [Reads Secrets]", "cannot open the recording");
 }

@@ -36,7 +36,7 @@ pub(crate) struct ReplayArguments {
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct RuleArguments {
     /// Rules files, or folders with rules files, in load order; may be repeated [default: /etc/eyrie/rules].
-    #[arg(long, value_name = "FILE|DIR", num_args = 1.., value_delimiter = ',')]
+    #[arg(long, value_name = "FILE|DIR", value_delimiter = ',')]
     pub(crate) rules: Vec<PathBuf>,
     /// Only this rule, also if its file has it off; `*` stands for any characters; may be repeated.
     #[arg(long, value_name = "NAME")]

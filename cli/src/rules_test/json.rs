@@ -11,6 +11,7 @@ pub(super) fn of(results: &Results, is_measured: bool) -> Value {
             Scene::Case => "case",
             Scene::Variant(_) => "variant",
             Scene::NearMiss(_) => "near_miss",
+            Scene::Recording => "recording",
         };
         let fired = scene.fired.iter().map(|(rule, event)| json!({"rule": rule, "event": event}));
         json!({

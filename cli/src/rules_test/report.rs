@@ -37,7 +37,7 @@ pub(super) fn write(output: &mut impl Write, scenes: &[SceneReport]) -> io::Resu
 /// The case, and what of it.
 pub(super) fn name(scene: &SceneReport) -> String {
     match &scene.scene {
-        Scene::Case => scene.case.clone(),
+        Scene::Case | Scene::Recording => scene.case.clone(),
         Scene::Variant(change) => format!("{} / variant {change}", scene.case),
         Scene::NearMiss(change) => format!("{} / near miss {change}", scene.case),
     }
@@ -73,10 +73,27 @@ fn write_failure(output: &mut impl Write, failure: &Failure) -> io::Result<()> {
                 shown(found)
             )
         }
+        Failure::Count { rule, with, expected, found, of_rule } => {
+            let expected = expected.map_or_else(|| "at least once".to_owned(), times);
+            let with = if with.is_empty() { String::new() } else { format!(" with {}", with.join(", ")) };
+            let (rule, with, found) = (shown(rule), shown(&with), times(*found));
+            writeln!(
+                output,
+                "    {rule} should have fired {expected}{with}, and did {found}; in all {}",
+                times(*of_rule)
+            )
+        }
+        Failure::Unreadable { reason } => {
+            writeln!(output, "    the recording cannot be used: {}", shown(reason))
+        }
         Failure::Unknown { rule, fields } => {
             writeln!(output, "    {} hangs on what is not known: {}", shown(rule), fields.join(", "))
         }
     }
+}
+
+fn times(count: usize) -> String {
+    if count == 1 { "once".to_owned() } else { format!("{count} times") }
 }
 
 fn write_reason(output: &mut impl Write, reason: &Reason) -> io::Result<()> {

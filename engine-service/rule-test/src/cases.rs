@@ -17,8 +17,10 @@ pub struct CaseFile {
     pub source: Arc<Source>,
     /// Rules files and folders, as the file names them: relative to its own place.
     pub rules: Vec<String>,
-    /// The cases, in the order of the file.
+    /// The cases that are written out, in the order of the file.
     pub cases: Vec<Case>,
+    /// Those that are recordings.
+    pub recordings: Vec<RecordedCase>,
 }
 
 /// What happens, and which alerts should come of it.
@@ -42,6 +44,32 @@ pub struct Case {
     pub variants: Vec<Change>,
     /// Changes of the last event with which none of the expected rules fires.
     pub near_misses: Vec<Change>,
+}
+
+/// A recording, and which alerts should come of it.
+#[derive(Clone, Debug)]
+pub struct RecordedCase {
+    /// Unique in its file.
+    pub name: String,
+    /// Where it stands, in bytes of the file.
+    pub span: Range<usize>,
+    /// The file of the recording, relative to the place of the file of cases.
+    pub recording: String,
+    /// Alerts that must come; with none at all named, none may.
+    pub expect: Option<Vec<RecordedExpectation>>,
+    /// Rules that must not fire.
+    pub expect_not: Vec<RuleName>,
+}
+
+/// Alerts that must come of a recording.
+#[derive(Clone, Debug)]
+pub struct RecordedExpectation {
+    /// Of this rule.
+    pub rule: RuleName,
+    /// How many with these fields; at least one if it is not said.
+    pub count: Option<usize>,
+    /// What these fields must be, as text.
+    pub fields: Vec<Setting>,
 }
 
 /// The host of a case.
@@ -99,6 +127,20 @@ pub struct Change {
 
 impl Case {
     /// The names of the rules that must fire.
+    pub fn expected_rules(&self) -> impl Iterator<Item = &str> {
+        self.expect.iter().flatten().map(|expected| expected.rule.name.as_str())
+    }
+
+    /// Whether nothing at all may fire.
+    pub fn is_quiet(&self) -> bool {
+        self.expect.as_ref().is_some_and(Vec::is_empty)
+    }
+}
+
+// === impl RecordedCase ===
+
+impl RecordedCase {
+    /// The names of the rules that are expected.
     pub fn expected_rules(&self) -> impl Iterator<Item = &str> {
         self.expect.iter().flatten().map(|expected| expected.rule.name.as_str())
     }

@@ -17,6 +17,7 @@ mod given;
 mod logic;
 pub mod mutation;
 mod play;
+pub mod recorded;
 mod rules;
 pub mod run;
 mod why;

@@ -9,7 +9,7 @@ use rule_language::{
     load_with_leaves,
 };
 
-use crate::{logic::Logic, world::Extractors};
+use crate::{cases::RuleName, given::Problem, logic::Logic, world::Extractors};
 
 /// Rules, ready to be tested. Those that their files have off are on: whoever tests a rule means it.
 pub struct Rules {
@@ -55,6 +55,20 @@ impl Rules {
     /// Their names, in load order.
     pub fn rule_names(&self) -> impl Iterator<Item = &str> {
         self.set.source().rules.iter().map(|rule| rule.name.as_str())
+    }
+
+    /// A rule that does not exist could neither fire nor be quiet.
+    pub(crate) fn check_names<'n>(
+        &self,
+        names: impl IntoIterator<Item = &'n RuleName>,
+    ) -> Result<(), Problem> {
+        let missing = names.into_iter().find(|rule| self.place(&rule.name).is_none());
+        let Some(RuleName { name, span }) = missing else { return Ok(()) };
+        let problem = Problem::new(span, format!("no rule is called '{name}'"));
+        Err(match rule_language::closest(name, self.rule_names()) {
+            Some(near) => problem.help(format!("did you mean '{near}'?")),
+            None => problem,
+        })
     }
 
     pub(crate) fn place(&self, name: &str) -> Option<usize> {

@@ -7,7 +7,7 @@ use fields::EventView;
 use rule_language::{Diagnostic, Source};
 
 use crate::{
-    cases::{Case, CaseFile, Change, Expectation, RuleName, diagnostic},
+    cases::{Case, CaseFile, Change, Expectation, diagnostic},
     given::{Problem, Setting},
     play::{Changed, Checking, play},
     rules::Rules,
@@ -41,6 +41,8 @@ pub enum Scene {
     Variant(String),
     /// With a change that should keep the rules quiet.
     NearMiss(String),
+    /// A recording.
+    Recording,
 }
 
 /// Something that is not as the case has it.
@@ -76,6 +78,24 @@ pub enum Failure {
         expected: String,
         /// What it is.
         found: String,
+    },
+    /// A rule fired at a recording more or less often than it should have.
+    Count {
+        /// Which.
+        rule: String,
+        /// The fields that are looked at, with what they should be.
+        with: Vec<String>,
+        /// How often it should have; at least once if it is not said.
+        expected: Option<usize>,
+        /// How often it did.
+        found: usize,
+        /// How often whatever its fields are.
+        of_rule: usize,
+    },
+    /// The recording of a case cannot be read to its end.
+    Unreadable {
+        /// Why.
+        reason: String,
     },
     /// A match hangs on what metadata would have to tell, which no case leaves open.
     Unknown {
@@ -133,7 +153,8 @@ fn run_scene(
         event: case.events.len().saturating_sub(1),
         settings: change.map_or(&[], |change| &change.settings),
     };
-    let played = check_names(rules, case).and_then(|()| {
+    let expected = case.expect.iter().flatten().map(|expected| &expected.rule);
+    let played = rules.check_names(expected.chain(&case.expect_not)).and_then(|()| {
         play(rules, case, changed, Checking::Strict, &mut |number, view| run.look(number, view))
     });
     if let Err(problem) = played {
@@ -148,22 +169,6 @@ fn run_scene(
 
 fn broken(source: &Arc<Source>, problem: Problem) -> Failure {
     Failure::Broken(Box::new(diagnostic(source, problem)))
-}
-
-/// A rule that does not exist could neither fire nor be quiet.
-fn check_names(rules: &Rules, case: &Case) -> Result<(), Problem> {
-    let expected = case.expect.iter().flatten().map(|expected| &expected.rule);
-    for RuleName { name, span } in expected.chain(&case.expect_not) {
-        if rules.place(name).is_none() {
-            let problem = Problem::new(span, format!("no rule is called '{name}'"));
-            let near = rule_language::closest(name, rules.rule_names());
-            return Err(match near {
-                Some(near) => problem.help(format!("did you mean '{near}'?")),
-                None => problem,
-            });
-        }
-    }
-    Ok(())
 }
 
 struct Run<'r> {

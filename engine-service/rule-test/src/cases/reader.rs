@@ -1,5 +1,7 @@
 //! From YAML to cases. Every mistake of a file is told at once, each with its place.
 
+mod recorded;
+
 use std::{collections::HashSet, ops::Range, rc::Rc, sync::Arc};
 
 use rule_language::{
@@ -7,6 +9,7 @@ use rule_language::{
     yaml::{self, Content, Node},
 };
 
+use self::recorded::is_recorded;
 use super::{Case, CaseFile, Change, Entry, Expectation, HostSettings, RuleName};
 use crate::given::{Given, Problem, Setting};
 
@@ -58,7 +61,12 @@ struct Reader {
 
 impl Reader {
     fn file(&mut self, source: &Arc<Source>) -> CaseFile {
-        let mut file = CaseFile { source: Arc::clone(source), rules: Vec::new(), cases: Vec::new() };
+        let mut file = CaseFile {
+            source: Arc::clone(source),
+            rules: Vec::new(),
+            cases: Vec::new(),
+            recordings: Vec::new(),
+        };
         let documents = match yaml::parse(&source.text) {
             Ok(documents) => documents,
             Err(error) => {
@@ -74,18 +82,23 @@ impl Reader {
             match key.scalar() {
                 Some("rules") => file.rules = self.texts(&value, "rules"),
                 Some("cases") => {
-                    file.cases =
-                        self.sequence(&value, "cases").to_vec().iter().map(|case| self.case(case)).collect();
+                    for case in self.sequence(&value, "cases").to_vec() {
+                        match is_recorded(&case) {
+                            true => file.recordings.push(self.recorded_case(&case)),
+                            false => file.cases.push(self.case(&case)),
+                        }
+                    }
                 }
                 _ => self.unknown_key(&key, "a file of cases", &["rules", "cases"]),
             }
         }
         let mut names = HashSet::new();
-        let repeated: Vec<_> = file
-            .cases
-            .iter()
-            .filter(|case| !names.insert(case.name.clone()))
-            .map(|case| case.span.clone())
+        let written = file.cases.iter().map(|case| (&case.name, &case.span));
+        let recorded = file.recordings.iter().map(|case| (&case.name, &case.span));
+        let repeated: Vec<_> = written
+            .chain(recorded)
+            .filter(|(name, _)| !names.insert(String::clone(name)))
+            .map(|(_, span)| span.clone())
             .collect();
         for span in repeated {
             self.tell(
@@ -142,9 +155,6 @@ impl Reader {
                 Some("expect_not") => case.expect_not = self.rule_names(&value),
                 Some("variants") => case.variants = self.changes(&value, "variants"),
                 Some("near_misses") => case.near_misses = self.changes(&value, "near_misses"),
-                Some("recording") => {
-                    self.tell(&key.span(), "recordings cannot be cases yet: write its events down")
-                }
                 _ => self.unknown_key(&key, "a case", &KEYS),
             }
         }
@@ -153,19 +163,25 @@ impl Reader {
         case
     }
 
+    fn check_expects(&mut self, span: &Range<usize>, is_something_expected: bool) {
+        if !is_something_expected {
+            let problem = Problem::new(span, "the case expects nothing that could fail");
+            let help = "name rules under `expect` or `expect_not`, or say `expect: []` if nothing may fire";
+            self.problems.push(problem.help(help));
+        }
+    }
+
     /// What a case must have.
     fn check(&mut self, case: &Case) {
         if case.name.is_empty() {
             self.tell(&case.span, "a case needs a `name`");
         }
         if case.events.is_empty() || case.events.len() > MAX_EVENTS {
-            self.tell(&case.span, format!("a case needs `events`: one at least, {MAX_EVENTS} at most"));
+            let message =
+                format!("a case needs `events`, one at least, {MAX_EVENTS} at most; or a `recording`");
+            self.tell(&case.span, message);
         }
-        if case.expect.is_none() && case.expect_not.is_empty() {
-            let problem = Problem::new(&case.span, "the case expects nothing that could fail");
-            let help = "name rules under `expect` or `expect_not`, or say `expect: []` if nothing may fire";
-            self.problems.push(problem.help(help));
-        }
+        self.check_expects(&case.span, case.expect.is_some() || !case.expect_not.is_empty());
         if !case.near_misses.is_empty() && case.expected_rules().next().is_none() {
             self.tell(&case.span, "near misses are misses of the rules in `expect`, and there are none");
         }

@@ -59,7 +59,7 @@ cases:
   - {name: a, events: [{evt.type: close}]}
   - {name: b, events: [{evt.type: close}], expect_not: [R], near_misses: [{proc.name: x}]}
   - {name: c, events: [{evt.type: {hex: abc}}], expect: [{rule: R, event: 2}]}
-  - {name: d, recording: x, events: 3, expect: []}
+  - {name: d, recording: x, events: 3, expect: [{rule: R, count: x}]}
 ";
     let problems = problems(&rule("R", "evt.type=close"), text);
     let expected = [
@@ -73,8 +73,8 @@ cases:
         "near misses are misses of the rules in `expect`",
         "pairs of hexadecimal digits",
         "the case has 1 events, counted from 1",
-        "recordings cannot be cases yet",
-        "events: a list is expected here",
+        "a recorded case has no key 'events'",
+        "`count` is how many alerts must come",
         "another case of this file has the same name",
     ];
     for part in expected {
