@@ -52,6 +52,8 @@ const MAX_FOLDER_BYTES: usize = 80;
 const WINDOW_BYTES: u32 = 4 << 20;
 /// How long what is still to be written may take at the end.
 const DRAIN_WAIT: Duration = Duration::from_secs(10);
+/// For the agent to capture by the plan; it does within milliseconds of its start.
+const PLAN_WAIT: Duration = Duration::from_secs(10);
 /// What the one method asks of whoever calls it: over a Unix socket anybody who can open it may.
 const ACCESS: AccessTable = &[("/eyrie.capture.v1.CaptureService/Capture", Permission::Capture)];
 
@@ -71,7 +73,7 @@ pub(crate) async fn run(arguments: RecordArguments) -> anyhow::Result<ExitCode> 
     };
     let progress = Progress::start(&figures, &arguments.file);
     running.tell_missing();
-    let end = wait(arguments.duration, &stopped_by).await?;
+    let end = wait(&arguments, &running.planned, &stopped_by).await?;
     let summary = running.finish(end).await?;
     drop(progress);
     summary.tell(&arguments.file, arguments.json)?;
@@ -90,6 +92,8 @@ struct Recording {
     serving: Serving,
     sessions: tokio::task::JoinHandle<anyhow::Result<Recorder>>,
     stop: CancellationToken,
+    /// Cancelled when what was asked for is captured.
+    planned: CancellationToken,
     /// Of the socket; goes with it.
     _folder: TempDir,
 }
@@ -145,7 +149,8 @@ impl Recording {
         let service =
             CaptureServiceServer::new(service).max_decoding_message_size(session::MAX_MESSAGE_BYTES);
         let serving = Server::new(options, ACCESS).add_service(service).serve(listener, stop.clone()).await?;
-        let sessions = Sessions::new(recorder, plan);
+        let planned = CancellationToken::new();
+        let sessions = Sessions::new(recorder, plan, planned.clone());
         let sessions = tokio::spawn(sessions.run(incoming, stop.clone()));
         let config = capture_agent::Config {
             engine: ServiceAddress::of_listener(serving.local_address(), false),
@@ -153,7 +158,7 @@ impl Recording {
             ..capture_agent::Config::default()
         };
         let agent = Agent::start(config, Instruments::default()).await?;
-        Ok(Self { agent, serving, sessions, stop, _folder: folder })
+        Ok(Self { agent, serving, sessions, stop, planned, _folder: folder })
     }
 
     fn tell_missing(&self) {
@@ -188,12 +193,21 @@ fn log() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Waits for the end of the time, for a signal, or for the recorder to be unable or not willing to go on.
-async fn wait(duration: Option<Duration>, stopped: &CancellationToken) -> anyhow::Result<RecordingEnd> {
+/// Waits for the end of the time, for a signal, or for the recorder to be unable or not willing to go on. The time begins when
+/// what was asked for is captured, and that moment is told: what somebody does afterwards is in the file.
+async fn wait(
+    arguments: &RecordArguments,
+    planned: &CancellationToken,
+    stopped: &CancellationToken,
+) -> anyhow::Result<RecordingEnd> {
     use tokio::signal::unix::{SignalKind, signal};
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
     let is_over = async {
-        match duration {
+        // Whatever holds the agent up, a recording of a given length ends.
+        if tokio::time::timeout(PLAN_WAIT, planned.cancelled()).await.is_ok() {
+            anstream::eprintln!("{} to {}", "recording".green(), arguments.file.display());
+        }
+        match arguments.duration {
             Some(duration) => tokio::time::sleep(duration).await,
             None => std::future::pending().await,
         }

@@ -48,6 +48,8 @@ pub(super) struct Incoming {
 pub(super) struct Sessions {
     recorder: Recorder,
     plan: CapturePlan,
+    /// Cancelled when the agent has said that it captures by the plan.
+    planned: CancellationToken,
     /// Of the stream that is recorded; 0 before its header.
     epoch: u64,
     /// All of it up to here was written.
@@ -83,8 +85,8 @@ impl CaptureService for RecordService {
 // === impl Sessions ===
 
 impl Sessions {
-    pub(super) fn new(recorder: Recorder, plan: CapturePlan) -> Self {
-        Self { recorder, plan, epoch: 0, through: 0, late_through: 0 }
+    pub(super) fn new(recorder: Recorder, plan: CapturePlan, planned: CancellationToken) -> Self {
+        Self { recorder, plan, planned, epoch: 0, through: 0, late_through: 0 }
     }
 
     /// Records until `stop`, which comes when the agent has ended.
@@ -179,6 +181,7 @@ impl Sessions {
             }
             Up::PlanAnswer(answer) => {
                 tell_uncaptured(&answer);
+                self.planned.cancel();
                 Ok(self)
             }
             Up::Hello(_) | Up::StateAnswer(_) | Up::SpanData(_) => Ok(self),
