@@ -31,10 +31,8 @@ fn every_event_type_has_a_place() {
             .iter()
             .sum::<u64>();
     assert_eq!(accounted, counts.events(), "{counts:?}");
-    let calls: BTreeMap<_, _> = stream
-        .told()
-        .filter_map(|event| Some((event.call.clone()?.number, event.call.clone()?.abi())))
-        .collect();
+    let calls: BTreeMap<_, _> =
+        stream.told().filter_map(|event| Some((event.call?.number, event.call?.abi()))).collect();
     assert_eq!((calls[&257], calls[&22]), (SystemCallAbi::Unspecified, SystemCallAbi::Compat32));
 }
 
@@ -98,7 +96,7 @@ fn numbers_are_the_kernels() {
     let Kind::PathCall(chmod) = kinds[5] else { panic!() };
     assert_eq!(chmod.mode, 0o4755);
     let Kind::Signal(delivered) = kinds[6] else { panic!() };
-    assert_eq!((delivered.number, delivered.pid, stream.told().nth(6).unwrap().call.clone()), (15, 20, None));
+    assert_eq!((delivered.number, delivered.pid, stream.told().nth(6).unwrap().call), (15, 20, None));
 }
 
 /// Scenario: an event that only changes state, one without a time, one of no thread, one with a parameter of the wrong size. Guarantees: no alert can come from the first and it

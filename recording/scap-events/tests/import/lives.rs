@@ -64,9 +64,9 @@ fn both_words_are_one_event() {
     assert_eq!((stream.counts.joined, forks[0].child_parent_pid), (3, 10));
     assert!(forks[0].child_process.unwrap().start_boot_ns > 0);
     for number in [1, 2, 3] {
-        assert_eq!((stream.task(number).tid, stream.told().nth(number).unwrap().call.clone()), (10, None));
+        assert_eq!((stream.task(number).tid, stream.told().nth(number).unwrap().call), (10, None));
     }
-    assert_eq!(stream.told().nth(4).unwrap().call.clone().unwrap().result, -11);
+    assert_eq!(stream.told().nth(4).unwrap().call.unwrap().result, -11);
     let known: Vec<_> = stream
         .kinds()
         .into_iter()
@@ -232,7 +232,7 @@ fn ends() {
     let exits: Vec<_> = stream
         .kinds()
         .into_iter()
-        .filter_map(|kind| if let Kind::Exit(exit) = kind { Some(exit.clone()) } else { None })
+        .filter_map(|kind| if let Kind::Exit(exit) = kind { Some(*exit) } else { None })
         .collect();
     assert_eq!((exits[0].is_process_end, exits[1].is_process_end), (false, true));
     assert_eq!(
