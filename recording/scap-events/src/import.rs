@@ -20,6 +20,7 @@ mod descriptors;
 mod events;
 mod identity;
 mod kinds;
+mod listed;
 mod lives;
 mod output;
 mod parameters;

@@ -285,3 +285,54 @@ impl Descriptors {
         self.bytes = (self.bytes + size).saturating_sub(before);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pipe() -> Entry {
+        Entry::other("pipe", b"", 1, false)
+    }
+
+    /// Scenario: a process opens, and is forked, without end; then everybody closes and ends. Guarantees: what there is no room for is counted and not
+    /// there; what was given back can be used again.
+    #[test]
+    fn there_is_an_end_to_them() {
+        let mut all = Descriptors::with_limit(10 * pipe().size());
+        (0..12).for_each(|fd| all.insert(1, fd, pipe()));
+        assert_eq!((all.get(1, 9).is_some(), all.get(1, 10).is_some(), all.refused()), (true, false, 2));
+        // One that is replaced by what there is no room for is gone.
+        all.insert(1, 0, Entry::other("pipe", &[0; 500], 1, false));
+        assert!(all.get(1, 0).is_none());
+        all.fork(1, 2, false);
+        assert!(all.get(2, 1).is_none());
+        all.fork(1, 3, true);
+        assert!(all.get(3, 1).is_some());
+        all.end(1);
+        assert!(all.get(3, 1).is_some());
+        all.retain_in(3, i32::MIN, i32::MAX, |_| false);
+        assert_eq!(all.bytes, 0);
+        all.end(3);
+        assert_eq!((all.bytes, all.tables.len(), all.of_process.len()), (0, 0, 0));
+    }
+
+    /// Scenario: a table is copied by fork, and both sides change theirs. Guarantees: neither sees the other's changes; what is shared is, until one
+    /// unshares it.
+    #[test]
+    fn copies_are_apart() {
+        let mut all = Descriptors::default();
+        all.insert(1, 3, pipe());
+        all.fork(1, 2, false);
+        all.remove(2, 3);
+        all.insert(2, 4, pipe());
+        assert_eq!(
+            [(1, 3), (1, 4), (2, 3), (2, 4)].map(|(pid, fd)| all.get(pid, fd).is_some()),
+            [true, false, false, true]
+        );
+        all.fork(1, 5, true);
+        all.insert(5, 6, pipe());
+        all.unshare(5);
+        all.remove(1, 6);
+        assert_eq!([(1, 6), (5, 6)].map(|(pid, fd)| all.get(pid, fd).is_some()), [false, true]);
+    }
+}

@@ -89,7 +89,7 @@ impl Stream {
     }
 
     pub(crate) fn calls(&self) -> Vec<SystemCall> {
-        self.told().filter_map(|event| event.call.clone()).collect()
+        self.told().filter_map(|event| event.call).collect()
     }
 
     pub(crate) fn task(&self, number: usize) -> &Task {
