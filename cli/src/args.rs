@@ -2,6 +2,7 @@
 
 mod metadata;
 mod record;
+mod recordings;
 mod replay;
 
 use std::path::PathBuf;
@@ -15,6 +16,9 @@ use grpc_transport::{ClientTlsSettings, ServiceAddress};
 pub(crate) use self::{
     metadata::{ContainersArguments, DescribeCommand, DescribeContainerArguments, Output},
     record::RecordArguments,
+    recordings::{
+        RecordingsCommand, RecordingsDeleteArguments, RecordingsGetArguments, RecordingsListArguments,
+    },
     replay::{OutputArguments, ReplayArguments, RuleArguments},
 };
 
@@ -71,6 +75,8 @@ impl Arguments {
             .mut_subcommand("alerts", with_tls_variables)
             .mut_subcommand("hosts", with_tls_variables)
             .mut_subcommand("containers", with_tls_variables)
+            .mut_subcommand("record", with_tls_variables)
+            .mut_subcommand("recordings", |recordings| recordings.mut_subcommands(with_tls_variables))
             .mut_subcommand("describe", |describe| describe.mut_subcommand("container", with_tls_variables))
     }
 }
@@ -98,6 +104,9 @@ pub(crate) enum Command {
     Hosts(HostsArguments),
     /// List the containers that are known, as of now or of a moment.
     Containers(ContainersArguments),
+    /// List, fetch and remove what an engine has recorded.
+    #[command(subcommand)]
+    Recordings(RecordingsCommand),
     /// Tell all that is known of one thing, since when and from whom.
     #[command(subcommand)]
     Describe(DescribeCommand),
@@ -347,7 +356,15 @@ mod tests {
     fn clients_are_told_of_tls() {
         let command = Arguments::whole_command();
         command.clone().debug_assert();
-        for names in [&["alerts"][..], &["hosts"], &["containers"], &["describe", "container"]] {
+        for names in [
+            &["alerts"][..],
+            &["hosts"],
+            &["containers"],
+            &["describe", "container"],
+            &["record"],
+            &["recordings", "list"],
+            &["recordings", "get"],
+        ] {
             let subcommand = names.iter().fold(&command, |outer, name| outer.find_subcommand(name).unwrap());
             let variables: Vec<_> = subcommand
                 .get_arguments()

@@ -17,6 +17,7 @@ mod hosts;
 mod known;
 mod moment;
 mod record;
+mod recordings;
 mod replay;
 mod rules;
 mod rules_test;
@@ -71,6 +72,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Alerts(alerts) => alerts::run(alerts).await,
         Command::Hosts(hosts) => hosts::run(hosts).await,
         Command::Containers(containers) => containers::run(containers).await,
+        Command::Recordings(command) => recordings::run(command).await,
         Command::Describe(DescribeCommand::Container(container)) => describe::run(container).await,
         Command::Replay(arguments) => replay::run(&arguments),
         Command::Rules(RulesCommand::Check(check)) => rules::check(&check),

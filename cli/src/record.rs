@@ -12,6 +12,7 @@ mod filter;
 mod plan;
 mod progress;
 mod recorder;
+mod remote;
 mod session;
 
 use std::{net::SocketAddr, path::Path, process::ExitCode, sync::Arc, time::Duration};
@@ -60,6 +61,9 @@ const ACCESS: AccessTable = &[("/eyrie.capture.v1.CaptureService/Capture", Permi
 /// Carries out `eyrie record`.
 pub(crate) async fn run(arguments: RecordArguments) -> anyhow::Result<ExitCode> {
     log()?;
+    if let Some(host) = &arguments.remote.host {
+        return remote::run(&arguments, host).await;
+    }
     let Some(job) = Job::prepare(&arguments)? else { return Ok(ExitStatus::Usage.into()) };
     let figures = Arc::clone(&job.recorder.figures);
     let stopped_by = job.recorder.stopped.clone();

@@ -5,6 +5,8 @@ use std::{path::PathBuf, time::Duration};
 use clap::Args;
 use recording::{Format, Redactions};
 
+use super::recordings::RemoteArguments;
+
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:\n  \
     eyrie record incident.eyrie                              until Ctrl-C (as root)\n  \
@@ -14,6 +16,8 @@ use recording::{Format, Redactions};
     eyrie record --duration 30s a.scap                       for Falco, sysdig and stratoshark\n  \
     eyrie record --all --redact-secrets all.eyrie            also reads, writes and the like\n  \
     eyrie record --redact '--pin[= ](.+)' --redact-env 'DB_*' b.eyrie\n  \
+    eyrie record --host web-1 --duration 1m web-1.eyrie      a host that streams to an engine
+  \
     eyrie record --duration 10s - | ssh host 'cat > x.eyrie'\n\n\
     A recording has the command lines and environments of all processes in it: only its owner can read the file, and\n\
     what is redacted is never written. docs/recordings.md says what is in a recording and what is not.\n\
@@ -40,6 +44,8 @@ pub(crate) struct RecordArguments {
     /// Capture everything, also what hosts do most and rules hardly ask for: reads, writes, polls.
     #[arg(long)]
     pub(crate) all: bool,
+    #[command(flatten)]
+    pub(crate) remote: RemoteArguments,
     #[command(flatten)]
     pub(crate) redact: RedactArguments,
     /// Replace the file if there is one.

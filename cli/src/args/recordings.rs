@@ -58,8 +58,10 @@ pub(crate) struct RecordingsGetArguments {
 }
 
 #[derive(Args, Debug)]
-#[command(after_help = "Example:\n  eyrie recordings list --since -30d --json | jq -r .id | xargs eyrie recordings delete\n\n\
-    One that is still being made is not removed. Ends with 1 if one could not be.")]
+#[command(
+    after_help = "Example:\n  eyrie recordings list --since -30d --json | jq -r .id | xargs eyrie recordings delete\n\n\
+    One that is still being made is not removed. Ends with 1 if one could not be."
+)]
 pub(crate) struct RecordingsDeleteArguments {
     #[command(flatten)]
     pub(crate) engine: EngineArguments,

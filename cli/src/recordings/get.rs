@@ -27,7 +27,8 @@ pub(super) async fn run(arguments: RecordingsGetArguments) -> anyhow::Result<Exi
     // The engine says first whether there is such a recording: only then there is a file.
     let first = next(&mut stream).await?;
     let recording = first.as_ref().and_then(|first| first.recording.clone()).unwrap_or_default();
-    let path = arguments.file.unwrap_or_else(|| PathBuf::from(&arguments.id).with_extension(&recording.format));
+    let path =
+        arguments.file.unwrap_or_else(|| PathBuf::from(&arguments.id).with_extension(&recording.format));
     let file = create(&path, arguments.force)?;
     let bar = progress(recording.size_bytes);
     let written = write(stream, first, file, &bar).await;
