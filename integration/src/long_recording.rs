@@ -36,7 +36,7 @@ const BEGIN_NS: u64 = 1_795_773_600_000_000_000;
 
 /// Writes a recording of so many events, in the format that `path` ends with.
 pub fn write(path: &Path, events: u64) -> anyhow::Result<()> {
-    let options = CreateOptions { is_replacing: true };
+    let options = CreateOptions { is_replacing: true, ..CreateOptions::default() };
     let mut sink = recording::create(path, &options)?;
     for piece in pieces(events) {
         sink.write(&piece)?;
