@@ -53,6 +53,10 @@ pub struct Replayed {
     pub unacked_events: u64,
     /// Events that an engine refused for good.
     pub refused_events: u64,
+    /// Events that the recording does not have, and does not say why: told to the engine as lost.
+    pub missing_events: u64,
+    /// Batches that the recording has twice, or that are not of its stream.
+    pub skipped_batches: u64,
     /// Late facts that were handed on.
     pub late_facts: u64,
     /// Late facts that nobody had acked when the end was waited for no longer.
@@ -161,6 +165,12 @@ fn tell(replayed: &Replayed) {
         warn!(
             "sending was ended before {} events were acked: the engine may not have them",
             replayed.unacked_events
+        );
+    }
+    if replayed.missing_events > 0 || replayed.skipped_batches > 0 {
+        let (missing, skipped) = (replayed.missing_events, replayed.skipped_batches);
+        warn!(
+            "{missing} events are missing in the recording, {skipped} of its batches were skipped: it is damaged"
         );
     }
     if replayed.unacked_late_facts > 0 {

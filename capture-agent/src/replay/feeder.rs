@@ -43,8 +43,8 @@ pub(super) struct Feeder {
 /// Where in the recording the feeder is.
 enum Stage {
     BeforeHeader,
-    /// The base state is not complete.
-    Opening(Box<RecordingHeader>, Box<Base>),
+    /// The base state is not complete; the event behind which it is, once a part has said it.
+    Opening(Box<RecordingHeader>, Box<Base>, Option<u64>),
     Sending(Box<Sending>),
 }
 
@@ -106,14 +106,17 @@ impl Feeder {
         match kind {
             Kind::Header(header) => {
                 self.close(never).await;
-                self.stage = Stage::Opening(Box::new(header), Box::new(Base::new(Vec::new())));
+                self.stage = Stage::Opening(Box::new(header), Box::new(Base::new(Vec::new())), None);
             }
             Kind::BaseState(mut part) => {
-                let Stage::Opening(header, base) = &mut self.stage else { return Err(self.no_header()) };
+                let Stage::Opening(header, base, as_of_sequence) = &mut self.stage else {
+                    return Err(self.no_header());
+                };
                 let identity =
                     Identity::of(&header.origin.clone().unwrap_or_default(), &self.file, &self.config);
                 part.facts.iter_mut().for_each(|fact| identity.label(fact));
                 let is_last = part.is_last;
+                *as_of_sequence = Some(part.as_of_sequence);
                 self.replayed.processes += u64::try_from(part.processes.len()).unwrap_or(u64::MAX);
                 base.restore(part);
                 if is_last {
@@ -142,7 +145,7 @@ impl Feeder {
     fn sending(&mut self) -> Result<&mut Sending, ReplayError> {
         match mem::replace(&mut self.stage, Stage::BeforeHeader) {
             Stage::BeforeHeader => return Err(self.no_header()),
-            Stage::Opening(header, base) => {
+            Stage::Opening(header, base, as_of_sequence) => {
                 let instruments = mem::take(&mut self.instruments);
                 let setting = Setting {
                     config: &self.config,
@@ -151,7 +154,8 @@ impl Feeder {
                     instruments: &instruments,
                     status: &self.status,
                 };
-                self.stage = Stage::Sending(Box::new(Sending::begin(*header, *base, &setting)));
+                self.stage =
+                    Stage::Sending(Box::new(Sending::begin(*header, *base, as_of_sequence, &setting)));
                 self.replayed.streams += 1;
             }
             sending @ Stage::Sending(_) => self.stage = sending,

@@ -7,7 +7,7 @@ use eyrie_proto::{
         CapturePlan, CaptureRequest, LateFacts as Facts, PlanAnswer, StateAnswer, StateRequest,
         capture_request,
     },
-    event::{Event, event::Kind},
+    event::{Event, EventClass, LossPlace, LossReason, LossRecord, event::Kind},
     recording::{RecordedBatch, RecordingHeader},
 };
 use grpc_transport::ServiceEndpoint;
@@ -20,7 +20,11 @@ use tokio::{
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tracing::info;
 
-use super::{Replayed, identity::Identity, sequences::Sequences};
+use super::{
+    Replayed,
+    identity::Identity,
+    sequences::{Place, Sequences},
+};
 use crate::{
     clock,
     config::Config,
@@ -54,6 +58,11 @@ pub(super) struct Sending {
     late_facts: Arc<LateFacts>,
     requests: Arc<Requests>,
     sequences: Sequences,
+    place: Place,
+    /// Events that the recording does not have, and does not say why.
+    missing_events: u64,
+    /// Batches of the recording that came before, or are not of its stream.
+    skipped_batches: u64,
     stop: Stop,
     session: JoinHandle<()>,
     _answering: DropGuard,
@@ -63,8 +72,13 @@ pub(super) struct Sending {
 // === impl Sending ===
 
 impl Sending {
-    /// Begins a session for the stream, whose state before its first event is `base`.
-    pub(super) fn begin(header: RecordingHeader, base: Base, setting: &Setting<'_>) -> Self {
+    /// Begins a session for the stream, whose state before its first event is `base`; behind which event that is, if the recording has it.
+    pub(super) fn begin(
+        header: RecordingHeader,
+        base: Base,
+        as_of_sequence: Option<u64>,
+        setting: &Setting<'_>,
+    ) -> Self {
         let recorded = header.origin.unwrap_or_default();
         let identity = Identity::of(&recorded, setting.file, setting.config);
         info!(recorded = %recorded, sent_as = %identity.origin, "a stream of the recording");
@@ -108,6 +122,9 @@ impl Sending {
             late_facts,
             requests,
             sequences: Sequences::default(),
+            place: Place::new(as_of_sequence, header.epoch, !header.filter.is_empty()),
+            missing_events: 0,
+            skipped_batches: 0,
             session: tokio::spawn(session.run()),
             _answering: answering.drop_guard(),
             _session_ends: stop.abort.clone().drop_guard(),
@@ -122,11 +139,22 @@ impl Sending {
         if let Some(clock) = batch.clock {
             self.stream.outbox().set_recorded_clock(clock, clock::boot_ns());
         }
+        let Some(placed) = self.place.take(&batch, &left_out_before) else {
+            self.skipped_batches += 1;
+            return;
+        };
+        if placed.missing > 0 {
+            self.missing_events = self.missing_events.saturating_add(placed.missing);
+            let boot_ns = batch.events.first().map_or(0, |event| event.boot_ns);
+            self.push(missing(placed.missing, boot_ns)).await;
+        }
         let mut number = batch.first_sequence;
         let mut left_out = left_out_before.into_iter();
         for event in batch.events {
             number = number.saturating_add(left_out.next().unwrap_or_default().into());
-            if let Some(sent) = self.push(self.adapted(event)).await {
+            if number >= placed.from
+                && let Some(sent) = self.push(self.adapted(event)).await
+            {
                 self.sequences.sent(number, sent);
             }
             number = number.saturating_add(1);
@@ -179,6 +207,8 @@ impl Sending {
             let _ = timeout(CLOSE_TIMEOUT, &mut self.session).await;
         }
         let totals = self.stream.outbox().totals();
+        replayed.missing_events += self.missing_events;
+        replayed.skipped_batches += self.skipped_batches;
         replayed.acked_events += totals.acked_events;
         replayed.unacked_events += totals.unacked_events;
         replayed.refused_events += totals.losses.values().sum::<u64>();
@@ -216,6 +246,20 @@ impl Sending {
             self.stream.acked().await;
         }
     }
+}
+
+/// Says that events are missing; nobody knows what they were.
+fn missing(count: u64, boot_ns: u64) -> Event {
+    let loss = LossRecord {
+        place: LossPlace::Spool.into(),
+        event_class: EventClass::StateBearing.into(),
+        reason: LossReason::Unspecified.into(),
+        count,
+        first_boot_ns: boot_ns,
+        last_boot_ns: boot_ns,
+        ..LossRecord::default()
+    };
+    Event { boot_ns, kind: Some(Kind::Loss(loss)), ..Event::default() }
 }
 
 /// Answers what the engine asks for, until `stop`.

@@ -49,13 +49,13 @@ fn host_fact() -> Event {
     Event { kind: Some(Kind::Fact(fact)), ..Event::default() }
 }
 
-fn base() -> Piece {
+fn base(as_of_sequence: u64) -> Piece {
     let process = |pid| ProcessState {
         process: Some(ProcessKey { pid, start_boot_ns: u64::from(pid) }),
         ..ProcessState::default()
     };
     let processes = (1..=3).map(process).collect();
-    Piece::BaseState(BaseState { processes, facts: vec![host_fact()], is_last: true, as_of_sequence: 40 })
+    Piece::BaseState(BaseState { processes, facts: vec![host_fact()], is_last: true, as_of_sequence })
 }
 
 fn exec(number: u32) -> Event {
@@ -114,7 +114,7 @@ async fn a_recording_becomes_a_host_of_its_own() {
     let second = vec![ended(43), ended(9_999)];
     let pieces = [
         header(),
-        base(),
+        base(40),
         batch(41, first, vec![0, 3, 0]),
         late_facts(),
         batch(47, second, vec![0, 1]),
@@ -167,6 +167,23 @@ async fn a_recording_becomes_a_host_of_its_own() {
     assert_eq!(seen.late_facts.len(), 2);
 }
 
+/// Scenario: a recording with a batch that is there twice and a gap that nothing explains.
+/// Guarantees: the batch is sent once, and the engine is told of the gap as a loss, in its place.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_missing_is_told() {
+    let engine = FakeEngine::start(Policy::default()).await;
+    let folder = tempfile::tempdir_in("/tmp").unwrap();
+    let path = folder.path().join("damaged");
+    let twice = batch(1, vec![exec(0), exec(1)], Vec::new());
+    write(&path, &[header(), base(0), twice.clone(), twice, batch(6, vec![exec(2)], Vec::new())]);
+    let replayed = replay(config(&engine.url()), &path).await.finished().await.unwrap();
+    assert_eq!((replayed.missing_events, replayed.skipped_batches, replayed.acked_events), (3, 1, 4));
+    let seen = engine.seen();
+    assert_eq!(execs(&seen), names(0..3));
+    let Some(Kind::Loss(loss)) = &seen.events[&3].kind else { panic!("{:?}", seen.events) };
+    assert_eq!((loss.count, loss.first_boot_ns), (3, 1_002));
+}
+
 /// Scenario: many more events than the queue has room for, to an engine that refuses batches for a while and breaks connections.
 /// Guarantees: every event arrives, in order and unchanged, once; none is given up for want of room.
 #[tokio::test(flavor = "multi_thread")]
@@ -180,7 +197,7 @@ async fn nothing_is_lost_for_want_of_room() {
     let batches = numbers
         .chunks(100)
         .map(|chunk| batch(u64::from(chunk[0]) + 1, chunk.iter().copied().map(exec).collect(), Vec::new()));
-    let pieces: Vec<_> = [header(), base()].into_iter().chain(batches).collect();
+    let pieces: Vec<_> = [header(), base(0)].into_iter().chain(batches).collect();
     write(&path, &pieces);
 
     let mut config = config(&engine.url());
@@ -204,7 +221,7 @@ async fn what_is_whole_of_a_broken_recording_is_sent() {
     let path = folder.path().join("cut");
     let mut file = File::create(&path).unwrap();
     let mut writer = Writer::new(&mut file).unwrap();
-    for piece in [header(), base(), batch(1, vec![exec(0), exec(1)], Vec::new())] {
+    for piece in [header(), base(0), batch(1, vec![exec(0), exec(1)], Vec::new())] {
         writer.write(&piece).unwrap();
     }
     writer.flush().unwrap();
@@ -241,7 +258,7 @@ async fn requests_are_answered_and_the_end_is_bounded() {
     let engine = FakeEngine::start(Policy { acks: false, ..Policy::default() }).await;
     let folder = tempfile::tempdir_in("/tmp").unwrap();
     let path = folder.path().join("held");
-    write(&path, &[header(), base(), batch(1, vec![exec(0), exec(1)], Vec::new())]);
+    write(&path, &[header(), base(0), batch(1, vec![exec(0), exec(1)], Vec::new())]);
     let config = Config { drain_timeout: std::time::Duration::from_millis(200), ..config(&engine.url()) };
     let replaying = replay(config, &path).await;
     engine.until("all events", |seen| seen.events.len() == 2).await;

@@ -21,11 +21,14 @@ use tokio::{
 
 /// Nothing here takes as long, so that a hang is a failure.
 const PATIENCE: Duration = Duration::from_secs(20);
+/// In place of a failure, that it has done everything.
+const DONE: &str = "done";
 
-/// Fails at once if it has a failure; drains at once or never.
+/// Fails at once if it has a failure, ends at once if it is done; drains at once or never.
 struct Fake {
     pages: SocketAddr,
     failure: Option<&'static str>,
+    is_done: bool,
     drains: bool,
     is_drained: Arc<AtomicBool>,
 }
@@ -50,6 +53,13 @@ impl Running for Fake {
                 future::pending().await
             }
         }
+    }
+
+    async fn ended(&mut self) -> Result<(), &'static str> {
+        if self.is_done {
+            return Ok(());
+        }
+        Err(self.failed().await)
     }
 
     async fn shutdown(self) {
@@ -81,15 +91,16 @@ async fn shell() -> Shell {
 }
 
 /// Scenario: a service that is told to end drains; another does not finish draining and is told again; a third fails; a
-/// fourth is told before it has started. Guarantees: the first ends in order, the second and fourth at once, the third
-/// with its failure, which is not drained; the pages say what the service is doing until it has ended.
+/// fourth is told before it has started; a fifth has done what it was there for. Guarantees: the first ends in order, the second and fourth at once, the third
+/// with its failure, which is not drained, the fifth in order without being told; the pages say what the service is doing until it has ended.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_service_runs_until_it_is_told_to_end() {
     let is_drained = Arc::new(AtomicBool::new(false));
     let serve = async |failure, drains| {
         let shell = shell().await;
         let pages = shell.admin_address().unwrap();
-        let fake = Fake { pages, failure, drains, is_drained: Arc::clone(&is_drained) };
+        let is_done = failure == Some(DONE);
+        let fake = Fake { pages, failure, is_done, drains, is_drained: Arc::clone(&is_drained) };
         let serving = shell.serve(async { Ok::<_, &'static str>(fake) });
         let ended = tokio::time::timeout(PATIENCE, serving).await.unwrap();
         assert!(TcpStream::connect(pages).await.is_err());
@@ -99,6 +110,8 @@ async fn a_service_runs_until_it_is_told_to_end() {
     assert_eq!(serve(Some("broken"), true).await, Err("broken"));
     assert!(!is_drained.load(Ordering::Relaxed));
     assert_eq!(serve(None, true).await, Ok(End::Drained));
+    assert!(is_drained.swap(false, Ordering::Relaxed));
+    assert_eq!(serve(Some(DONE), true).await, Ok(End::Drained));
     assert!(is_drained.load(Ordering::Relaxed));
 
     let shell = shell().await;
