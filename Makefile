@@ -99,6 +99,10 @@ events-doc: needs ## Write docs/events.md anew from the tables of calls and test
 	$(CARGO) run --quiet --locked -p integration --bin events_doc > docs/events.md.new
 	mv docs/events.md.new docs/events.md
 
+.PHONY: corpus
+corpus: needs ## Record integration/corpus anew: our own workloads, as root, with podman and make.
+	$(CARGO) run --locked -p integration --bin record-corpus
+
 .PHONY: stock-rules-doc
 stock-rules-doc: needs ## Write docs/stock-rules.md anew from the lists that tests are held to.
 	$(CARGO) run --quiet --locked -p integration --bin stock_rules_doc > docs/stock-rules.md.new

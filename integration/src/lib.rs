@@ -7,6 +7,7 @@
 
 pub mod act;
 pub mod actor;
+pub mod corpus;
 pub mod events_page;
 pub mod long_recording;
 pub mod pages;

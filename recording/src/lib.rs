@@ -22,6 +22,7 @@ mod counts;
 mod elements;
 mod error;
 mod grammar;
+mod leaving_out;
 mod reader;
 mod redaction;
 mod scap_file;
@@ -34,6 +35,7 @@ pub use self::{
     counts::Counts,
     elements::MAX_ELEMENTS,
     error::RecordingError,
+    leaving_out::retain,
     reader::Reader,
     redaction::{REDACTED, RedactionError, Redactions, Redactor},
     sink::{CreateOptions, Format, Sink, Written, create},

@@ -82,28 +82,14 @@ impl Filter {
     }
 
     fn filter(&mut self, recorded: &mut RecordedBatch) -> u64 {
-        let Some(batch) = &mut recorded.batch else { return 0 };
+        let Some(batch) = &recorded.batch else { return 0 };
         self.clock = batch.clock.unwrap_or(self.clock);
         self.sequence = batch.first_sequence.saturating_sub(1);
-        let (mut left_out, mut gap) = (0, 0);
-        let mut kept = Vec::new();
-        for event in std::mem::take(&mut batch.events) {
+        recording::retain(recorded, |event| {
             self.sequence += 1;
-            self.model.apply(&event);
-            if self.is_kept(&event) {
-                recorded.left_out_before.push(gap);
-                kept.push(event);
-                gap = 0;
-            } else {
-                (left_out, gap) = (left_out + 1, gap + 1);
-            }
-        }
-        if recorded.left_out_before.iter().all(|gap| *gap == 0) {
-            recorded.left_out_before.clear();
-        }
-        batch.event_count = u32::try_from(kept.len()).unwrap_or(u32::MAX);
-        batch.events = kept;
-        left_out
+            self.model.apply(event);
+            self.is_kept(event)
+        })
     }
 
     fn is_kept(&self, event: &Event) -> bool {

@@ -96,7 +96,7 @@ const FREQUENT: &[&str] = &[
     "splice",
     "stat",
     "stat64",
-    "fstatat64",
+    "fstatat", "fstatat64",
     "lstat",
     "lstat64",
     "statx",
