@@ -19,7 +19,7 @@ use eyrie_proto::{
         RecordedBatch, RecordingEnd, RecordingHeader, RecordingTrailer, recording_entry::Kind as Piece,
     },
 };
-use recording::CreateOptions;
+use recording::{CreateOptions, Format};
 
 /// Events of one program's life.
 const EVENTS_A_LIFE: u64 = 16;
@@ -36,7 +36,9 @@ const BEGIN_NS: u64 = 1_795_773_600_000_000_000;
 
 /// Writes a recording of so many events, in the format that `path` ends with.
 pub fn write(path: &Path, events: u64) -> anyhow::Result<()> {
-    let options = CreateOptions { is_replacing: true, ..CreateOptions::default() };
+    let is_scap = path.extension().is_some_and(|extension| extension == "scap");
+    let format = if is_scap { Format::Scap } else { Format::Eyrie };
+    let options = CreateOptions { format, is_replacing: true };
     let mut sink = recording::create(path, &options)?;
     for piece in pieces(events) {
         sink.write(&piece)?;
