@@ -6,7 +6,7 @@ use std::{fmt::Write as _, sync::Arc, time::Duration};
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use engine_service::{
-    Engine, EngineOptions, RuleEvaluator, RuleOptions, Running,
+    CaptureMode, Engine, EngineOptions, RuleEvaluator, RuleOptions, Running,
     alert_log::sqlite::{SqliteLog, SqliteOptions},
     listener::{ListenSecurity, Listener},
 };
@@ -56,7 +56,7 @@ fn rules() -> String {
     })
 }
 
-async fn start(directory: &std::path::Path) -> Running {
+async fn start(directory: &std::path::Path, is_recording: bool) -> Running {
     let source = rule_language::Source { name: "bench.yaml".into(), text: rules() };
     let evaluator =
         RuleEvaluator::compile(&[source], &RuleOptions::default()).expect("the rules are right").evaluator;
@@ -64,7 +64,11 @@ async fn start(directory: &std::path::Path) -> Running {
     let listener = Listener::bind("127.0.0.1:0".parse().expect("an address"), ListenSecurity::LOCAL)
         .await
         .expect("a port");
-    let options = EngineOptions::default();
+    let mut options = EngineOptions::default();
+    if is_recording {
+        options.recordings.folder = Some(directory.join("recordings"));
+        options.recordings.mode = CaptureMode::AllRules;
+    }
     let engine = Engine {
         evaluator: Arc::new(evaluator),
         log: Arc::new(log),
@@ -157,9 +161,11 @@ fn session(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("session");
     group.throughput(Throughput::Elements(BATCHES * EVENTS_A_BATCH));
     group.sample_size(10).measurement_time(Duration::from_secs(5)).warm_up_time(Duration::from_secs(1));
-    for (name, matching) in [("no alerts", 0), ("one alert a batch", 1)] {
+    for (name, matching, is_recording) in
+        [("no alerts", 0, false), ("no alerts, in a window", 0, true), ("one alert a batch", 1, false)]
+    {
         let directory = tempfile::tempdir().expect("a directory");
-        let engine = runtime.block_on(start(directory.path()));
+        let engine = runtime.block_on(start(directory.path(), is_recording));
         let mut agent = runtime.block_on(Session::begin(&engine));
         let template = batch(matching);
         group.bench_function(name, |bencher| {

@@ -16,6 +16,7 @@ pub use self::settings::{RuleSwitch, Settings, StaticField, static_fields};
 use crate::{
     alert_log::sqlite::{SqliteLog, SqliteOptions},
     engine::{Engine, EngineError, EngineOptions, Running},
+    evaluate::Evaluate as _,
     falco_format::FalcoFormat,
     listener::{ClientSecurity, ListenAddress, ListenSecurity, Listener, ServiceAddress, ServiceEndpoint},
     outputs::{LineFormat, LineOutput},
@@ -115,6 +116,9 @@ impl Config {
             tracing::warn!("{warning}");
         }
         tracing::info!(rules = evaluator.enabled_rules(), "the rules are loaded");
+        if evaluator.has_captures() && self.options.recordings.folder.is_none() {
+            tracing::warn!("rules ask for recordings (capture: true) and none are made: set capture-enabled");
+        }
         let options = SqliteOptions { max_entries: self.max_alerts, ..SqliteOptions::default() };
         Ok((evaluator, SqliteLog::open(&self.data_dir, options)?))
     }

@@ -225,6 +225,9 @@ impl Recorder {
 
     /// Sends what belongs to the recording that runs, and ends it at its time.
     fn send(&mut self, slice: &Slice) {
+        if self.running.as_ref().is_some_and(|running| running.courier.has_ended()) {
+            self.running = None;
+        }
         let Some(running) = &self.running else { return };
         let end = slice.times().position(|time_ns| time_ns > running.until_ns);
         let (within, beyond) = slice.split_at(end.unwrap_or(slice.len()));

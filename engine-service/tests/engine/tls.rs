@@ -1,10 +1,11 @@
 //! Certificates over real TLS: whose events are taken, and who sees which alerts.
 
-use std::sync::Arc;
+use std::{path::Path, sync::Arc};
 
 use engine_service::{
-    Engine, Running,
+    CaptureMode, Engine, EngineOptions, Running,
     alert_log::AlertLog,
+    evaluate::Evaluate,
     listener::{ClientSecurity, ListenSecurity, Listener, ServerTlsFiles, ServiceAddress, ServiceEndpoint},
 };
 use eyrie_proto::{
@@ -17,6 +18,10 @@ use eyrie_proto::{
         host_service_client::HostServiceClient,
     },
     event::{HostBoot, Origin, origin},
+    recording::{
+        DeleteRecordingRequest, FetchRecordingRequest, ListRecordingsRequest, RecordHostRequest,
+        recording_service_client::RecordingServiceClient,
+    },
 };
 use test_certificates::Authority;
 use tonic::{Code, transport::Channel};
@@ -36,7 +41,12 @@ struct Secured {
 
 impl Secured {
     async fn start() -> Self {
+        Self::start_with(evaluator(), |_| options()).await
+    }
+
+    async fn start_with(evaluator: Arc<dyn Evaluate>, options: impl FnOnce(&Path) -> EngineOptions) -> Self {
         let directory = tempfile::tempdir().unwrap();
+        let options = options(directory.path());
         let authority = Authority::new(directory.path(), "ca");
         let server = authority.server("engine");
         let files = ServerTlsFiles {
@@ -48,11 +58,11 @@ impl Secured {
         let listener = Listener::bind("127.0.0.1:0".parse().unwrap(), security).await.unwrap();
         let log: Arc<dyn AlertLog> = sqlite(directory.path());
         let parts = Engine {
-            evaluator: evaluator(),
+            evaluator,
             log: Arc::clone(&log),
             listener,
             output: None,
-            options: options(),
+            options,
             instruments: Default::default(),
         };
         Self { engine: parts.start().await.unwrap(), log, authority, _directory: directory }
@@ -215,4 +225,53 @@ async fn roles_do_not_lend_each_other_their_methods() {
         assert_eq!((status.code(), reason(&status)), (Code::PermissionDenied, "NOT_PERMITTED"), "{name}");
     }
     secured.engine.shutdown().await;
+}
+
+/// Scenario: hosts of two tenants raise alerts that are recorded; agents, engines, and operators of each tenant and of all list, fetch,
+/// remove, and record hosts. Guarantees: whoever is no operator is refused before any handler; an operator of one tenant learns
+/// nothing of another's, not even that there is something, and cannot remove it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn recordings_are_their_tenants_operators() {
+    let recording = |directory: &Path| {
+        let mut options = options();
+        options.recordings.folder = Some(directory.join("recordings"));
+        options.recordings.mode = CaptureMode::AllRules;
+        options
+    };
+    let secured = Secured::start_with(evaluator(), recording).await;
+    secured.deliver("agent/tenant/acme", host("acme", HOST_A)).await;
+    secured.deliver("agent/tenant/other", host("other", HOST_B)).await;
+    let client = async |name: &str| RecordingServiceClient::new(secured.connect(name).await);
+    let listed = async |name: &str| {
+        let listed = client(name).await.list_recordings(ListRecordingsRequest::default()).await;
+        listed.unwrap().into_inner().recordings
+    };
+    let all = listed("operator").await;
+    assert_eq!(all.len(), 2);
+    let acme = listed("operator/tenant/acme").await;
+    assert_eq!(acme.iter().map(|one| one.origin.clone()).collect::<Vec<_>>(), [Some(host("acme", HOST_A))]);
+    assert!(listed("operator/tenant/third").await.is_empty());
+    let id = acme[0].id.clone();
+    for name in ["agent", "agent/tenant/acme", "engine", "metadata"] {
+        let mut client = client(name).await;
+        let refusals = [
+            client.list_recordings(ListRecordingsRequest::default()).await.unwrap_err(),
+            client.fetch_recording(FetchRecordingRequest { id: id.clone() }).await.map(|_| ()).unwrap_err(),
+            client.delete_recording(DeleteRecordingRequest { id: id.clone() }).await.unwrap_err(),
+            client.record_host(RecordHostRequest::default()).await.map(|_| ()).unwrap_err(),
+        ];
+        assert!(refusals.iter().all(|status| reason(status) == "NOT_PERMITTED"), "{name}: {refusals:?}");
+    }
+    let mut other = client("operator/tenant/other").await;
+    let fetched = other.fetch_recording(FetchRecordingRequest { id: id.clone() }).await.map(|_| ());
+    assert_eq!(reason(&fetched.unwrap_err()), "RECORDING_NOT_FOUND");
+    let deleted = other.delete_recording(DeleteRecordingRequest { id: id.clone() }).await;
+    assert_eq!(reason(&deleted.unwrap_err()), "RECORDING_NOT_FOUND");
+    let mut agent = secured.open("agent/tenant/acme").await;
+    agent.send(capture_request::Kind::Hello(hello_of(host("acme", HOST_A)))).await;
+    assert!(matches!(agent.next().await, Some(Ok(capture_response::Kind::Welcome(_)))));
+    let request = || RecordHostRequest { host: HOST_A.into(), duration_ms: 1 };
+    assert_eq!(reason(&other.record_host(request()).await.map(|_| ()).unwrap_err()), "HOST_UNKNOWN");
+    assert_eq!(listed("operator").await.len(), 2);
+    agent.leave_at_the_engines_end(secured.engine).await;
 }

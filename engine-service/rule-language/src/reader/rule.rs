@@ -91,7 +91,7 @@ impl Reader<'_> {
         let description = self.required_text(entry, "desc").unwrap_or_default();
         let priority = self.priority(entry).unwrap_or(Priority::Debug);
         let source = self.source(entry).map(|source| source.unwrap_or_else(|| "syscall".to_owned()));
-        let capture = self.capture(entry).unwrap_or_default().unwrap_or(false);
+        let capture = self.optional_bool(entry, "capture").unwrap_or_default().unwrap_or(false);
         let capture_duration = self.capture_duration(entry).unwrap_or_default().unwrap_or_default();
         let enabled = self.optional_bool(entry, "enabled").unwrap_or_default().unwrap_or(true);
         // What is wrong with these two should not bring about what they may have been meant to keep away.
@@ -243,17 +243,6 @@ impl Reader<'_> {
     fn source(&mut self, entry: &Entry<'_>) -> Result<Option<String>, Reported> {
         let is_empty = entry.get("source").is_none_or(|node| node.is_null() || node.scalar() == Some(""));
         if is_empty { Ok(None) } else { self.required_text(entry, "source").map(Some) }
-    }
-
-    /// `capture`, with a warning that it has no effect here.
-    fn capture(&mut self, entry: &Entry<'_>) -> Result<Option<bool>, Reported> {
-        let capture = self.optional_bool(entry, "capture")?;
-        if capture == Some(true) {
-            let message = "'capture' has no effect here: alerts carry their evidence, and no dump is written";
-            let context = self.value_context(entry, "capture");
-            self.reporter.report(Code::LoadWarningExtension, Report::new(message, &context));
-        }
-        Ok(capture)
     }
 
     /// `capture_duration`, in milliseconds.

@@ -37,7 +37,7 @@ impl Reader<'_> {
             "priority" => update.priority = Some(self.priority(entry)?),
             "tags" => update.tags = Some(self.required_texts(entry, "tags")?.into_iter().collect()),
             "exceptions" => update.exceptions = Some(self.exceptions(entry, is_appended)),
-            "capture" => update.capture = self.capture(entry)?,
+            "capture" => update.capture = self.optional_bool(entry, "capture")?,
             "capture_duration" => update.capture_duration = self.capture_duration(entry)?,
             "enabled" => update.enabled = Some(self.required_bool(entry, "enabled")?),
             "warn_evttypes" => update.warn_event_types = Some(self.required_bool(entry, "warn_evttypes")?),
