@@ -4,7 +4,11 @@
 use std::{fs, path::Path};
 
 use eyrie_proto::alert::Alert;
-use integration::{program::Program, scene::Scene, subscriber};
+use integration::{
+    program::{Program, build_only},
+    scene::Scene,
+    subscriber,
+};
 use test_requirements::{Requirement, data_dir, requires};
 
 /// What curl does in the capture `curl_google.scap`: it connects to port 80 once, and looks at resolv.conf twice.
@@ -27,6 +31,7 @@ const RULES: &str = "\
 ";
 
 fn engine(scene: &Scene) -> anyhow::Result<Program> {
+    build_only(&["engine-service", "capture-agent"])?;
     fs::write(scene.rules(), RULES)?;
     scene.engine()
 }
