@@ -53,6 +53,7 @@ fn value(name: &str, view: &EventView<'_>) -> String {
         name: written.to_owned(),
         argument: argument.map(str::to_owned),
         is_dotted: false,
+        is_list: false,
         field_type: catalogue().info(id).field_type,
     };
     match FieldExtractor::new(catalogue(), &field).unwrap().extract(view).value() {
