@@ -1,6 +1,6 @@
 //! Threads and processes, as far as the tasks of events need them.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use eyrie_proto::event::{Capabilities, Credentials, ProcessKey, Session, Task};
 
@@ -61,6 +61,8 @@ pub(crate) struct Process {
 pub(crate) struct Tasks {
     threads: HashMap<u32, Thread>,
     processes: HashMap<u32, Process>,
+    /// Process and thread.
+    of_process: BTreeSet<(u32, u32)>,
     /// When threads ended, nanoseconds since boot.
     ended: HashMap<u32, u64>,
     enters_bytes: usize,
@@ -128,6 +130,7 @@ impl Tasks {
             return false;
         }
         self.processes.entry(thread.pid).or_insert_with(|| Process { threads: 0, ..process() }).threads += 1;
+        self.of_process.insert((thread.pid, tid));
         self.threads.insert(tid, thread);
         self.ended.remove(&tid);
         true
@@ -158,18 +161,11 @@ impl Tasks {
 
     /// After exec the thread that called it is the only one, and has the number of its process.
     pub(crate) fn exec(&mut self, pid: u32) {
-        if self.processes.get(&pid).is_some_and(|process| process.threads <= 1) {
-            return;
-        }
-        let others: Vec<u32> = self
-            .threads
-            .iter()
-            .filter(|(tid, thread)| thread.pid == pid && **tid != pid)
-            .map(|(tid, _)| *tid)
-            .collect();
-        others.into_iter().for_each(|tid| {
+        let own = self.of_process.range((pid, 0)..=(pid, u32::MAX)).map(|(_, tid)| *tid);
+        let others: Vec<u32> = own.filter(|tid| *tid != pid).collect();
+        for tid in others {
             self.remove(tid);
-        });
+        }
     }
 
     /// Whatever had this number is gone, with all its threads.
@@ -225,6 +221,7 @@ impl Tasks {
     fn remove(&mut self, tid: u32) -> bool {
         self.take_enter(tid);
         let Some(thread) = self.threads.remove(&tid) else { return true };
+        self.of_process.remove(&(thread.pid, tid));
         let Some(process) = self.processes.get_mut(&thread.pid) else { return true };
         process.threads = process.threads.saturating_sub(1);
         let is_last = process.threads == 0;

@@ -5,6 +5,7 @@ mod captures;
 mod containers;
 mod descriptors;
 mod events;
+mod fields;
 mod hostile;
 mod lives;
 mod sockets;
