@@ -91,13 +91,13 @@ pub enum RecordingError {
     },
     /// A `.scap` file, or what is not one after all.
     #[error(transparent)]
-    Scap(#[from] ImportError),
+    Scap(Box<ImportError>),
     /// What `.scap` cannot say.
     #[error("cannot write the recording as .scap: {source}")]
     Export {
         /// What it is.
         #[source]
-        source: ExportError,
+        source: Box<ExportError>,
     },
     /// An entry that no reader would take.
     #[error(
@@ -125,5 +125,12 @@ impl RecordingError {
     pub(crate) fn unknown_format(head: &[u8]) -> Self {
         let found = if head.is_empty() { "nothing".to_owned() } else { head.escape_ascii().to_string() };
         Self::UnknownFormat { found }
+    }
+}
+
+// Boxed: most errors are none of these, and every result would be as large.
+impl From<ImportError> for RecordingError {
+    fn from(error: ImportError) -> Self {
+        Self::Scap(Box::new(error))
     }
 }

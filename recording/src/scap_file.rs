@@ -150,6 +150,6 @@ impl Write for Counting {
 fn failed(error: ExportError, kept_bytes: u64) -> RecordingError {
     match error {
         ExportError::Write(WriteError::Io(source)) => RecordingError::Write { kept_bytes, source },
-        source => RecordingError::Export { source },
+        other => RecordingError::Export { source: Box::new(other) },
     }
 }
