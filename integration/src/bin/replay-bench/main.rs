@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context as _, ensure};
 use clap::Parser;
-use integration::{long_recording, replayed::Replayed};
+use integration::{long_recording, program, replayed::Replayed};
 use serde_json::Value;
 
 /// In the order of a table's columns.
@@ -40,6 +40,7 @@ fn main() -> anyhow::Result<()> {
     let beside = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../shared/data/falco-rules");
     let rules = arguments.rules.clone().unwrap_or(beside);
     ensure!(rules.exists(), "{} is not there: name the folder of the rules with --rules", rules.display());
+    program::build_only(&["eyrie"])?;
     let folder = tempfile::tempdir()?;
     println!("| format | file, MiB | events/s | {} | all | peak RSS, MiB | alerts |", STAGES.join(" | "));
     println!("|---|---|---|{}---|---|---|", "---|".repeat(STAGES.len()));
