@@ -135,7 +135,10 @@ impl Store {
         }
         let failed = |detail| Refusal::Failed { detail };
         let file = RecordingFile::create(self, &recording).map_err(failed)?;
-        folder::write_info(&self.folder, &recording).map_err(|error| failed(error.to_string()))?;
+        if let Err(error) = folder::write_info(&self.folder, &recording) {
+            let _ = folder::remove(&self.folder, &recording);
+            return Err(failed(error.to_string()));
+        }
         index.begun.entry(origin).or_default().push_back(Instant::now());
         index.recordings.insert(recording.id.clone(), recording);
         Ok(Box::new(file))

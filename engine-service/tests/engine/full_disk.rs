@@ -8,6 +8,11 @@ use std::{
 
 use test_requirements::{Requirement, requires};
 
+use engine_service::CaptureMode;
+use eyrie_proto::recording::{
+    ListRecordingsRequest, RecordingState, recording_service_client::RecordingServiceClient,
+};
+
 use crate::support::*;
 
 /// A small tmpfs, unmounted at the end.
@@ -73,4 +78,47 @@ async fn the_engine_goes_on_when_there_is_room_again() {
     assert_eq!(alert_sequences(&*log).await, (1..=4_001).collect::<Vec<_>>());
     engine.shutdown().await;
     drop((counted, log));
+}
+
+/// Scenario: the disk of recordings fills up in the middle of one, and stays full. Guarantees: events are evaluated and acked all the same
+/// and their alerts are kept; the recording is listed as cut; when there is room again the next alert has one.
+#[tokio::test]
+async fn a_full_disk_cuts_recordings_and_nothing_else() {
+    requires!(Requirement::Kernel);
+    let (disk, directory) = (SmallDisk::mount("2m"), tempfile::tempdir().unwrap());
+    let mut options = options();
+    options.metadata.parking.wait = std::time::Duration::ZERO;
+    options.recordings.folder = Some(disk.path.join("recordings"));
+    options.recordings.mode = CaptureMode::AllRules;
+    options.recordings.default_after = std::time::Duration::from_secs(100_000);
+    let log = sqlite(directory.path());
+    let engine = start_with(log.clone(), options, None).await;
+    let mut agent = Agent::begin(&engine, hello(), 0).await;
+    assert_eq!(agent.deliver(batch(1, 10, &[2])).await.through_sequence, 10);
+    let filler = disk.fill();
+    let mut client = RecordingServiceClient::new(channel(engine.local_address()).await);
+    let mut listed = Vec::new();
+    let (mut first, patience) = (11, std::time::Instant::now());
+    // Random names, which no compression makes small: some 30 bytes an event.
+    while !listed.iter().any(|state| *state == RecordingState::Cut) {
+        assert!(patience.elapsed() < PATIENCE, "{listed:?}");
+        let mut next = batch(first, 1_000, &[]);
+        next.events.iter_mut().flat_map(|event| &mut event.task).for_each(|task| task.comm = rand_name());
+        first += 1_000;
+        assert_eq!(agent.deliver(next).await.through_sequence, first - 1);
+        let response = client.list_recordings(ListRecordingsRequest::default()).await.unwrap();
+        listed = response.into_inner().recordings.iter().map(|recording| recording.state()).collect();
+    }
+    assert_eq!(agent.deliver(batch(first, 10, &[first])).await.through_sequence, first + 9);
+    fs::remove_file(filler).unwrap();
+    agent.deliver(batch(first + 10, 10, &[first + 10])).await;
+    assert_eq!(alert_sequences(&*log).await, [2, first, first + 10]);
+    let response = client.list_recordings(ListRecordingsRequest::default()).await.unwrap();
+    let last = alerts(&*log).await.pop().unwrap();
+    assert!(response.into_inner().recordings.iter().any(|recording| recording.id == last.id));
+    agent.leave_at_the_engines_end(engine).await;
+}
+
+fn rand_name() -> Vec<u8> {
+    rand::random::<[u8; 15]>().to_vec()
 }

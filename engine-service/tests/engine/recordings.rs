@@ -6,6 +6,7 @@ use engine_service::{EngineOptions, Running};
 use eyrie_proto::{
     capture::{BaseState, Batch, ClockReading, Hello},
     event::{Connect, Descriptor, Event, Exit, Fork, ProcessKey, SystemCall, event::Kind as EventKind},
+    metadata::{LateFact, late_fact},
     recording::{
         DeleteRecordingRequest, FetchRecordingRequest, ListRecordingsRequest, RecordHostRequest, Recording,
         RecordingEnd, RecordingHeader, RecordingState, RecordingTrailer, recording_entry::Kind,
@@ -16,7 +17,9 @@ use host_model::HostModel;
 use tonic::transport::Channel;
 
 use crate::{
-    parking::{deliver, start_with_rules},
+    metadata::late,
+    metadata_service::CONTAINER,
+    parking::{self, deliver, start_with_rules},
     support::*,
 };
 
@@ -119,6 +122,7 @@ struct Read {
     header: RecordingHeader,
     base: Vec<BaseState>,
     batches: Vec<Batch>,
+    facts: Vec<LateFact>,
     trailer: Option<RecordingTrailer>,
 }
 
@@ -128,7 +132,7 @@ impl Read {
             Kind::Header(header) => self.header = header,
             Kind::BaseState(part) => self.base.push(part),
             Kind::Batch(recorded) => self.batches.extend(recorded.batch),
-            Kind::LateFacts(_) => {}
+            Kind::LateFacts(late) => self.facts.extend(late.facts),
             Kind::Trailer(trailer) => self.trailer = Some(trailer),
         }
     }
@@ -348,4 +352,37 @@ async fn clients_record_hosts() {
     all.iter().for_each(|event| whole.apply(event));
     assert_eq!(read.model().base_state().collect::<Vec<_>>(), whole.base_state().collect::<Vec<_>>());
     assert_eq!(read.header.clock, Some(ClockReading { boot_ns: 0, epoch_ns: 1_000_000_000_000 }));
+}
+
+/// Scenario: an alert waits for the name of its container, while the stream goes on; then the agent tells. Guarantees: there is no
+/// recording as long as the alert may turn out to be none; then there is one with the time before and after the alert's event, and with
+/// what was told of the container.
+#[tokio::test]
+async fn what_waited_for_metadata_is_recorded_late() {
+    let directory = tempfile::tempdir().unwrap();
+    let log = sqlite(directory.path());
+    let mut options = recording(directory.path());
+    options.metadata.parking.wait = Duration::from_secs(600);
+    let rules = parking::RULES.replacen("  priority: WARNING", "  priority: WARNING\n  capture: true", 1);
+    let engine = start_with_rules(log.clone(), options, &rules).await;
+    let mut agent = parking::begin(&engine, vec![parking::cgroup_fact(CONTAINER)]).await;
+    let mut all = events(1..=20, &[]);
+    all[9] = parking::open(10, "/secret");
+    deliver(&mut agent, 1, all).await;
+    assert_eq!(list(&engine).await, []);
+    agent.send(late(1, late_fact::Kind::Container(parking::of_image("nginx")))).await;
+    let alert = parking::entries(&*log, 1).await.remove(0);
+    let listed = ended(&engine, 1).await;
+    assert_eq!((listed.len(), &listed[0].id), (1, &alert.id));
+    let read = fetch(&engine, &alert.id).await;
+    assert_eq!((read.sequences(), read.end()), ((7..=14).collect::<Vec<_>>(), RecordingEnd::Complete));
+    let told = read.facts.iter().filter_map(|fact| fact.kind.as_ref());
+    let images: Vec<_> = told
+        .filter_map(|kind| match kind {
+            late_fact::Kind::Container(container) => Some(container.image.as_ref()?.repository.as_str()),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(images, ["nginx"]);
+    agent.leave_at_the_engines_end(engine).await;
 }

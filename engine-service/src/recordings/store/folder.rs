@@ -38,14 +38,22 @@ pub(super) fn path(folder: &Path, recording: &Recording) -> PathBuf {
 
 /// In place of what is there; whole or not at all.
 pub(super) fn write_info(folder: &Path, recording: &Recording) -> io::Result<()> {
-    use io::Write as _;
     let path = folder.join(&recording.id).with_extension(INFO);
     let temporary = path.with_extension(TEMPORARY);
+    let written =
+        write_to(&temporary, &recording.encode_to_vec()).and_then(|()| fs::rename(&temporary, path));
+    if written.is_err() {
+        let _ = fs::remove_file(temporary);
+    }
+    written
+}
+
+fn write_to(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    use io::Write as _;
     let mut file =
-        fs::OpenOptions::new().write(true).create(true).truncate(true).mode(FILE_MODE).open(&temporary)?;
-    file.write_all(&recording.encode_to_vec())?;
-    file.sync_all()?;
-    fs::rename(temporary, path)
+        fs::OpenOptions::new().write(true).create(true).truncate(true).mode(FILE_MODE).open(path)?;
+    file.write_all(bytes)?;
+    file.sync_all()
 }
 
 /// The recording first: one without its info is found again, an info without its recording is removed.
@@ -87,8 +95,11 @@ pub(super) fn take_up(folder: &Path) -> Result<BTreeMap<String, Recording>, Stor
             Some(info) if info.state() != RecordingState::Running => Recording { size_bytes, ..info },
             info => left_behind(&path, Recording { id: id.clone(), size_bytes, ..info.unwrap_or_default() }),
         };
-        if recording.state() == RecordingState::Cut {
-            write_info(folder, &recording).map_err(|error| failed(folder, &error))?;
+        if recording.state() == RecordingState::Cut
+            && let Err(error) = write_info(folder, &recording)
+        {
+            // A full disk is no reason not to start: the next engine reads the recording again.
+            tracing::warn!(id, "cannot write what is known of a recording: {error}");
         }
         recordings.insert(id, recording);
     }
