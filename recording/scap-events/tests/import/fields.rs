@@ -45,9 +45,9 @@ fn values(stream: &Stream, names: &[&str], is_wanted: impl Fn(&Event) -> bool) -
 }
 
 fn value(name: &str, view: &EventView<'_>) -> String {
-    let id = catalogue().field(name).unwrap();
     let (written, argument) =
         name.split_once('[').map_or((name, None), |(name, argument)| (name, argument.strip_suffix(']')));
+    let id = catalogue().field(written).unwrap();
     let field = FieldRef {
         id,
         name: written.to_owned(),
@@ -105,25 +105,4 @@ fn connections_as_rules_see_them() {
         single[2..],
         [format!("accept {nobody} {pair} - 4"), format!("connect {nobody} {pair} - -115")]
     );
-}
-
-/// Scenario: what curl executes, opens, reads and closes. Guarantees: command line, directory, files with their flags, and results, under the names of Falco.
-#[test]
-fn files_as_rules_see_them() {
-    requires!(Requirement::Data);
-    let stream = read("curl_google.scap");
-    let execs = values(&stream, &["proc.cmdline", "proc.cwd", "proc.pname", "evt.res"], |event| {
-        matches!(event.kind, Some(Kind::Exec(_)))
-    });
-    assert_eq!(execs, ["curl -6 http://www.google.com /home/ubuntu/ bash SUCCESS"]);
-    let names = ["evt.type", "fd.name", "fd.directory", "fd.num", "evt.arg[flags]", "evt.is_open_read"];
-    let opens = values(&stream, &names, |event| matches!(event.kind, Some(Kind::Open(_))));
-    assert_eq!(opens[0], "open /etc/ld.so.cache /etc 3 O_RDONLY|O_CLOEXEC true");
-    assert!(
-        opens.contains(&"open /home/ubuntu/.curlrc /home/ubuntu -1 O_RDONLY true".to_owned()),
-        "{opens:?}"
-    );
-    let is_close = |event: &Event| event.call.is_some_and(|call| call.number == 3);
-    let closes = values(&stream, &["evt.type", "fd.name", "fd.type"], is_close);
-    assert_eq!(closes[0], "close /etc/ld.so.cache file");
 }
