@@ -20,6 +20,7 @@ RULES ?= deploy/rules
 UP_FLAGS ?=
 OVERHEAD_FLAGS ?=
 SHORT_LIVED_FLAGS ?=
+REPLAY_BENCH_FLAGS ?=
 
 .PHONY: help
 help: ## Show this list.
@@ -124,6 +125,10 @@ overhead: needs ## Measure what capturing costs, as root on a quiet machine, in 
 short-lived: needs ## Start 200 short-lived containers and more, and print what became of their alerts (docs/performance.md).
 	@$(call install_needs,$(CONTAINER_NEEDS))
 	$(CARGO) run --release --locked -p integration --bin short-lived -- $(SHORT_LIVED_FLAGS)
+
+.PHONY: replay-bench
+replay-bench: needs ## Replay recordings of a million events by the stock rules, and print events a second and memory (docs/performance.md).
+	$(CARGO) run --release --locked -p integration --bin replay-bench -- $(REPLAY_BENCH_FLAGS)
 
 .PHONY: bench-metadata
 bench-metadata: needs ## Measure the metadata service with 100,000 containers, in about a minute (docs/performance.md).

@@ -2,7 +2,9 @@
 
 use eyrie_proto::{
     capture::{AgentInfo, BaseState, Batch, ClockReading},
-    event::{Event, HostBoot, Open, Origin, PathArgument, ProcessKey, SystemCall, Task, event, origin},
+    event::{
+        Credentials, Event, HostBoot, Open, Origin, PathArgument, ProcessKey, SystemCall, Task, event, origin,
+    },
     recording::{
         RecordedBatch, RecordingEnd, RecordingHeader, RecordingTrailer, recording_entry::Kind as Piece,
     },
@@ -14,10 +16,11 @@ pub(crate) const BEGIN_NS: u64 = 1_795_773_600_000_000_000;
 
 fn open(sequence: u64, path: &str) -> Event {
     let path = Some(PathArgument { requested: path.into(), ..PathArgument::default() });
+    let credentials = Some(Credentials { uid: 1_000, effective_uid: 1_000, ..Credentials::default() });
     let process = Some(ProcessKey { pid: 100, start_boot_ns: 1 });
     Event {
         boot_ns: sequence * 1_000_000_000,
-        task: Some(Task { process, tid: 100, comm: b"cat".to_vec(), ..Task::default() }),
+        task: Some(Task { process, tid: 100, comm: b"cat".to_vec(), credentials, ..Task::default() }),
         call: Some(SystemCall { number: 257, result: 3, ..SystemCall::default() }),
         kind: Some(event::Kind::Open(Open { path, ..Open::default() })),
         ..Event::default()
