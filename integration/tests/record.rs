@@ -2,6 +2,7 @@
 //!
 //! A recording has what everybody on the machine does. The tests look for what their own actors did, which have a tag on their
 //! command lines, and print nothing else.
+#![allow(clippy::indexing_slicing, reason = "all of it is a test")]
 
 use std::{
     collections::BTreeMap,
