@@ -100,7 +100,7 @@ async fn a_full_disk_cuts_recordings_and_nothing_else() {
     let mut listed = Vec::new();
     let (mut first, patience) = (11, std::time::Instant::now());
     // Random names, which no compression makes small: some 30 bytes an event.
-    while !listed.iter().any(|state| *state == RecordingState::Cut) {
+    while !listed.contains(&RecordingState::Cut) {
         assert!(patience.elapsed() < PATIENCE, "{listed:?}");
         let mut next = batch(first, 1_000, &[]);
         next.events.iter_mut().flat_map(|event| &mut event.task).for_each(|task| task.comm = rand_name());
