@@ -129,6 +129,11 @@ impl<R: Read> Import<R> {
                 self.end_section();
                 self.has_section = true;
             }
+            Block::Event(event) => {
+                let sinks = Sinks { output: &mut self.output, counts: &mut self.counts };
+                take_event(&mut self.section, &event, &self.options.tenant, sinks)?;
+            }
+            _ if self.section.is_carried => {}
             Block::Machine(machine) if !self.section.has_begun() => self.section.machine = machine,
             // The clock of a stream does not change.
             Block::Machine(_) => {}
@@ -140,10 +145,6 @@ impl<R: Read> Import<R> {
                 }
             }
             Block::Descriptors(list) => self.section.descriptors_of(list),
-            Block::Event(event) => {
-                let sinks = Sinks { output: &mut self.output, counts: &mut self.counts };
-                take_event(&mut self.section, &event, &self.options.tenant, sinks)?;
-            }
         }
         Ok(())
     }
@@ -178,8 +179,9 @@ fn take_event(
 ) -> Result<(), ImportError> {
     sinks.counts.read(event.code, event.event_type.is_some());
     if let Some(kind) = extension::entry_of(event)? {
-        // It says everything that the rest of the section says, and more.
-        section.is_carried |= !section.has_begun();
+        if !section.has_begun() {
+            section.carry();
+        }
         if section.is_carried {
             sinks.counts.told += 1;
             sinks.output.push(kind);

@@ -89,10 +89,12 @@ impl<'a> Fields<'a> {
         Ok(InternetAddress { ip: self.ipv6(field)?, port: self.u16(field)? })
     }
 
-    /// Two bytes of length, then as many bytes.
-    pub(crate) fn string(&mut self, field: &'static str) -> Result<Vec<u8>, Malformed> {
+    /// Two bytes of length, then as many bytes, of which the first `limit` are taken: libscap refuses a file with more, and so nobody loses anything, while
+    /// a list of such texts would take many times what its readers expect.
+    pub(crate) fn text(&mut self, field: &'static str, limit: usize) -> Result<Vec<u8>, Malformed> {
         let length = self.u16(field)?;
-        Ok(self.bytes(field, usize::from(length))?.to_vec())
+        let bytes = self.bytes(field, usize::from(length))?;
+        Ok(bytes.get(..limit).unwrap_or(bytes).to_vec())
     }
 
     /// The next entry of a list whose entries begin with their length, which counts its own four bytes if `counts_itself`. The

@@ -1,6 +1,6 @@
 //! What is known before the first event: processes, their descriptors, and facts of the host.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use eyrie_proto::{
     capture::BaseState,
@@ -26,8 +26,10 @@ use super::{
 
 /// A message of an agent is under 1 MiB; so are these, with what is around them.
 const MAX_PART_BYTES: usize = 768 << 10;
-/// What is kept of all processes until the first event: those of a host with 20,000 processes of 8 KiB of arguments and environment each.
+/// What is kept of all processes and threads until the first event: those of a host with 20,000 processes of 8 KiB of arguments and environment each.
 const MAX_BASE_BYTES: usize = 256 << 20;
+/// What a thread that is not its process's first takes, with its name and its place in the list.
+const THREAD_BYTES: usize = size_of::<ThreadState>() + 64;
 /// The page cache's page on x86_64.
 const PAGE_SIZE: u32 = 4096;
 
@@ -35,7 +37,10 @@ const PAGE_SIZE: u32 = 4096;
 #[derive(Debug, Default)]
 pub(crate) struct Base {
     processes: Vec<ScapThread>,
-    others: HashMap<u32, Vec<ThreadState>>,
+    /// Where in `processes` each is: a file may tell of one again.
+    places: HashMap<u32, usize>,
+    /// By process and thread.
+    others: HashMap<u32, BTreeMap<u32, ThreadState>>,
     bytes: usize,
     refused: u64,
 }
@@ -43,32 +48,57 @@ pub(crate) struct Base {
 // === impl Base ===
 
 impl Base {
-    /// Processes that there was no room for.
+    /// Processes and threads that there was no room for.
     pub(crate) fn refused(&self) -> u64 {
         self.refused
     }
 
-    fn add(&mut self, pid: u32, thread: ScapThread) {
-        if thread.tid != thread.pid {
-            let state = ThreadState {
-                tid: u32::try_from(thread.tid).unwrap_or(0),
-                namespace_tid: namespace_id(thread.namespace_tid, thread.tid),
-                comm: clipped(&thread.comm),
-                start_boot_ns: 0,
-            };
-            self.others.entry(pid).or_default().push(state);
-            return;
+    /// A thread; told again it takes the place of what was told of it before.
+    fn add(&mut self, pid: u32, tid: u32, thread: ScapThread) {
+        if tid != pid {
+            return self.add_other(pid, tid, &thread);
         }
-        let lists = [&thread.arguments, &thread.environment, &thread.cgroups];
-        let size = lists.into_iter().flatten().map(|text| text.len() + size_of::<Vec<u8>>()).sum::<usize>();
-        let size = size + size_of::<ScapThread>() + thread.working_directory.len() + thread.root.len();
-        if self.bytes + size > MAX_BASE_BYTES {
+        let place = self.places.get(&pid).copied();
+        let before = place.and_then(|place| self.processes.get_mut(place));
+        let size = size_of_process(&thread);
+        let others = self.bytes - before.as_deref().map_or(0, size_of_process);
+        if others + size > MAX_BASE_BYTES {
             self.refused += 1;
             return;
         }
-        self.bytes += size;
-        self.processes.push(thread);
+        self.bytes = others + size;
+        match before {
+            Some(before) => *before = thread,
+            None => {
+                self.places.insert(pid, self.processes.len());
+                self.processes.push(thread);
+            }
+        }
     }
+
+    fn add_other(&mut self, pid: u32, tid: u32, thread: &ScapThread) {
+        let is_known = self.others.get(&pid).is_some_and(|threads| threads.contains_key(&tid));
+        if !is_known && self.bytes + THREAD_BYTES > MAX_BASE_BYTES {
+            self.refused += 1;
+            return;
+        }
+        self.bytes += if is_known { 0 } else { THREAD_BYTES };
+        let state = ThreadState {
+            tid,
+            namespace_tid: namespace_id(thread.namespace_tid, thread.tid),
+            comm: clipped(&thread.comm),
+            start_boot_ns: 0,
+        };
+        self.others.entry(pid).or_default().insert(tid, state);
+    }
+}
+
+fn size_of_process(thread: &ScapThread) -> usize {
+    let lists = [&thread.arguments, &thread.environment, &thread.cgroups];
+    let lists = lists.into_iter().flatten().map(|text| text.len() + size_of::<Vec<u8>>()).sum::<usize>();
+    let exe_path = thread.exe_path.as_deref().unwrap_or_default();
+    let texts = [&thread.comm, &thread.exe, exe_path, &thread.working_directory, &thread.root];
+    size_of::<ScapThread>() + lists + texts.into_iter().map(<[u8]>::len).sum::<usize>()
 }
 
 // === impl Section ===
@@ -84,16 +114,18 @@ impl Section {
         }
         let known = Thread::new(pid, namespace_id(thread.namespace_tid, thread.tid), &thread.comm);
         let process = || process_of(&thread, pid, cgroup_id);
-        if tid == pid {
-            // The leader knows better than any thread that came before it.
-            let has_room = self.tasks.insert(tid, known, process);
-            if let (true, Some(own)) = (has_room, self.tasks.process_mut(pid)) {
-                own.update_from(process());
-            }
-        } else {
-            self.tasks.insert(tid, known, process);
+        if !self.tasks.insert(tid, known, process) {
+            return;
         }
-        self.base.add(pid, thread);
+        // The leader knows better than any thread that came before it.
+        if let Some(own) = self.tasks.process_mut(pid).filter(|_| tid == pid) {
+            own.update_from(process());
+            self.tasks.count_directories(pid);
+        }
+        // Behind the first event everybody has been told what was to be told.
+        if !self.has_begun() {
+            self.base.add(pid, tid, thread);
+        }
     }
 
     /// The descriptors of a thread; those of threads that are no process lie with their process.
@@ -147,7 +179,7 @@ impl Section {
         }
         for thread in base.processes {
             let pid = thread.pid as u32;
-            let threads = others.remove(&pid).unwrap_or_default();
+            let threads = others.remove(&pid).unwrap_or_default().into_values().collect();
             if let Some(state) = self.state_of(identity, thread, threads) {
                 parts.add_process(state);
             }

@@ -5,8 +5,13 @@ use std::collections::HashMap;
 use cgroup_layout::container_of;
 use eyrie_proto::event::{CgroupFact, CgroupKey};
 
-/// Paths that get an id, of some 300 bytes each: as many as a host model keeps facts.
+/// Paths that get an id: as many as a host model keeps facts.
 const MAX_CGROUPS: usize = 16_384;
+/// Bytes of a path: more the kernel has for none (PATH_MAX).
+const MAX_PATH_BYTES: usize = 4096;
+/// Bytes of all paths and ids of containers, which are kept once here and wait a second time until they are told: those of as many paths
+/// of 1 KiB.
+const MAX_BYTES: usize = 16 << 20;
 /// Characters of an id by which Falco calls a container.
 pub(crate) const SHORT_ID: usize = 12;
 
@@ -16,6 +21,7 @@ pub(crate) struct Cgroups {
     ids: HashMap<Vec<u8>, u64>,
     /// By the first characters of a container's id, the whole id and the control group that it was first seen in.
     containers: HashMap<String, (String, CgroupKey)>,
+    bytes: usize,
     refused: u64,
 }
 
@@ -47,10 +53,13 @@ impl Cgroups {
         if let Some(id) = self.ids.get(path) {
             return (*id, None);
         }
-        if self.ids.len() >= MAX_CGROUPS {
+        let bytes = path.len() + named.as_ref().map_or(0, |(_, named)| named.id.len() + SHORT_ID);
+        let has_room = path.len() <= MAX_PATH_BYTES && self.bytes + bytes <= MAX_BYTES;
+        if !has_room || self.ids.len() >= MAX_CGROUPS {
             self.refused += 1;
             return (0, None);
         }
+        self.bytes += bytes;
         let id = self.ids.len() as u64 + 1;
         self.ids.insert(path.to_vec(), id);
         let key = CgroupKey { hierarchy: 0, cgroup_id: id, birth_boot_ns: 0 };
@@ -117,5 +126,18 @@ mod tests {
             cgroups.id_of(format!("cpu=/{number}").as_bytes());
         }
         assert_eq!((cgroups.ids.len(), cgroups.refused()), (MAX_CGROUPS, 1));
+    }
+
+    /// Scenario: paths as long as they may be, as many as there may be; and one that is longer. Guarantees: all of them together take no more
+    /// than there is room for, and the rest has no ids.
+    #[test]
+    fn long_paths_have_less_room() {
+        let mut cgroups = Cgroups::default();
+        let path = |number: usize| format!("cpu=/{number:0>width$}", width = MAX_PATH_BYTES - 1);
+        (0..MAX_CGROUPS).for_each(|number| drop(cgroups.id_of(path(number).as_bytes())));
+        let bytes: usize = cgroups.ids.keys().map(Vec::len).sum();
+        assert_eq!((bytes, cgroups.ids.len()), (MAX_BYTES, MAX_BYTES / MAX_PATH_BYTES));
+        assert_eq!(cgroups.refused(), (MAX_CGROUPS - MAX_BYTES / MAX_PATH_BYTES) as u64);
+        assert_eq!(Cgroups::default().id_of(format!("{}x", path(1)).as_bytes()), (0, None));
     }
 }

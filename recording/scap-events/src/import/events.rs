@@ -31,8 +31,6 @@ const CONTAINER_JSON_2: u16 = 324;
 const USER_ADDED: u16 = 354;
 const GROUP_DELETED: u16 = 360;
 const ASYNC_EVENT: u16 = 402;
-/// What an event takes besides its parameters.
-const EVENT_BYTES: usize = 256;
 
 /// Where events go, and what becomes of them.
 #[derive(Debug)]
@@ -46,7 +44,6 @@ struct Envelope {
     at: At,
     cpu: u32,
     is_state_only: bool,
-    bytes: usize,
 }
 
 // === impl Section ===
@@ -72,7 +69,7 @@ impl Section {
         if matches!(code, DROP_ENTER | DROP_EXIT) {
             sinks.counts.told += 1;
             let loss = self.dropped(code == DROP_ENTER, boot_ns);
-            return sinks.output.event(loss, 0);
+            return sinks.output.event(loss);
         }
         let is_of_task = matches!(code, PROCEXIT_OLD | PROCEXIT | SIGNAL_DELIVER);
         let call = call_event(event_type);
@@ -83,9 +80,8 @@ impl Section {
             return sinks.counts.skip(Skipped::NoThread);
         };
         let at = At { tid, boot_ns };
-        let bytes = EVENT_BYTES + event.parameters.iter().map(|bytes| bytes.len()).sum::<usize>();
         let is_state_only = event.flags & STATE_ONLY != 0;
-        let envelope = Envelope { at, cpu: event.cpu.into(), is_state_only, bytes };
+        let envelope = Envelope { at, cpu: event.cpu.into(), is_state_only };
         match call {
             Some(call) => self.call(call, &envelope, event_type, &event.parameters, &mut sinks),
             None if is_of_task => self.task_event(code, &envelope, &parameters, &mut sinks),
@@ -230,6 +226,7 @@ impl Section {
                     .kind(message)
             }
         };
+        self.tasks.count_directories(pid);
         self.change_others(at, pid, result, &kind);
         self.tell(envelope, at.tid, Some(system_call), kind, sinks);
     }
@@ -302,7 +299,7 @@ impl Section {
             is_filter_marked: envelope.is_state_only,
             kind: Some(kind),
         };
-        sinks.output.event(event, envelope.bytes);
+        sinks.output.event(event);
     }
 }
 

@@ -170,6 +170,7 @@ impl Section {
         if let Some(cwd) = cwd {
             process.working_directory = directory(cwd);
         }
+        self.tasks.count_directories(pid);
     }
 
     /// A program was executed, or could not be.
@@ -280,7 +281,8 @@ fn refresh_session(process: &mut Process, parameters: &Parameters<'_>) {
 
 /// What was executed: the kernel's own path where the file tells it, or else what the program gave, as text.
 fn executable(parameters: &Parameters<'_>, path: Option<&PathArgument>) -> Option<Executable> {
-    let flags = parameters.unsigned("flags").unwrap_or(0);
+    // The beginning of execveat has flags as well, and others.
+    let flags = parameters.number_of_exit("flags").map_or(0, i64::cast_unsigned);
     let told = parameters.text("trusted_exepath").filter(|path| !path.is_empty()).map(<[u8]>::to_vec);
     let given = || path.map(super::kinds::meant).filter(|path| path.starts_with(b"/"));
     let inode = parameters.unsigned("exe_ino").unwrap_or(0);

@@ -8,11 +8,12 @@ use eyrie_proto::{
     metadata::{LateFact, late_fact},
     recording::{RecordedBatch, RecordingEnd, RecordingTrailer, recording_entry::Kind},
 };
+use prost::Message as _;
 
 /// Events of a batch.
 const MAX_EVENTS: usize = 512;
-/// Bytes of the parameters of a batch's events: an agent's message stays under 1 MiB with what is around them.
-const MAX_BYTES: usize = 256 << 10;
+/// Bytes of a batch's events as a message, unless a single one has more: an agent's message stays under 1 MiB.
+const MAX_BYTES: usize = 512 << 10;
 
 /// What is to be given out.
 #[derive(Debug, Default)]
@@ -46,15 +47,19 @@ impl Output {
         self.done.push_back(kind);
     }
 
-    /// An event whose parameters take so many bytes.
-    pub(crate) fn event(&mut self, event: Event, bytes: usize) {
+    /// An event. What the call itself has is the smaller part of some: the names of descriptors and directories are in it as well.
+    pub(crate) fn event(&mut self, event: Event) {
+        let bytes = event.encoded_len();
+        if self.bytes + bytes > MAX_BYTES {
+            self.flush();
+        }
         if self.events.is_empty() {
             self.events.reserve_exact(MAX_EVENTS);
         }
         self.sequence += 1;
         self.bytes += bytes;
         self.events.push(event);
-        if self.events.len() >= MAX_EVENTS || self.bytes >= MAX_BYTES {
+        if self.events.len() >= MAX_EVENTS {
             self.flush();
         }
     }

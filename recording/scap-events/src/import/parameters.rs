@@ -122,6 +122,11 @@ impl<'a> Parameters<'a> {
         number(bytes, parameter_type)
     }
 
+    pub(crate) fn number_of_exit(&self, name: &str) -> Option<i64> {
+        let (bytes, parameter_type) = self.of_exit(name)?;
+        number(bytes, parameter_type)
+    }
+
     pub(crate) fn unsigned(&self, name: &str) -> Option<u64> {
         self.number(name).map(i64::cast_unsigned)
     }

@@ -62,6 +62,7 @@ impl Section {
         let refused = [
             ("threads", self.tasks.refused()),
             ("beginnings of calls", self.tasks.refused_enters()),
+            ("directories", self.tasks.refused_directories()),
             ("descriptors", self.descriptors.refused()),
             ("control groups", self.cgroups.refused()),
             ("users and groups", self.accounts.refused()),
@@ -90,9 +91,18 @@ impl Section {
 
     pub(crate) fn interfaces(&mut self, entries: Vec<scap::Interface>) {
         if self.has_begun() {
+            // Only the last word before an event counts: a file may have any number of them.
+            self.news.retain(|fact| !matches!(fact, ordered_fact::Kind::Interfaces(_)));
             self.news.push(interfaces(&entries));
         }
         self.interfaces = entries;
+    }
+
+    /// A recording that it carries says everything that the rest of the section says: nothing of that is kept.
+    pub(crate) fn carry(&mut self) {
+        if !self.is_carried {
+            *self = Self { is_carried: true, ..Self::default() };
+        }
     }
 
     pub(crate) fn new_cgroup(&mut self, fact: CgroupFact) {
@@ -138,12 +148,7 @@ impl Section {
         let news = std::mem::take(&mut self.news);
         let containers = container_ids(&news);
         for fact in news {
-            // Users are the largest; the message that they are in has to stay small.
-            let bytes = match &fact {
-                ordered_fact::Kind::Users(users) => (users.users.len() + users.groups.len()) * 64,
-                _ => 0,
-            };
-            output.event(fact_event(fact, boot_ns), bytes);
+            output.event(fact_event(fact, boot_ns));
         }
         self.tell_found(&containers, output);
     }

@@ -8,6 +8,8 @@ use super::parameters::Enter;
 
 /// Threads that are known at a time, of some 200 bytes each and as much for its process: as many as Falco knows.
 const MAX_THREADS: usize = 262_144;
+/// Working and root directories of all processes together: 256 bytes for each of as many processes as there may be threads.
+const MAX_DIRECTORIES_BYTES: usize = 64 << 20;
 /// Enter events that wait, together.
 const MAX_ENTERS_BYTES: usize = 64 << 20;
 /// Bytes of a thread's name (TASK_COMM_LEN of linux/sched.h).
@@ -54,6 +56,8 @@ pub(crate) struct Process {
     pub(crate) root_directory: Vec<u8>,
     /// How many of its threads are known; [`Tasks`] counts them.
     pub(crate) threads: u32,
+    /// What its directories take, as [`Tasks`] has counted it.
+    pub(super) counted_bytes: usize,
 }
 
 /// All of them.
@@ -66,7 +70,9 @@ pub(crate) struct Tasks {
     /// When threads ended, nanoseconds since boot.
     ended: HashMap<u32, u64>,
     enters_bytes: usize,
+    directories_bytes: usize,
     refused: u64,
+    refused_directories: u64,
     refused_enters: u64,
 }
 
@@ -83,6 +89,11 @@ impl Tasks {
         self.refused_enters
     }
 
+    /// Directories of processes that there was no room for.
+    pub(crate) fn refused_directories(&self) -> u64 {
+        self.refused_directories
+    }
+
     pub(crate) fn thread(&self, tid: u32) -> Option<&Thread> {
         self.threads.get(&tid)
     }
@@ -95,8 +106,26 @@ impl Tasks {
         self.processes.get(&pid)
     }
 
+    /// Whoever may have changed its directories calls [`Tasks::count_directories`] behind that.
     pub(crate) fn process_mut(&mut self, pid: u32) -> Option<&mut Process> {
         self.processes.get_mut(&pid)
+    }
+
+    /// Counts what the directories of a process take. Those that there is no room for are as if the file did not tell them.
+    pub(crate) fn count_directories(&mut self, pid: u32) {
+        let Some(process) = self.processes.get_mut(&pid) else { return };
+        let bytes = process.working_directory.capacity() + process.root_directory.capacity();
+        if bytes == process.counted_bytes {
+            return;
+        }
+        let others = self.directories_bytes.saturating_sub(process.counted_bytes);
+        let has_room = others.saturating_add(bytes) <= MAX_DIRECTORIES_BYTES;
+        if !has_room {
+            (process.working_directory, process.root_directory) = (Vec::new(), Vec::new());
+            self.refused_directories += 1;
+        }
+        process.counted_bytes = if has_room { bytes } else { 0 };
+        self.directories_bytes = others + process.counted_bytes;
     }
 
     /// The process of a thread.
@@ -129,10 +158,13 @@ impl Tasks {
             self.refused += 1;
             return false;
         }
-        self.processes.entry(thread.pid).or_insert_with(|| Process { threads: 0, ..process() }).threads += 1;
+        let made = || Process { threads: 0, counted_bytes: 0, ..process() };
+        self.processes.entry(thread.pid).or_insert_with(made).threads += 1;
         self.of_process.insert((thread.pid, tid));
+        let pid = thread.pid;
         self.threads.insert(tid, thread);
         self.ended.remove(&tid);
+        self.count_directories(pid);
         true
     }
 
@@ -225,8 +257,8 @@ impl Tasks {
         let Some(process) = self.processes.get_mut(&thread.pid) else { return true };
         process.threads = process.threads.saturating_sub(1);
         let is_last = process.threads == 0;
-        if is_last {
-            self.processes.remove(&thread.pid);
+        if is_last && let Some(process) = self.processes.remove(&thread.pid) {
+            self.directories_bytes = self.directories_bytes.saturating_sub(process.counted_bytes);
         }
         is_last
     }
@@ -237,7 +269,7 @@ impl Tasks {
 impl Process {
     /// Everything but its threads is this.
     pub(crate) fn update_from(&mut self, told: Self) {
-        *self = Self { threads: self.threads, ..told };
+        *self = Self { threads: self.threads, counted_bytes: self.counted_bytes, ..told };
     }
 
     /// The ids that it acts with; a file has no others.

@@ -56,15 +56,15 @@ fn read_entry(fields: &mut Fields<'_>, has_lengths: bool) -> Result<Descriptor, 
         UNIX_SOCKET => DescriptorKind::Unix {
             source: fields.u64("source")?,
             destination: fields.u64("destination")?,
-            name: fields.string("name")?,
+            name: fields.text("name", MAX_NAME_BYTES)?,
         },
         FILE_WITH_FLAGS => DescriptorKind::File {
             open_flags: fields.u32("open_flags")?,
-            name: fields.string("name")?,
+            name: fields.text("name", MAX_NAME_BYTES)?,
             device: (has_lengths && fields.left() >= 4).then(|| fields.u32("dev")).transpose()?,
         },
         UNKNOWN => DescriptorKind::Other { fd_type, name: Vec::new() },
-        1..=21 => DescriptorKind::Other { fd_type, name: fields.string("name")? },
+        1..=21 => DescriptorKind::Other { fd_type, name: fields.text("name", MAX_NAME_BYTES)? },
         _ if has_lengths => DescriptorKind::Other { fd_type: UNSUPPORTED, name: Vec::new() },
         _ => return Err(Malformed::Unknown { field: "type", found: fd_type.into() }),
     };

@@ -70,7 +70,7 @@ fn read_interface_entry(fields: &mut Fields<'_>) -> Result<Interface, Malformed>
     let has_speed = matches!(interface_type, IPV4 | IPV6);
     let link_speed = if has_speed { fields.u64("linkspeed")? } else { 0 };
     Ok(Interface {
-        name: fields.bytes("name", name_bytes)?.to_vec(),
+        name: super::cut(fields.bytes("name", name_bytes)?, MAX_INTERFACE_NAME_BYTES).to_vec(),
         address,
         netmask,
         broadcast,
@@ -109,11 +109,11 @@ fn read_account_entry(fields: &mut Fields<'_>) -> Result<Account, Malformed> {
         USER => Account::User {
             uid: fields.u32("uid")?,
             gid: fields.u32("gid")?,
-            name: fields.string("name")?,
-            home: fields.string("home")?,
-            shell: fields.string("shell")?,
+            name: fields.text("name", MAX_ACCOUNT_BYTES)?,
+            home: fields.text("home", MAX_ACCOUNT_BYTES)?,
+            shell: fields.text("shell", MAX_ACCOUNT_BYTES)?,
         },
-        _ => Account::Group { gid: fields.u32("gid")?, name: fields.string("name")? },
+        _ => Account::Group { gid: fields.u32("gid")?, name: fields.text("name", MAX_ACCOUNT_BYTES)? },
     })
 }
 

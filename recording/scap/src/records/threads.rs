@@ -10,7 +10,7 @@ use crate::{
 /// this many. About 1 KiB each where they are kept.
 pub(crate) const MAX_THREADS: u32 = 262_144;
 
-/// Bytes of text that readers take at most, less one for those that end it with NUL.
+/// Bytes of text that readers take at most, less one for those that end it with NUL. What is read is cut off there, too.
 const MAX_NAME_BYTES: usize = 1023;
 /// As above, of arguments, environment and control groups.
 const MAX_LIST_BYTES: usize = 4096;
@@ -36,11 +36,11 @@ fn read_core(fields: &mut Fields<'_>, version: u8) -> Result<Thread, Malformed> 
         parent_pid: fields.u64("ptid")?,
         session_id: from(6).then(|| fields.u64("sid")).transpose()?,
         namespace_process_group_id: from(8).then(|| fields.u64("vpgid")).transpose()?,
-        comm: fields.string("comm")?,
-        exe: fields.string("exe")?,
-        exe_path: from(7).then(|| fields.string("exepath")).transpose()?,
-        arguments: split_strings(&fields.string("args")?),
-        working_directory: fields.string("cwd")?,
+        comm: fields.text("comm", MAX_NAME_BYTES)?,
+        exe: fields.text("exe", MAX_NAME_BYTES)?,
+        exe_path: from(7).then(|| fields.text("exepath", MAX_NAME_BYTES)).transpose()?,
+        arguments: split_strings(&fields.text("args", MAX_LIST_BYTES)?),
+        working_directory: fields.text("cwd", MAX_NAME_BYTES)?,
         open_files_limit: fields.i64("fdlimit")?,
         flags: fields.u32("flags")?,
         uid: fields.u32("uid")?,
@@ -51,13 +51,24 @@ fn read_core(fields: &mut Fields<'_>, version: u8) -> Result<Thread, Malformed> 
             [0; 3]
         },
         faults: if from(2) { [fields.u64("pfmajor")?, fields.u64("pfminor")?] } else { [0; 2] },
-        environment: if from(3) { split_strings(&fields.string("env")?) } else { Vec::new() },
+        environment: if from(3) { split_strings(&fields.text("env", MAX_LIST_BYTES)?) } else { Vec::new() },
         namespace_tid: if from(4) { fields.i64("vtid")? } else { -1 },
         namespace_pid: if from(4) { fields.i64("vpid")? } else { -1 },
-        cgroups: if from(4) { split_strings(&fields.string("cgroups")?) } else { Vec::new() },
-        root: if from(5) { fields.string("root")? } else { Vec::new() },
+        cgroups: if from(4) { read_cgroups(fields)? } else { Vec::new() },
+        root: if from(5) { fields.text("root", MAX_NAME_BYTES)? } else { Vec::new() },
         tail: ThreadTail::default(),
     })
+}
+
+/// Whole entries only, as they are written.
+fn read_cgroups(fields: &mut Fields<'_>) -> Result<Vec<Vec<u8>>, Malformed> {
+    // One byte more shows whether the last entry is whole.
+    let list = fields.text("cgroups", MAX_LIST_BYTES + 1)?;
+    let mut cgroups = split_strings(super::cut(&list, MAX_LIST_BYTES));
+    if list.get(MAX_LIST_BYTES - 1..).is_some_and(|seam| seam.len() == 2 && !seam.contains(&0)) {
+        cgroups.pop();
+    }
+    Ok(cgroups)
 }
 
 fn read_tail(fields: &mut Fields<'_>) -> Result<ThreadTail, Malformed> {

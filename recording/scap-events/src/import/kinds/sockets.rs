@@ -208,7 +208,7 @@ fn option_value(bytes: &[u8]) -> Vec<u8> {
     let value = value::decode(ParameterType::Dyn(scap::table::Dynamic::SocketOption), bytes);
     let Ok(Some(Value::Dynamic(index, value))) = value else { return Vec::new() };
     match (index, *value) {
-        (ERROR, Value::Signed(error)) => ((-error) as i32).to_le_bytes().to_vec(),
+        (ERROR, Value::Signed(error)) => (error.wrapping_neg() as i32).to_le_bytes().to_vec(),
         (SHORT, Value::Unsigned(number)) => (number as u32).to_le_bytes().to_vec(),
         (LONG, Value::Unsigned(number)) => number.to_le_bytes().to_vec(),
         (TIME, Value::Unsigned(time)) => {
