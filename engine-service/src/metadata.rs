@@ -304,6 +304,11 @@ impl Metadata {
         }
     }
 
+    /// Forgets an origin that nobody attends.
+    pub(crate) fn forget(&self, origin: &str) {
+        self.cache.forget(origin);
+    }
+
     fn watched_changed(&self) {
         if let Some(service) = &self.service {
             service.watched.send_replace(());

@@ -25,11 +25,12 @@ use std::{collections::BTreeSet, sync::Arc};
 use eyrie_proto::{
     alert::Alert,
     capture::LateFacts,
-    event::Origin,
+    event::{Origin, origin},
     metadata::{Completeness, LateFact, late_fact},
     recording::{RecordingHeader, recording_entry::Kind},
 };
 use prost::Message as _;
+use recording::CONTRACT_VERSION;
 
 pub use self::stats::{Stats, StreamEnd};
 use self::{held::Held, stream::Stream};
@@ -42,10 +43,14 @@ use crate::{
     session::late_facts,
 };
 
-/// The version of recordings that this one understands.
-const VERSION: u32 = 1;
-/// Origins of one recording whose facts are known beforehand: some hundred bytes each, and what they tell is bounded by the cache.
+/// Origins of one recording whose facts are known beforehand: up to 16 KiB each of their hosts, and what they tell of containers is bounded by the cache.
 const KNOWN_ORIGINS: usize = 1_024;
+/// Of each name in an origin, as in an agent's Hello.
+const MAX_NAME_BYTES: usize = 256;
+/// Of a container's id that is remembered; those of runtimes have 64.
+const MAX_ID_BYTES: usize = 1_024;
+/// Of the containers of all origins: a recording has few, and nobody sweeps what it tells.
+const MAX_CACHE_BYTES: usize = 128 * 1024 * 1024;
 
 /// How a replay goes about it.
 #[derive(Clone, Debug)]
@@ -69,7 +74,7 @@ pub enum ReplayError {
     },
     /// Made by somebody newer.
     #[error(
-        "the recording is of version {found}, and this program reads versions up to {VERSION}: use a newer eyrie"
+        "the recording is of version {found}, and this program reads versions up to {CONTRACT_VERSION}: use a newer eyrie"
     )]
     VersionUnknown {
         /// What the header says.
@@ -78,6 +83,14 @@ pub enum ReplayError {
     /// Nobody's stream.
     #[error("the header of the recording names no origin: its events belong to no host and no source")]
     OriginMissing,
+    /// Somebody's whose name nobody has.
+    #[error(
+        "the header of the recording has an origin with a name of {found} bytes, and names have up to {MAX_NAME_BYTES}: the recording is damaged"
+    )]
+    OriginTooLong {
+        /// Bytes of the longest of them.
+        found: usize,
+    },
     /// The parts of the base state do not fit each other, or are too large.
     #[error("the recording's base state cannot be used: {detail}")]
     BaseStateInvalid {
@@ -107,6 +120,8 @@ pub struct Replay {
     metrics: Arc<Metrics>,
     stream: Option<Stream>,
     held: Held,
+    /// Decided, and not yet given.
+    ready: Vec<Alert>,
     stats: Stats,
     foreknowledge: Foreknowledge,
 }
@@ -132,7 +147,7 @@ struct Foreknowledge {
 impl Default for ReplayOptions {
     fn default() -> Self {
         Self {
-            cache: CacheLimits::default(),
+            cache: CacheLimits { max_bytes: MAX_CACHE_BYTES, ..CacheLimits::default() },
             max_base_state_bytes: SessionLimits::default().max_base_state_bytes,
             is_timed: false,
         }
@@ -160,6 +175,7 @@ impl Replay {
             options,
             stream: None,
             held: Held::default(),
+            ready: Vec::new(),
             stats: Stats::default(),
             foreknowledge: Foreknowledge::default(),
         }
@@ -170,20 +186,46 @@ impl Replay {
     pub fn learn(&mut self, kind: &Kind) {
         self.foreknowledge.is_there = true;
         match kind {
-            Kind::Header(header) => self.foreknowledge.origin = header.origin.clone(),
+            Kind::Header(header) => {
+                let is_usable = |origin: &&Origin| longest_name(origin) <= MAX_NAME_BYTES;
+                self.foreknowledge.origin = header.origin.as_ref().filter(is_usable).cloned();
+            }
             Kind::LateFacts(late) => self.learn_facts(late),
             Kind::BaseState(_) | Kind::Batch(_) | Kind::Trailer(_) => {}
         }
     }
 
     /// Takes the next piece; gives the alerts that are decided by now, in the order of their events. After an error, pieces
-    /// up to the next header are not worth feeding.
+    /// up to the next header are not worth feeding; alerts from before it are given by the next call, or by `finish`.
     pub fn feed(&mut self, kind: Kind) -> Result<Vec<Alert>, ReplayError> {
-        let mut alerts = Vec::new();
+        self.take(kind)?;
+        if self.foreknowledge.is_whole() {
+            self.held.tell_what_waits_for_facts(&self.metadata);
+        }
+        self.held.release(&self.metadata, &mut self.ready);
+        Ok(self.give())
+    }
+
+    /// There is no more: gives what was held back, and what there was in all.
+    pub fn finish(mut self) -> (Vec<Alert>, Stats) {
+        let last = self.end_stream();
+        self.forget(last);
+        (self.give(), self.stats)
+    }
+
+    /// What there was so far, but for how the stream at hand ends.
+    pub fn stats(&self) -> &Stats {
+        &self.stats
+    }
+
+    fn take(&mut self, kind: Kind) -> Result<(), ReplayError> {
         match kind {
             Kind::Header(header) => {
-                self.end_stream(&mut alerts);
-                self.stream = Some(self.begin(header)?);
+                let last = self.end_stream();
+                let next = begin(header).map(|header| Stream::new(header, self));
+                // What is known of an origin holds on if the next stream is of the same.
+                self.forget(last);
+                self.stream = Some(next?);
             }
             Kind::BaseState(part) => self.stream("base state")?.restore(part)?,
             Kind::Batch(batch) => {
@@ -195,51 +237,34 @@ impl Replay {
                 let is_settled = self.foreknowledge.is_whole();
                 stream.learn(late, is_settled, &mut self.held, &mut self.stats);
             }
-            Kind::Trailer(trailer) => self.stream("trailer")?.end = Some(trailer),
+            Kind::Trailer(trailer) => self.stream("trailer")?.end = Some(StreamEnd::from(trailer)),
         }
-        if self.foreknowledge.is_whole() {
-            self.held.tell_what_waits_for_facts(&self.metadata);
-        }
-        self.held.release(&self.metadata, &mut alerts);
-        self.stats.count_alerts(&alerts);
-        Ok(alerts)
+        Ok(())
     }
 
-    /// There is no more: gives what was held back, and what there was in all.
-    pub fn finish(mut self) -> (Vec<Alert>, Stats) {
-        let mut alerts = Vec::new();
-        self.end_stream(&mut alerts);
-        self.stats.count_alerts(&alerts);
-        (alerts, self.stats)
-    }
-
-    /// What there was so far.
-    pub fn stats(&self) -> &Stats {
-        &self.stats
+    fn give(&mut self) -> Vec<Alert> {
+        self.stats.count_alerts(&self.ready);
+        std::mem::take(&mut self.ready)
     }
 
     fn stream(&mut self, found: &'static str) -> Result<&mut Stream, ReplayError> {
         self.stream.as_mut().ok_or(ReplayError::HeaderMissing { found })
     }
 
-    fn begin(&mut self, header: RecordingHeader) -> Result<Stream, ReplayError> {
-        if header.version > VERSION {
-            return Err(ReplayError::VersionUnknown { found: header.version });
-        }
-        if header.origin.as_ref().is_none_or(|origin| origin.kind.is_none()) {
-            return Err(ReplayError::OriginMissing);
-        }
-        self.stats.streams.push(StreamEnd::Missing);
-        Ok(Stream::new(header, self))
+    /// Nothing that comes now can decide what waits. Gives the stream that was.
+    fn end_stream(&mut self) -> Option<Stream> {
+        self.held.tell_all(&self.metadata);
+        self.held.release(&self.metadata, &mut self.ready);
+        let mut stream = self.stream.take()?;
+        self.stats.end_stream(stream.end.take().unwrap_or(StreamEnd::Missing));
+        Some(stream)
     }
 
-    /// Nothing that comes now can decide what waits.
-    fn end_stream(&mut self, alerts: &mut Vec<Alert>) {
-        self.held.tell_all(&self.metadata);
-        self.held.release(&self.metadata, alerts);
-        let Some(stream) = self.stream.take() else { return };
-        if let (Some(end), Some(told)) = (self.stats.streams.last_mut(), stream.end) {
-            *end = StreamEnd::from(told);
+    /// Of an origin that has no stream now, nothing is kept but what a first pass told: a file may have any number of them.
+    fn forget(&self, stream: Option<Stream>) {
+        let Some(name) = stream.map(|stream| stream.name) else { return };
+        if !self.foreknowledge.origins.contains(&name) {
+            self.metadata.forget(&name);
         }
     }
 
@@ -264,6 +289,29 @@ impl Replay {
     }
 }
 
+/// The header, if its stream can be replayed.
+fn begin(header: RecordingHeader) -> Result<RecordingHeader, ReplayError> {
+    if header.version > CONTRACT_VERSION {
+        return Err(ReplayError::VersionUnknown { found: header.version });
+    }
+    let origin = header.origin.as_ref().filter(|origin| origin.kind.is_some());
+    match origin.map(longest_name) {
+        None => Err(ReplayError::OriginMissing),
+        Some(found) if found > MAX_NAME_BYTES => Err(ReplayError::OriginTooLong { found }),
+        Some(_) => Ok(header),
+    }
+}
+
+/// Bytes of the longest name in an origin.
+fn longest_name(origin: &Origin) -> usize {
+    let (first, second) = match &origin.kind {
+        Some(origin::Kind::Host(host)) => (&host.machine_id, &host.boot_id),
+        Some(origin::Kind::Source(source)) => (&source.source, &source.instance),
+        None => (&origin.tenant, &origin.tenant),
+    };
+    origin.tenant.len().max(first.len()).max(second.len())
+}
+
 // === impl Foreknowledge ===
 
 impl Foreknowledge {
@@ -281,7 +329,8 @@ impl Foreknowledge {
             Some(late_fact::Kind::Container(container)) => {
                 self.facts += 1;
                 self.bytes += fact.encoded_len();
-                let is_others = self.ended.contains(&id(container.key.as_ref()));
+                let id = id(container.key.as_ref());
+                let is_others = self.ended.contains(&id) || id.len() > MAX_ID_BYTES;
                 // What the cache may have forgotten by then is learned again.
                 let is_too_much =
                     self.facts >= limits.max_containers || self.bytes >= limits.max_origin_bytes / 2;
@@ -289,8 +338,9 @@ impl Foreknowledge {
                 !is_others
             }
             Some(late_fact::Kind::ContainerRemoval(removal)) => {
-                if self.ended.len() < limits.max_containers {
-                    self.ended.insert(id(removal.key.as_ref()));
+                let id = id(removal.key.as_ref());
+                if self.ended.len() < limits.max_containers && id.len() <= MAX_ID_BYTES {
+                    self.ended.insert(id);
                 } else {
                     self.is_partial = true;
                 }

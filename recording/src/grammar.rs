@@ -3,7 +3,7 @@
 use eyrie_proto::recording::{RecordedBatch, RecordingHeader, recording_entry::Kind};
 
 /// The version of the contract that this program writes and reads: the number in the package's name.
-pub(crate) const CONTRACT_VERSION: u32 = 1;
+pub const CONTRACT_VERSION: u32 = 1;
 
 /// Where in a stream we are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

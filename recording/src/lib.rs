@@ -35,6 +35,7 @@ pub use self::{
     counts::Counts,
     elements::MAX_ELEMENTS,
     error::RecordingError,
+    grammar::CONTRACT_VERSION,
     leaving_out::retain,
     reader::Reader,
     redaction::{REDACTED, RedactionError, Redactions, Redactor},

@@ -189,6 +189,13 @@ impl ContainerCache {
         });
     }
 
+    /// Forgets an origin that has no session.
+    pub(crate) fn forget(&self, name: &str) {
+        if let Some((_, known)) = self.origins.remove_if(name, |_, known| known.sessions == 0) {
+            self.bytes.fetch_sub(known.bytes, Ordering::Relaxed);
+        }
+    }
+
     /// What is known of a container at a moment of its host's boot time. An origin that nobody entered has no answers.
     pub(crate) fn find(&self, origin: &str, runtime_id: &str, at_boot_ns: u64) -> Found {
         let now = Instant::now();
@@ -203,7 +210,8 @@ impl ContainerCache {
         let is_new = known.entries.get(runtime_id).is_none_or(|entry| entry.is_to_be_asked(now));
         if is_new {
             let is_only_services = known.entries.get(runtime_id).is_none_or(|entry| entry.is_only_services);
-            self.store(&mut known, runtime_id, Entry { is_only_services, ..Entry::pending() });
+            let bytes = runtime_id.len();
+            self.store(&mut known, runtime_id, Entry { bytes, is_only_services, ..Entry::pending() });
         }
         unknown(is_new)
     }

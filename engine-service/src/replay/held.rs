@@ -84,18 +84,31 @@ impl Held {
         }
     }
 
-    /// The oldest wait no longer than there is room.
+    /// The oldest wait no longer than there is room: for them, and for what is held up behind them.
     pub(super) fn bound(&mut self, metadata: &Metadata) {
         if self.waiting <= MAX_WAITING && self.bytes <= MAX_HELD_BYTES {
             return;
         }
-        let excess = self.waiting.saturating_sub(MAX_WAITING / 2).max(1);
-        self.tell_first(excess, metadata);
+        let excess = if self.waiting > MAX_WAITING { self.waiting - MAX_WAITING / 2 } else { 0 };
+        let (mut told, mut from_here) = (0, self.bytes);
+        for entry in &mut self.queue {
+            let held = entry.bytes();
+            if let Entry::Waiting { group, .. } = entry {
+                if told >= excess && from_here <= MAX_HELD_BYTES {
+                    break;
+                }
+                *entry = Entry::decided(tell(group, metadata));
+                self.bytes = self.bytes.saturating_sub(held) + entry.bytes();
+                told += 1;
+            }
+            from_here = from_here.saturating_sub(held);
+        }
+        self.waiting = self.waiting.saturating_sub(told);
     }
 
     /// Nothing that is waited for will come.
     pub(super) fn tell_all(&mut self, metadata: &Metadata) {
-        self.tell_first(usize::MAX, metadata);
+        self.change(|group| Some(tell(group, metadata)));
     }
 
     /// No fact that is still to come says more of containers and hosts; which container a control group is of may still be told.
@@ -126,17 +139,9 @@ impl Held {
     }
 
     fn push(&mut self, alert: Alert) {
-        let bytes = alert.encoded_len();
-        self.bytes += bytes;
-        self.queue.push_back(Entry::Decided { alerts: vec![alert], bytes });
-    }
-
-    fn tell_first(&mut self, count: usize, metadata: &Metadata) {
-        let mut left = count;
-        self.change(|group| {
-            left = left.checked_sub(1)?;
-            Some(tell(group, metadata))
-        });
+        let entry = Entry::decided(vec![alert]);
+        self.bytes += entry.bytes();
+        self.queue.push_back(entry);
     }
 
     /// Replaces groups by what `decide` says that they come to.
@@ -147,10 +152,25 @@ impl Held {
         for entry in &mut self.queue {
             let Entry::Waiting { group, bytes: before } = entry else { continue };
             let Some(alerts) = decide(group) else { continue };
-            let bytes = alerts.iter().map(Alert::encoded_len).sum();
-            self.bytes = self.bytes.saturating_sub(*before) + bytes;
+            self.bytes = self.bytes.saturating_sub(*before);
             self.waiting -= 1;
-            *entry = Entry::Decided { alerts, bytes };
+            *entry = Entry::decided(alerts);
+            self.bytes += entry.bytes();
+        }
+    }
+}
+
+// === impl Entry ===
+
+impl Entry {
+    fn decided(alerts: Vec<Alert>) -> Self {
+        let bytes = alerts.iter().map(Alert::encoded_len).sum();
+        Self::Decided { alerts, bytes }
+    }
+
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Decided { bytes, .. } | Self::Waiting { bytes, .. } => *bytes,
         }
     }
 }

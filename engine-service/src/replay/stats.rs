@@ -16,12 +16,20 @@ use crate::origin_state::Probe;
 
 /// Rules whose alerts are counted each; beyond, they are counted together. Rule sets have hundreds.
 const COUNTED_RULES: usize = 65_536;
+/// Streams whose ends are kept, up to 1 KiB each; beyond, they are counted.
+const KEPT_ENDS: usize = 1_024;
+/// Characters of a recorder's own words.
+const MAX_MESSAGE_CHARS: usize = 256;
 
 /// Figures of one replay.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Stats {
-    /// How each stream ended, in their order.
+    /// How the first streams ended, in their order; a file has no bound to their number.
     pub streams: Vec<StreamEnd>,
+    /// Streams in all.
+    pub stream_count: u64,
+    /// Those of them that were cut off.
+    pub cut_off_count: u64,
     /// Events that were applied.
     pub events: u64,
     /// Those of them that rules see, by what Falco calls them.
@@ -61,7 +69,7 @@ pub enum StreamEnd {
     Budget,
     /// The stream that was recorded ended.
     Stream,
-    /// In words of the recorder's own.
+    /// In words of the recorder's own, as many as are kept.
     Other(String),
 }
 
@@ -91,7 +99,10 @@ impl Stats {
 
     /// Adds those of another replay, which came after it.
     pub fn add(&mut self, other: Self) {
-        self.streams.extend(other.streams);
+        let room = KEPT_ENDS.saturating_sub(self.streams.len());
+        self.streams.extend(other.streams.into_iter().take(room));
+        self.stream_count += other.stream_count;
+        self.cut_off_count += other.cut_off_count;
         self.events += other.events;
         self.state_events += other.state_events;
         self.lost_events = self.lost_events.saturating_add(other.lost_events);
@@ -112,6 +123,14 @@ impl Stats {
             self.first_event_ns = first_ns;
         }
         self.last_event_ns = self.last_event_ns.max(last_ns);
+    }
+
+    pub(super) fn end_stream(&mut self, end: StreamEnd) {
+        self.stream_count += 1;
+        self.cut_off_count += u64::from(end == StreamEnd::Missing);
+        if self.streams.len() < KEPT_ENDS {
+            self.streams.push(end);
+        }
     }
 
     pub(super) fn skip(&mut self, reason: Skipped) {
@@ -145,7 +164,9 @@ impl From<RecordingTrailer> for StreamEnd {
             RecordingEnd::Complete => Self::Complete,
             RecordingEnd::Budget => Self::Budget,
             RecordingEnd::Stream => Self::Stream,
-            RecordingEnd::Unspecified => Self::Other(trailer.message),
+            RecordingEnd::Unspecified => {
+                Self::Other(trailer.message.chars().take(MAX_MESSAGE_CHARS).collect())
+            }
         }
     }
 }

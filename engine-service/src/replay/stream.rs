@@ -6,7 +6,7 @@ use eyrie_proto::{
     capture::{BaseState, Batch, BatchEncoding, ClockReading, LateFacts},
     event::{CgroupKey, EventClass, LossPlace, LossReason, LossRecord},
     metadata::{Completeness, LateFact, late_fact},
-    recording::{RecordedBatch, RecordingHeader, RecordingTrailer},
+    recording::{RecordedBatch, RecordingHeader},
 };
 use fields::Architecture;
 use host_model::HostModel;
@@ -14,7 +14,7 @@ use prost::Message as _;
 use sha2::{Digest as _, Sha256};
 
 use super::{
-    Replay, ReplayError,
+    Replay, ReplayError, StreamEnd,
     held::Held,
     stats::{Skipped, Stats, Watch},
 };
@@ -31,7 +31,7 @@ use crate::{
 pub(super) struct Stream {
     context: EvaluationContext,
     metadata: Arc<Metadata>,
-    name: Arc<str>,
+    pub(super) name: Arc<str>,
     state: Progress,
     /// Batches are of this epoch; 0 if the recording has none.
     recorded_epoch: u64,
@@ -39,7 +39,7 @@ pub(super) struct Stream {
     is_filtered: bool,
     architecture: Architecture,
     is_timed: bool,
-    pub(super) end: Option<RecordingTrailer>,
+    pub(super) end: Option<StreamEnd>,
     _attendance: Attendance,
 }
 

@@ -194,3 +194,22 @@ proptest! {
         }
     }
 }
+
+/// Scenario: an origin is forgotten while it has a session, and after that; another one asks for a container whose id is long. Guarantees: a session's origin stays, afterwards nothing of it is
+/// left; an id that is asked for counts as much as it takes.
+#[test]
+fn an_origin_is_forgotten_whole() {
+    let cache = cache(CacheLimits { max_origin_bytes: 4_096, ..CacheLimits::default() });
+    cache.learn(&name(ID), container("web", Completeness::Complete), Teller::Agent);
+    cache.forget("/host/m/b");
+    assert_eq!(known(&cache, ID, 1).as_deref(), Some("web"));
+    assert!(cache.leave("/host/m/b"));
+    cache.forget("/host/m/b");
+    assert_eq!(known(&cache, ID, 1), None);
+    assert_eq!((cache.origins.len(), cache.bytes.load(Ordering::Relaxed)), (0, 0));
+    cache.enter(&"/host/m/b".into(), &Origin::default());
+    lookup(&cache, &"i".repeat(8_192));
+    assert_eq!(cache.bytes.load(Ordering::Relaxed), 0);
+    lookup(&cache, &"i".repeat(2_048));
+    assert_eq!(cache.bytes.load(Ordering::Relaxed), 2_048 + ENTRY_BYTES);
+}
