@@ -81,7 +81,7 @@ impl RecordArguments {
 /// What is blotted out before it is written.
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct RedactArguments {
-    /// Replace what this regular expression finds in arguments, or its first group, by <redacted>; may be repeated.
+    /// Replace what this regular expression finds in arguments, or its first group, by `<redacted>`; may be repeated.
     #[arg(long = "redact", value_name = "REGEX")]
     pub(crate) patterns: Vec<String>,
     /// Replace the values of variables of this name (`*` stands for any characters); may be repeated.
