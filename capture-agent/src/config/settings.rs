@@ -10,7 +10,7 @@ use service_runtime::{
     ConfigError,
     limits::{DAY, number},
 };
-use telemetry::{TelemetryConfig, TelemetrySettings};
+use telemetry::{AdminListen, TelemetryConfig, TelemetrySettings};
 
 use super::{ADMIN_LISTEN, Config, labels::Label};
 use crate::{
@@ -191,6 +191,11 @@ impl service_runtime::Settings for Settings {
         let percent = number("cpu-budget-percent", self.cpu_budget_percent, 0..=MAX_CPU_PERCENT, 0)?;
         let drain_seconds = default.drain_timeout.as_secs();
         let drain_seconds = number("drain-seconds", self.drain_seconds, 0..=DAY.as_secs(), drain_seconds)?;
+        let mut telemetry = self.telemetry;
+        if self.replay.is_some() {
+            // It is done in a while, and beside it the host's own agent may run, whose pages are there.
+            telemetry.admin_listen.get_or_insert(AdminListen::Off);
+        }
         Ok(Config {
             engine,
             security,
@@ -214,7 +219,7 @@ impl service_runtime::Settings for Settings {
                 url: self.cloud_metadata_url.unwrap_or(default.cloud.url),
                 dmi: default.cloud.dmi,
             },
-            telemetry: self.telemetry.resolve(ADMIN_LISTEN, is_insecure_allowed)?,
+            telemetry: telemetry.resolve(ADMIN_LISTEN, is_insecure_allowed)?,
         })
     }
 

@@ -29,7 +29,7 @@ pub enum ShellError {
     #[error(transparent)]
     Telemetry(#[from] TelemetryError),
     /// The address of the admin pages.
-    #[error("the admin pages: {0}")]
+    #[error("the admin pages: {0} (admin-listen says where they are to be)")]
     Pages(#[from] ListenError),
     /// Signals.
     #[error("cannot listen for signals: {0}")]

@@ -71,6 +71,18 @@ fn what_is_printed_can_be_read() {
     }
 }
 
+/// Scenario: a recording is to be sent, with an address for the admin pages and without. Guarantees: the pages are where they were
+/// asked for, and otherwise nowhere, as the host's own agent may serve its own.
+#[test]
+fn a_recording_is_sent_beside_another_agent() {
+    let at = |flags: &[&str]| configure(flags, "").unwrap().telemetry.admin_listen;
+    assert_eq!(at(&["--replay=/r.eyrie"]), AdminListen::Off);
+    let asked = "127.0.0.1:9000";
+    let flags = ["--replay=/r.eyrie", "--admin-listen", asked];
+    assert_eq!(at(&flags), AdminListen::At(asked.parse().unwrap()));
+    assert_eq!(at(&[]), AdminListen::At(ADMIN_LISTEN));
+}
+
 /// Scenario: names and values that cannot be. Guarantees: each is refused by its name.
 #[test]
 fn mistakes_are_named() {
