@@ -4,7 +4,7 @@ use std::{io, path::PathBuf};
 
 use scap_events::{export::ExportError, import::ImportError};
 
-use crate::{MAX_ELEMENTS, MAX_ENTRY_BYTES, VERSION};
+use crate::VERSION;
 
 /// Why a recording cannot be read or written. Everything before the offset was read, or is in the file.
 #[derive(Debug, thiserror::Error)]
@@ -101,7 +101,7 @@ pub enum RecordingError {
     },
     /// An entry that no reader would take.
     #[error(
-        "cannot write an entry that {detail}: entries have up to {MAX_ENTRY_BYTES} bytes and {MAX_ELEMENTS} events or processes; make several of it"
+        "cannot write an entry that {detail}; no reader would take it: make several of one that is too large, and keep to the order of a stream"
     )]
     EntryRefused {
         /// What is wrong.

@@ -19,7 +19,6 @@
 
 mod block;
 mod counts;
-mod elements;
 mod error;
 mod grammar;
 mod leaving_out;
@@ -30,19 +29,17 @@ mod sink;
 mod source;
 mod writer;
 
+pub use scap_events::entry::{MAX_ELEMENTS, MAX_ENTRY_BYTES};
+
 pub use self::{
     block::{MAGIC, VERSION},
     counts::Counts,
-    elements::MAX_ELEMENTS,
     error::RecordingError,
     grammar::CONTRACT_VERSION,
     leaving_out::retain,
     reader::Reader,
     redaction::{REDACTED, RedactionError, Redactions, Redactor},
-    sink::{CreateOptions, Format, Sink, Written, create},
+    sink::{CreateOptions, Format, Sink, Written, create, create_file},
     source::{Source, open, source},
     writer::Writer,
 };
-
-/// Bytes of one serialised entry. An agent's message has at most 1 MiB; the rest is for other writers.
-pub const MAX_ENTRY_BYTES: usize = 4 << 20;

@@ -5,14 +5,15 @@ mod tests;
 
 use std::io::{self, Read};
 
-use eyrie_proto::recording::{RecordingEntry, recording_entry::Kind};
-use prost::{Message as _, encoding::decode_varint};
+use eyrie_proto::recording::recording_entry::Kind;
+use prost::encoding::decode_varint;
+use scap_events::entry;
 use zstd::bulk::Decompressor;
 
 use crate::{
-    Counts, MAX_ENTRY_BYTES, RecordingError, Source,
+    Counts, RecordingError, Source,
     block::{BLOCK_HEADER_BYTES, BLOCK_MARK, BlockHeader, MAGIC, PREAMBLE_BYTES, VERSION},
-    elements::{self, MAX_ELEMENTS},
+    counts::Tally,
     grammar::Place,
 };
 
@@ -30,7 +31,7 @@ pub struct Reader<R> {
     block: Block,
     packed: Vec<u8>,
     place: Place,
-    counts: Counts,
+    tally: Tally,
     is_over: bool,
 }
 
@@ -60,7 +61,7 @@ impl<R: Read> Reader<R> {
             block: Block::default(),
             packed: Vec::new(),
             place: Place::Nowhere,
-            counts: Counts::default(),
+            tally: Tally::default(),
             is_over: false,
         })
     }
@@ -79,10 +80,10 @@ impl<R: Read> Reader<R> {
         })?;
         self.block.entries += 1;
         if matches!(kind, Kind::Header(_)) && self.place.is_open() {
-            self.counts.cut_off_streams += 1;
+            self.tally.counts.cut_off_streams += 1;
         }
         self.place = place;
-        self.counts.add(&kind);
+        self.tally.add(&kind);
         Ok(Some(kind))
     }
 
@@ -160,20 +161,20 @@ impl<R: Read> Source for Reader<R> {
         let next = self.advance();
         if !matches!(next, Ok(Some(_))) {
             self.is_over = true;
-            self.counts.cut_off_streams += u64::from(self.place.is_open());
+            self.tally.counts.cut_off_streams += u64::from(self.place.is_open());
         }
         next
     }
 
     fn counts(&self) -> Counts {
-        self.counts.clone()
+        self.tally.counts.clone()
     }
 }
 
 impl<R> std::fmt::Debug for Reader<R> {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let mut fields = formatter.debug_struct("Reader");
-        fields.field("offset", &self.offset).field("counts", &self.counts).finish_non_exhaustive()
+        fields.field("offset", &self.offset).field("counts", &self.tally.counts).finish_non_exhaustive()
     }
 }
 
@@ -191,17 +192,8 @@ impl Block {
         let entry = usize::try_from(length).ok().and_then(|length| rest.get(..length));
         let entry =
             entry.ok_or_else(|| format!("says that it has {length} bytes, which its block has not"))?;
-        if entry.len() > MAX_ENTRY_BYTES {
-            return Err(format!("has {length} bytes, and entries have up to {MAX_ENTRY_BYTES}"));
-        }
-        if let Some(elements) = elements::count(entry)
-            && elements > MAX_ELEMENTS
-        {
-            return Err(format!("has {elements} events or processes, and entries have up to {MAX_ELEMENTS}"));
-        }
         let behind = rest.len() - entry.len();
-        let decoded = RecordingEntry::decode(entry).map_err(|error| format!("cannot be decoded: {error}"))?;
-        let kind = decoded.kind.ok_or_else(|| "is of a kind that this program does not know".to_owned())?;
+        let kind = entry::decode(entry).map_err(|error| error.to_string())?;
         self.position = self.raw.len() - behind;
         Ok(kind)
     }

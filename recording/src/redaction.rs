@@ -25,7 +25,7 @@ pub const REDACTED: &str = "<redacted>";
 /// Of one pattern as it is given, and of what it is compiled to.
 const MAX_PATTERN_BYTES: usize = 4096;
 const MAX_COMPILED_BYTES: usize = 1 << 20;
-/// Patterns of one recording: each is looked for in every argument of every program.
+/// Patterns of one recording: each is looked for in every argument of every program, as an expression and as plain text.
 const MAX_PATTERNS: usize = 256;
 
 /// What is to be blotted out.
@@ -97,14 +97,19 @@ impl Redactor {
         let built_in = if redactions.has_secrets { secrets::NAMES } else { &[] };
         let names = redactions.environment.iter().map(String::as_str).chain(built_in.iter().copied());
         let names = names.map(|pattern| compile(pattern, &name_expression(pattern)));
-        let contents = if redactions.has_secrets { secrets::contents().to_vec() } else { Vec::new() };
-        let contents = redactions.arguments.iter().chain(&contents).map(|pattern| {
+        let mut expressions = redactions.arguments.clone();
+        expressions.extend(redactions.has_secrets.then(secrets::contents).into_iter().flatten());
+        let contents = expressions.iter().map(|pattern| {
             let regex = compile(pattern, pattern)?;
             // It would put a mark between any two bytes.
             let is_useless = regex.is_match(b"");
             if is_useless { Err(RedactionError::Useless { pattern: pattern.clone() }) } else { Ok(regex) }
         });
-        let (contents, names) = (contents.collect::<Result<_, _>>()?, names.collect::<Result<_, _>>()?);
+        let (mut contents, names) =
+            (contents.collect::<Result<Vec<_>, _>>()?, names.collect::<Result<_, _>>()?);
+        for pattern in &redactions.arguments {
+            contents.extend(literal(pattern)?);
+        }
         Ok(Self { contents, names, has_data: redactions.has_data, told: told(redactions) })
     }
 
@@ -212,21 +217,23 @@ fn compile(pattern: &str, expression: &str) -> Result<Regex, RedactionError> {
         .map_err(|source| RedactionError::Pattern { pattern: pattern.to_owned(), source })
 }
 
+/// What finds the pattern's own text: it is on the command line of whoever gave it, and a token with `+` or `$` in it is no
+/// expression that finds itself. `None` of what has no such character.
+fn literal(pattern: &str) -> Result<Option<Regex>, RedactionError> {
+    let escaped = regex::escape(pattern);
+    if escaped == pattern { Ok(None) } else { compile(pattern, &escaped).map(Some) }
+}
+
 /// The expression that a name with wildcards stands for.
 fn name_expression(pattern: &str) -> String {
     let escaped = regex::escape(pattern).replace(r"\*", ".*").replace(r"\?", ".");
     format!("(?i)^{escaped}$")
 }
 
-/// What makes an expression of a text.
-const META_CHARACTERS: [char; 14] = ['\\', '.', '+', '*', '?', '(', ')', '|', '[', ']', '{', '}', '^', '$'];
-
-/// For the header. A pattern that is plain text is the secret itself: of it there is only how long it is.
+/// For the header. A pattern for arguments may be the secret itself, and nothing tells a token with dots in it from an
+/// expression: of each there is only how long it is.
 fn told(redactions: &Redactions) -> Vec<String> {
-    let of_argument = |pattern: &String| match pattern.contains(META_CHARACTERS) {
-        true => format!("argument: {pattern}"),
-        false => format!("argument: plain text of {} bytes", pattern.len()),
-    };
+    let of_argument = |pattern: &String| format!("argument: pattern of {} bytes", pattern.len());
     let arguments = redactions.arguments.iter().map(of_argument);
     let names = redactions.environment.iter().map(|pattern| format!("environment: {pattern}"));
     let flags = [(redactions.has_secrets, "well-known secrets"), (redactions.has_data, "data as well")];

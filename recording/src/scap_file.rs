@@ -18,7 +18,9 @@ use scap_events::{
     import::{Import, ImportError, ImportOptions},
 };
 
-use crate::{Counts, RecordingError, Sink, Source, Written, grammar::Place, sink::Output, source::Whole};
+use crate::{
+    Counts, RecordingError, Sink, Source, Written, counts::Tally, grammar::Place, sink::Output, source::Whole,
+};
 
 /// What is written at once.
 const WRITE_BYTES: usize = 64 << 10;
@@ -27,7 +29,7 @@ const WRITE_BYTES: usize = 64 << 10;
 pub(crate) struct ScapSource {
     import: Import<Whole>,
     place: Place,
-    counts: Counts,
+    tally: Tally,
     is_over: bool,
 }
 
@@ -36,7 +38,7 @@ pub(crate) struct ScapSink {
     export: Export<BufWriter<Counting>>,
     place: Place,
     bytes: Arc<AtomicU64>,
-    counts: Counts,
+    tally: Tally,
 }
 
 /// Counts the bytes that were handed over.
@@ -51,16 +53,23 @@ impl ScapSource {
     pub(crate) fn new(input: Whole) -> Result<Self, RecordingError> {
         let reader = scap::Reader::new(input).map_err(ImportError::from)?;
         let import = Import::new(reader, ImportOptions::default());
-        Ok(Self { import, place: Place::default(), counts: Counts::default(), is_over: false })
+        Ok(Self { import, place: Place::default(), tally: Tally::default(), is_over: false })
     }
 
-    fn take(&mut self, kind: &Kind) {
+    fn advance(&mut self) -> Result<Option<Kind>, RecordingError> {
+        let Some(kind) = self.import.next()? else { return Ok(None) };
+        // What the importer makes is in order; what a file carries may be anything.
+        let place = self.place.after(&kind).map_err(|detail| RecordingError::Entry {
+            offset: self.import.offset(),
+            index: 0,
+            detail,
+        })?;
         if matches!(kind, Kind::Header(_)) && self.place.is_open() {
-            self.counts.cut_off_streams += 1;
+            self.tally.counts.cut_off_streams += 1;
         }
-        // The order is the importer's; a stream that a file carries is checked as it is evaluated.
-        self.place = self.place.after(kind).unwrap_or(self.place);
-        self.counts.add(kind);
+        self.place = place;
+        self.tally.add(&kind);
+        Ok(Some(kind))
     }
 }
 
@@ -69,15 +78,12 @@ impl Source for ScapSource {
         if self.is_over {
             return Ok(None);
         }
-        let next = self.import.next();
-        match &next {
-            Ok(Some(kind)) => self.take(kind),
-            Ok(None) | Err(_) => {
-                self.is_over = true;
-                self.counts.cut_off_streams += u64::from(self.place.is_open());
-            }
+        let next = self.advance();
+        if !matches!(next, Ok(Some(_))) {
+            self.is_over = true;
+            self.tally.counts.cut_off_streams += u64::from(self.place.is_open());
         }
-        Ok(next?)
+        next
     }
 
     fn counts(&self) -> Counts {
@@ -87,7 +93,7 @@ impl Source for ScapSource {
             [(of_file.unknown_blocks, "blocks of unknown types"), (of_file.corrupt_events, "corrupt events")];
         let of_blocks = of_blocks.into_iter().filter(|(count, _)| *count > 0);
         not_understood.extend(of_blocks.map(|(count, what)| (what.to_owned(), count)));
-        Counts { not_understood, ..self.counts.clone() }
+        Counts { not_understood, ..self.tally.counts.clone() }
     }
 }
 
@@ -100,7 +106,7 @@ impl ScapSink {
         let writer = scap::Writer::new(output, Compression::Gzip);
         let writer = writer.map_err(|error| failed(error.into(), 0))?;
         let export = Export::new(writer, ExportOptions::default());
-        Ok(Self { export, place: Place::default(), bytes, counts: Counts::default() })
+        Ok(Self { export, place: Place::default(), bytes, tally: Tally::default() })
     }
 }
 
@@ -110,7 +116,7 @@ impl Sink for ScapSink {
         let kept_bytes = self.bytes();
         self.export.write(kind).map_err(|error| failed(error, kept_bytes))?;
         self.place = place;
-        self.counts.add(kind);
+        self.tally.add(kind);
         Ok(())
     }
 
@@ -128,7 +134,7 @@ impl Sink for ScapSink {
         let mut output = self.export.finish().map_err(|error| failed(error, kept_bytes))?;
         let flushed = output.flush().and_then(|()| output.get_ref().output.sync());
         flushed.map_err(|source| RecordingError::Write { kept_bytes, source })?;
-        Ok(Written { bytes: self.bytes.load(Ordering::Relaxed), counts: self.counts })
+        Ok(Written { bytes: self.bytes.load(Ordering::Relaxed), counts: self.tally.counts })
     }
 }
 

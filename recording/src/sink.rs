@@ -81,6 +81,30 @@ pub fn create(path: &Path, options: &CreateOptions) -> Result<Box<dyn Sink + Sen
     })
 }
 
+/// Makes an empty file that only its owner can read. What has the name is replaced only if that is asked for, and only a
+/// file or a symbolic link: recorders run as root, and a device would be gone.
+pub fn create_file(path: &Path, is_replacing: bool) -> Result<File, RecordingError> {
+    let failed = |source| RecordingError::Create { path: path.to_owned(), source };
+    match fs::symlink_metadata(path).map(|there| there.file_type()) {
+        Ok(there) if !there.is_file() && !there.is_symlink() => {
+            return Err(failed(io::Error::other("that is no regular file; `-` writes to standard output")));
+        }
+        // Removed, not emptied: who can read what was there could read what comes.
+        Ok(_) if is_replacing => match fs::remove_file(path) {
+            Err(error) if error.kind() != ErrorKind::NotFound => return Err(failed(error)),
+            _ => {}
+        },
+        // What is wrong with the path, making the file tells.
+        _ => {}
+    }
+    match OpenOptions::new().write(true).create_new(true).mode(FILE_MODE).open(path) {
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+            Err(RecordingError::Exists { path: path.to_owned() })
+        }
+        opened => opened.map_err(failed),
+    }
+}
+
 // === impl FileSink ===
 
 impl Sink for FileSink {
@@ -112,21 +136,7 @@ impl Output {
         if path == Path::new("-") {
             return Ok(Self::Standard(io::stdout()));
         }
-        let failed = |source| RecordingError::Create { path: path.to_owned(), source };
-        if options.is_replacing {
-            // Removed, not emptied: who can read what was there could read what comes.
-            match fs::remove_file(path) {
-                Err(error) if error.kind() != ErrorKind::NotFound => return Err(failed(error)),
-                _ => {}
-            }
-        }
-        match OpenOptions::new().write(true).create_new(true).mode(FILE_MODE).open(path) {
-            Ok(file) => Ok(Self::File(file)),
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => {
-                Err(RecordingError::Exists { path: path.to_owned() })
-            }
-            Err(error) => Err(failed(error)),
-        }
+        create_file(path, options.is_replacing).map(Self::File)
     }
 
     pub(crate) fn sync(&self) -> io::Result<()> {

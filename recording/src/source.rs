@@ -2,7 +2,7 @@
 
 use std::{
     fs::File,
-    io::{self, BufRead as _, BufReader, Cursor, Read},
+    io::{self, BufReader, Cursor, Read},
     path::Path,
 };
 
@@ -19,6 +19,8 @@ use crate::{
 /// What is read at once. Blocks of ours are read past it.
 const READ_BYTES: usize = 64 << 10;
 
+/// What is unpacked to find out what is in it; a header of gzip's with a name and a comment fits.
+const LOOK_AHEAD_BYTES: usize = 4 << 10;
 /// How gzip begins (RFC 1952).
 const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 /// How a `.scap` file begins: the type of a section's block, little-endian.
@@ -56,8 +58,9 @@ pub fn source(input: impl Read + Send + 'static) -> Result<Box<dyn Source + Send
     let length = fill(&mut input, &mut head).map_err(failed)?;
     let head = head.get(..length).unwrap_or_default();
     let is_gzip = head.starts_with(&GZIP_MAGIC);
-    let is_packed_by_gzip = is_gzip && unpacks_to_ours(head, input.fill_buf().map_err(failed)?);
-    let whole: Whole = Box::new(Cursor::new(head.to_vec()).chain(input));
+    let mut read = head.to_vec();
+    let is_packed_by_gzip = is_gzip && unpacks_to_ours(&mut read, &mut input).map_err(failed)?;
+    let whole: Whole = Box::new(Cursor::new(read).chain(input));
     if head.starts_with(&MAGIC) {
         Ok(Box::new(Reader::new(whole)?))
     } else if is_packed_by_gzip {
@@ -69,9 +72,28 @@ pub fn source(input: impl Read + Send + 'static) -> Result<Box<dyn Source + Send
     }
 }
 
-/// Whether what is packed begins with our magic. `next` is what is there of the input behind `head`.
-fn unpacks_to_ours(head: &[u8], next: &[u8]) -> bool {
+/// Whether what is packed begins with our magic. `read` is what was read of the input, and gets what is read here: a pipe may bring
+/// no more than gzip's own header at first.
+fn unpacks_to_ours(read: &mut Vec<u8>, input: &mut impl Read) -> io::Result<bool> {
     let mut begin = [0; MAGIC.len()];
-    let length = fill(&mut GzDecoder::new(head.chain(next)), &mut begin);
-    length.is_ok_and(|length| length == begin.len()) && begin == MAGIC
+    loop {
+        match fill(&mut GzDecoder::new(read.as_slice()), &mut begin) {
+            Ok(length) if length == begin.len() => return Ok(begin == MAGIC),
+            // Too little of it, which the decoder takes for its end.
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof && read.len() < LOOK_AHEAD_BYTES => {}
+            // Damaged, or shorter than a magic: the other format's reader says so.
+            _ => return Ok(false),
+        }
+        let mut next = vec![0; LOOK_AHEAD_BYTES - read.len()];
+        let length = loop {
+            match input.read(&mut next) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                read => break read?,
+            }
+        };
+        if length == 0 {
+            return Ok(false);
+        }
+        read.extend(next.iter().take(length));
+    }
 }

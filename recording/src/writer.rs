@@ -4,12 +4,13 @@ use std::io::{self, Write};
 
 use eyrie_proto::recording::recording_entry::Kind;
 use prost::encoding::encode_varint;
+use scap_events::entry;
 use zstd::bulk::Compressor;
 
 use crate::{
     Counts, MAX_ENTRY_BYTES, RecordingError,
     block::{BLOCK_BYTES, BlockHeader, MAGIC, VERSION},
-    elements::{self, MAX_ELEMENTS},
+    counts::Tally,
     grammar::Place,
 };
 
@@ -27,7 +28,7 @@ pub struct Writer<W> {
     packed: Vec<u8>,
     place: Place,
     kept_bytes: u64,
-    counts: Counts,
+    tally: Tally,
 }
 
 // === impl Writer ===
@@ -46,7 +47,7 @@ impl<W: Write> Writer<W> {
             packed: Vec::new(),
             place: Place::Nowhere,
             kept_bytes: preamble.len() as u64,
-            counts: Counts::default(),
+            tally: Tally::default(),
         })
     }
 
@@ -64,17 +65,15 @@ impl<W: Write> Writer<W> {
         encode_varint(length as u64, &mut self.raw);
         let body = self.raw.len();
         kind.encode(&mut self.raw);
-        if let Some(elements) = elements::count(self.raw.get(body..).unwrap_or_default())
-            && elements > MAX_ELEMENTS
-        {
+        if let Err(error) = entry::check(self.raw.get(body..).unwrap_or_default()) {
             self.raw.truncate(begin);
-            return Err(refused(format!("has {elements} events or processes")));
+            return Err(refused(error.to_string()));
         }
         if matches!(kind, Kind::Header(_)) && self.place.is_open() {
-            self.counts.cut_off_streams += 1;
+            self.tally.counts.cut_off_streams += 1;
         }
         self.place = place;
-        self.counts.add(kind);
+        self.tally.add(kind);
         Ok(())
     }
 
@@ -99,7 +98,7 @@ impl<W: Write> Writer<W> {
 
     /// What was written so far.
     pub fn counts(&self) -> &Counts {
-        &self.counts
+        &self.tally.counts
     }
 
     fn end_block(&mut self) -> Result<(), RecordingError> {
@@ -125,7 +124,10 @@ impl<W: Write> Writer<W> {
 impl<W> std::fmt::Debug for Writer<W> {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let mut fields = formatter.debug_struct("Writer");
-        fields.field("kept_bytes", &self.kept_bytes).field("counts", &self.counts).finish_non_exhaustive()
+        fields
+            .field("kept_bytes", &self.kept_bytes)
+            .field("counts", &self.tally.counts)
+            .finish_non_exhaustive()
     }
 }
 

@@ -27,7 +27,7 @@ use host_model::HostModel;
 use scap::{EventDraft, WriteError, Writer, table::ParameterType, value::ValueError};
 
 use self::{descriptors::KnownDescriptors, facts::Accounts};
-use crate::extension;
+use crate::extension::{self, CarryError};
 
 /// `DROP_X`: nothing is dropped any more. libscap refuses files without an event, and this one says nothing.
 const DROPPING_ENDED: u16 = 149;
@@ -74,7 +74,7 @@ pub enum ExportError {
     },
     /// A piece of the recording cannot ride along.
     #[error("a piece of the recording cannot be carried by an event: {0}")]
-    Entry(#[source] ValueError),
+    Entry(#[from] CarryError),
     /// A stream begins with its header.
     #[error("the recording does not begin with a header; nothing says whose stream it is")]
     NoHeader,
@@ -277,7 +277,7 @@ impl<W: Write> Export<W> {
     }
 
     fn carry(&mut self, kind: &Kind) -> Result<(), ExportError> {
-        let draft = extension::draft_of(kind).map_err(ExportError::Entry)?;
+        let draft = extension::draft_of(kind)?;
         self.write_draft(&draft)
     }
 

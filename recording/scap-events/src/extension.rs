@@ -13,6 +13,8 @@ use scap::{
     value::{Value, ValueError},
 };
 
+use crate::entry::{self, EntryError};
+
 /// The name of the asynchronous event whose data are a serialised `eyrie.recording.v1.RecordingEntry`.
 pub const ENTRY_EVENT: &str = "eyrie.entry";
 /// `PPME_ASYNCEVENT_E`
@@ -37,14 +39,15 @@ pub enum ExtensionError {
     },
     /// Its data are no piece of a recording.
     #[error(
-        "the event at offset {offset} is called {ENTRY_EVENT:?}, but its {length} bytes are no piece of a \
-         recording: the file is damaged, or a newer version of eyrie wrote it"
+        "the event at offset {offset} is called {ENTRY_EVENT:?}, but what it carries {source}: the file is damaged, or a \
+         newer version of eyrie wrote it"
     )]
     NoEntry {
         /// Where the event's block begins.
         offset: u64,
-        /// Of its data.
-        length: usize,
+        /// What is wrong.
+        #[source]
+        source: EntryError,
     },
 }
 
@@ -56,19 +59,31 @@ pub fn entry_of(event: &scap::Event<'_>) -> Result<Option<Kind>, ExtensionError>
     {
         return Ok(None);
     }
-    let bytes = event.bytes("data").unwrap_or_default();
-    let kind = RecordingEntry::decode(bytes).ok().and_then(|entry| entry.kind);
-    kind.map(Some).ok_or(ExtensionError::NoEntry { offset: event.offset, length: bytes.len() })
+    let decoded = entry::decode(event.bytes("data").unwrap_or_default());
+    decoded.map(Some).map_err(|source| ExtensionError::NoEntry { offset: event.offset, source })
+}
+
+/// Why a piece of a recording cannot be put into an event.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CarryError {
+    /// Nobody would read it.
+    #[error("it {0}")]
+    Entry(#[from] EntryError),
+    /// It does not fit the event.
+    #[error(transparent)]
+    Value(#[from] ValueError),
 }
 
 /// The event that carries a piece of a recording.
-pub fn draft_of(kind: &Kind) -> Result<EventDraft, ValueError> {
-    let entry = RecordingEntry { kind: Some(kind.clone()) };
+pub fn draft_of(kind: &Kind) -> Result<EventDraft, CarryError> {
+    let entry = RecordingEntry { kind: Some(kind.clone()) }.encode_to_vec();
+    entry::check(&entry)?;
     let mut draft = EventDraft::new(ASYNC_EVENT, 0, NO_THREAD);
     draft.time_ns = None;
     draft.flags = STATE_ONLY;
     draft.set("plugin_id", &Value::Unsigned(0))?;
     draft.set("name", &Value::Text(ENTRY_EVENT.into()))?;
-    draft.set("data", &Value::Bytes(entry.encode_to_vec()))?;
+    draft.set("data", &Value::Bytes(entry))?;
     Ok(draft)
 }

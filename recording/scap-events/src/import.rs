@@ -66,6 +66,8 @@ pub struct Import<R> {
     output: Output,
     counts: Counts,
     has_ended: bool,
+    /// Of the last event.
+    offset: u64,
     failure: Option<ImportError>,
 }
 
@@ -82,6 +84,7 @@ impl<R: Read> Import<R> {
             output: Output::default(),
             counts: Counts::default(),
             has_ended: false,
+            offset: 0,
             failure: None,
         }
     }
@@ -113,6 +116,11 @@ impl<R: Read> Import<R> {
         counts
     }
 
+    /// Where the block begins of the event that was read last: a piece that a file carries is given out before the next is read.
+    pub fn offset(&self) -> u64 {
+        self.offset
+    }
+
     /// The reader, for what it counted.
     pub fn reader(&self) -> &Reader<R> {
         &self.reader
@@ -130,6 +138,7 @@ impl<R: Read> Import<R> {
                 self.has_section = true;
             }
             Block::Event(event) => {
+                self.offset = event.offset;
                 let sinks = Sinks { output: &mut self.output, counts: &mut self.counts };
                 take_event(&mut self.section, &event, &self.options.tenant, sinks)?;
             }

@@ -8,7 +8,7 @@ use eyrie_proto::{
 use proptest::prelude::*;
 
 use super::*;
-use crate::{Writer, block::MAX_RAW_BYTES, source};
+use crate::{MAX_ELEMENTS, Writer, block::MAX_RAW_BYTES, source};
 
 fn header(machine_id: &str) -> Kind {
     let host = HostBoot { machine_id: machine_id.to_owned(), boot_id: "b".to_owned() };

@@ -155,3 +155,106 @@ fn what_is_no_scap_file_is_refused() {
         assert!(matches!(next, Err(RecordingError::Scap(_))), "{:?}", next.as_mut().map(|_| ()));
     }
 }
+
+/// Scenario: .scap files that carry pieces which our own format would refuse: a header of another version, one without an origin, a batch
+/// without a header, a packed batch, more gaps than events, a base state behind a batch. Guarantees: what comes before is given
+/// out, then an error with the place and the words of our own format, and nothing more.
+#[test]
+fn carried_pieces_are_held_to_the_order_of_our_own_format() {
+    let [header, base, batch, trailer] = <[Kind; 4]>::try_from(stream()).unwrap();
+    let Kind::Header(good) = header.clone() else { panic!("no header") };
+    let newer = Kind::Header(RecordingHeader { version: 2, ..good.clone() });
+    let nobody = Kind::Header(RecordingHeader { origin: None, ..good });
+    let recorded = |batch, gaps| Kind::Batch(RecordedBatch { batch: Some(batch), left_out_before: gaps });
+    let packed = recorded(Batch { packed_events: vec![1], ..Batch::default() }, Vec::new());
+    let gaps = recorded(Batch::default(), vec![1]);
+    let cases: [(&[&Kind], &str); 6] = [
+        (&[&newer], "of version 2 of the contract"),
+        (&[&nobody], "without an origin"),
+        (&[&batch], "is a batch without a header"),
+        (&[&header, &base, &packed], "are packed"),
+        (&[&header, &base, &gaps], "left out before 1"),
+        (&[&header, &base, &batch, &base], "that was complete"),
+    ];
+    for (kinds, words) in cases {
+        let mut writer = scap::Writer::new(Vec::new(), Compression::None).unwrap();
+        for kind in kinds.iter().copied().chain([&trailer]) {
+            writer.event(&scap_events::extension::draft_of(kind).unwrap()).unwrap();
+        }
+        let mut source = crate::source(io::Cursor::new(writer.finish().unwrap())).unwrap();
+        for kind in kinds.iter().copied().take(kinds.len() - 1) {
+            assert_eq!(source.next().unwrap().as_ref(), Some(kind), "{words}");
+        }
+        let error = source.next().unwrap_err();
+        assert!(matches!(error, RecordingError::Entry { offset: 1.., .. }), "{error}");
+        assert!(error.to_string().contains(words), "{error}");
+        assert_eq!(source.next().unwrap(), None);
+    }
+}
+
+/// Gives its bytes in parts, as a pipe does whose writer flushes between them.
+struct Parts(Vec<Vec<u8>>);
+
+impl io::Read for Parts {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.0.is_empty() {
+            return Ok(0);
+        }
+        let part = self.0.remove(0);
+        buffer[..part.len()].copy_from_slice(&part);
+        Ok(part.len())
+    }
+}
+
+/// Scenario: recordings of both formats that gzip packed come through a pipe whose writer sends gzip's header by itself, byte by byte, or
+/// everything at once. Guarantees: each is read as what it is.
+#[test]
+fn packed_recordings_come_through_pipes() {
+    let folder = tempfile::tempdir().unwrap();
+    for format in [Format::Eyrie, Format::Scap] {
+        let path = folder.path().join(format!("{format:?}"));
+        write(&path, format, &stream());
+        let mut packed = fs::read(&path).unwrap();
+        if format == Format::Eyrie {
+            let mut encoder = GzEncoder::new(Vec::new(), Level::fast());
+            encoder.write_all(&packed).unwrap();
+            packed = encoder.finish().unwrap();
+        }
+        for first in [1, 2, 8, 10, 11, 18, 40, packed.len()] {
+            let (head, rest) = packed.split_at(first);
+            let parts = match first {
+                1 => packed.iter().map(|byte| vec![*byte]).collect(),
+                _ => vec![head.to_vec(), rest.to_vec()],
+            };
+            let mut source = crate::source(Parts(parts)).unwrap();
+            let kinds: Vec<Kind> = std::iter::from_fn(|| source.next().unwrap()).collect();
+            assert_eq!(kinds, stream(), "{format:?} {first}");
+        }
+    }
+}
+
+/// Scenario: recordings into what is no regular file: a socket, a folder, a device. Guarantees: with --force or without it is refused, the
+/// error does not advise --force, and what was there is there still; a symbolic link is replaced, and what it led to stays.
+#[test]
+fn only_files_are_replaced() {
+    use std::os::unix::{fs::symlink, net::UnixListener};
+    let folder = tempfile::tempdir_in("/tmp").unwrap();
+    let socket = folder.path().join("socket");
+    let _listener = UnixListener::bind(&socket).unwrap();
+    for path in [&socket, Path::new("/dev/null"), folder.path()] {
+        for is_replacing in [true, false] {
+            let error =
+                create(path, &CreateOptions { is_replacing, ..CreateOptions::default() }).err().unwrap();
+            assert!(matches!(error, RecordingError::Create { .. }), "{error}");
+            assert!(error.to_string().contains("no regular file"), "{error}");
+            assert!(path.exists());
+        }
+    }
+    let (link, target) = (folder.path().join("link"), folder.path().join("target"));
+    fs::write(&target, "old").unwrap();
+    symlink(&target, &link).unwrap();
+    let replacing = CreateOptions { is_replacing: true, ..CreateOptions::default() };
+    create(&link, &replacing).unwrap().finish().unwrap();
+    assert!(fs::symlink_metadata(&link).unwrap().is_file());
+    assert_eq!(fs::read_to_string(&target).unwrap(), "old");
+}

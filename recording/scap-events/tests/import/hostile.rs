@@ -1,7 +1,7 @@
 //! Files that nobody would write by accident.
 
 use proptest::prelude::*;
-use scap::value::Value;
+use scap::{Reader, value::Value};
 use test_requirements::{Requirement, data_dir, requires};
 
 use crate::stream::{Scap, Stream, int, text, uint};
@@ -116,4 +116,51 @@ fn cut_off_files_tell_what_they_have() {
     assert!(stream.events.len() > 60);
     let message = stream.error.unwrap().to_string();
     assert!(message.contains("offset"), "{message}");
+}
+
+/// Scenario: carried pieces of a recording that are larger than an entry may be: in bytes, and in what a few bytes each would take once
+/// they are decoded (events of a batch, processes of a base state, late facts). Guarantees: each is refused before it is decoded, with
+/// its place and how much there is; what keeps to the bounds is taken.
+#[test]
+fn carried_pieces_keep_to_the_bounds_of_entries() {
+    use scap_events::{
+        entry::{EntryError, MAX_ELEMENTS, MAX_ENTRY_BYTES},
+        extension::{ASYNC_EVENT, ENTRY_EVENT, ExtensionError, NO_THREAD},
+        import::{Import, ImportError, ImportOptions},
+    };
+    let nested = |fields: &[u32], inner: Vec<u8>| {
+        fields.iter().rev().fold(inner, |inner, field| {
+            let mut bytes = Vec::new();
+            prost::encoding::bytes::encode(*field, &inner, &mut bytes);
+            bytes
+        })
+    };
+    // How many pieces come of a file that carries these data, and what ends it.
+    let read = |data: Vec<u8>| {
+        let mut scap = Scap::new();
+        let parameters = [("plugin_id", uint(0)), ("name", text(ENTRY_EVENT)), ("data", Value::Bytes(data))];
+        scap.event(ASYNC_EVENT, NO_THREAD, &parameters);
+        let bytes = scap.bytes();
+        let mut import = Import::new(Reader::new(&*bytes).unwrap(), ImportOptions::default());
+        let mut pieces = 0;
+        loop {
+            match import.next() {
+                Ok(Some(_)) => pieces += 1,
+                Ok(None) => return (pieces, None),
+                Err(error) => return (pieces, Some(error)),
+            }
+        }
+    };
+    for (fields, element) in [(&[3, 1][..], [0x22, 0]), (&[2], [0x12, 0]), (&[4], [0x12, 0])] {
+        let of = |count: usize| read(nested(fields, element.repeat(count)));
+        assert!(matches!(of(MAX_ELEMENTS), (1, None)), "{fields:?}");
+        let (_, Some(error)) = of(MAX_ELEMENTS + 1) else { panic!("{fields:?} was taken") };
+        let ImportError::Extension(ExtensionError::NoEntry { offset: 1.., source }) = &error else {
+            panic!("{error}")
+        };
+        assert!(matches!(source, EntryError::TooMany { elements } if *elements == MAX_ELEMENTS + 1));
+    }
+    let (_, Some(error)) = read(nested(&[3, 1], vec![0; MAX_ENTRY_BYTES])) else { panic!("it was taken") };
+    let error = error.to_string();
+    assert!(error.contains("offset") && error.contains("entries have up to 4194304"), "{error}");
 }

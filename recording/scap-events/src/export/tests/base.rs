@@ -97,3 +97,13 @@ fn pieces_out_of_order_are_refused() {
     let packed = Kind::Batch(RecordedBatch { batch: Some(packed), left_out_before: Vec::new() });
     assert!(matches!(write(&[header(), packed]), ExportError::PackedBatch { batch_id: 3, encoding: 1 }));
 }
+
+/// Scenario: a batch with more events than a reader takes of one entry. Guarantees: it is refused, with how many it has.
+#[test]
+fn what_no_reader_takes_is_not_carried() {
+    let mut export =
+        Export::new(Writer::new(Vec::new(), Compression::None).unwrap(), ExportOptions::default());
+    export.write(&header()).unwrap();
+    let error = export.write(&batch(vec![Event::default(); 65_537])).unwrap_err().to_string();
+    assert!(error.contains("65537"), "{error}");
+}
