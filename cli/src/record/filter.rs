@@ -64,11 +64,7 @@ impl Filter {
                 let agent = header.agent.clone().unwrap_or_default();
                 self.model = HostModel::default();
                 self.clock = header.clock.unwrap_or_default();
-                self.host = HostFacts {
-                    hostname: agent.hostname,
-                    architecture: agent.architecture,
-                    kernel_release: agent.kernel_release,
-                };
+                self.host = HostFacts::from(&agent);
                 0
             }
             Kind::BaseState(part) => {

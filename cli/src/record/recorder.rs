@@ -10,16 +10,13 @@ use eyrie_proto::{
     event::event::Kind as EventKind,
     recording::{RecordingEnd, RecordingHeader, RecordingTrailer, recording_entry::Kind},
 };
-use recording::{RecordingError, Redactor, Sink};
+use recording::{CONTRACT_VERSION, RecordingError, Redactor, Sink};
 use tokio_util::sync::CancellationToken;
 
 use super::{
     filter::Filter,
     progress::{Figures, Summary},
 };
-
-/// Of the contract: the number in its package's name.
-const CONTRACT_VERSION: u32 = 1;
 
 /// Writes one recording. It works in threads that may wait for disks.
 pub(super) struct Recorder {

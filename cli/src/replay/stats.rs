@@ -63,10 +63,9 @@ impl Report {
     fn sections(&self, took: Duration) -> Vec<(String, Vec<(String, String)>)> {
         let stats = &self.stats;
         let row = |name: &str, value: String| (name.to_owned(), value);
-        let cut_off = stats.streams.iter().filter(|end| **end == StreamEnd::Missing).count();
         let mut all = vec![
-            row("streams", stats.streams.len().to_string()),
-            row("without an end", cut_off.to_string()),
+            row("streams", stats.stream_count.to_string()),
+            row("without an end", stats.cut_off_count.to_string()),
             row("processes at the beginning", self.counts.processes.to_string()),
             row("events", stats.events.to_string()),
             row("facts, snapshots and losses among them", stats.state_events.to_string()),
@@ -122,6 +121,8 @@ impl Report {
             self.stages(took).map(|(name, time)| (name.replace(' ', "_"), json!(time.as_secs_f64())));
         json!({
             "streams": stats.streams.iter().map(end).collect::<Vec<_>>(),
+            "stream_count": stats.stream_count,
+            "cut_off_streams": stats.cut_off_count,
             "processes": self.counts.processes,
             "events": stats.events,
             "state_events": stats.state_events,
