@@ -143,6 +143,8 @@ impl Recordings {
                 alert_id: alert.id.clone(),
                 rule: alert.rule.clone(),
                 time_ns: alert.time_ns,
+                sequence: alert.sequence,
+                boot_ns: 0,
                 after,
             })
         };

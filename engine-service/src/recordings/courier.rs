@@ -18,6 +18,7 @@ use eyrie_proto::{
     capture::LateFacts,
     recording::{RecordingEnd, RecordingHeader, RecordingTrigger, recording_entry::Kind},
 };
+use prost::Message as _;
 use recording::Redactor;
 use tokio_util::{sync::CancellationToken, task::task_tracker::TaskTrackerToken};
 
@@ -26,7 +27,7 @@ use super::{slice::Slice, window::Beginning};
 
 /// The reason of an end that is none before its time.
 const COMPLETE: &str = "complete";
-/// Pieces that may wait, whatever their size: some hundred bytes each besides the events.
+/// Pieces that may wait, whatever their size: some hundred bytes each besides events and facts.
 const QUEUED_PIECES: usize = 8_192;
 
 /// Where pieces go.
@@ -90,7 +91,7 @@ pub(crate) struct Departure {
 
 enum Piece {
     Slice(Slice),
-    LateFacts(LateFacts),
+    LateFacts { facts: LateFacts, bytes: u64 },
     Trigger(RecordingTrigger),
 }
 
@@ -133,6 +134,20 @@ impl Cut {
     }
 }
 
+// === impl Piece ===
+
+impl Piece {
+    /// What counts of it as long as it waits.
+    fn bytes(&self) -> u64 {
+        match self {
+            Self::Slice(slice) => slice.bytes,
+            Self::LateFacts { bytes, .. } => *bytes,
+            // The number of pieces is bound enough.
+            Self::Trigger(_) => 0,
+        }
+    }
+}
+
 // === impl Courier ===
 
 impl Courier {
@@ -161,16 +176,12 @@ impl Courier {
     }
 
     pub(crate) fn send(&self, slice: Slice) {
-        let queued = self.shared.queued_bytes.fetch_add(slice.bytes, Ordering::AcqRel);
-        if queued.saturating_add(slice.bytes) > self.shared.max_queued_bytes {
-            self.overflow();
-        } else {
-            self.put(Piece::Slice(slice));
-        }
+        self.put(Piece::Slice(slice));
     }
 
     pub(crate) fn send_facts(&self, facts: LateFacts) {
-        self.put(Piece::LateFacts(facts));
+        let bytes = facts.encoded_len() as u64;
+        self.put(Piece::LateFacts { facts, bytes });
     }
 
     /// Another alert that the recording is about.
@@ -184,7 +195,13 @@ impl Courier {
     }
 
     fn put(&self, piece: Piece) {
-        if !self.has_ended() && self.pieces.try_send(piece).is_err() {
+        if self.has_ended() {
+            return;
+        }
+        let bytes = piece.bytes();
+        let queued = self.shared.queued_bytes.fetch_add(bytes, Ordering::AcqRel);
+        let has_room = bytes == 0 || queued.saturating_add(bytes) <= self.shared.max_queued_bytes;
+        if !has_room || self.pieces.try_send(piece).is_err() {
             self.overflow();
         }
     }

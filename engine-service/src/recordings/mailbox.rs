@@ -1,14 +1,17 @@
 //! Late facts on their way from a session's reader to its recorder.
 
 use std::sync::{
-    Arc, Mutex, PoisonError,
+    Arc, Mutex, MutexGuard, PoisonError,
     atomic::{AtomicBool, Ordering},
 };
 
 use eyrie_proto::{capture::LateFacts, metadata::LateFact};
+use prost::Message as _;
 
-/// Messages that wait for the next batch; at most 1 MiB each, mostly some KiB. What is more is not recorded.
+/// Messages that wait for the next batch. What is more is not recorded.
 const WAITING: usize = 64;
+/// Of them together, as on the wire: one has up to 1 MiB, mostly some KiB.
+const WAITING_BYTES: usize = 4 << 20;
 
 /// Clones are the same box.
 #[derive(Clone, Debug, Default)]
@@ -18,7 +21,13 @@ pub(crate) struct Mailbox(Arc<Contents>);
 struct Contents {
     /// Somebody records.
     is_open: AtomicBool,
-    facts: Mutex<Vec<LateFacts>>,
+    waiting: Mutex<Waiting>,
+}
+
+#[derive(Debug, Default)]
+struct Waiting {
+    facts: Vec<LateFacts>,
+    bytes: usize,
 }
 
 // === impl Mailbox ===
@@ -29,15 +38,26 @@ impl Mailbox {
         if !self.0.is_open.load(Ordering::Acquire) {
             return;
         }
-        let mut waiting = self.0.facts.lock().unwrap_or_else(PoisonError::into_inner);
-        if waiting.len() < WAITING {
-            waiting.push(LateFacts { first_fact_sequence, facts: facts.to_vec() });
+        let bytes: usize = facts.iter().map(LateFact::encoded_len).sum();
+        let mut waiting = self.lock();
+        if waiting.facts.len() < WAITING && waiting.bytes + bytes <= WAITING_BYTES {
+            waiting.bytes += bytes;
+            waiting.facts.push(LateFacts { first_fact_sequence, facts: facts.to_vec() });
         }
+    }
+
+    /// From now on facts are kept. Before what is in force is looked up, so that each fact is in one of both.
+    pub(super) fn open(&self) {
+        self.0.is_open.store(true, Ordering::Release);
     }
 
     /// What came since the last time; from now on facts are kept only if somebody records.
     pub(super) fn take(&self, is_open: bool) -> Vec<LateFacts> {
         self.0.is_open.store(is_open, Ordering::Release);
-        std::mem::take(&mut *self.0.facts.lock().unwrap_or_else(PoisonError::into_inner))
+        std::mem::take(&mut *self.lock()).facts
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        self.0.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

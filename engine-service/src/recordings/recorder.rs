@@ -41,6 +41,10 @@ pub(crate) struct Trigger {
     pub(crate) rule: String,
     /// When its event happened.
     pub(crate) time_ns: u64,
+    /// The event's place in the stream.
+    pub(crate) sequence: u64,
+    /// When it happened by the boot clock: 0 until [`Recorder::locate`] has looked.
+    pub(crate) boot_ns: u64,
     pub(crate) after: Duration,
 }
 
@@ -54,8 +58,8 @@ pub(crate) struct Recorder {
     /// Made with the first events, where alerts can make recordings begin.
     window: Option<Window>,
     needs_window: bool,
-    /// The recording of the alerts.
-    running: Option<Running>,
+    /// Recordings of alerts: mostly one; another only where an alert that waited is older than all that run.
+    running: Vec<Running>,
     taps: Vec<Courier>,
     pub(crate) mailbox: Mailbox,
 }
@@ -64,16 +68,27 @@ pub(crate) struct Recorder {
 struct Running {
     id: String,
     courier: Courier,
-    /// The newest moment that belongs to it.
+    span: Span,
+}
+
+/// What belongs to a recording, by the boot clock.
+#[derive(Clone, Copy, Debug)]
+struct Span {
+    from_ns: u64,
+    /// The newest moment of it.
     until_ns: u64,
 }
 
 // === impl Trigger ===
 
 impl Trigger {
-    /// The newest moment that it wants.
-    fn until_ns(&self) -> u64 {
-        self.time_ns.saturating_add(u64::try_from(self.after.as_nanos()).unwrap_or(u64::MAX))
+    /// What it wants.
+    fn span(&self, before: Duration) -> Span {
+        let nanoseconds = |time: Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+        Span {
+            from_ns: self.boot_ns.saturating_sub(nanoseconds(before)),
+            until_ns: self.boot_ns.saturating_add(nanoseconds(self.after)),
+        }
     }
 
     fn to_proto(&self, before_ms: u64) -> RecordingTrigger {
@@ -84,6 +99,42 @@ impl Trigger {
             before_ms,
             after_ms: u64::try_from(self.after.as_millis()).unwrap_or(u64::MAX),
         }
+    }
+}
+
+// === impl Span ===
+
+impl Span {
+    /// Whether the event of a trigger belongs to it.
+    fn has(&self, trigger: &Trigger) -> bool {
+        (self.from_ns..=self.until_ns).contains(&trigger.boot_ns)
+    }
+
+    fn extend_to(&mut self, span: Self) {
+        self.until_ns = self.until_ns.max(span.until_ns);
+    }
+}
+
+// === impl Running ===
+
+impl Running {
+    /// Takes what belongs to it of the events that come next; gives itself back unless it is over.
+    fn take(self, slices: &[Slice]) -> Option<Self> {
+        for slice in slices {
+            if self.courier.has_ended() {
+                return None;
+            }
+            let end = slice.boot_times().position(|boot_ns| boot_ns > self.span.until_ns);
+            let (within, beyond) = slice.split_at(end.unwrap_or(slice.len()));
+            if let Some(within) = within {
+                self.courier.send(within);
+            }
+            if beyond.is_some() {
+                self.courier.complete();
+                return None;
+            }
+        }
+        Some(self)
     }
 }
 
@@ -103,7 +154,7 @@ impl Recorder {
             stream,
             window: None,
             needs_window,
-            running: None,
+            running: Vec::new(),
             taps: Vec::new(),
             mailbox: Mailbox::default(),
         }
@@ -126,25 +177,36 @@ impl Recorder {
     /// Says of each trigger which recording its alert will be in, as far as that can be known: a recording that runs, its own, or
     /// that of a trigger before it.
     pub(crate) fn plan(&self, triggers: &[Trigger]) -> Vec<Option<String>> {
-        let running = self.running.as_ref().filter(|running| !running.courier.has_ended());
-        let mut current = running.map(|running| (running.id.clone(), running.until_ns));
+        let running = self.running.iter().filter(|running| !running.courier.has_ended());
+        let mut planned: Vec<_> = running.map(|running| (running.id.clone(), running.span)).collect();
+        let before = self.recordings.options.before;
         let store = self.recordings.store.as_ref();
-        triggers
-            .iter()
-            .map(|trigger| {
-                match &mut current {
-                    Some((_, until_ns)) if trigger.time_ns <= *until_ns => {
-                        *until_ns = trigger.until_ns().max(*until_ns);
-                    }
-                    _ => {
-                        let refusal = store?.refusal(&trigger.alert_id, &self.origin_name);
-                        let may_begin = matches!(refusal, None | Some(Refusal::Repeated));
-                        current = may_begin.then(|| (trigger.alert_id.clone(), trigger.until_ns()));
-                    }
-                }
-                current.as_ref().map(|(id, _)| id.clone())
-            })
-            .collect()
+        let plan = |trigger: &Trigger| {
+            if let Some((id, span)) = planned.iter_mut().find(|(_, span)| span.has(trigger)) {
+                span.extend_to(trigger.span(before));
+                return Some(id.clone());
+            }
+            let id = trigger.alert_id.clone();
+            match store?.refusal(&id, &self.origin_name) {
+                None => planned.push((id.clone(), trigger.span(before))),
+                Some(Refusal::Repeated) => {}
+                Some(_) => return None,
+            }
+            Some(id)
+        };
+        triggers.iter().map(plan).collect()
+    }
+
+    /// Finds out when the events of triggers happened by the boot clock: they are in the slice, or in the window.
+    pub(crate) fn locate(&self, slice: Option<&Slice>, triggers: &mut [Trigger]) {
+        let window = self.window.as_ref();
+        for trigger in triggers {
+            let (sequence, time_ns) = (trigger.sequence, trigger.time_ns);
+            let coming = slice.and_then(|slice| slice.boot_time_of(sequence));
+            let found = coming.or_else(|| window.and_then(|window| window.boot_time(sequence, time_ns)));
+            trigger.boot_ns =
+                found.or_else(|| slice.map(|slice| slice.boot_time_at(time_ns))).unwrap_or_default();
+        }
     }
 
     /// Takes the events that come next, and the durable alerts of them, in their order.
@@ -165,10 +227,19 @@ impl Recorder {
         if let (Some(window), Some(slice)) = (&mut self.window, slice) {
             window.push(slice);
         }
-        for trigger in triggers {
-            if !self.extend(&trigger) {
-                self.begin(&trigger);
+        while let Some(trigger) = triggers.next() {
+            if self.extend(&trigger) {
+                continue;
             }
+            let Some((running, slices)) = self.begin(&trigger) else { continue };
+            self.running.push(running);
+            // They keep it going before it gets events that it would have ended with.
+            while let Some(next) = triggers.next_if(|next| self.extend(next)) {
+                drop(next);
+            }
+            // Gone if it has failed meanwhile.
+            let begun = self.running.pop_if(|last| last.id == trigger.alert_id);
+            self.running.extend(begun.and_then(|running| running.take(&slices)));
         }
     }
 
@@ -179,6 +250,8 @@ impl Recorder {
             request.refuse(MAX_TAPS);
             return;
         }
+        self.pass_on_facts();
+        self.mailbox.open();
         let (target, lasts) = request.into_target();
         let beginning = Beginning::now(model.clone(), through_sequence);
         let departure = Departure {
@@ -191,7 +264,6 @@ impl Recorder {
             Ok(courier) => {
                 self.recordings.counters.taps.increment();
                 self.taps.push(courier);
-                self.mailbox.take(true);
             }
             // With the target goes the client's stream.
             Err(error) => tracing::error!("no thread for a recording: {error}"),
@@ -199,7 +271,7 @@ impl Recorder {
     }
 
     fn pass_on_facts(&mut self) {
-        let is_recording = self.running.is_some() || !self.taps.is_empty();
+        let is_recording = !self.running.is_empty() || !self.taps.is_empty();
         for facts in self.mailbox.take(is_recording) {
             for courier in self.running.iter().map(|running| &running.courier).chain(&self.taps) {
                 courier.send_facts(facts.clone());
@@ -207,50 +279,40 @@ impl Recorder {
         }
     }
 
-    /// Whether the alert falls into the recording that runs, which then goes on for it.
+    /// Whether the alert falls into a recording that runs, which then goes on for it.
     fn extend(&mut self, trigger: &Trigger) -> bool {
         let before_ms = self.before_ms();
-        let Some(running) = self.running.as_mut().filter(|running| !running.courier.has_ended()) else {
-            self.running = None;
+        self.running.retain(|running| !running.courier.has_ended());
+        let Some(running) = self.running.iter_mut().find(|running| running.span.has(trigger)) else {
             return false;
         };
-        if trigger.time_ns > running.until_ns {
-            return false;
-        }
-        running.until_ns = running.until_ns.max(trigger.until_ns());
+        running.span.extend_to(trigger.span(self.recordings.options.before));
         running.courier.send_trigger(trigger.to_proto(before_ms));
         self.recordings.counters.extended.increment();
         true
     }
 
-    /// Sends what belongs to the recording that runs, and ends it at its time.
+    /// Sends what belongs to the recordings that run, and ends each at its time.
     fn send(&mut self, slice: &Slice) {
-        if self.running.as_ref().is_some_and(|running| running.courier.has_ended()) {
-            self.running = None;
-        }
-        let Some(running) = &self.running else { return };
-        let end = slice.times().position(|time_ns| time_ns > running.until_ns);
-        let (within, beyond) = slice.split_at(end.unwrap_or(slice.len()));
-        if let Some(within) = within {
-            running.courier.send(within);
-        }
-        if beyond.is_some()
-            && let Some(running) = self.running.take()
-        {
-            running.courier.complete();
-        }
+        let running = std::mem::take(&mut self.running).into_iter();
+        self.running = running.filter_map(|running| running.take(std::slice::from_ref(slice))).collect();
     }
 
-    fn begin(&mut self, trigger: &Trigger) {
-        let Some(window) = &self.window else { return };
-        let before = self.recordings.options.before;
-        let before_ns = u64::try_from(before.as_nanos()).unwrap_or(u64::MAX);
-        let mut beginning = window.since(trigger.time_ns.saturating_sub(before_ns));
+    /// A recording that begins with an alert, and what it is to be sent of the window.
+    fn begin(&mut self, trigger: &Trigger) -> Option<(Running, Vec<Slice>)> {
+        let window = self.window.as_ref()?;
+        // Before the table of processes is copied for it.
+        match self.recordings.store.as_ref()?.refusal(&trigger.alert_id, &self.origin_name) {
+            None => {}
+            Some(refusal) => return self.refuse(trigger, &refusal),
+        }
+        let span = trigger.span(self.recordings.options.before);
+        let mut beginning = window.since(span.from_ns);
         let slices = std::mem::take(&mut beginning.slices);
-        let first_ns = slices.first().and_then(|slice| slice.times().next());
+        let first_ns = slices.first().and_then(|slice| slice.boot_times().next());
         let (before_ms, note) = match first_ns {
             Some(first_ns) if beginning.is_short => {
-                let before_ms = trigger.time_ns.saturating_sub(first_ns) / 1_000_000;
+                let before_ms = trigger.boot_ns.saturating_sub(first_ns) / 1_000_000;
                 (before_ms, format!("only the last {before_ms} ms before the alert had room in the window"))
             }
             _ => (self.before_ms(), String::new()),
@@ -258,19 +320,16 @@ impl Recorder {
         let proto = trigger.to_proto(before_ms);
         let target = match self.reserve(&proto) {
             Ok(target) => target,
-            Err(Refusal::Repeated) => return,
             Err(refusal) => return self.refuse(trigger, &refusal),
         };
+        self.pass_on_facts();
+        self.mailbox.open();
         match Courier::depart(self.departure(beginning, Some(proto), note), target) {
             Ok(courier) => {
                 self.recordings.counters.begun.increment();
-                let (id, until_ns) = (trigger.alert_id.clone(), trigger.until_ns());
+                let id = trigger.alert_id.clone();
                 tracing::info!(id, origin = self.origin_name, rule = trigger.rule, "a recording begins");
-                self.running = Some(Running { id, courier, until_ns });
-                self.mailbox.take(true);
-                for slice in &slices {
-                    self.send(slice);
-                }
+                Some((Running { id, courier, span }, slices))
             }
             Err(error) => self.refuse(trigger, &Refusal::Failed { detail: error.to_string() }),
         }
@@ -292,12 +351,16 @@ impl Recorder {
         })
     }
 
-    fn refuse(&self, trigger: &Trigger, refusal: &Refusal) {
+    fn refuse<T>(&self, trigger: &Trigger, refusal: &Refusal) -> Option<T> {
+        if *refusal == Refusal::Repeated {
+            return None;
+        }
         self.recordings.counters.refuse(refusal.reason());
         if let Some(suppressed) = REFUSED.pass() {
             let (alert, origin) = (&trigger.alert_id, &self.origin_name);
             tracing::warn!(alert, origin, suppressed, "no recording is made of an alert: {refusal}");
         }
+        None
     }
 
     fn departure(&self, beginning: Beginning, trigger: Option<RecordingTrigger>, note: String) -> Departure {

@@ -8,6 +8,7 @@ use eyrie_proto::{
     recording::RecordedBatch,
 };
 use host_model::HostModel;
+use prost::Message as _;
 
 use crate::origin_state::{clock_offset, event_time};
 
@@ -24,6 +25,8 @@ pub(crate) struct Slice {
     pub(crate) bytes: u64,
     /// When the newest of them happened.
     pub(crate) newest_ns: u64,
+    /// The same by the host's boot clock, which nobody sets.
+    pub(crate) newest_boot_ns: u64,
 }
 
 // === impl Slice ===
@@ -49,6 +52,7 @@ impl Slice {
             offset,
             bytes,
             newest_ns: 0,
+            newest_boot_ns: 0,
         };
         (!range.is_empty()).then(|| whole.part(range))
     }
@@ -60,17 +64,21 @@ impl Slice {
         (after, through): (u64, u64),
         clock: &ClockReading,
     ) -> Self {
+        let bytes = event.encoded_len() as u64;
         let stand_in = Batch {
+            batch_id: batch.batch_id,
+            epoch: batch.epoch,
             first_sequence: after + 1,
             events: vec![event],
-            packed_events: Vec::new(),
-            encoding: 0,
             event_count: 1,
-            ..batch.clone()
+            clock: batch.clock,
+            plan_generation: batch.plan_generation,
+            ..Batch::default()
         };
         let offset = clock_offset(stand_in.clock.as_ref().unwrap_or(clock));
         let left_out = through.saturating_sub(after + 1);
-        let whole = Self { batch: Arc::new(stand_in), range: 0..1, left_out, offset, bytes: 0, newest_ns: 0 };
+        let batch = Arc::new(stand_in);
+        let whole = Self { batch, range: 0..1, left_out, offset, bytes, newest_ns: 0, newest_boot_ns: 0 };
         whole.part(0..1)
     }
 
@@ -79,6 +87,7 @@ impl Slice {
         let mut part = Self { range, ..self.clone() };
         part.bytes = self.bytes.saturating_mul(part.len() as u64) / (self.len().max(1) as u64);
         part.newest_ns = part.times().max().unwrap_or(0);
+        part.newest_boot_ns = part.boot_times().max().unwrap_or(0);
         if part.range.start != self.range.start {
             part.left_out = 0;
         }
@@ -96,6 +105,23 @@ impl Slice {
     /// When each event happened, nanoseconds since the epoch.
     pub(crate) fn times(&self) -> impl Iterator<Item = u64> + '_ {
         self.events().iter().map(|event| event_time(event, self.offset))
+    }
+
+    /// The same by the host's boot clock.
+    pub(crate) fn boot_times(&self) -> impl Iterator<Item = u64> + '_ {
+        self.events().iter().map(|event| event.boot_ns)
+    }
+
+    /// When the event of this sequence number happened by the boot clock, if it is one of these.
+    pub(crate) fn boot_time_of(&self, sequence: u64) -> Option<u64> {
+        let first = self.first_in_batch().saturating_add(self.left_out);
+        let place = usize::try_from(sequence.checked_sub(first)?).ok()?;
+        self.boot_times().nth(place)
+    }
+
+    /// A moment by the wall clock, as its host's boot clock has it.
+    pub(crate) fn boot_time_at(&self, time_ns: u64) -> u64 {
+        time_ns.saturating_add_signed(self.offset.saturating_neg())
     }
 
     /// Of its last event.

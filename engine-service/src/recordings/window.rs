@@ -37,10 +37,8 @@ pub(crate) struct Window {
     through_sequence: u64,
     slices: VecDeque<Slice>,
     bytes: u64,
-    /// The newest event that is here or was.
-    newest_ns: u64,
-    /// The newest event that had to leave although it was not old enough.
-    crowded_out_ns: u64,
+    /// The newest event that had to leave although it was not old enough, by the boot clock.
+    crowded_out_boot_ns: u64,
     /// Of all windows.
     total_bytes: Arc<AtomicU64>,
     limits: WindowLimits,
@@ -75,27 +73,26 @@ impl Window {
             through_sequence,
             slices: VecDeque::new(),
             bytes: 0,
-            newest_ns: 0,
-            crowded_out_ns: 0,
+            crowded_out_boot_ns: 0,
             total_bytes,
             limits,
         }
     }
 
-    /// Takes the events that come next; what is too old or too much leaves.
+    /// Takes the events that come next; what is too old or too much leaves. What is old is told by the boot clock, from the events
+    /// that come: whoever sets a host's clock, or sends an event of another day, changes nothing.
     pub(crate) fn push(&mut self, slice: Slice) {
         self.bytes += slice.bytes;
         self.total_bytes.fetch_add(slice.bytes, Ordering::Relaxed);
-        self.newest_ns = self.newest_ns.max(slice.newest_ns);
-        self.slices.push_back(slice);
         let keep_for = u64::try_from(self.limits.keep_for.as_nanos()).unwrap_or(u64::MAX);
-        let oldest_ns = self.newest_ns.saturating_sub(keep_for);
-        while self.slices.front().is_some_and(|front| front.newest_ns < oldest_ns) {
+        let oldest_boot_ns = slice.newest_boot_ns.saturating_sub(keep_for);
+        self.slices.push_back(slice);
+        while self.slices.front().is_some_and(|front| front.newest_boot_ns < oldest_boot_ns) {
             self.pop();
         }
         while self.is_too_large() {
-            let Some(newest_ns) = self.pop() else { break };
-            self.crowded_out_ns = self.crowded_out_ns.max(newest_ns);
+            let Some(newest_boot_ns) = self.pop() else { break };
+            self.crowded_out_boot_ns = self.crowded_out_boot_ns.max(newest_boot_ns);
         }
     }
 
@@ -104,32 +101,39 @@ impl Window {
             || self.total_bytes.load(Ordering::Relaxed) > self.limits.max_total_bytes
     }
 
-    /// Lets the oldest slice leave; gives when its newest event happened.
+    /// Lets the oldest slice leave; gives when its newest event happened, by the boot clock.
     fn pop(&mut self) -> Option<u64> {
         let slice = self.slices.pop_front()?;
         slice.apply_to(&mut self.model);
         self.through_sequence = slice.last_sequence();
         self.bytes = self.bytes.saturating_sub(slice.bytes);
         self.total_bytes.fetch_sub(slice.bytes, Ordering::Relaxed);
-        Some(slice.newest_ns)
+        Some(slice.newest_boot_ns)
     }
 
-    /// The events from the first one on that happened at `start_ns` or later, and the state before it. Events count in the
+    /// When an event happened by the boot clock, as far as it is here; otherwise what a moment by the wall clock is by it.
+    pub(crate) fn boot_time(&self, sequence: u64, time_ns: u64) -> Option<u64> {
+        let known = self.slices.iter().find_map(|slice| slice.boot_time_of(sequence));
+        known.or_else(|| Some(self.slices.back()?.boot_time_at(time_ns)))
+    }
+
+    /// The events from the first one on that happened at `start_boot_ns` or later, and the state before it. Events count in the
     /// order of the stream, also where their times differ from it a little. What it takes is a copy of the table of processes.
-    pub(crate) fn since(&self, start_ns: u64) -> Beginning {
+    pub(crate) fn since(&self, start_boot_ns: u64) -> Beginning {
         let mut beginning = Beginning {
             model: self.model.clone(),
             through_sequence: self.through_sequence,
             before: Vec::new(),
             slices: Vec::new(),
-            is_short: self.crowded_out_ns >= start_ns,
+            is_short: self.crowded_out_boot_ns >= start_boot_ns,
         };
         for slice in &self.slices {
             if !beginning.slices.is_empty() {
                 beginning.slices.push(slice.clone());
                 continue;
             }
-            let first = slice.times().position(|time_ns| time_ns >= start_ns).unwrap_or(slice.len());
+            let first = slice.boot_times().position(|boot_ns| boot_ns >= start_boot_ns);
+            let first = first.unwrap_or(slice.len());
             let (before, after) = slice.split_at(first);
             beginning.before.extend(before);
             beginning.slices.extend(after);

@@ -210,7 +210,7 @@ impl Processor {
                 tracing::debug!(?rejection, "refused a batch");
                 self.intake.metrics.count_rejection(rejection.reason);
                 if let Some(last) = goes_on_after {
-                    self.skip(last, &batch);
+                    self.skip(last, &batch).await?;
                 }
                 Ok(Some(rejection))
             }
@@ -282,8 +282,8 @@ impl Processor {
     }
 
     /// The batch's events will not come again: the stream goes on without them, and they count as lost.
-    fn skip(&mut self, last: u64, batch: &Batch) {
-        let Some(state) = &mut self.state else { return };
+    async fn skip(&mut self, last: u64, batch: &Batch) -> Result<(), Stop> {
+        let Some(state) = self.state.take() else { return Ok(()) };
         let clock = batch.clock.unwrap_or(self.context.clock);
         let first = batch.events.first().map_or(clock.boot_ns, |event| event.boot_ns);
         let lost = LossRecord {
@@ -297,11 +297,16 @@ impl Processor {
             ..LossRecord::default()
         };
         self.intake.metrics.count_loss(&lost);
-        recording::skip(state, &self.context, batch, lost.clone(), last);
-        state.lose(lost, now_ns());
-        state.through_sequence = last;
+        let gap = recording::gap(&self.context, batch, lost.clone(), (self.through, last));
+        let skip = move |state: &mut OriginState| {
+            recording::skip(state, gap);
+            state.lose(lost, now_ns());
+            state.through_sequence = last;
+        };
+        self.state = Some(with_state(state, last, skip).await?);
         self.through = last;
         self.show(&Evaluated::default(), 0);
+        Ok(())
     }
 
     /// Does what somebody wants of the stream, between two batches.

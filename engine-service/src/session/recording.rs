@@ -64,7 +64,8 @@ impl Evidence {
         let through = state.through_sequence;
         let Some(recorder) = &mut state.recorder else { return Self::default() };
         let slice = Slice::new(batch, (after, through), bytes, &context.clock);
-        let triggers = recordings.triggers(&*context.evaluator, alerts);
+        let mut triggers = recordings.triggers(&*context.evaluator, alerts);
+        recorder.locate(slice.as_ref(), &mut triggers);
         if triggers.is_empty() {
             recorder.record(slice, triggers);
             return Self::default();
@@ -96,23 +97,28 @@ impl Evidence {
 pub(super) fn answer(knock: Knock, state: &mut OriginState) {
     let Some(recorder) = &mut state.recorder else { return };
     match knock {
-        Knock::Triggers(triggers) => recorder.record(None, triggers),
+        Knock::Triggers(mut triggers) => {
+            recorder.locate(None, &mut triggers);
+            recorder.record(None, triggers);
+        }
         Knock::Tap(request) => recorder.tap(request, &state.model, state.through_sequence),
     }
 }
 
-/// The stream goes on without the events of a batch, which `lost` stands for.
-pub(super) fn skip(
-    state: &mut OriginState,
+/// What stands for the events of a batch after `after`, of which `lost` tells and which will not come.
+pub(super) fn gap(
     context: &EvaluationContext,
     batch: &Batch,
     lost: LossRecord,
-    last: u64,
-) {
-    let after = state.through_sequence;
-    let Some(recorder) = &mut state.recorder else { return };
+    (after, last): (u64, u64),
+) -> Slice {
     let lost = Event { boot_ns: lost.last_boot_ns, kind: Some(Kind::Loss(lost)), ..Event::default() };
-    recorder.prepare(&state.model, after);
-    let gap = Slice::gap(batch, lost, (after, last), &context.clock);
+    Slice::gap(batch, lost, (after, last), &context.clock)
+}
+
+/// The stream goes on without events, which `gap` stands for.
+pub(super) fn skip(state: &mut OriginState, gap: Slice) {
+    let Some(recorder) = &mut state.recorder else { return };
+    recorder.prepare(&state.model, state.through_sequence);
     recorder.record(Some(gap), Vec::new());
 }

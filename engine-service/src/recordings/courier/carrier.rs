@@ -11,8 +11,10 @@ use std::{
 
 use eyrie_proto::{
     capture::LateFacts,
+    metadata::LateFact,
     recording::{RecordingTrailer, RecordingTrigger, recording_entry::Kind},
 };
+use prost::Message as _;
 use recording::Redactor;
 use tokio_util::sync::CancellationToken;
 
@@ -21,8 +23,10 @@ use crate::recordings::slice::Slice;
 
 /// Of one part of the base state.
 const PART_BYTES: usize = 512 * 1024;
-/// Facts in one entry.
+/// Facts in one entry, of [`PART_BYTES`] at most unless one alone has more.
 const FACTS_AN_ENTRY: usize = 64;
+/// Of one entry, far below what files and clients take: redaction may make it a little larger.
+const MAX_ENTRY_BYTES: usize = 2 << 20;
 /// Alerts that are listed; each about 150 bytes.
 const MAX_TRIGGERS: usize = 1_024;
 /// What a killed engine loses of a recording.
@@ -107,10 +111,7 @@ impl Carrier {
         for part in model.base_parts(through, PART_BYTES) {
             self.hand_over(Kind::BaseState(part))?;
         }
-        for some in facts.facts.chunks(FACTS_AN_ENTRY) {
-            let first_fact_sequence = facts.first_fact_sequence;
-            self.hand_over(Kind::LateFacts(LateFacts { first_fact_sequence, facts: some.to_vec() }))?;
-        }
+        self.write_facts(facts)?;
         for slice in beginning.slices {
             self.write_slice(&slice)?;
         }
@@ -167,24 +168,61 @@ impl Carrier {
     }
 
     fn write(&mut self, piece: Piece) -> Result<(), Cut> {
-        match piece {
-            Piece::Slice(slice) => {
-                let written = self.write_slice(&slice);
-                self.shared.queued_bytes.fetch_sub(slice.bytes, Ordering::AcqRel);
-                written
-            }
-            Piece::LateFacts(facts) => self.hand_over(Kind::LateFacts(facts)),
+        let bytes = piece.bytes();
+        let written = match piece {
+            Piece::Slice(slice) => self.write_slice(&slice),
+            Piece::LateFacts { facts, .. } => self.write_facts(facts),
             Piece::Trigger(trigger) => {
                 if self.triggers.len() < MAX_TRIGGERS {
                     self.triggers.push(trigger);
                 }
                 Ok(())
             }
+        };
+        self.shared.queued_bytes.fetch_sub(bytes, Ordering::AcqRel);
+        written
+    }
+
+    /// In entries of bounded size. How large a fact is, whoever starts containers has a say in.
+    fn write_facts(&mut self, facts: LateFacts) -> Result<(), Cut> {
+        let first_fact_sequence = facts.first_fact_sequence;
+        let (mut entry, mut bytes): (Vec<LateFact>, usize) = (Vec::new(), 0);
+        for fact in facts.facts {
+            let length = fact.encoded_len();
+            if length > MAX_ENTRY_BYTES {
+                self.leave_out_fact(length);
+                continue;
+            }
+            if !entry.is_empty() && (entry.len() >= FACTS_AN_ENTRY || bytes + length > PART_BYTES) {
+                let facts = std::mem::take(&mut entry);
+                self.hand_over(Kind::LateFacts(LateFacts { first_fact_sequence, facts }))?;
+                bytes = 0;
+            }
+            bytes += length;
+            entry.push(fact);
+        }
+        if entry.is_empty() {
+            return Ok(());
+        }
+        self.hand_over(Kind::LateFacts(LateFacts { first_fact_sequence, facts: entry }))
+    }
+
+    /// The first one is told in the trailer.
+    fn leave_out_fact(&mut self, length: usize) {
+        const LEFT_OUT: &str = "facts of containers are left out that were too large";
+        if !self.note.contains(LEFT_OUT) {
+            let separator = if self.note.is_empty() { "" } else { "; " };
+            self.note = format!("{}{separator}{LEFT_OUT} ({length} bytes)", self.note);
         }
     }
 
     fn write_slice(&mut self, slice: &Slice) -> Result<(), Cut> {
-        self.hand_over(Kind::Batch(slice.recorded()))?;
+        let recorded = slice.recorded();
+        if recorded.encoded_len() > MAX_ENTRY_BYTES && slice.len() > 1 {
+            let (first, second) = slice.split_at(slice.len() / 2);
+            return first.iter().chain(&second).try_for_each(|half| self.write_slice(half));
+        }
+        self.hand_over(Kind::Batch(recorded))?;
         self.event_count += slice.len() as u64;
         if self.first_event_ns == 0 {
             self.first_event_ns = slice.times().next().unwrap_or(0);

@@ -6,6 +6,7 @@ use std::sync::{
 use eyrie_proto::{
     capture::{Batch, ClockReading},
     event::Event,
+    metadata::{Container, LateFact, late_fact},
     recording::RecordingTrailer,
 };
 use host_model::HostModel;
@@ -172,4 +173,60 @@ fn ends_have_reasons() {
     assert_eq!(end(trip(|_| {}), stopped), (Stream, Some("engine_stopped")));
     let over = trip(|departure| departure.lasts = Some(Duration::from_secs(1)));
     assert_eq!(end(over, |courier, _| hold(courier)), (Complete, None));
+}
+
+/// What a container has of so many bytes.
+fn fact(bytes: usize) -> LateFact {
+    let container = Container { name: "x".repeat(bytes), ..Container::default() };
+    LateFact { kind: Some(late_fact::Kind::Container(container)) }
+}
+
+/// Scenario: a target that takes nothing while large facts come, few in number. Guarantees: they count as events do: what waits has
+/// a bound in bytes.
+#[test]
+fn facts_that_wait_are_bounded() {
+    let trip = Trip::begin(|departure| departure.max_queued_bytes = 3_000, true, usize::MAX);
+    let late = |_| LateFacts { first_fact_sequence: 1, facts: vec![fact(1_000)] };
+    (0..10).map(late).for_each(|facts| trip.courier.send_facts(facts));
+    assert!(trip.courier.has_ended());
+    (0..10).for_each(|_| trip.permits.send(()).unwrap());
+    assert_eq!((trip.outcome().cut, trip.kinds.lock().unwrap().len()), (Some("slow"), 5));
+}
+
+/// Scenario: a host with many containers that have large facts, one with a fact that no entry can have, and a batch that is larger
+/// than an entry. Guarantees: each entry is small enough for files and clients; all facts but the one and all events are there, and
+/// the trailer tells of the one.
+#[test]
+fn entries_are_small_enough_whatever_containers_are_like() {
+    let facts = |departure: &mut Departure| {
+        departure.max_queued_bytes = u64::MAX;
+        departure.facts.facts = vec![fact(100_000); 100];
+        departure.facts.facts.push(fact(5 << 20));
+    };
+    let trip = Trip::begin(facts, false, usize::MAX);
+    let kind = eyrie_proto::event::event::Kind::Exec(eyrie_proto::event::Exec {
+        exe: vec![b'x'; 1 << 20],
+        ..Default::default()
+    });
+    let events = vec![Event { kind: Some(kind), ..Event::default() }; 7];
+    let batch = Arc::new(Batch { first_sequence: 1, events, ..Batch::default() });
+    trip.courier.send(Slice::new(&batch, (0, 7), 40, &ClockReading::default()).unwrap());
+    let Trip { courier, outcome, kinds, .. } = trip;
+    courier.complete();
+    let outcome = outcome.recv_timeout(PATIENCE).expect("an end");
+    assert_eq!((outcome.end, outcome.event_count), (RecordingEnd::Complete, 7));
+    assert!(outcome.message.contains("too large (52428"), "{}", outcome.message);
+    let kinds = kinds.lock().unwrap();
+    assert!(kinds.iter().all(|kind| kind.encoded_len() <= 3 << 20));
+    let facts = kinds.iter().map(|kind| if let Kind::LateFacts(late) = kind { late.facts.len() } else { 0 });
+    assert_eq!(facts.sum::<usize>(), 100);
+    let batches = kinds
+        .iter()
+        .filter_map(|kind| if let Kind::Batch(batch) = kind { batch.batch.as_ref() } else { None });
+    let mut next = 1;
+    for batch in batches {
+        assert_eq!(batch.first_sequence, next);
+        next += batch.events.len() as u64;
+    }
+    assert_eq!(next, 8);
 }

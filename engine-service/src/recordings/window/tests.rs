@@ -80,7 +80,7 @@ proptest! {
         }
         let last = all.last().map_or(0, Slice::last_sequence);
         prop_assert!(bytes.load(Ordering::Relaxed) <= limits.max_bytes.min(limits.max_total_bytes));
-        let mut beginning = window.since(start + CLOCK.epoch_ns);
+        let mut beginning = window.since(start);
         let (model, through) = beginning.settle();
         let mut resumed = HostModel::default();
         for part in model.base_parts(through, 64) {
@@ -99,8 +99,8 @@ proptest! {
         prop_assert_eq!(state(&resumed), state(&whole));
         let first = all.iter().flat_map(|slice| slice.events()).position(|event| event.boot_ns >= start);
         let is_late = first.is_some_and(|first| through > first as u64);
-        let newest = all.iter().map(|slice| slice.newest_ns).max().unwrap_or(0);
-        let is_too_old = start + CLOCK.epoch_ns < newest.saturating_sub(keep);
+        let newest = all.iter().map(|slice| slice.newest_boot_ns).max().unwrap_or(0);
+        let is_too_old = start < newest.saturating_sub(keep);
         prop_assert!(!is_late || beginning.is_short || is_too_old, "events from {:?} are missing", first);
         drop(window);
         prop_assert_eq!(bytes.load(Ordering::Relaxed), 0);
@@ -143,4 +143,28 @@ fn gaps_and_repetitions_keep_their_places() {
     let recorded = gap.recorded();
     let batch = recorded.batch.unwrap();
     assert_eq!((batch.first_sequence, batch.event_count, recorded.left_out_before), (10, 1, vec![4]));
+}
+
+/// Scenario: the clock of a host is set back by a day in the middle of its stream, and an event comes that says it is of another day.
+/// Guarantees: what was before and what comes is there, by the boot clock; an event of a moment that is past the window is not.
+#[test]
+fn clocks_that_are_set_change_nothing() {
+    const DAY: u64 = 86_400_000_000_000;
+    let mut window = Window::new(HostModel::default(), 0, limits(10, 1_000, 1_000), Arc::default());
+    let slice = |sequence: u64, epoch_ns, time_ns| {
+        let kind = (time_ns != 0)
+            .then(|| Kind::SourceEvent(eyrie_proto::event::SourceEvent { time_ns, ..Default::default() }));
+        let events = vec![Event { boot_ns: sequence, kind, ..Event::default() }];
+        let clock = Some(ClockReading { boot_ns: 0, epoch_ns });
+        let batch = Arc::new(Batch { first_sequence: sequence, events, clock, ..Batch::default() });
+        Slice::new(&batch, (sequence - 1, sequence), EVENT_BYTES, &CLOCK).unwrap()
+    };
+    (1..=15).for_each(|sequence| window.push(slice(sequence, 3 * DAY, 0)));
+    window.push(slice(16, 3 * DAY, 9 * DAY));
+    (17..=20).for_each(|sequence| window.push(slice(sequence, DAY, 0)));
+    let places = |from| window.since(from).slices.iter().map(Slice::last_sequence).collect::<Vec<_>>();
+    assert_eq!(places(0), (10..=20).collect::<Vec<_>>());
+    assert_eq!(places(15), (15..=20).collect::<Vec<_>>());
+    assert_eq!(window.boot_time(16, 9 * DAY), Some(16));
+    assert_eq!(window.boot_time(5, DAY + 5), Some(5), "no longer here");
 }
