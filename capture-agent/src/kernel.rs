@@ -20,7 +20,8 @@ use aya::{
     programs::{BtfTracePoint, Iter, Program, ProgramError},
 };
 use eyrie_bpf::{
-    Attach, CALL_SHAPES_MAP, CGROUP_PROGRAMS, CONFIG_MAP, Object, RINGS_MAP, SNAPSHOT_PROGRAM, Shape,
+    Attach, CALL_SHAPES_MAP, CGROUP_PROGRAMS, CONFIG_MAP, Object, Program as ObjectProgram, RINGS_MAP,
+    SNAPSHOT_PROGRAM, Shape,
 };
 use eyrie_proto::{
     capture::{CapturePlan, MissingAbility, PlanAnswer},
@@ -149,41 +150,67 @@ impl Kernel {
         self.missing.iter().all(|missing| !CGROUP_PROGRAMS.contains(&missing.name.as_str()))
     }
 
+    /// Loads all programs before it attaches the first: the kernel takes seconds to check the large ones on a busy machine, and
+    /// nobody empties the rings meanwhile.
     fn attach_all(&mut self, btf: &Btf) -> Result<(), KernelError> {
+        let mut loaded = Vec::new();
         // Of all programs, so that those are told of as well that the baseline does without.
         for program in Object::Full.programs() {
-            let attached = if self.object.has(program) {
-                self.attach(program.name, program.attach, btf).map_err(|error| with_causes(&error))
+            let outcome = if self.object.has(program) {
+                self.load(program, btf).map_err(|error| with_causes(&error))
             } else {
                 Err("this kernel takes the baseline object only".to_owned())
             };
-            let Err(problem) = attached else { continue };
-            if program.is_required {
-                let (program, lost_without) = (program.name, program.lost_without);
-                return Err(KernelError::Program { program, lost_without, problem });
+            match outcome {
+                Ok(()) => loaded.push(program),
+                Err(problem) => self.goes_without(program, problem)?,
             }
-            self.is_missing(MissingAbility {
-                name: program.name.to_owned(),
-                reason: problem,
-                consequence: program.lost_without.to_owned(),
-            });
+        }
+        for program in loaded {
+            if let Err(error) = self.attach(program) {
+                self.goes_without(program, with_causes(&error))?;
+            }
         }
         Ok(())
     }
 
-    fn attach(&mut self, name: &str, attach: Attach, btf: &Btf) -> Result<(), ProgramError> {
-        let program = self.ebpf.program_mut(name).ok_or(ProgramError::NotLoaded)?;
-        match attach {
+    /// An error if there is nothing without the program.
+    fn goes_without(&mut self, program: &ObjectProgram, problem: String) -> Result<(), KernelError> {
+        let (name, lost_without) = (program.name, program.lost_without);
+        if program.is_required {
+            return Err(KernelError::Program { program: name, lost_without, problem });
+        }
+        self.is_missing(MissingAbility {
+            name: name.to_owned(),
+            reason: problem,
+            consequence: lost_without.to_owned(),
+        });
+        Ok(())
+    }
+
+    fn load(&mut self, of: &ObjectProgram, btf: &Btf) -> Result<(), ProgramError> {
+        let program = self.ebpf.program_mut(of.name).ok_or(ProgramError::NotLoaded)?;
+        match of.attach {
             Attach::BtfTracepoint(tracepoint) => {
                 let program: &mut BtfTracePoint = program.try_into()?;
-                program.load(tracepoint, btf)?;
-                program.attach().map(drop)
+                program.load(tracepoint, btf)
             }
-            // Attached anew for each reading.
             Attach::Iterator(of) => {
                 let program: &mut Iter = program.try_into()?;
                 program.load(of, btf)
             }
+        }
+    }
+
+    fn attach(&mut self, of: &ObjectProgram) -> Result<(), ProgramError> {
+        let program = self.ebpf.program_mut(of.name).ok_or(ProgramError::NotLoaded)?;
+        match of.attach {
+            Attach::BtfTracepoint(_) => {
+                let program: &mut BtfTracePoint = program.try_into()?;
+                program.attach().map(drop)
+            }
+            // Attached anew for each reading.
+            Attach::Iterator(_) => Ok(()),
         }
     }
 
