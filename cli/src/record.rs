@@ -29,7 +29,7 @@ use grpc_transport::{
 };
 use owo_colors::OwoColorize as _;
 use recording::{CreateOptions, Redactor};
-use service_runtime::ExitStatus;
+use service_runtime::{ExitStatus, Running as _};
 use telemetry::{AdminListen, Instruments, ServiceIdentity, Telemetry, TelemetryConfig};
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
@@ -38,7 +38,7 @@ use self::{
     filter::Filter,
     progress::{Progress, Summary},
     recorder::{Limits, Recorder},
-    session::{RecordService, Sessions},
+    session::{Ended, RecordService, Sessions},
 };
 use crate::{args::RecordArguments, diagnostics};
 
@@ -67,7 +67,7 @@ pub(crate) async fn run(arguments: RecordArguments) -> anyhow::Result<ExitCode> 
     let Some(job) = Job::prepare(&arguments)? else { return Ok(ExitStatus::Usage.into()) };
     let figures = Arc::clone(&job.recorder.figures);
     let stopped_by = job.recorder.stopped.clone();
-    let running = match Recording::start(job).await {
+    let mut running = match Recording::start(job).await {
         Ok(running) => running,
         Err(error) => {
             // Nothing was recorded: what there is of a file would only be in the way of the next try.
@@ -77,8 +77,13 @@ pub(crate) async fn run(arguments: RecordArguments) -> anyhow::Result<ExitCode> 
     };
     let progress = Progress::start(&figures, &arguments.file);
     running.tell_missing();
-    let end = wait(&arguments, &running.planned, &stopped_by).await?;
-    let summary = running.finish(end).await?;
+    let planned = running.planned.clone();
+    let (end, failure) = tokio::select! {
+        end = wait(&arguments, &planned, &stopped_by) => (end?, None),
+        error = running.failed() => (RecordingEnd::Stream, Some(error)),
+    };
+    let mut summary = running.finish(end).await?;
+    summary.failure = summary.failure.or(failure);
     drop(progress);
     summary.tell(&arguments.file, arguments.json)?;
     Ok(if summary.failure.is_none() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
@@ -93,8 +98,11 @@ struct Job {
 /// The parts at work.
 struct Recording {
     agent: capture_agent::Running,
-    serving: Serving,
-    sessions: tokio::task::JoinHandle<anyhow::Result<Recorder>>,
+    /// Gone if it ended by itself.
+    serving: Option<Serving>,
+    sessions: tokio::task::JoinHandle<anyhow::Result<Ended>>,
+    /// Cancelled when the sessions have ended, however that was.
+    ended: CancellationToken,
     stop: CancellationToken,
     /// Cancelled when what was asked for is captured.
     planned: CancellationToken,
@@ -121,7 +129,10 @@ impl Job {
         let sink = recording::create(&arguments.file, &options)?;
         let limits = Limits { max_bytes: arguments.max_size.unwrap_or(u64::MAX) };
         let condition = arguments.filter.clone().unwrap_or_default();
-        Ok(Some(Self { recorder: Recorder::new(sink, redactor, filter, condition, limits), plan }))
+        Ok(Some(Self {
+            recorder: Recorder::new(sink, redactor, filter, condition, limits).following(),
+            plan,
+        }))
     }
 }
 
@@ -155,14 +166,36 @@ impl Recording {
         let serving = Server::new(options, ACCESS).add_service(service).serve(listener, stop.clone()).await?;
         let planned = CancellationToken::new();
         let sessions = Sessions::new(recorder, plan, planned.clone());
-        let sessions = tokio::spawn(sessions.run(incoming, stop.clone()));
+        let ended = CancellationToken::new();
+        let (guard, run) = (ended.clone().drop_guard(), sessions.run(incoming, stop.clone()));
+        let sessions = tokio::spawn(async move {
+            let _ended = guard;
+            run.await
+        });
         let config = capture_agent::Config {
             engine: ServiceAddress::of_listener(serving.local_address(), false),
             drain_timeout: DRAIN_WAIT,
             ..capture_agent::Config::default()
         };
         let agent = Agent::start(config, Instruments::default()).await?;
-        Ok(Self { agent, serving, sessions, stop, planned, _folder: folder })
+        Ok(Self { agent, serving: Some(serving), sessions, ended, stop, planned, _folder: folder })
+    }
+
+    /// Resolves if a part ends that nobody told to: without it nothing more would be recorded.
+    async fn failed(&mut self) -> anyhow::Error {
+        let serving = async {
+            match &mut self.serving {
+                Some(serving) => serving.failed().await,
+                None => std::future::pending().await,
+            }
+        };
+        let error = tokio::select! {
+            error = self.agent.failed() => return error.into(),
+            () = self.ended.cancelled() => return anyhow::anyhow!("the recorder has ended by itself"),
+            error = serving => error,
+        };
+        self.serving = None;
+        error.into()
     }
 
     fn tell_missing(&self) {
@@ -181,9 +214,13 @@ impl Recording {
     async fn finish(mut self, end: RecordingEnd) -> anyhow::Result<Summary> {
         let unwritten = self.agent.shutdown().await.unacked_events;
         self.stop.cancel();
-        let recorder = self.sessions.await.context("the recorder has failed")??;
-        self.serving.end().await;
-        Ok(tokio::task::spawn_blocking(move || recorder.finish(end, unwritten)).await?)
+        let Ended { recorder, failure } = self.sessions.await.context("the recorder has failed")??;
+        if let Some(mut serving) = self.serving {
+            serving.end().await;
+        }
+        let mut summary = tokio::task::spawn_blocking(move || recorder.finish(end, unwritten)).await?;
+        summary.failure = summary.failure.or(failure);
+        Ok(summary)
     }
 }
 
@@ -204,8 +241,6 @@ async fn wait(
     planned: &CancellationToken,
     stopped: &CancellationToken,
 ) -> anyhow::Result<RecordingEnd> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
     let is_over = async {
         // Whatever holds the agent up, a recording of a given length ends.
         if tokio::time::timeout(PLAN_WAIT, planned.cancelled()).await.is_ok() {
@@ -218,10 +253,19 @@ async fn wait(
     };
     Ok(tokio::select! {
         () = is_over => RecordingEnd::Complete,
-        _ = interrupt.recv() => RecordingEnd::Complete,
-        _ = terminate.recv() => RecordingEnd::Complete,
+        told = told_to_end() => told.map(|()| RecordingEnd::Complete)?,
         () = stopped.cancelled() => RecordingEnd::Budget,
     })
+}
+
+/// Resolves when somebody wants an end: Ctrl-C, or whoever manages services.
+pub(crate) async fn told_to_end() -> std::io::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    tokio::select! {
+        _ = interrupt.recv() => Ok(()),
+        _ = terminate.recv() => Ok(()),
+    }
 }
 
 /// A folder that only this user can look into, with a path that is short enough for a socket's address.

@@ -14,7 +14,7 @@ use engine_service::{
 };
 use eyrie_proto::{
     capture::ClockReading,
-    event::{Event, EventClass, event::Kind as EventKind},
+    event::{Event, EventClass, ProcessKey, event::Kind as EventKind},
     recording::{RecordedBatch, recording_entry::Kind},
 };
 use fields::{ContainerView, HostView, PeerView};
@@ -54,6 +54,11 @@ impl Filter {
 
     pub(crate) fn host_names(&self) -> &BTreeSet<String> {
         self.evaluator.host_names_needed()
+    }
+
+    /// The processes whose state the stream has not told; each once.
+    pub(crate) fn take_unknown(&mut self) -> Vec<ProcessKey> {
+        self.model.take_unknown()
     }
 
     /// Follows the stream, and takes out of a batch what does not meet the condition; gives how many were left out. A batch of which
@@ -117,9 +122,7 @@ impl Filter {
 mod tests {
     use eyrie_proto::{
         capture::{BaseState, Batch},
-        event::{
-            Exec, LossRecord, Open, OrderedFact, PathArgument, ProcessKey, ProcessState, SystemCall, Task,
-        },
+        event::{Exec, LossRecord, Open, OrderedFact, PathArgument, ProcessState, SystemCall, Task},
         recording::RecordingHeader,
     };
 

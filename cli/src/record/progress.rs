@@ -13,7 +13,6 @@ use std::{
 use eyrie_proto::recording::RecordingEnd;
 use indicatif::{HumanBytes, HumanCount, ProgressBar, ProgressStyle};
 use owo_colors::OwoColorize as _;
-use recording::RecordingError;
 use serde_json::json;
 
 /// How often the line of figures is drawn anew.
@@ -43,7 +42,7 @@ pub(super) struct Summary {
     pub(super) end: RecordingEnd,
     /// Events that were captured and that nobody took before the end.
     pub(super) unwritten: u64,
-    pub(super) failure: Option<RecordingError>,
+    pub(super) failure: Option<anyhow::Error>,
     pub(super) elapsed: Duration,
     pub(super) figures: Arc<Figures>,
 }

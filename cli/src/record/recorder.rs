@@ -7,9 +7,10 @@ use std::{
 
 use eyrie_proto::{
     capture::Hello,
-    event::event::Kind as EventKind,
+    event::{ProcessKey, event::Kind as EventKind},
     recording::{RecordingEnd, RecordingHeader, RecordingTrailer, recording_entry::Kind},
 };
+use host_model::HostModel;
 use recording::{CONTRACT_VERSION, RecordingError, Redactor, Sink};
 use tokio_util::sync::CancellationToken;
 
@@ -24,6 +25,8 @@ pub(super) struct Recorder {
     sink: Option<Box<dyn Sink + Send>>,
     redactor: Redactor,
     filter: Option<Filter>,
+    /// Of a stream whose agent can be asked for what it has not told; a filter has one of its own.
+    model: Option<HostModel>,
     condition: String,
     limits: Limits,
     /// When the header came.
@@ -55,6 +58,7 @@ impl Recorder {
             sink: Some(sink),
             redactor,
             filter,
+            model: None,
             condition,
             limits,
             began: None,
@@ -62,6 +66,22 @@ impl Recorder {
             is_full: false,
             figures: Arc::new(Figures::default()),
             stopped: CancellationToken::new(),
+        }
+    }
+
+    /// Follows who is known, for [`Self::take_unknown`].
+    pub(super) fn following(self) -> Self {
+        let model = self.filter.is_none().then(HostModel::default);
+        Self { model, ..self }
+    }
+
+    /// The processes of the stream whose state it has not told, after a loss for instance; each once. An engine asks its
+    /// agent for them, and the answers are in the stream.
+    pub(super) fn take_unknown(&mut self) -> Vec<ProcessKey> {
+        match (&mut self.model, &mut self.filter) {
+            (Some(model), _) => model.take_unknown(),
+            (None, Some(filter)) => filter.take_unknown(),
+            (None, None) => Vec::new(),
         }
     }
 
@@ -90,6 +110,9 @@ impl Recorder {
         if let Kind::Batch(recorded) = &mut kind {
             // How the stream was sent is of no use later.
             recorded.batch.iter_mut().for_each(|batch| batch.trace = None);
+        }
+        if let Some(model) = &mut self.model {
+            follow(model, &kind);
         }
         let left_out = self.filter.as_mut().map_or(0, |filter| filter.apply(&mut kind));
         self.figures.left_out.fetch_add(left_out, Ordering::Relaxed);
@@ -137,7 +160,7 @@ impl Recorder {
         Summary {
             end,
             unwritten,
-            failure: self.failure,
+            failure: self.failure.map(Into::into),
             elapsed: self.began.map_or(Duration::ZERO, |began| began.elapsed()),
             figures: self.figures,
         }
@@ -182,6 +205,64 @@ impl Recorder {
                 self.figures.events.fetch_add(events.count() as u64, Ordering::Relaxed);
             }
             Kind::LateFacts(_) | Kind::Trailer(_) => {}
+        }
+    }
+}
+
+fn follow(model: &mut HostModel, kind: &Kind) {
+    match kind {
+        Kind::Header(_) => *model = HostModel::default(),
+        Kind::BaseState(part) => model.restore(part.processes.iter().cloned(), part.facts.iter().cloned()),
+        Kind::Batch(recorded) => {
+            recorded.batch.iter().flat_map(|batch| &batch.events).for_each(|event| model.apply(event));
+        }
+        Kind::LateFacts(_) | Kind::Trailer(_) => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use eyrie_proto::{
+        capture::{BaseState, Batch},
+        event::{Event, HostBoot, Origin, ProcessState, Task, origin},
+        recording::RecordedBatch,
+    };
+    use recording::{CreateOptions, Redactions};
+
+    use super::*;
+
+    /// Scenario: the base state has one process, and events come of it and of another, with a filter and without one. Guarantees: the state of
+    /// the other is asked for, once.
+    #[test]
+    fn who_is_not_known_is_asked_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let key = |pid| ProcessKey { pid, start_boot_ns: 1 };
+        let event = |pid| {
+            let task = Task { process: Some(key(pid)), tid: pid, ..Task::default() };
+            Event { task: Some(task), kind: Some(EventKind::Open(Default::default())), ..Event::default() }
+        };
+        for filter in [None, Some(Filter::new("evt.type = open").unwrap())] {
+            let file = folder.path().join(format!("{}", filter.is_some()));
+            let sink = recording::create(&file, &CreateOptions::default()).unwrap();
+            let redactor = Redactor::new(&Redactions::default()).unwrap();
+            let limits = Limits { max_bytes: u64::MAX };
+            let mut recorder = Recorder::new(sink, redactor, filter, String::new(), limits).following();
+            let host = HostBoot { machine_id: "m".to_owned(), boot_id: "b".to_owned() };
+            let origin = Origin { tenant: String::new(), kind: Some(origin::Kind::Host(host)) };
+            let hello = Hello { origin: Some(origin), ..Hello::default() };
+            recorder.record(recorder.header(hello));
+            let processes = vec![ProcessState { process: Some(key(10)), ..ProcessState::default() }];
+            let base = BaseState { processes, is_last: true, ..BaseState::default() };
+            recorder.record(Kind::BaseState(base));
+            assert_eq!(recorder.take_unknown(), []);
+            for first_sequence in [1, 3] {
+                let batch = Batch { first_sequence, events: vec![event(10), event(11)], ..Batch::default() };
+                let batch = Some(batch);
+                recorder.record(Kind::Batch(RecordedBatch { batch, left_out_before: Vec::new() }));
+                let expected = if first_sequence == 1 { vec![key(11)] } else { Vec::new() };
+                assert_eq!(recorder.take_unknown(), expected);
+            }
+            assert!(recorder.finish(RecordingEnd::Complete, 0).failure.is_none());
         }
     }
 }

@@ -4,7 +4,7 @@
 
 use std::{process::ExitCode, sync::Arc, time::Duration};
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use eyrie_proto::recording::{
     RecordHostRequest, RecordHostResponse, RecordingEnd, recording_entry::Kind,
     recording_service_client::RecordingServiceClient,
@@ -15,6 +15,7 @@ use tonic::Streaming;
 use super::{
     progress::Progress,
     recorder::{Limits, Recorder},
+    told_to_end,
 };
 use crate::{args::RecordArguments, client};
 
@@ -29,19 +30,23 @@ pub(super) async fn run(arguments: &RecordArguments, host: &str) -> anyhow::Resu
     let channel = client::connect_to(&remote.engine, &security)
         .await
         .context("no engine answers; start one with `eyrie up`, or name another with --engine")?;
-    let duration_ms =
-        arguments.duration.map_or(0, |duration| u64::try_from(duration.as_millis()).unwrap_or(0));
+    // 0 would be as long as the engine lets it.
+    let milliseconds = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX).max(1);
+    let duration_ms = arguments.duration.map_or(0, milliseconds);
     let request = RecordHostRequest { host: host.to_owned(), duration_ms };
     let mut client =
         RecordingServiceClient::new(channel).max_decoding_message_size(recording::MAX_ENTRY_BYTES);
-    let stream = client.record_host(request).await.map_err(|status| client::refusal(&status))?.into_inner();
-    // Only when the engine has such a host there is a file.
+    let answer = client.record_host(request).await.map_err(|status| client::refusal(&status))?;
+    let mut stream = answer.into_inner();
+    // Only when the engine has such a host and gives something of it there is a file.
+    let first = stream.message().await.map_err(|status| client::refusal(&status))?;
+    let Some(first) = first else { bail!("the engine ended the recording before it began; try again") };
     let options = CreateOptions { format: arguments.format(), is_replacing: arguments.force };
     let sink = recording::create(&arguments.file, &options)?;
     let limits = Limits { max_bytes: arguments.max_size.unwrap_or(u64::MAX) };
     let mut recorder = Recorder::new(sink, redactor, None, String::new(), limits);
     let progress = Progress::start(&Arc::clone(&recorder.figures), &arguments.file);
-    let end = take_all(stream, &mut recorder).await;
+    let end = take_all(first, stream, &mut recorder).await;
     // What came before the stream broke off is kept; the trailer says that the stream ended.
     let (end, failure) = match end {
         Ok(end) => (end, None),
@@ -59,22 +64,30 @@ pub(super) async fn run(arguments: &RecordArguments, host: &str) -> anyhow::Resu
 
 /// Takes pieces until the engine says that there are no more, or somebody here has enough.
 async fn take_all(
+    first: RecordHostResponse,
     mut stream: Streaming<RecordHostResponse>,
     recorder: &mut Recorder,
 ) -> anyhow::Result<RecordingEnd> {
     let mut flush = tokio::time::interval(FLUSH_INTERVAL);
     let stopped = recorder.stopped.clone();
-    let interrupt = tokio::signal::ctrl_c();
-    tokio::pin!(interrupt);
+    let end = told_to_end();
+    tokio::pin!(end);
+    let mut first = Some(first);
     loop {
+        let next = async {
+            match first.take() {
+                Some(first) => Ok(Some(first)),
+                None => stream.message().await,
+            }
+        };
         let message = tokio::select! {
-            message = stream.message() => message.map_err(|status| client::refusal(&status))?,
+            message = next => message.map_err(|status| client::refusal(&status))?,
             _ = flush.tick() => {
                 tokio::task::block_in_place(|| recorder.flush());
                 continue;
             }
             () = stopped.cancelled() => return Ok(RecordingEnd::Complete),
-            pressed = &mut interrupt => return pressed.map(|()| RecordingEnd::Complete).map_err(Into::into),
+            told = &mut end => return told.map(|()| RecordingEnd::Complete).map_err(Into::into),
         };
         match message.and_then(|message| message.entry).and_then(|entry| entry.kind) {
             // The recorder writes one of its own, by what is in the file.
@@ -85,7 +98,7 @@ async fn take_all(
                 return Ok(trailer.end());
             }
             Some(kind) => tokio::task::block_in_place(|| recorder.record(kind)),
-            None => anyhow::bail!("the engine's stream broke off: what came before is in the file"),
+            None => bail!("the engine's stream broke off: what came before is in the file"),
         }
     }
 }

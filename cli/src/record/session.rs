@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 use eyrie_proto::{
     capture::{
-        Ack, BatchEncoding, CapturePlan, CaptureRequest, CaptureResponse, Credit, Hello, PlanAnswer, Welcome,
-        capture_request::Kind as Up, capture_response::Kind as Down, capture_service_server::CaptureService,
+        Ack, BatchEncoding, CapturePlan, CaptureRequest, CaptureResponse, Credit, Hello, PlanAnswer,
+        StateRequest, Welcome, capture_request::Kind as Up, capture_response::Kind as Down,
+        capture_service_server::CaptureService,
     },
     recording::{RecordedBatch, recording_entry::Kind},
 };
@@ -30,6 +31,8 @@ const WAITING_RESPONSES: usize = 64;
 /// A killed recorder leaves everything but what came in the last such time.
 const FLUSH_INTERVAL: Duration = Duration::from_secs(1);
 const HELLO_WAIT: Duration = Duration::from_secs(10);
+/// Processes in one request: 16 bytes each.
+const REQUESTED_PROCESSES: usize = 256;
 const PROTOCOL_VERSION: u32 = 1;
 
 /// Where answers go.
@@ -50,11 +53,24 @@ pub(super) struct Sessions {
     plan: CapturePlan,
     /// Cancelled when the agent has said that it captures by the plan.
     planned: CancellationToken,
-    /// Of the stream that is recorded; 0 before its header.
+    /// Of the stream whose base state was written; 0 before that. Without one an agent that comes back has to begin anew.
     epoch: u64,
+    /// Of the stream whose base state comes.
+    coming_epoch: u64,
     /// All of it up to here was written.
     through: u64,
     late_through: u64,
+    /// States that were asked for.
+    requests: u64,
+    /// Why nothing more can be recorded.
+    failure: Option<anyhow::Error>,
+}
+
+/// What is left of the sessions.
+pub(super) struct Ended {
+    pub(super) recorder: Recorder,
+    /// Why they ended before they were told to.
+    pub(super) failure: Option<anyhow::Error>,
 }
 
 // === impl RecordService ===
@@ -86,7 +102,17 @@ impl CaptureService for RecordService {
 
 impl Sessions {
     pub(super) fn new(recorder: Recorder, plan: CapturePlan, planned: CancellationToken) -> Self {
-        Self { recorder, plan, planned, epoch: 0, through: 0, late_through: 0 }
+        Self {
+            recorder,
+            plan,
+            planned,
+            epoch: 0,
+            coming_epoch: 0,
+            through: 0,
+            late_through: 0,
+            requests: 0,
+            failure: None,
+        }
     }
 
     /// Records until `stop`, which comes when the agent has ended.
@@ -94,15 +120,16 @@ impl Sessions {
         mut self,
         mut incoming: mpsc::Receiver<Incoming>,
         stop: CancellationToken,
-    ) -> anyhow::Result<Recorder> {
-        loop {
+    ) -> anyhow::Result<Ended> {
+        while self.failure.is_none() {
             let next = tokio::select! {
-                () = stop.cancelled() => return Ok(self.recorder),
+                () = stop.cancelled() => break,
                 next = incoming.recv() => next,
             };
-            let Some(next) = next else { return Ok(self.recorder) };
+            let Some(next) = next else { break };
             self = self.serve(next, &stop).await?;
         }
+        Ok(Ended { recorder: self.recorder, failure: self.failure })
     }
 
     async fn serve(mut self, incoming: Incoming, stop: &CancellationToken) -> anyhow::Result<Self> {
@@ -124,6 +151,9 @@ impl Sessions {
             // Whatever broke the stream, the agent comes back with what was not acked.
             let Ok(Some(CaptureRequest { kind: Some(kind) })) = message else { return Ok(self) };
             self = self.receive(kind, &responses).await?;
+            if self.failure.is_some() {
+                return Ok(self);
+            }
         }
     }
 
@@ -142,7 +172,8 @@ impl Sessions {
         let generation = hello.plan_generation.saturating_add(1);
         let plan = CapturePlan { generation, ..self.plan.clone() };
         if !is_known {
-            (self.epoch, self.through, self.late_through) = (hello.epoch, hello.acked_through_sequence, 0);
+            self.coming_epoch = hello.epoch;
+            (self.through, self.late_through) = (hello.acked_through_sequence, 0);
             let header = self.recorder.header(hello);
             self = self.blocking(|recorder| recorder.record(header)).await?;
         }
@@ -154,22 +185,30 @@ impl Sessions {
 
     async fn receive(mut self, kind: Up, responses: &Responses) -> anyhow::Result<Self> {
         match kind {
-            Up::BaseState(part) => self.blocking(|recorder| recorder.record(Kind::BaseState(part))).await,
+            Up::BaseState(part) => {
+                let is_last = part.is_last;
+                self = self.blocking(|recorder| recorder.record(Kind::BaseState(part))).await?;
+                if is_last {
+                    self.epoch = self.coming_epoch;
+                }
+                Ok(self)
+            }
             Up::Batch(batch) => {
                 let bytes = batch.encoded_len() as u64;
                 let through = (batch.first_sequence + batch.events.len() as u64).saturating_sub(1);
                 if batch.first_sequence != self.through + 1 {
-                    bail!(
-                        "the agent sent events from {} on, and what was written ends with {}; this is a defect of eyrie's",
-                        batch.first_sequence,
-                        self.through
-                    );
+                    let (first, through) = (batch.first_sequence, self.through);
+                    self.failure = Some(anyhow::anyhow!(
+                        "the agent sent events from {first} on, and what was written ends with {through}; this is a defect of eyrie's"
+                    ));
+                    return Ok(self);
                 }
                 let piece = RecordedBatch { batch: Some(batch), left_out_before: Vec::new() };
                 self = self.blocking(|recorder| recorder.record(Kind::Batch(piece))).await?;
                 self.through = through;
                 respond(responses, Down::Credit(Credit { additional_bytes: bytes })).await;
                 respond(responses, self.acknowledgement()).await;
+                self.request_states(responses).await;
                 Ok(self)
             }
             Up::LateFacts(late) => {
@@ -185,6 +224,16 @@ impl Sessions {
                 Ok(self)
             }
             Up::Hello(_) | Up::StateAnswer(_) | Up::SpanData(_) => Ok(self),
+        }
+    }
+
+    /// Asks for the states of processes that the stream has not told, as engines do: so the recording has what an engine would have had.
+    async fn request_states(&mut self, responses: &Responses) {
+        for processes in self.recorder.take_unknown().chunks(REQUESTED_PROCESSES) {
+            self.requests += 1;
+            let reason = "events came of processes that the recording does not know".to_owned();
+            let (request_id, processes) = (self.requests, processes.to_vec());
+            respond(responses, Down::StateRequest(StateRequest { request_id, processes, reason })).await;
         }
     }
 

@@ -1,10 +1,9 @@
 //! `eyrie recordings get`.
 
 use std::{
-    fs::{self, File, OpenOptions},
-    io::{ErrorKind, Write as _},
-    os::unix::fs::OpenOptionsExt as _,
-    path::{Path, PathBuf},
+    fs::{self, File},
+    io::Write as _,
+    path::PathBuf,
     process::ExitCode,
 };
 
@@ -14,10 +13,10 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 use tonic::Streaming;
 
-use crate::{args::RecordingsGetArguments, client};
+use crate::{args::RecordingsGetArguments, client, record::told_to_end};
 
-/// Arguments and environments of all processes are in it: for its owner alone.
-const FILE_MODE: u32 = 0o600;
+/// What a file's name ends in if the engine does not say what the recording is.
+const DEFAULT_FORMAT: &str = "eyrie";
 
 pub(super) async fn run(arguments: RecordingsGetArguments) -> anyhow::Result<ExitCode> {
     let mut client = super::connect(&arguments.engine).await?;
@@ -27,11 +26,13 @@ pub(super) async fn run(arguments: RecordingsGetArguments) -> anyhow::Result<Exi
     // The engine says first whether there is such a recording: only then there is a file.
     let first = next(&mut stream).await?;
     let recording = first.as_ref().and_then(|first| first.recording.clone()).unwrap_or_default();
-    let path =
-        arguments.file.unwrap_or_else(|| PathBuf::from(&arguments.id).with_extension(&recording.format));
-    let file = create(&path, arguments.force)?;
+    let path = arguments.file.unwrap_or_else(|| name(&arguments.id, &recording.format));
+    let file = recording::create_file(&path, arguments.force)?;
     let bar = progress(recording.size_bytes);
-    let written = write(stream, first, file, &bar).await;
+    let written = tokio::select! {
+        written = write(stream, first, file, &bar) => written,
+        told = told_to_end() => told.map_err(Into::into).and_then(|()| bail!("it was ended before the recording was whole")),
+    };
     bar.finish_and_clear();
     let bytes = match written {
         Ok(bytes) => bytes,
@@ -72,19 +73,10 @@ async fn write(
     Ok(bytes)
 }
 
-fn create(path: &Path, is_replacing: bool) -> anyhow::Result<File> {
-    if is_replacing
-        && let Err(error) = fs::remove_file(path)
-        && error.kind() != ErrorKind::NotFound
-    {
-        return Err(error).with_context(|| format!("cannot replace {}", path.display()));
-    }
-    match OpenOptions::new().write(true).create_new(true).mode(FILE_MODE).open(path) {
-        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
-            bail!("{} is there already; choose another name, or say --force", path.display())
-        }
-        opened => opened.with_context(|| format!("cannot make {}", path.display())),
-    }
+/// Of a recording without a name for its file. A format is the engine's word: nothing in it may lead elsewhere.
+fn name(id: &str, format: &str) -> PathBuf {
+    let is_plain = !format.is_empty() && format.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    PathBuf::from(id).with_extension(if is_plain { format } else { DEFAULT_FORMAT })
 }
 
 /// Only on terminals.
@@ -93,5 +85,20 @@ fn progress(bytes: u64) -> ProgressBar {
     match ProgressStyle::with_template("{bar:40} {bytes}/{total_bytes} {bytes_per_sec} {eta}") {
         Ok(style) => bar.with_style(style),
         Err(_) => bar,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Scenario: formats that engines have, none, and what is no format. Guarantees: the file is named by the recording, and lies where the
+    /// command runs.
+    #[test]
+    fn files_are_named_by_recordings() {
+        assert_eq!(name("ab12", "scap"), PathBuf::from("ab12.scap"));
+        for format in ["", "../../etc/cron.d/x", "a/b", ".."] {
+            assert_eq!(name("ab12", format), PathBuf::from("ab12.eyrie"), "{format}");
+        }
     }
 }
