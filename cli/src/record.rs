@@ -51,8 +51,8 @@ const LOG_VARIABLE: &str = "EYRIE_LOG";
 const MAX_FOLDER_BYTES: usize = 80;
 /// What HTTP/2 lets the agent send ahead: a few batches.
 const WINDOW_BYTES: u32 = 4 << 20;
-/// How long what is still to be written may take at the end.
-const DRAIN_WAIT: Duration = Duration::from_secs(10);
+/// How long what is still to be written may take at the end. Translating it to .scap on a busy machine takes its time.
+const DRAIN_WAIT: Duration = Duration::from_secs(60);
 /// For the agent to capture by the plan; it does within milliseconds of its start.
 const PLAN_WAIT: Duration = Duration::from_secs(10);
 /// What the one method asks of whoever calls it: over a Unix socket anybody who can open it may.
@@ -86,7 +86,10 @@ pub(crate) async fn run(arguments: RecordArguments) -> anyhow::Result<ExitCode> 
     summary.failure = summary.failure.or(failure);
     drop(progress);
     summary.tell(&arguments.file, arguments.json)?;
-    Ok(if summary.failure.is_none() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    // A file that is full has room for no more; otherwise what was captured is to be in it.
+    let lacks_some = summary.unwritten > 0 && summary.end == RecordingEnd::Complete;
+    let is_whole = summary.failure.is_none() && !lacks_some;
+    Ok(if is_whole { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 /// What is to be done, checked before anything is started.
@@ -211,7 +214,7 @@ impl Recording {
     }
 
     /// The agent first: what it has is still written and acked.
-    async fn finish(mut self, end: RecordingEnd) -> anyhow::Result<Summary> {
+    async fn finish(self, end: RecordingEnd) -> anyhow::Result<Summary> {
         let unwritten = self.agent.shutdown().await.unacked_events;
         self.stop.cancel();
         let Ended { recorder, failure } = self.sessions.await.context("the recorder has failed")??;
@@ -258,13 +261,15 @@ async fn wait(
     })
 }
 
-/// Resolves when somebody wants an end: Ctrl-C, or whoever manages services.
+/// Resolves when somebody wants an end: Ctrl-C, whoever manages services, or a terminal that is gone.
 pub(crate) async fn told_to_end() -> std::io::Result<()> {
     use tokio::signal::unix::{SignalKind, signal};
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    let mut hangup = signal(SignalKind::hangup())?;
     tokio::select! {
         _ = interrupt.recv() => Ok(()),
         _ = terminate.recv() => Ok(()),
+        _ = hangup.recv() => Ok(()),
     }
 }
 

@@ -18,10 +18,11 @@ use std::{
 
 use engine_service::{
     Config, RuleEvaluator, RuleOptions,
-    replay::{Replay, ReplayError, ReplayOptions},
+    replay::{Replay, ReplayError, ReplayOptions, Stats},
     rules::RulesError,
 };
 use evaluator::Matching;
+use owo_colors::OwoColorize as _;
 use recording::{RecordingError, Source};
 use rule_language::{OutputAddition, RuleSelector, Selection, closest, matches_wildcard};
 
@@ -110,6 +111,9 @@ impl Run<'_> {
         };
         let (alerts, stats) = replay.finish();
         self.printer.print(&alerts, &self.progress)?;
+        if ended.is_ok() {
+            self.progress.suspend(|| warn(file, &stats));
+        }
         self.report.read += read_time.get();
         self.report.decode = self.report.decode.saturating_sub(read_time.get());
         self.report.format = self.printer.spent();
@@ -151,6 +155,26 @@ fn learn(input: Input, replay: &mut Replay) {
     }
 }
 
+/// What an error would say less of, but nobody should overlook.
+fn warn(file: &Path, stats: &Stats) {
+    let file = file.display();
+    let tell = |what: String| anstream::eprintln!("{} {file}: {what}", "warning:".yellow());
+    if stats.stream_count == 0 {
+        tell("there is no stream in it: its recorder ended before it began".to_owned());
+    } else if stats.cut_off_count > 0 {
+        tell(format!(
+            "{} of {} streams have no end: the recorder was killed, and what came in its last second may be missing",
+            stats.cut_off_count, stats.stream_count
+        ));
+    }
+    if stats.lost_events > 0 {
+        tell(format!(
+            "{} events were lost on the host; alerts around them have eyrie.evidence_lost (--eyrie-fields)",
+            stats.lost_events
+        ));
+    }
+}
+
 fn tell(file: &Path, error: &FileError) {
     let message = format!("{}: {error}", file.display());
     let help = match error {
@@ -182,6 +206,9 @@ fn load(arguments: &RuleArguments) -> anyhow::Result<Option<RuleEvaluator>> {
         }
         Err(error) => return Err(error.into()),
     };
+    if loaded.evaluator.enabled_rules() == 0 {
+        anstream::eprintln!("{} no rule is enabled: there will be no alerts", "warning:".yellow());
+    }
     let names = || loaded.evaluator.rule_names();
     for wanted in &arguments.rule {
         if !names().any(|name| matches_wildcard(wanted, name)) {
