@@ -61,6 +61,14 @@ impl LateFacts {
         self.ready.notify_one();
     }
 
+    /// Whether it can be taken without giving another one up, with room for as many more as `spare`. What is too large for any message never waits for room.
+    pub(crate) fn has_room(&self, kind: &Kind, spare: usize) -> bool {
+        let bytes = LateFact { kind: Some(kind.clone()) }.encoded_len();
+        let queue = self.lock();
+        let fits = queue.waiting.len() + spare < MAX_FACTS && queue.bytes + bytes <= MAX_BYTES;
+        fits || bytes > MAX_MESSAGE_BYTES
+    }
+
     /// A session begins: the engine has everything up to `through_sequence`, and the rest is sent (again).
     pub(crate) fn resume(&self, through_sequence: u64) {
         let mut queue = self.lock();

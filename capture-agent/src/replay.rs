@@ -47,7 +47,7 @@ pub struct Replayed {
     pub streams: u64,
     /// Processes of their base states.
     pub processes: u64,
-    /// Events that an engine acked.
+    /// Events of the recording that an engine acked; at least so many if sending was ended before all were acked.
     pub acked_events: u64,
     /// Events that no engine acked, because sending was ended before.
     pub unacked_events: u64,
@@ -61,6 +61,8 @@ pub struct Replayed {
     pub late_facts: u64,
     /// Late facts that nobody had acked when the end was waited for no longer.
     pub unacked_late_facts: u64,
+    /// Late facts that were not sent: too large for a message, or the engine acked none of those before them.
+    pub lost_late_facts: u64,
 }
 
 /// Why a recording was not sent, or not to its end.
@@ -143,8 +145,10 @@ impl Replaying {
     /// Waits until everything is sent and acked, or until that has failed.
     pub async fn finished(&mut self) -> Result<Replayed, ReplayError> {
         let Some(feeder) = &mut self.feeder else { return future::pending().await };
-        let (replayed, outcome) = feeder.await.map_err(|_| ReplayError::Failed)?;
+        let joined = feeder.await;
+        // A task must not be asked again once it has ended, however it did.
         self.feeder = None;
+        let (replayed, outcome) = joined.map_err(|_| ReplayError::Failed)?;
         tell(&replayed);
         outcome.map(|()| replayed)
     }
@@ -178,6 +182,10 @@ fn tell(replayed: &Replayed) {
         warn!(
             "the engine has not acked {count} facts of containers and hosts; names may be missing in alerts"
         );
+    }
+    if replayed.lost_late_facts > 0 {
+        let count = replayed.lost_late_facts;
+        warn!("{count} facts of containers and hosts were not sent; names are missing in alerts");
     }
     if replayed.refused_events > 0 {
         warn!("the engine refused {} events for good, see the lines above", replayed.refused_events);
@@ -228,7 +236,9 @@ impl Drop for Replaying {
 
 impl fmt::Display for Replayed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { streams, processes, acked_events, late_facts, .. } = self;
+        let Self { streams, processes, acked_events, .. } = self;
+        let missing_facts = self.unacked_late_facts.saturating_add(self.lost_late_facts);
+        let late_facts = self.late_facts.saturating_sub(missing_facts);
         write!(
             f,
             "{streams} streams with {processes} processes, {acked_events} events and {late_facts} facts of containers \

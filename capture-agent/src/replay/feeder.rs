@@ -137,7 +137,8 @@ impl Feeder {
 
     async fn hand_on(&mut self, facts: LateFacts) -> Result<(), ReplayError> {
         self.replayed.late_facts += u64::try_from(facts.facts.len()).unwrap_or(u64::MAX);
-        self.sending()?.hand_on(facts).await;
+        let patience = self.config.drain_timeout;
+        self.sending()?.hand_on(facts, patience).await;
         Ok(())
     }
 

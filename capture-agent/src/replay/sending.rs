@@ -8,6 +8,7 @@ use eyrie_proto::{
         capture_request,
     },
     event::{Event, EventClass, LossPlace, LossReason, LossRecord, event::Kind},
+    metadata::late_fact,
     recording::{RecordedBatch, RecordingHeader},
 };
 use grpc_transport::ServiceEndpoint;
@@ -18,7 +19,7 @@ use tokio::{
     time::{MissedTickBehavior, interval, timeout},
 };
 use tokio_util::sync::{CancellationToken, DropGuard};
-use tracing::info;
+use tracing::{info, warn};
 
 use super::{
     Replayed,
@@ -37,8 +38,10 @@ use crate::{
 
 /// How often it is looked whether the engine asks for something.
 const REQUEST_INTERVAL: Duration = Duration::from_millis(50);
-/// Late facts that wait for an ack before more are handed on: far fewer than that queue has room for, since it gives up the oldest when it is full.
-const MAX_WAITING_FACTS: usize = 1_024;
+/// Late facts that there stays room for beside those that wait for an ack: the queue gives up the oldest when it is full.
+const SPARE_FACTS: usize = 3_072;
+/// How often losses are told at a stream's end: an engine may refuse the batch that tells them, too.
+const MAX_LOSS_ROUNDS: usize = 3;
 /// For the session to close its stream once it is told to end.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(3);
 
@@ -59,6 +62,13 @@ pub(super) struct Sending {
     requests: Arc<Requests>,
     sequences: Sequences,
     place: Place,
+    status: Arc<SharedStatus>,
+    /// Events of the recording that were put into the stream.
+    sent_events: u64,
+    /// Late facts that were not handed on, since the engine acked none of those before them.
+    given_up_facts: u64,
+    /// The engine has let late facts wait for too long: no more of them are waited for until it acks some.
+    has_lost_patience: bool,
     /// Events that the recording does not have, and does not say why.
     missing_events: u64,
     /// Batches of the recording that came before, or are not of its stream.
@@ -123,6 +133,10 @@ impl Sending {
             requests,
             sequences: Sequences::default(),
             place: Place::new(as_of_sequence, header.epoch, !header.filter.is_empty()),
+            status: Arc::clone(setting.status),
+            sent_events: 0,
+            given_up_facts: 0,
+            has_lost_patience: false,
             missing_events: 0,
             skipped_batches: 0,
             session: tokio::spawn(session.run()),
@@ -156,20 +170,51 @@ impl Sending {
                 && let Some(sent) = self.push(self.adapted(event)).await
             {
                 self.sequences.sent(number, sent);
+                self.sent_events += 1;
             }
             number = number.saturating_add(1);
         }
     }
 
-    /// Hands late facts on, as soon as there is room for each.
-    pub(super) async fn hand_on(&self, facts: Facts) {
+    /// Hands late facts on, as soon as there is room for each. An engine that is connected and acks none for `patience` has nobody who takes
+    /// them: then events go on without them.
+    pub(super) async fn hand_on(&mut self, facts: Facts, patience: Duration) {
         for fact in facts.facts {
             let Some(kind) = self.identity.fact(fact) else { continue };
-            while self.late_facts.pending() >= MAX_WAITING_FACTS {
+            if self.waits_for_room(&kind, patience).await {
+                self.late_facts.push(kind);
+            } else {
+                self.given_up_facts += 1;
+            }
+        }
+    }
+
+    async fn waits_for_room(&mut self, kind: &late_fact::Kind, patience: Duration) -> bool {
+        let has_room = || self.late_facts.has_room(kind, SPARE_FACTS);
+        let wait = async {
+            while !has_room() {
                 self.stream.acked().await;
             }
-            self.late_facts.push(kind);
+        };
+        if has_room() {
+            self.has_lost_patience = false;
+            return true;
         }
+        if self.has_lost_patience {
+            return false;
+        }
+        tokio::pin!(wait);
+        while timeout(patience, &mut wait).await.is_err() {
+            // Who is away takes no events either: nothing is held up.
+            if self.status.read().is_connected {
+                warn!(
+                    "the engine acks no facts of containers and hosts; events are sent without waiting for that"
+                );
+                self.has_lost_patience = true;
+                return false;
+            }
+        }
+        true
     }
 
     /// Waits until everything is acked, then ends the session. Events are waited for until `stop` says otherwise, late facts only for `patience`:
@@ -183,8 +228,14 @@ impl Sending {
         self.stream.outbox().seal(clock::boot_ns());
         self.stream.notify();
         let is_acked = async {
-            while !self.stream.outbox().is_empty() {
-                self.stream.acked().await;
+            // What was refused for good is told as lost.
+            for _ in 0..=MAX_LOSS_ROUNDS {
+                while !self.stream.outbox().is_empty() {
+                    self.stream.acked().await;
+                }
+                if !self.tell_losses() {
+                    break;
+                }
             }
         };
         let hurry = async {
@@ -206,13 +257,33 @@ impl Sending {
             self.stop.abort.cancel();
             let _ = timeout(CLOSE_TIMEOUT, &mut self.session).await;
         }
-        let totals = self.stream.outbox().totals();
+        let (totals, last_sequence) = {
+            let outbox = self.stream.outbox();
+            (outbox.totals(), outbox.last_sequence())
+        };
+        let refused = totals.losses.values().sum::<u64>();
+        // Losses that were told are events of the stream as well, and in the place of what was refused a blank is acked.
+        let not_recorded = last_sequence.saturating_sub(self.sent_events).saturating_add(refused);
+        let lost_facts = self.late_facts.dropped() + self.given_up_facts;
         replayed.missing_events += self.missing_events;
         replayed.skipped_batches += self.skipped_batches;
-        replayed.acked_events += totals.acked_events;
+        replayed.acked_events += totals.acked_events.saturating_sub(not_recorded);
         replayed.unacked_events += totals.unacked_events;
-        replayed.refused_events += totals.losses.values().sum::<u64>();
+        replayed.refused_events += refused;
         replayed.unacked_late_facts += u64::try_from(self.late_facts.pending()).unwrap_or(u64::MAX);
+        replayed.lost_late_facts += lost_facts;
+    }
+
+    /// Puts losses that were not told yet into the stream; whether there were any.
+    fn tell_losses(&self) -> bool {
+        let mut outbox = self.stream.outbox();
+        let before = outbox.last_sequence();
+        outbox.place_losses(clock::boot_ns());
+        outbox.seal(clock::boot_ns());
+        let has_told = outbox.last_sequence() != before;
+        drop(outbox);
+        self.stream.notify();
+        has_told
     }
 
     /// The event as it is sent: of this stream's plan and numbers.

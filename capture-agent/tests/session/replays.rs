@@ -1,6 +1,6 @@
 //! Recordings that are sent in place of a host's events.
 
-use std::{fs::File, io::Write as _, path::Path};
+use std::{fs::File, io::Write as _, path::Path, time::Duration};
 
 use capture_agent::{Agent, Config, ReplayError, Replayed, Replaying};
 use eyrie_proto::{
@@ -177,7 +177,7 @@ async fn what_is_missing_is_told() {
     let twice = batch(1, vec![exec(0), exec(1)], Vec::new());
     write(&path, &[header(), base(0), twice.clone(), twice, batch(6, vec![exec(2)], Vec::new())]);
     let replayed = replay(config(&engine.url()), &path).await.finished().await.unwrap();
-    assert_eq!((replayed.missing_events, replayed.skipped_batches, replayed.acked_events), (3, 1, 4));
+    assert_eq!((replayed.missing_events, replayed.skipped_batches, replayed.acked_events), (3, 1, 3));
     let seen = engine.seen();
     assert_eq!(execs(&seen), names(0..3));
     let Some(Kind::Loss(loss)) = &seen.events[&3].kind else { panic!("{:?}", seen.events) };
@@ -210,6 +210,60 @@ async fn nothing_is_lost_for_want_of_room() {
     assert_eq!(execs(&seen), names(0..EVENTS));
     assert_eq!(seen.changed, 0);
     assert!(seen.hellos.len() > 1 && seen.hellos.iter().all(|hello| hello.epoch == seen.hellos[0].epoch));
+}
+
+/// Scenario: the engine refuses the last batch of a recording for good.
+/// Guarantees: it is told of the loss all the same, before the end; what was refused does not count as acked.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_refused_last_is_told_as_lost() {
+    let engine = FakeEngine::start(Policy { refuse_for_good: 1, ..Policy::default() }).await;
+    let folder = tempfile::tempdir_in("/tmp").unwrap();
+    let path = folder.path().join("refused");
+    write(&path, &[header(), base(0), batch(1, vec![exec(0), exec(1)], Vec::new())]);
+    let replayed = replay(config(&engine.url()), &path).await.finished().await.unwrap();
+    assert_eq!(replayed.acked_events + replayed.refused_events, 2);
+    assert!(replayed.refused_events > 0 && replayed.unacked_events == 0, "{replayed:?}");
+    let seen = engine.seen();
+    let losses = seen.events.values().filter_map(|event| match &event.kind {
+        Some(Kind::Loss(loss)) => Some(loss.count),
+        _ => None,
+    });
+    assert_eq!(losses.sum::<u64>(), replayed.refused_events);
+    assert_eq!(execs(&seen).len() as u64, replayed.acked_events);
+}
+
+/// Scenario: a recording has more late facts than may wait, and those take more bytes than may wait, with an event behind them; an engine acks no late
+/// facts, another one all.
+/// Guarantees: the first gets the event all the same, and what was not sent or not acked is said; the second gets every fact.
+#[tokio::test(flavor = "multi_thread")]
+async fn late_facts_hold_nothing_up_and_are_not_given_up() {
+    const FACTS: u64 = 1_500;
+    let fact = |number: u64| {
+        let origin = Some(recorded_origin());
+        let key = ContainerKey { origin, runtime_id: format!("c{number}"), ..ContainerKey::default() };
+        let container = Container { key: Some(key), name: "x".repeat(10_000), ..Container::default() };
+        let facts = vec![LateFact { kind: Some(late_fact::Kind::Container(container)) }];
+        Piece::LateFacts(LateFacts { first_fact_sequence: number + 1, facts })
+    };
+    let folder = tempfile::tempdir_in("/tmp").unwrap();
+    let path = folder.path().join("facts");
+    let facts = (0..FACTS).map(fact);
+    let pieces = [header(), base(0)].into_iter().chain(facts);
+    write(&path, &pieces.chain([batch(1, vec![exec(0)], Vec::new())]).collect::<Vec<_>>());
+
+    let engine = FakeEngine::start(Policy { acks_late_facts: false, ..Policy::default() }).await;
+    let mut config = config(&engine.url());
+    config.drain_timeout = Duration::from_millis(500);
+    let replayed = replay(config.clone(), &path).await.finished().await.unwrap();
+    assert_eq!((replayed.acked_events, replayed.late_facts), (1, FACTS));
+    assert_eq!(replayed.unacked_late_facts + replayed.lost_late_facts, FACTS);
+    assert!(replayed.lost_late_facts > FACTS / 2, "{replayed:?}");
+
+    let engine = FakeEngine::start(Policy::default()).await;
+    let config = Config { drain_timeout: Duration::from_secs(60), ..self::config(&engine.url()) };
+    let replayed = replay(config, &path).await.finished().await.unwrap();
+    assert_eq!((replayed.unacked_late_facts, replayed.lost_late_facts), (0, 0));
+    assert_eq!(engine.seen().late_facts.len() as u64, FACTS);
 }
 
 /// Scenario: a recording that was cut off within a block is sent; another file is none; a third does not exist.

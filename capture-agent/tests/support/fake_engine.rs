@@ -33,6 +33,8 @@ pub(crate) struct Policy {
     pub(crate) break_code: tonic::Code,
     /// Refuses so many batches, to be sent again after 20 ms.
     pub(crate) refuse: usize,
+    /// Refuses so many batches for good.
+    pub(crate) refuse_for_good: usize,
     /// Begins sessions with something else than Welcome.
     pub(crate) greets_wrongly: bool,
     /// Acks what was never sent.
@@ -102,6 +104,7 @@ impl Default for Policy {
             break_after_batches: None,
             break_code: tonic::Code::Unavailable,
             refuse: 0,
+            refuse_for_good: 0,
             greets_wrongly: false,
             acks_nonsense: false,
             holds_state: false,
@@ -306,6 +309,14 @@ impl Shared {
                 reason: RejectionReason::Overloaded.into(),
                 message: "busy".to_owned(),
                 retry_after_ms: Some(20),
+            });
+        } else if policy.refuse_for_good > 0 {
+            self.policy.lock().unwrap().refuse_for_good -= 1;
+            ack.rejections.push(BatchRejection {
+                batch_id: batch.batch_id,
+                reason: RejectionReason::Malformed.into(),
+                message: "nobody understands it".to_owned(),
+                retry_after_ms: None,
             });
         } else if let Some(rejection) = self.remember(batch, policy.only_counts) {
             ack.rejections.push(rejection);
