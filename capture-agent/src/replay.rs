@@ -74,7 +74,7 @@ pub enum ReplayError {
         /// Its name.
         file: String,
         /// What was sent of it.
-        replayed: Replayed,
+        replayed: Box<Replayed>,
         /// What is wrong.
         #[source]
         source: RecordingError,
@@ -120,7 +120,7 @@ async fn read(path: &Path, file: &str) -> Result<mpsc::Receiver<Piece>, StartErr
     let path = path.to_owned();
     let opened = tokio::task::spawn_blocking(move || recording::open(&path));
     let mut source = opened.await.map_err(|_| StartError::Interrupted)?.map_err(|source| {
-        ReplayError::Recording { file: file.to_owned(), replayed: Replayed::default(), source }
+        ReplayError::Recording { file: file.to_owned(), replayed: Box::default(), source }
     })?;
     let (pieces, receiver) = mpsc::channel(READ_AHEAD);
     let read = move || {

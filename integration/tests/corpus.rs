@@ -58,6 +58,26 @@ fn the_corpus_is_whole_and_small() -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Scenario: every piece of every file, unpacked. Guarantees: nothing in it says where the corpus was made: no folder of programs that
+/// were built, nobody's home, and not this checkout.
+#[test]
+fn the_corpus_does_not_say_where_it_was_made() -> anyhow::Result<()> {
+    let checkout = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("no parent")?.join("");
+    let places: [&[u8]; 3] = [b"target/debug", b"/home/", checkout.as_os_str().as_encoded_bytes()];
+    for file in corpus::files()? {
+        let mut source = recording::open(&file)?;
+        while let Some(kind) = source.next()? {
+            let mut bytes = Vec::new();
+            kind.encode(&mut bytes);
+            for place in places {
+                let is_there = bytes.windows(place.len()).any(|part| part == place);
+                assert!(!is_there, "{}: {}", name(&file), place.escape_ascii());
+            }
+        }
+    }
+    Ok(())
+}
+
 /// Scenario: every event of every file, and whose it is. Guarantees: it is of a process that was forked in that file, by one that was, or by
 /// the generator, of which there is nothing but those forks; no process is in a base state.
 #[test]

@@ -76,7 +76,7 @@ impl Feeder {
         self.close(&stop).await;
         let outcome = match outcome {
             Err(ReplayError::Recording { file, source, .. }) => {
-                Err(ReplayError::Recording { file, source, replayed: self.replayed.clone() })
+                Err(ReplayError::Recording { file, source, replayed: Box::new(self.replayed.clone()) })
             }
             other => other,
         };
@@ -94,7 +94,7 @@ impl Feeder {
                     return Ok(());
                 }
                 Piece::Failure(source) => {
-                    let (file, replayed) = (self.file.clone(), Replayed::default());
+                    let (file, replayed) = (self.file.clone(), Box::default());
                     return Err(ReplayError::Recording { file, replayed, source });
                 }
             }
