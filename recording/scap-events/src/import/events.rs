@@ -198,8 +198,12 @@ impl Section {
         if call.message == Message::Fork {
             let Some((kind, caller)) = self.fork(at, event_type.event_type, &parameters) else {
                 sinks.counts.joined += 1;
+                self.left_to_child = (result > 0 && !envelope.is_state_only).then_some(at.boot_ns);
                 return;
             };
+            let is_left = result == 0 && self.left_to_child.take() == Some(at.boot_ns);
+            let is_state_only = envelope.is_state_only && !is_left;
+            let envelope = &Envelope { at, cpu: envelope.cpu, is_state_only };
             // Live, who begins is told by the scheduler, with no call around it.
             let failed = (result < 0).then_some(system_call);
             return self.tell(envelope, caller, failed, kind, sinks);

@@ -52,6 +52,8 @@ pub(crate) struct Section {
     pub(crate) is_carried: bool,
     last_ns: u64,
     dropping_since_ns: Option<u64>,
+    /// When a caller told, and was to be shown, what its child tells better: the child's word stands for it.
+    pub(crate) left_to_child: Option<u64>,
 }
 
 // === impl Section ===

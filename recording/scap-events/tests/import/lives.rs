@@ -1,7 +1,8 @@
 //! How tasks begin, execute and end (C.3 items 2 to 5 and 8).
 
 use eyrie_proto::event::{Fork, event::Kind, ordered_fact};
-use scap::value::Value;
+use scap::{table, value::Value};
+use scap_events::extension::STATE_ONLY;
 
 use crate::stream::{Scap, Stream, int, text, thread, uint};
 
@@ -128,6 +129,23 @@ fn the_childs_word_is_better() {
         .unwrap();
     assert_eq!((&*cgroup.container_id, &*cgroup.runtime), (CONTAINER, "docker"));
     assert_eq!(forks[0].child_cgroup_id, cgroup.cgroup.unwrap().cgroup_id);
+}
+
+/// Scenario: a vfork that the caller tells first and is shown, with the child's word, which only changes state, at the same time; and another child's word
+/// alone. Guarantees: the first is shown, since the child's word stands for its caller's; the second is not.
+#[test]
+fn a_shown_vfork_is_shown() {
+    let mut scap = Scap::new();
+    let code = table::exit_event("vfork").unwrap().code;
+    let child = |tid| [("res", int(0)), ("tid", int(tid)), ("pid", int(tid)), ("ptid", int(10))];
+    let mut time_ns = None;
+    let caller = [("res", int(31)), ("tid", int(10)), ("pid", int(10)), ("ptid", int(1))];
+    scap.draft(code, 10, &caller, |draft| time_ns = draft.time_ns);
+    scap.draft(code, 31, &child(31), |draft| (draft.time_ns, draft.flags) = (time_ns, STATE_ONLY));
+    scap.draft(code, 32, &child(32), |draft| draft.flags = STATE_ONLY);
+    let stream = scap.stream();
+    let marks: Vec<_> = stream.events.iter().map(|event| event.is_filter_marked).collect();
+    assert_eq!((forks(&stream).len(), marks), (2, vec![false, true]));
 }
 
 /// Scenario: exec with everything that new files tell, a failed one, and an old one with its file name in the enter event. Guarantees: the program, its
