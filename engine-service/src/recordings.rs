@@ -20,10 +20,11 @@ mod service;
 mod slice;
 mod store;
 mod tap;
+mod trigger;
 mod window;
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
@@ -43,9 +44,10 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use self::{counters::RecordingCounters, store::Store, tap::TapRequest, window::WindowLimits};
 pub(crate) use self::{
     mailbox::Mailbox,
-    recorder::{Recorder, StreamFacts, Trigger},
+    recorder::{Recorder, StreamFacts},
     service::RecordingServer,
     slice::Slice,
+    trigger::Trigger,
 };
 pub use self::{
     options::{CaptureMode, RecordingOptions},
@@ -88,6 +90,26 @@ pub(crate) struct Door {
     recordings: Arc<Recordings>,
     origin_name: String,
     pub(crate) knocks: mpsc::Receiver<Knock>,
+}
+
+/// Why a session was not told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Unheard {
+    NoSession,
+    /// Too much waits for it already.
+    Busy,
+}
+
+// === impl Unheard ===
+
+impl Unheard {
+    /// For metrics.
+    fn reason(self) -> &'static str {
+        match self {
+            Self::NoSession => "no_session",
+            Self::Busy => "busy",
+        }
+    }
 }
 
 // === impl Recordings ===
@@ -153,11 +175,18 @@ impl Recordings {
 
     /// Tells sessions of alerts that were durable only after their events had passed.
     pub(crate) fn triggered_late(&self, evaluator: &dyn Evaluate, alerts: &[Alert]) {
+        let mut by_origin: BTreeMap<String, Vec<Trigger>> = BTreeMap::new();
         for alert in alerts {
             let triggers = self.triggers(evaluator, std::slice::from_ref(alert));
-            let origin = alert.origin.as_ref().map(ToString::to_string).unwrap_or_default();
-            if !triggers.is_empty() && !self.knock(&origin, Knock::Triggers(triggers)) {
-                self.counters.refuse("no_session");
+            if !triggers.is_empty() {
+                let origin = alert.origin.as_ref().map(ToString::to_string).unwrap_or_default();
+                by_origin.entry(origin).or_default().extend(triggers);
+            }
+        }
+        for (origin, triggers) in by_origin {
+            let count = triggers.len();
+            if let Err(unheard) = self.knock(&origin, Knock::Triggers(triggers)) {
+                (0..count).for_each(|_| self.counters.refuse(unheard.reason()));
             }
         }
     }
@@ -169,10 +198,13 @@ impl Recordings {
         Door { recordings: Arc::clone(self), origin_name: origin_name.to_owned(), knocks }
     }
 
-    /// Whether there is a session that will hear it.
-    fn knock(&self, origin_name: &str, knock: Knock) -> bool {
-        let door = self.lock().get(origin_name).cloned();
-        door.is_some_and(|door| door.try_send(knock).is_ok())
+    /// Tells the session of an origin, if there is one.
+    fn knock(&self, origin_name: &str, knock: Knock) -> Result<(), Unheard> {
+        let door = self.lock().get(origin_name).cloned().ok_or(Unheard::NoSession)?;
+        door.try_send(knock).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => Unheard::Busy,
+            mpsc::error::TrySendError::Closed(_) => Unheard::NoSession,
+        })
     }
 
     fn window_limits(&self, late_by: Duration) -> WindowLimits {

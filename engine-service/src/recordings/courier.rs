@@ -38,6 +38,9 @@ pub(crate) trait Target: Send + 'static {
     /// Makes what was written visible to readers; called at least every second while pieces come.
     fn flush(&mut self) -> Result<(), Cut>;
 
+    /// It is about one more alert.
+    fn add_trigger(&mut self, _trigger: &RecordingTrigger) {}
+
     /// There are no more; the trailer was the last, unless it was refused.
     fn finish(self: Box<Self>, outcome: Outcome);
 }

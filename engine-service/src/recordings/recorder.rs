@@ -14,6 +14,7 @@ use super::{
     courier::{Courier, Departure, Target},
     store::Refusal,
     tap::TapRequest,
+    trigger::{Span, Trigger},
     window::{Beginning, Window},
 };
 use crate::{host_status::now_ns, log_limit::LogLimit, metadata::Metadata};
@@ -32,20 +33,6 @@ pub(crate) struct StreamFacts {
     pub(crate) epoch: u64,
     pub(crate) agent: AgentInfo,
     pub(crate) clock: ClockReading,
-}
-
-/// A durable alert that wants a recording.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Trigger {
-    pub(crate) alert_id: String,
-    pub(crate) rule: String,
-    /// When its event happened.
-    pub(crate) time_ns: u64,
-    /// The event's place in the stream.
-    pub(crate) sequence: u64,
-    /// When it happened by the boot clock: 0 until [`Recorder::locate`] has looked.
-    pub(crate) boot_ns: u64,
-    pub(crate) after: Duration,
 }
 
 /// See the module. It belongs to the state of its origin.
@@ -69,50 +56,6 @@ struct Running {
     id: String,
     courier: Courier,
     span: Span,
-}
-
-/// What belongs to a recording, by the boot clock.
-#[derive(Clone, Copy, Debug)]
-struct Span {
-    from_ns: u64,
-    /// The newest moment of it.
-    until_ns: u64,
-}
-
-// === impl Trigger ===
-
-impl Trigger {
-    /// What it wants.
-    fn span(&self, before: Duration) -> Span {
-        let nanoseconds = |time: Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
-        Span {
-            from_ns: self.boot_ns.saturating_sub(nanoseconds(before)),
-            until_ns: self.boot_ns.saturating_add(nanoseconds(self.after)),
-        }
-    }
-
-    fn to_proto(&self, before_ms: u64) -> RecordingTrigger {
-        RecordingTrigger {
-            alert_id: self.alert_id.clone(),
-            rule: self.rule.clone(),
-            time_ns: self.time_ns,
-            before_ms,
-            after_ms: u64::try_from(self.after.as_millis()).unwrap_or(u64::MAX),
-        }
-    }
-}
-
-// === impl Span ===
-
-impl Span {
-    /// Whether the event of a trigger belongs to it.
-    fn has(&self, trigger: &Trigger) -> bool {
-        (self.from_ns..=self.until_ns).contains(&trigger.boot_ns)
-    }
-
-    fn extend_to(&mut self, span: Self) {
-        self.until_ns = self.until_ns.max(span.until_ns);
-    }
 }
 
 // === impl Running ===
@@ -252,7 +195,7 @@ impl Recorder {
         }
         self.pass_on_facts();
         self.mailbox.open();
-        let (target, lasts) = request.into_target();
+        let (target, lasts) = request.into_target(self.recordings.stop.clone());
         let beginning = Beginning::now(model.clone(), through_sequence);
         let departure = Departure {
             lasts: Some(lasts),

@@ -19,7 +19,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
 
 use super::{
-    Knock, Recordings, StoreError,
+    KNOCKS, Knock, Recordings, StoreError, Unheard,
     store::Store,
     tap::{TapRequest, WAITING_ENTRIES},
 };
@@ -69,7 +69,7 @@ impl RecordingServer {
 
 struct Found {
     store: Arc<Store>,
-    recording: Recording,
+    recording: Arc<Recording>,
     path: std::path::PathBuf,
 }
 
@@ -84,9 +84,16 @@ impl RecordingService for RecordingServer {
     ) -> Result<Response<ListRecordingsResponse>, Status> {
         let peer = AuthenticatedPeer::of(&request).map_err(RpcError::Call)?;
         let request = request.into_inner();
-        let mut recordings = self.recordings().store.as_ref().map(|store| store.list()).unwrap_or_default();
-        recordings.retain(|recording| may(&peer, Permission::ReadRecordings, recording));
-        Ok(Response::new(page::page(recordings, &request)?))
+        let store = self.recordings().store.clone();
+        // There may be tens of thousands, each of many alerts.
+        let list = move || {
+            let mut recordings = store.map(|store| store.list()).unwrap_or_default();
+            recordings.retain(|recording| may(&peer, Permission::ReadRecordings, recording));
+            page::page(recordings, &request)
+        };
+        let listed = tokio::task::spawn_blocking(list).await;
+        let listed = listed.map_err(|error| Status::internal(format!("the list cannot be made: {error}")))?;
+        Ok(Response::new(listed?))
     }
 
     async fn fetch_recording(
@@ -101,6 +108,7 @@ impl RecordingService for RecordingServer {
             RpcError::TooMany { limit, what: "recordings that are fetched or made by clients" }
         })?;
         let (responses, receiver) = mpsc::channel(1);
+        let recording = Arc::unwrap_or_clone(recording);
         self.0.tasks.spawn(fetch::fetch(recording, path, responses, self.0.stop.clone(), permit));
         Ok(Response::new(ReceiverStream::new(receiver)))
     }
@@ -138,9 +146,10 @@ impl RecordingService for RecordingServer {
         let (responses, receiver) = mpsc::channel(WAITING_ENTRIES);
         let origin = host.origin.as_ref().map(ToString::to_string).unwrap_or_default();
         let request = TapRequest { responses, lasts, permit };
-        if !recordings.knock(&origin, Knock::Tap(request)) {
-            return Err(RpcError::HostUnknown { host: origin }.into());
-        }
+        recordings.knock(&origin, Knock::Tap(request)).map_err(|unheard| match unheard {
+            Unheard::NoSession => RpcError::HostUnknown { host: origin },
+            Unheard::Busy => RpcError::TooMany { limit: KNOCKS, what: "requests to record this host" },
+        })?;
         Ok(Response::new(ReceiverStream::new(receiver)))
     }
 }

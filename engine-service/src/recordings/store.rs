@@ -6,32 +6,35 @@
 
 mod file;
 mod folder;
+mod index;
 
 use std::{
-    collections::{BTreeMap, HashMap, VecDeque},
     path::PathBuf,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::{Duration, Instant},
 };
 
-use eyrie_proto::recording::{Recording, RecordingEnd, RecordingState};
+use eyrie_proto::recording::{Recording, RecordingEnd, RecordingState, RecordingTrigger};
 use recording::RedactionError;
 
-use self::file::RecordingFile;
+use self::{
+    file::RecordingFile,
+    index::{Excess, Index},
+};
 use super::{
     counters::RecordingCounters,
     courier::{Cut, Outcome, Target},
     options::RecordingOptions,
 };
 
-const AN_HOUR: Duration = Duration::from_secs(3600);
-
 /// See the module.
 #[derive(Debug)]
 pub(crate) struct Store {
     folder: PathBuf,
     limits: StoreLimits,
+    /// Evaluations wait for it, so nobody holds it while a disk works.
     index: Mutex<Index>,
+    /// Who removes files or writes infos holds it, and takes it before the index; evaluations never do.
+    disk: Mutex<()>,
     counters: Arc<RecordingCounters>,
 }
 
@@ -42,14 +45,6 @@ struct StoreLimits {
     max_total_bytes: u64,
     max_at_once: usize,
     max_an_hour: usize,
-}
-
-#[derive(Debug, Default)]
-struct Index {
-    /// By id.
-    recordings: BTreeMap<String, Recording>,
-    /// When recordings of an origin began in the last hour.
-    begun: HashMap<String, VecDeque<Instant>>,
 }
 
 /// Why no recording is made of an alert.
@@ -117,8 +112,8 @@ impl Store {
             max_at_once: options.max_at_once,
             max_an_hour: options.max_an_hour,
         };
-        let index = Mutex::new(Index { recordings, begun: HashMap::new() });
-        Ok(Arc::new(Self { folder, limits, index, counters }))
+        let index = Mutex::new(Index::of(recordings.into_values()));
+        Ok(Arc::new(Self { folder, limits, index, disk: Mutex::default(), counters }))
     }
 
     /// Why no recording of `origin` with this id may begin now, if none may.
@@ -126,22 +121,14 @@ impl Store {
         self.lock().refusal(id, origin, &self.limits)
     }
 
-    /// Begins a recording. From now on it is listed.
+    /// Begins a recording. From now on it is listed; its file is made with the first piece, by whoever writes it.
     pub(crate) fn begin(self: &Arc<Self>, recording: Recording) -> Result<Box<dyn Target>, Refusal> {
-        let origin = origin_name(&recording);
         let mut index = self.lock();
-        if let Some(refusal) = index.refusal(&recording.id, &origin, &self.limits) {
+        if let Some(refusal) = index.refusal(&recording.id, &origin_name(&recording), &self.limits) {
             return Err(refusal);
         }
-        let failed = |detail| Refusal::Failed { detail };
-        let file = RecordingFile::create(self, &recording).map_err(failed)?;
-        if let Err(error) = folder::write_info(&self.folder, &recording) {
-            let _ = folder::remove(&self.folder, &recording);
-            return Err(failed(error.to_string()));
-        }
-        index.begun.entry(origin).or_default().push_back(Instant::now());
-        index.recordings.insert(recording.id.clone(), recording);
-        Ok(Box::new(file))
+        index.begin(recording.clone());
+        Ok(Box::new(RecordingFile::new(self, recording)))
     }
 
     /// A recording's file has so many bytes now. Others make room for it; if none can, it is cut.
@@ -150,48 +137,51 @@ impl Store {
         if bytes > limit {
             return Err(full("file_bytes", "the file has", limit));
         }
-        let mut index = self.lock();
-        if let Some(recording) = index.recordings.get_mut(id) {
-            recording.size_bytes = bytes;
-        }
-        self.make_room(&mut index, id)
+        let excess = {
+            let mut index = self.lock();
+            index.change(id, |recording| recording.size_bytes = bytes);
+            index.excess(id, &self.limits)
+        };
+        if excess.is_some() { self.make_room(&self.lock_disk(), id) } else { Ok(()) }
     }
 
     /// Removes what is older than this recording and has ended, until all budgets hold.
-    fn make_room(&self, index: &mut Index, id: &str) -> Result<(), Cut> {
-        let Some(origin) = index.recordings.get(id).map(origin_name) else { return Ok(()) };
-        let budgets = [
-            (
-                Some(origin.as_str()),
-                self.limits.max_origin_bytes,
-                "origin_bytes",
-                "the origin's recordings have",
-            ),
-            (None, self.limits.max_total_bytes, "total_bytes", "all recordings have"),
-        ];
-        for (origin, limit, reason, what) in budgets {
-            while index.bytes(origin) > limit {
-                if !self.remove_oldest(index, origin, id) {
-                    return Err(full(reason, what, limit));
+    fn make_room(&self, disk: &MutexGuard<'_, ()>, id: &str) -> Result<(), Cut> {
+        loop {
+            let oldest = {
+                let mut index = self.lock();
+                let Some(excess) = index.excess(id, &self.limits) else { return Ok(()) };
+                index.remove_oldest(&excess, id).ok_or(excess)
+            };
+            match oldest {
+                Ok(oldest) => self.remove(disk, &oldest),
+                Err(Excess::Origin(_)) => {
+                    let limit = self.limits.max_origin_bytes;
+                    return Err(full("origin_bytes", "the origin's recordings have", limit));
+                }
+                Err(Excess::Total) => {
+                    return Err(full("total_bytes", "all recordings have", self.limits.max_total_bytes));
                 }
             }
         }
-        Ok(())
     }
 
-    /// Removes the oldest one that has ended, but for `kept`; gives whether there was one.
-    fn remove_oldest(&self, index: &mut Index, origin: Option<&str>, kept: &str) -> bool {
-        let ended = index.of(origin).filter(|recording| !is_running(recording) && recording.id != kept);
-        let oldest = ended.min_by_key(|recording| recording.created_ns).map(|recording| recording.id.clone());
-        let Some(id) = oldest else { return false };
-        if let Some(recording) = index.recordings.remove(&id) {
-            tracing::info!(id, "a recording makes room for newer ones");
-            self.counters.removed.increment();
-            if let Err(error) = folder::remove(&self.folder, &recording) {
-                tracing::warn!(id, "cannot remove a recording that has to make room: {error}");
-            }
+    fn remove(&self, _disk: &MutexGuard<'_, ()>, recording: &Recording) {
+        let id = &recording.id;
+        tracing::info!(id, "a recording makes room for newer ones");
+        self.counters.removed.increment();
+        if let Err(error) = folder::remove(&self.folder, recording) {
+            tracing::warn!(id, "cannot remove a recording that has to make room: {error}");
         }
-        true
+    }
+
+    /// More alerts are in a recording: an engine that finds it without its end knows of them.
+    fn add_triggers(&self, id: &str, triggers: Vec<RecordingTrigger>) {
+        let disk = self.lock_disk();
+        let changed = self.lock().change(id, |recording| recording.triggers.extend(triggers));
+        if let Some(recording) = changed {
+            self.write_info(&disk, &recording);
+        }
     }
 
     /// A recording has ended.
@@ -201,94 +191,74 @@ impl Store {
             None => self.counters.completed.increment(),
         }
         let state = if outcome.has_trailer { RecordingState::Finished } else { RecordingState::Cut };
-        let mut index = self.lock();
-        let Some(recording) = index.recordings.get_mut(id) else { return };
-        recording.state = state.into();
-        recording.end = outcome.end.into();
-        recording.message = outcome.message;
-        recording.event_count = outcome.event_count;
-        recording.first_event_ns = outcome.first_event_ns;
-        recording.last_event_ns = outcome.last_event_ns;
-        recording.triggers = outcome.triggers;
-        recording.size_bytes = bytes;
+        let disk = self.lock_disk();
+        let ended = self.lock().change(id, |recording| {
+            recording.state = state.into();
+            recording.end = outcome.end.into();
+            recording.message = outcome.message;
+            recording.event_count = outcome.event_count;
+            recording.first_event_ns = outcome.first_event_ns;
+            recording.last_event_ns = outcome.last_event_ns;
+            recording.triggers = outcome.triggers;
+            recording.size_bytes = bytes;
+        });
+        let Some(recording) = ended else { return };
+        self.write_info(&disk, &recording);
+        // Its last block was not counted before; what is too much now may stay until the next.
+        let _ = self.make_room(&disk, id);
+    }
+
+    /// A recording has no file: there is none.
+    fn abandon(&self, id: &str, outcome: &Outcome) {
+        self.counters.cut(outcome.cut.unwrap_or("failed"));
+        self.lock().remove(id);
+    }
+
+    fn write_info(&self, _disk: &MutexGuard<'_, ()>, recording: &Recording) {
         if let Err(error) = folder::write_info(&self.folder, recording) {
             // It is found again by its file, as one that was cut.
-            tracing::warn!(id, "cannot write what is known of a recording: {error}");
+            tracing::warn!(id = recording.id, "cannot write what is known of a recording: {error}");
         }
-        // Its last block was not counted before; what is too much now may stay until the next.
-        let _ = self.make_room(&mut index, id);
     }
 
     /// All that there are, the newest first.
-    pub(crate) fn list(&self) -> Vec<Recording> {
-        let mut recordings: Vec<Recording> = self.lock().recordings.values().cloned().collect();
+    pub(crate) fn list(&self) -> Vec<Arc<Recording>> {
+        let mut recordings: Vec<_> = self.lock().all().cloned().collect();
         recordings.sort_by(|a, b| (b.created_ns, &b.id).cmp(&(a.created_ns, &a.id)));
         recordings
     }
 
     /// One, and its file.
-    pub(crate) fn find(&self, id: &str) -> Result<(Recording, PathBuf), StoreError> {
+    pub(crate) fn find(&self, id: &str) -> Result<(Arc<Recording>, PathBuf), StoreError> {
         let index = self.lock();
-        let recording = index.recordings.get(id).ok_or_else(|| StoreError::NotFound { id: id.to_owned() })?;
-        Ok((recording.clone(), folder::path(&self.folder, recording)))
+        let recording = index.get(id).ok_or_else(|| StoreError::NotFound { id: id.to_owned() })?;
+        Ok((Arc::clone(recording), folder::path(&self.folder, recording)))
     }
 
     /// Removes one that has ended.
     pub(crate) fn delete(&self, id: &str) -> Result<(), StoreError> {
-        let mut index = self.lock();
-        let recording = index.recordings.get(id).ok_or_else(|| StoreError::NotFound { id: id.to_owned() })?;
-        if is_running(recording) {
+        let _disk = self.lock_disk();
+        let recording = self.find(id)?.0;
+        if is_running(&recording) {
             return Err(StoreError::Running { id: id.to_owned() });
         }
-        folder::remove(&self.folder, recording)
+        folder::remove(&self.folder, &recording)
             .map_err(|error| StoreError::Io { id: id.to_owned(), detail: error.to_string() })?;
-        index.recordings.remove(id);
+        self.lock().remove(id);
         Ok(())
     }
 
     /// Bytes of all, for metrics.
     pub(crate) fn bytes(&self) -> u64 {
-        self.lock().bytes(None)
+        self.lock().bytes()
+    }
+
+    fn lock_disk(&self) -> MutexGuard<'_, ()> {
+        self.disk.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn lock(&self) -> MutexGuard<'_, Index> {
         self.index.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-// === impl Index ===
-
-impl Index {
-    fn refusal(&mut self, id: &str, origin: &str, limits: &StoreLimits) -> Option<Refusal> {
-        if self.recordings.contains_key(id) {
-            return Some(Refusal::Repeated);
-        }
-        let running = self.recordings.values().filter(|recording| is_running(recording));
-        let (count, bytes) =
-            running.fold((0, 0_u64), |(count, bytes), recording| (count + 1, bytes + recording.size_bytes));
-        if count >= limits.max_at_once {
-            return Some(Refusal::AtOnce { limit: limits.max_at_once });
-        }
-        if bytes >= limits.max_total_bytes {
-            return Some(Refusal::Full { limit: limits.max_total_bytes });
-        }
-        let now = Instant::now();
-        self.begun.retain(|_, times| {
-            times.retain(|begun| now.saturating_duration_since(*begun) < AN_HOUR);
-            !times.is_empty()
-        });
-        let begun = self.begun.get(origin).map_or(0, VecDeque::len);
-        (begun >= limits.max_an_hour).then_some(Refusal::Hourly { limit: limits.max_an_hour })
-    }
-
-    fn of<'a>(&'a self, origin: Option<&'a str>) -> impl Iterator<Item = &'a Recording> {
-        self.recordings
-            .values()
-            .filter(move |recording| origin.is_none_or(|name| origin_name(recording) == name))
-    }
-
-    fn bytes(&self, origin: Option<&str>) -> u64 {
-        self.of(origin).map(|recording| recording.size_bytes).sum()
     }
 }
 

@@ -10,7 +10,7 @@ use test_requirements::{Requirement, requires};
 
 use engine_service::CaptureMode;
 use eyrie_proto::recording::{
-    ListRecordingsRequest, RecordingState, recording_service_client::RecordingServiceClient,
+    ListRecordingsRequest, Recording, RecordingState, recording_service_client::RecordingServiceClient,
 };
 
 use crate::support::*;
@@ -110,6 +110,14 @@ async fn a_full_disk_cuts_recordings_and_nothing_else() {
         listed = response.into_inner().recordings.iter().map(|recording| recording.state()).collect();
     }
     assert_eq!(agent.deliver(batch(first, 10, &[first])).await.through_sequence, first + 9);
+    // Its alert's recording cannot even begin: it is gone once it has tried.
+    let running = |recordings: &[Recording]| {
+        recordings.iter().any(|recording| recording.state() == RecordingState::Running)
+    };
+    while running(&client.list_recordings(request()).await.unwrap().into_inner().recordings) {
+        assert!(patience.elapsed() < 2 * PATIENCE, "a recording on a full disk goes on");
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
     fs::remove_file(filler).unwrap();
     agent.deliver(batch(first + 10, 10, &[first + 10])).await;
     assert_eq!(alert_sequences(&*log).await, [2, first, first + 10]);
@@ -117,6 +125,10 @@ async fn a_full_disk_cuts_recordings_and_nothing_else() {
     let last = alerts(&*log).await.pop().unwrap();
     assert!(response.into_inner().recordings.iter().any(|recording| recording.id == last.id));
     agent.leave_at_the_engines_end(engine).await;
+}
+
+fn request() -> ListRecordingsRequest {
+    ListRecordingsRequest::default()
 }
 
 fn rand_name() -> Vec<u8> {

@@ -156,6 +156,17 @@ impl Read {
         self.trailer.as_ref().expect("a trailer").end()
     }
 
+    /// Whether it tells of a container of this image.
+    fn has_image(&self, repository: &str) -> bool {
+        let is_it = |fact: &LateFact| match &fact.kind {
+            Some(late_fact::Kind::Container(container)) => {
+                container.image.as_ref().is_some_and(|image| image.repository == repository)
+            }
+            _ => false,
+        };
+        self.facts.iter().any(is_it)
+    }
+
     /// The model after everything.
     fn model(&self) -> HostModel {
         let mut model = HostModel::default();
@@ -212,18 +223,26 @@ async fn before_and_after_are_there() {
     agent.leave_at_the_engines_end(engine).await;
 }
 
-/// Scenario: alerts that fall into each other's time, also within one batch, one that comes after, and one of a rule that asks for
-/// nothing. Guarantees: those that overlap make one recording that goes on to the last one's end and lists them all; the later one
+/// Scenario: alerts that fall into each other's time, also all within one batch that goes far beyond them, one that comes after, and
+/// one of a rule that asks for nothing. Guarantees: those that overlap make one recording that goes on to the last one's end and lists them all; the later one
 /// makes its own, with the time before it; the other makes none.
 #[tokio::test]
 async fn overlapping_alerts_make_one_recording() {
+    for first_batch in [11, 40] {
+        overlap(first_batch).await;
+    }
+}
+
+async fn overlap(first_batch: usize) {
     let directory = tempfile::tempdir().unwrap();
     let log = sqlite(directory.path());
     let engine = start_with_rules(log.clone(), recording(directory.path()), RULES).await;
     let mut agent = Agent::begin(&engine, greeting(), 0).await;
     let all = events(1..=40, &[(10, 5), (12, 6), (14, 5), (20, 5), (30, 7)]);
-    deliver(&mut agent, 1, all[..11].to_vec()).await;
-    deliver(&mut agent, 12, all[11..].to_vec()).await;
+    deliver(&mut agent, 1, all[..first_batch].to_vec()).await;
+    if first_batch < all.len() {
+        deliver(&mut agent, first_batch as u64 + 1, all[first_batch..].to_vec()).await;
+    }
     let listed = ended(&engine, 2).await;
     let told = alerts(&*log).await;
     let recordings: Vec<_> = told.iter().map(|alert| alert.recording_id.as_str()).collect();
@@ -376,13 +395,85 @@ async fn what_waited_for_metadata_is_recorded_late() {
     assert_eq!((listed.len(), &listed[0].id), (1, &alert.id));
     let read = fetch(&engine, &alert.id).await;
     assert_eq!((read.sequences(), read.end()), ((7..=14).collect::<Vec<_>>(), RecordingEnd::Complete));
-    let told = read.facts.iter().filter_map(|fact| fact.kind.as_ref());
-    let images: Vec<_> = told
-        .filter_map(|kind| match kind {
-            late_fact::Kind::Container(container) => Some(container.image.as_ref()?.repository.as_str()),
-            _ => None,
-        })
-        .collect();
-    assert_eq!(images, ["nginx"]);
+    assert!(read.has_image("nginx"));
+    agent.leave_at_the_engines_end(engine).await;
+}
+
+/// Scenario: while a recording runs, the agent tells of a container, and a client begins to record the host; then the stream goes on.
+/// Guarantees: both have what was told, each once it is known.
+#[tokio::test]
+async fn a_client_takes_no_facts_from_a_recording() {
+    let directory = tempfile::tempdir().unwrap();
+    let engine = start_with_rules(sqlite(directory.path()), recording(directory.path()), RULES).await;
+    let mut agent = Agent::begin(&engine, greeting(), 0).await;
+    let all = events(1..=20, &[(10, 5)]);
+    deliver(&mut agent, 1, all[..11].to_vec()).await;
+    agent.send(late(1, late_fact::Kind::Container(parking::of_image("nginx")))).await;
+    while agent.ack().await.late_facts_through_sequence < 1 {}
+    let request = RecordHostRequest { host: "h1".into(), duration_ms: 0 };
+    let mut stream = client(&engine).await.record_host(request).await.unwrap().into_inner();
+    let first = tokio::time::timeout(PATIENCE, stream.message()).await.unwrap().unwrap();
+    assert!(first.is_some());
+    deliver(&mut agent, 12, all[11..].to_vec()).await;
+    let id = ended(&engine, 1).await.remove(0).id;
+    assert!(fetch(&engine, &id).await.has_image("nginx"));
+    let mut tapped = Read::default();
+    agent.leave_at_the_engines_end(engine).await;
+    while let Some(response) = stream.message().await.unwrap() {
+        tapped.take(response.entry.unwrap().kind.unwrap());
+    }
+    assert!(tapped.has_image("nginx"));
+}
+
+/// Scenario: an alert waits for metadata while a later alert's recording, which does not reach back to it, runs; then it is told.
+/// Guarantees: it is not listed in a recording without its event, but has one of its own, with its event; the one that runs goes on to
+/// its own end.
+#[tokio::test]
+async fn a_late_alert_is_in_no_recording_that_began_after_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let log = sqlite(directory.path());
+    let mut options = recording(directory.path());
+    options.metadata.parking.wait = Duration::from_secs(600);
+    let waiting = parking::RULES.replacen("  priority: WARNING", "  priority: WARNING\n  capture: true", 1);
+    let engine = start_with_rules(log.clone(), options, &format!("{waiting}\n{RULES}")).await;
+    let mut agent = parking::begin(&engine, vec![parking::cgroup_fact(CONTAINER)]).await;
+    let mut all = events(1..=30, &[(20, 6)]);
+    all[9] = parking::open(10, "/secret");
+    deliver(&mut agent, 1, all[..21].to_vec()).await;
+    agent.send(late(1, late_fact::Kind::Container(parking::of_image("nginx")))).await;
+    let told = parking::entries(&*log, 2).await;
+    let of_rule = |rule: &str| told.iter().find(|alert| alert.rule == rule);
+    let (late, other) = (of_rule("Read in nginx"), of_rule("Recorded by default"));
+    let own = ended(&engine, 1).await;
+    let of = |id: &str| own.iter().find(|recording| recording.id == id).expect("a recording").state();
+    assert_eq!(of(&late.unwrap().id), RecordingState::Finished);
+    assert_eq!(of(&other.unwrap().id), RecordingState::Running);
+    assert_eq!(fetch(&engine, &late.unwrap().id).await.sequences(), (7..=14).collect::<Vec<_>>());
+    deliver(&mut agent, 22, all[21..].to_vec()).await;
+    ended(&engine, 2).await;
+    let read = fetch(&engine, &other.unwrap().id).await;
+    assert_eq!((read.sequences(), read.end()), ((17..=24).collect::<Vec<_>>(), RecordingEnd::Complete));
+    assert_eq!(read.trailer.unwrap().further_triggers, []);
+    agent.leave_at_the_engines_end(engine).await;
+}
+
+/// Scenario: the host's clock is set back by six minutes just before an alert. Guarantees: the recording has what was before it and after it
+/// all the same.
+#[tokio::test]
+async fn a_clock_that_is_set_back_costs_nothing() {
+    let directory = tempfile::tempdir().unwrap();
+    let engine = start_with_rules(sqlite(directory.path()), recording(directory.path()), RULES).await;
+    let mut agent = Agent::begin(&engine, greeting(), 0).await;
+    let all = events(1..=20, &[(10, 5)]);
+    deliver(&mut agent, 1, all[..8].to_vec()).await;
+    let back = Some(ClockReading { boot_ns: 0, epoch_ns: 1_000_000_000_000 - 360_000_000_000 });
+    for (first, last) in [(9, 11), (12, 20)] {
+        let events = all[first as usize - 1..last].to_vec();
+        let batch = Batch { events, clock: back, ..batch(first, 0, &[]) };
+        agent.deliver(batch).await;
+    }
+    let ended = ended(&engine, 1).await.remove(0);
+    let read = fetch(&engine, &ended.id).await;
+    assert_eq!((read.sequences(), read.end()), ((7..=12).collect::<Vec<_>>(), RecordingEnd::Complete));
     agent.leave_at_the_engines_end(engine).await;
 }

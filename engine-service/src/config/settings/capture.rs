@@ -3,7 +3,7 @@
 use std::{path::Path, time::Duration};
 
 use clap::{Args, ValueEnum};
-use recording::Redactions;
+use recording::{RedactionError, Redactions};
 use serde::{Deserialize, Serialize};
 use service_runtime::{
     ConfigError,
@@ -126,13 +126,13 @@ impl CaptureSettings {
         };
         recording::Redactor::new(&redactions).map_err(|error| ConfigError::Invalid {
             setting: "capture-redact",
-            found: redactions
-                .arguments
-                .iter()
-                .chain(&redactions.environment)
-                .cloned()
-                .collect::<Vec<_>>()
-                .join(", "),
+            // Of patterns only the one that is wrong, which is no secret's: the others may be secrets themselves.
+            found: match &error {
+                RedactionError::Pattern { pattern, .. } | RedactionError::Useless { pattern } => {
+                    pattern.clone()
+                }
+                _ => format!("{} patterns", redactions.arguments.len() + redactions.environment.len()),
+            },
             problem: error.to_string(),
         })?;
         let (at_once, an_hour) = (self.capture_max_at_once, self.capture_max_per_hour);

@@ -174,6 +174,7 @@ impl Carrier {
             Piece::LateFacts { facts, .. } => self.write_facts(facts),
             Piece::Trigger(trigger) => {
                 if self.triggers.len() < MAX_TRIGGERS {
+                    self.target.add_trigger(&trigger);
                     self.triggers.push(trigger);
                 }
                 Ok(())

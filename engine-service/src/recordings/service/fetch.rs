@@ -34,7 +34,8 @@ pub(super) async fn fetch(
         }
     };
     if let Err(error) = end {
-        let _ = responses.send(Err(error.into())).await;
+        // Who does not read would hold up the engine's end.
+        let _ = responses.try_send(Err(error.into()));
     }
 }
 

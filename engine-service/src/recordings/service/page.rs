@@ -1,5 +1,7 @@
 //! Which recordings are listed.
 
+use std::sync::Arc;
+
 use eyrie_proto::{
     event::origin,
     recording::{ListRecordingsRequest, ListRecordingsResponse, Recording},
@@ -9,14 +11,14 @@ use crate::{error::RpcError, subscriptions::matches};
 
 /// Recordings of a page: about a KiB each, more with many alerts.
 const MAX_PAGE: usize = 256;
-/// Hosts and rules of a request.
-const MAX_CONDITIONS: usize = 1_024;
+/// Hosts and rules of a request: each is looked at for each alert of each recording.
+const MAX_CONDITIONS: usize = 64;
 /// Alerts of each recording that a list shows; its file has them all.
 const TRIGGERS_SHOWN: usize = 16;
 
 /// The page of `recordings`, the newest first, that a request asks for.
 pub(super) fn page(
-    recordings: Vec<Recording>,
+    recordings: Vec<Arc<Recording>>,
     request: &ListRecordingsRequest,
 ) -> Result<ListRecordingsResponse, RpcError> {
     for (field, conditions) in [("hosts", &request.hosts), ("rules", &request.rules)] {
@@ -34,7 +36,7 @@ pub(super) fn page(
         .into_iter()
         .filter(|recording| passes(recording, request))
         .filter(|recording| after.as_ref().is_none_or(|after| place(recording) < *after));
-    let mut page: Vec<Recording> = wanted.by_ref().take(limit).collect();
+    let mut page: Vec<Recording> = wanted.by_ref().take(limit).map(Arc::unwrap_or_clone).collect();
     let next_page_token = match (wanted.next(), page.last()) {
         (Some(_), Some(last)) => format!("{}-{}", last.created_ns, last.id),
         _ => String::new(),
@@ -103,9 +105,9 @@ mod tests {
         response.recordings.iter().map(number).collect()
     }
 
-    fn newest_first(mut recordings: Vec<Recording>) -> Vec<Recording> {
+    fn newest_first(mut recordings: Vec<Recording>) -> Vec<Arc<Recording>> {
         recordings.sort_by_key(|recording| std::cmp::Reverse(place(recording)));
-        recordings
+        recordings.into_iter().map(Arc::new).collect()
     }
 
     /// Scenario: pages of two of five recordings, some made at the same moment, one of them removed between two pages.

@@ -91,11 +91,14 @@ pub(super) fn take_up(folder: &Path) -> Result<BTreeMap<String, Recording>, Stor
         let size_bytes = fs::metadata(&path).map_or(0, |metadata| metadata.len());
         let info = fs::read(path.with_extension(INFO)).ok();
         let info = info.and_then(|info| Recording::decode(&*info).ok()).filter(|info| info.id == id);
-        let recording = match info {
-            Some(info) if info.state() != RecordingState::Running => Recording { size_bytes, ..info },
-            info => left_behind(&path, Recording { id: id.clone(), size_bytes, ..info.unwrap_or_default() }),
+        let recording = match &info {
+            Some(info) if info.state() != RecordingState::Running => Recording { size_bytes, ..info.clone() },
+            info => {
+                let known = info.clone().unwrap_or_default();
+                left_behind(&path, Recording { id: id.clone(), size_bytes, ..known })
+            }
         };
-        if recording.state() == RecordingState::Cut
+        if info.as_ref() != Some(&recording)
             && let Err(error) = write_info(folder, &recording)
         {
             // A full disk is no reason not to start: the next engine reads the recording again.
@@ -116,6 +119,7 @@ fn left_behind(path: &Path, mut known: Recording) -> Recording {
     known.format = EYRIE.to_owned();
     let Ok(mut source) = recording::open(path) else { return cut(known) };
     let mut offset_ns = 0;
+    let mut triggers = Vec::new();
     // Ends with an error where the engine was killed in the middle of a block.
     while let Ok(Some(kind)) = source.next() {
         match kind {
@@ -126,7 +130,7 @@ fn left_behind(path: &Path, mut known: Recording) -> Recording {
                 known.origin = header.origin;
                 known.hostname = agent.hostname;
                 known.created_ns = header.created_ns;
-                known.triggers = header.trigger.into_iter().collect();
+                triggers = header.trigger.into_iter().collect();
             }
             Kind::Batch(recorded) => {
                 let batch = recorded.batch.unwrap_or_default();
@@ -145,10 +149,14 @@ fn left_behind(path: &Path, mut known: Recording) -> Recording {
                 known.state = RecordingState::Finished.into();
                 known.end = trailer.end;
                 known.message = trailer.message;
-                known.triggers.extend(trailer.further_triggers);
+                triggers.extend(trailer.further_triggers);
             }
             Kind::BaseState(_) | Kind::LateFacts(_) => {}
         }
+    }
+    // Without a trailer the info knows more of them.
+    if triggers.len() >= known.triggers.len() {
+        known.triggers = triggers;
     }
     if known.state() == RecordingState::Finished { known } else { cut(known) }
 }

@@ -122,9 +122,10 @@ impl Index {
             Excess::Origin(origin) => entry.origin == *origin,
             Excess::Total => true,
         };
-        let ended = self.entries.iter().filter(|(id, entry)| {
-            is_of(entry) && !is_running(&entry.recording) && id.as_str() != kept
-        });
+        let ended = self
+            .entries
+            .iter()
+            .filter(|(id, entry)| is_of(entry) && !is_running(&entry.recording) && id.as_str() != kept);
         let (id, _) = ended.min_by_key(|(_, entry)| entry.recording.created_ns)?;
         let id = id.clone();
         self.remove(&id)

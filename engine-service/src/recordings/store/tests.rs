@@ -112,7 +112,8 @@ fn the_oldest_leave_first() {
     record(&store, 5, "c");
     assert_eq!(ids(&store), [5, 4, 3], "the oldest of all");
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 6);
-    let running = store.begin(recording(6, "a")).unwrap();
+    let mut running = store.begin(recording(6, "a")).unwrap();
+    running.write(header(6, "a")).unwrap();
     assert_eq!(store.grow(&recording(6, "a").id, bytes * 3).unwrap_err().reason, "origin_bytes");
     assert_eq!(ids(&store), [6, 5]);
     assert_eq!(store.grow(&recording(6, "a").id, bytes * 4).unwrap_err().reason, "file_bytes");
@@ -138,7 +139,8 @@ fn what_a_crash_leaves_is_listed_as_cut() {
     target.write(Kind::BaseState(BaseState { is_last: true, ..BaseState::default() })).unwrap();
     target.flush().unwrap();
     let path = store.find(&recording(2, "a").id).unwrap().1;
-    drop(target);
+    // As the engine that is killed leaves it.
+    std::mem::forget(target);
     fs::write(folder.join(format!("{:032x}.tmp", 3)), "half").unwrap();
     fs::write(folder.join(format!("{:032x}.info", 4)), "alone").unwrap();
     fs::write(folder.join("notes.txt"), "mine").unwrap();
@@ -164,4 +166,61 @@ fn what_a_crash_leaves_is_listed_as_cut() {
     let mut left: Vec<_> = fs::read_dir(&folder).unwrap().map(|file| file.unwrap().file_name()).collect();
     left.sort();
     assert_eq!((left.len(), left.pop().unwrap()), (5, "notes.txt".into()));
+}
+
+/// Scenario: the file of a recording cannot be made, for something of another has its name; that of another is made, but what is known
+/// of it cannot be written; a third one's thread panics. Guarantees: the first two leave nothing of theirs behind, in the list or in
+/// the folder, nor touch what is not theirs; the third is listed as cut; none counts as one that is being made.
+#[test]
+fn what_cannot_begin_leaves_nothing_behind() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path(), &RecordingOptions { max_at_once: 1, ..options() });
+    let file = |number: u64, extension: &str| folder.path().join(format!("{number:032x}.{extension}"));
+    let fail = |number| {
+        let mut target = store.begin(recording(number, "a")).unwrap();
+        let cut = target.write(header(number, "a")).unwrap_err();
+        assert!(cut.is_final && cut.message.contains("cannot be made"), "{}", cut.message);
+        target.finish(Outcome { has_trailer: false, cut: Some(cut.reason), ..outcome() });
+    };
+    fs::write(file(1, "eyrie"), "mine").unwrap();
+    fail(1);
+    fs::create_dir(file(2, "tmp")).unwrap();
+    fail(2);
+    assert_eq!((ids(&store), file(2, "eyrie").exists()), (Vec::new(), false));
+    assert_eq!(fs::read(file(1, "eyrie")).unwrap(), b"mine");
+    let mut target = store.begin(recording(3, "a")).unwrap();
+    target.write(header(3, "a")).unwrap();
+    assert_eq!(store.begin(recording(4, "b")).err(), Some(Refusal::AtOnce { limit: 1 }));
+    assert!(
+        std::thread::spawn(move || {
+            let _target = target;
+            panic!("on purpose")
+        })
+        .join()
+        .is_err()
+    );
+    assert_eq!(
+        store.list().iter().map(|recording| recording.state()).collect::<Vec<_>>(),
+        [RecordingState::Cut]
+    );
+    store.delete(&recording(3, "a").id).unwrap();
+    assert!(store.begin(recording(4, "b")).is_ok());
+}
+
+/// Scenario: an engine is killed while a recording goes on for another alert. Guarantees: the next one lists both alerts, from the info
+/// where the file has no trailer.
+#[test]
+fn alerts_that_kept_it_going_survive_a_crash() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path(), &options());
+    let trigger = |rule: &str| RecordingTrigger { rule: rule.into(), ..RecordingTrigger::default() };
+    let mut target = store.begin(Recording { triggers: vec![trigger("Rule")], ..recording(1, "a") }).unwrap();
+    target.write(header(1, "a")).unwrap();
+    target.add_trigger(&trigger("Further"));
+    target.flush().unwrap();
+    std::mem::forget(target);
+    drop(store);
+    let listed = open(folder.path(), &options()).list();
+    let rules: Vec<_> = listed[0].triggers.iter().map(|trigger| trigger.rule.as_str()).collect();
+    assert_eq!((listed[0].state(), rules), (RecordingState::Cut, vec!["Rule", "Further"]));
 }
