@@ -67,7 +67,8 @@ impl Running {
             if self.courier.has_ended() {
                 return None;
             }
-            let end = slice.boot_times().position(|boot_ns| boot_ns > self.span.until_ns);
+            let mut events = (slice.first_sequence()..).zip(slice.boot_times());
+            let end = events.position(|event| self.span.is_over_at(event));
             let (within, beyond) = slice.split_at(end.unwrap_or(slice.len()));
             if let Some(within) = within {
                 self.courier.send(within);

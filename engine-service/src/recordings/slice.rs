@@ -114,14 +114,18 @@ impl Slice {
 
     /// When the event of this sequence number happened by the boot clock, if it is one of these.
     pub(crate) fn boot_time_of(&self, sequence: u64) -> Option<u64> {
-        let first = self.first_in_batch().saturating_add(self.left_out);
-        let place = usize::try_from(sequence.checked_sub(first)?).ok()?;
+        let place = usize::try_from(sequence.checked_sub(self.first_sequence())?).ok()?;
         self.boot_times().nth(place)
     }
 
     /// A moment by the wall clock, as its host's boot clock has it.
     pub(crate) fn boot_time_at(&self, time_ns: u64) -> u64 {
         time_ns.saturating_add_signed(self.offset.saturating_neg())
+    }
+
+    /// Of its first event.
+    pub(crate) fn first_sequence(&self) -> u64 {
+        self.first_in_batch().saturating_add(self.left_out)
     }
 
     /// Of its last event.

@@ -24,6 +24,9 @@ pub(super) struct Span {
     pub(super) from_ns: u64,
     /// The newest moment of it.
     pub(super) until_ns: u64,
+    /// The event of the last trigger. It ends behind this one, whatever the times before say: facts are told with the time of their
+    /// telling, and events that the kernel had before may be later in the stream.
+    through_sequence: u64,
 }
 
 // === impl Trigger ===
@@ -35,6 +38,7 @@ impl Trigger {
         Span {
             from_ns: self.boot_ns.saturating_sub(nanoseconds(before)),
             until_ns: self.boot_ns.saturating_add(nanoseconds(self.after)),
+            through_sequence: self.sequence,
         }
     }
 
@@ -59,5 +63,11 @@ impl Span {
 
     pub(super) fn extend_to(&mut self, span: Self) {
         self.until_ns = self.until_ns.max(span.until_ns);
+        self.through_sequence = self.through_sequence.max(span.through_sequence);
+    }
+
+    /// Whether it is over at this event of the stream.
+    pub(super) fn is_over_at(&self, (sequence, boot_ns): (u64, u64)) -> bool {
+        sequence > self.through_sequence && boot_ns > self.until_ns
     }
 }

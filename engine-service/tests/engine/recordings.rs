@@ -5,7 +5,9 @@ use std::{path::Path, time::Duration};
 use engine_service::{EngineOptions, Running};
 use eyrie_proto::{
     capture::{BaseState, Batch, ClockReading, Hello},
-    event::{Connect, Descriptor, Event, Exit, Fork, ProcessKey, SystemCall, event::Kind as EventKind},
+    event::{
+        Connect, Descriptor, Event, Exit, Fork, OrderedFact, ProcessKey, SystemCall, event::Kind as EventKind,
+    },
     metadata::{LateFact, late_fact},
     recording::{
         DeleteRecordingRequest, FetchRecordingRequest, ListRecordingsRequest, RecordHostRequest, Recording,
