@@ -78,9 +78,33 @@ pub fn clone_flags(kernel: u64) -> u32 {
     u32::try_from(falco_number("clone", "flags", kernel)).unwrap_or(0)
 }
 
+/// Types of containers by their number (`sinsp_container_type`) and by the runtime's name here.
+pub(crate) const CONTAINER_TYPES: [(u64, &str); 11] = [
+    (0, "docker"),
+    (1, "lxc"),
+    (2, "libvirt-lxc"),
+    (3, "mesos"),
+    (4, "rkt"),
+    (6, "cri"),
+    (7, "containerd"),
+    (8, "cri-o"),
+    (9, "bpm"),
+    (10, "static"),
+    (11, "podman"),
+];
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Scenario: the table of container types is read both ways. Guarantees: no number and no name is there twice, so that what is written comes back.
+    #[test]
+    fn container_types_are_each_others() {
+        let numbers: std::collections::BTreeSet<_> =
+            CONTAINER_TYPES.iter().map(|(number, _)| number).collect();
+        let names: std::collections::BTreeSet<_> = CONTAINER_TYPES.iter().map(|(_, name)| name).collect();
+        assert_eq!((numbers.len(), names.len()), (CONTAINER_TYPES.len(), CONTAINER_TYPES.len()));
+    }
 
     /// Scenario: every type by its name and back; the flags of a thread as the C library makes one. Guarantees: names and
     /// numbers are each other's; the flags are those of a file that sysdig recorded.

@@ -6,20 +6,12 @@ use serde_json::{Map, json};
 
 use super::{ExportError, set};
 use crate::extension::{ASYNC_EVENT, NO_THREAD, STATE_ONLY};
+use crate::flags::CONTAINER_TYPES;
 
 /// How much of an id names a container (`container.id`).
 const SHORT_ID: usize = 12;
 const SECOND_NS: u64 = 1_000_000_000;
-/// `type` of a container by its runtime (`sinsp_container_type`), and of those that it has no number for.
-const TYPES: [(&str, u64); 7] = [
-    ("docker", 0),
-    ("lxc", 1),
-    ("libvirt-lxc", 2),
-    ("containerd", 7),
-    ("cri-o", 8),
-    ("static", 10),
-    ("podman", 11),
-];
+/// `type` of a container whose runtime has no number.
 const UNKNOWN_TYPE: u64 = 0xffff;
 
 /// The events that tell of what became known.
@@ -59,8 +51,10 @@ fn short(id: &str) -> &str {
 fn object_of(container: &Container) -> serde_json::Value {
     let id = container.key.as_ref().map_or("", |key| &key.runtime_id);
     let image = container.image.clone().unwrap_or_default();
-    let number =
-        TYPES.iter().find(|(name, _)| *name == container.runtime).map_or(UNKNOWN_TYPE, |(_, number)| *number);
+    let number = CONTAINER_TYPES
+        .iter()
+        .find(|(_, name)| *name == container.runtime)
+        .map_or(UNKNOWN_TYPE, |(number, _)| *number);
     let mut object = Map::new();
     let mut put = |key: &str, value: serde_json::Value| object.insert(key.to_owned(), value);
     put("id", short(id).into());

@@ -23,8 +23,14 @@ const DROPS: [u16; 2] = [148, 149];
 pub(super) fn translate(stream: &mut Stream, event: &Event, drafts: &mut Drafts) -> Result<(), ExportError> {
     match &event.kind {
         Some(Kind::Fact(fact)) => {
-            if let Some(ordered_fact::Kind::Users(users)) = &fact.kind {
-                drafts.events.extend(stream.accounts.change(users)?);
+            match &fact.kind {
+                Some(ordered_fact::Kind::Users(users)) => {
+                    drafts.events.extend(stream.accounts.change(users)?);
+                }
+                Some(ordered_fact::Kind::Cgroup(cgroup)) if cgroup.is_removed => {
+                    stream.accounts.forget(&cgroup.container_id);
+                }
+                _ => {}
             }
             return Ok(());
         }

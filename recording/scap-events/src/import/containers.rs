@@ -13,6 +13,7 @@ use prost::Message as _;
 use serde_json::{Map, Value};
 
 use super::cgroups::{Cgroups, shortened};
+use crate::flags::CONTAINER_TYPES;
 
 /// Containers whose whole id is not known yet, of some 4 KiB each and never more than `MAX_BYTES`.
 const MAX_WAITING: usize = 256;
@@ -25,20 +26,6 @@ const POD_NAMESPACE_LABEL: &str = "io.kubernetes.pod.namespace";
 const POD_UID_LABEL: &str = "io.kubernetes.pod.uid";
 /// Parts without which a rule may miss something.
 const IMPORTANT: [Part; 5] = [Part::Name, Part::Image, Part::Labels, Part::Mounts, Part::Privileges];
-
-/// What Falco calls types of containers, by number.
-const TYPES: [(u64, &str); 10] = [
-    (0, "docker"),
-    (1, "lxc"),
-    (2, "libvirt-lxc"),
-    (3, "mesos"),
-    (4, "rkt"),
-    (6, "cri"),
-    (7, "containerd"),
-    (8, "cri-o"),
-    (9, "bpm"),
-    (11, "podman"),
-];
 
 /// Containers of which nobody knows yet which control group is theirs.
 #[derive(Debug, Default)]
@@ -180,7 +167,7 @@ fn missing(object: &Map<String, Value>) -> Vec<Part> {
 }
 
 fn runtime(kind: u64) -> &'static str {
-    TYPES.iter().find(|(number, _)| *number == kind).map_or("", |(_, name)| name)
+    CONTAINER_TYPES.iter().find(|(number, _)| *number == kind).map_or("", |(_, name)| name)
 }
 
 fn image(object: &Map<String, Value>) -> Option<Image> {
