@@ -128,8 +128,10 @@ mod tests {
 
     use super::*;
 
+    /// The name rides on every event, and the newest holds.
     fn task(pid: u32) -> Task {
-        Task { process: Some(ProcessKey { pid, start_boot_ns: 1 }), tid: pid, ..Task::default() }
+        let comm = if pid == 10 { b"cat" } else { b"vim" }.to_vec();
+        Task { process: Some(ProcessKey { pid, start_boot_ns: 1 }), tid: pid, comm, ..Task::default() }
     }
 
     /// openat is 257 on x86_64.

@@ -225,6 +225,29 @@ async fn before_and_after_are_there() {
     agent.leave_at_the_engines_end(engine).await;
 }
 
+/// Scenario: early in the stream stands a fact with the time of its telling, behind which come events that the kernel had long
+/// before, as when an agent starts on a busy machine; all in one batch. Guarantees: the recording has its alert's event and those up to its end.
+#[tokio::test]
+async fn facts_of_later_end_nothing() {
+    let directory = tempfile::tempdir().unwrap();
+    let log = sqlite(directory.path());
+    let engine = start_with_rules(log.clone(), recording(directory.path()), RULES).await;
+    let mut agent = Agent::begin(&engine, greeting(), 0).await;
+    let mut all = events(1..=20, &[(10, 5)]);
+    all[2] = Event {
+        boot_ns: 60_000_000_000,
+        kind: Some(EventKind::Fact(OrderedFact::default())),
+        ..Event::default()
+    };
+    deliver(&mut agent, 1, all).await;
+    ended(&engine, 1).await;
+    let alert = alerts(&*log).await.remove(0);
+    let read = fetch(&engine, &alert.id).await;
+    assert_eq!(read.sequences(), (3..=12).collect::<Vec<_>>());
+    assert_eq!(read.end(), RecordingEnd::Complete);
+    agent.leave_at_the_engines_end(engine).await;
+}
+
 /// Scenario: alerts that fall into each other's time, also all within one batch that goes far beyond them, one that comes after, and
 /// one of a rule that asks for nothing. Guarantees: those that overlap make one recording that goes on to the last one's end and lists them all; the later one
 /// makes its own, with the time before it; the other makes none.
