@@ -20,7 +20,7 @@ use host_model::paths::asked_for;
 use self::uses::{Need, needed};
 use super::standard_streams;
 
-/// Descriptors that are remembered, of all processes together: 48 MiB with paths of 100 bytes. Beyond them all are forgotten,
+/// Descriptors that are remembered, of all processes together: 54 MiB with paths of 100 bytes. Beyond them all are forgotten,
 /// and told again where they are used.
 const MAX_KNOWN: usize = 262_144;
 /// O_DIRECTORY of asm-generic/fcntl.h, and S_IFMT and S_IFDIR of linux/stat.h.
@@ -40,9 +40,24 @@ pub(super) struct KnownDescriptors {
 /// What a reader takes a descriptor for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Known {
-    File { path: Vec<u8>, is_directory: bool },
-    Socket { family: u32, ends: Option<Ends> },
+    /// Without numbers where it was told as text.
+    File {
+        path: Vec<u8>,
+        is_directory: bool,
+        numbers: Option<FileNumbers>,
+    },
+    Socket {
+        family: u32,
+        ends: Option<Ends>,
+    },
     Other(String),
+}
+
+/// What tells a file from others on the machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct FileNumbers {
+    device: u64,
+    inode: u64,
 }
 
 /// The ends of a socket, and which of them it is.
@@ -70,7 +85,7 @@ impl KnownDescriptors {
         for (descriptor, need) in needed(event, name) {
             let Some(wanted) = Known::of(&descriptor) else { continue };
             let is_known = self.get(pid, descriptor.fd).is_some_and(|known| match need {
-                Need::Whole => *known == wanted,
+                Need::Whole => known.is_enough_for(&wanted),
                 Need::Socket => known.is_same_family(&wanted),
             });
             if !is_known {
@@ -94,7 +109,8 @@ impl KnownDescriptors {
                 if let (Some(descriptor), Some(path)) = (&open.descriptor, &open.path) {
                     let path = asked_for(path, working_directory).into_owned();
                     let is_directory = open.flags & O_DIRECTORY != 0;
-                    self.insert(pid, descriptor.fd, Some(Known::File { path, is_directory }));
+                    let numbers = FileNumbers::of(descriptor);
+                    self.insert(pid, descriptor.fd, Some(Known::File { path, is_directory, numbers }));
                 }
             }
             EventKind::SocketCreate(create) => {
@@ -167,9 +183,11 @@ impl Known {
     /// What a descriptor is; `None` where the event does not say.
     fn of(descriptor: &Descriptor) -> Option<Self> {
         Some(match descriptor.kind.as_ref()? {
-            Kind::File(file) => {
-                Self::File { path: file.path.clone(), is_directory: file.mode & FILE_TYPE_MASK == DIRECTORY }
-            }
+            Kind::File(file) => Self::File {
+                path: file.path.clone(),
+                is_directory: file.mode & FILE_TYPE_MASK == DIRECTORY,
+                numbers: FileNumbers::of(descriptor),
+            },
             Kind::Socket(socket) => {
                 let bytes =
                     |address: &Option<SocketAddress>| address.as_ref().map(prost::Message::encode_to_vec);
@@ -183,6 +201,17 @@ impl Known {
         })
     }
 
+    /// Whether who knows this need not be told of the other; who asks for a file as text needs no numbers.
+    fn is_enough_for(&self, wanted: &Self) -> bool {
+        match (self, wanted) {
+            (
+                Self::File { path, is_directory, .. },
+                Self::File { path: other, is_directory: is_other, numbers: None },
+            ) => (path, is_directory) == (other, is_other),
+            _ => self == wanted,
+        }
+    }
+
     fn without_ends(self) -> Self {
         match self {
             Self::Socket { family, .. } => Self::Socket { family, ends: None },
@@ -192,6 +221,17 @@ impl Known {
 
     fn is_same_family(&self, other: &Self) -> bool {
         matches!((self, other), (Self::Socket { family, .. }, Self::Socket { family: wanted, .. }) if family == wanted)
+    }
+}
+
+// === impl FileNumbers ===
+
+impl FileNumbers {
+    fn of(descriptor: &Descriptor) -> Option<Self> {
+        match descriptor.kind.as_ref()? {
+            Kind::File(file) if file.inode != 0 => Some(Self { device: file.device, inode: file.inode }),
+            _ => None,
+        }
     }
 }
 
