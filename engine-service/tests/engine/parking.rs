@@ -14,7 +14,7 @@ use eyrie_proto::{
         CgroupFact, CgroupKey, Event, Open, OrderedFact, PathArgument, ProcessKey, ProcessState, SystemCall,
         event::Kind, ordered_fact,
     },
-    metadata::{Completeness, Container, Image, Validity, late_fact},
+    metadata::{Completeness, Container, Host, Image, Validity, late_fact},
 };
 
 use crate::{
@@ -121,7 +121,8 @@ pub(crate) fn of_image(repository: &str) -> Container {
 pub(crate) async fn entries(log: &dyn AlertLog, count: u64) -> Vec<Alert> {
     let mut bounds = log.bounds();
     let enough = bounds.wait_for(|bounds| bounds.last >= count);
-    tokio::time::timeout(PATIENCE, enough).await.expect("no entry in time").unwrap();
+    // Of a host that has told nothing of itself more is expected for 15 s, and that is noticed within ten more.
+    tokio::time::timeout(2 * PATIENCE, enough).await.expect("no entry in time").unwrap();
     alerts(log).await
 }
 
@@ -227,8 +228,10 @@ async fn what_could_not_be_had_is_told_marked_at_once() {
             image: None,
             ..container(CONTAINER, "")
         };
+        let host = Host { completeness: Completeness::Complete.into(), ..Host::default() };
+        agent.send(late(1, late_fact::Kind::Host(host.clone()))).await;
         deliver(&mut agent, 1, vec![open(1, "/secret")]).await;
-        agent.send(late(1, late_fact::Kind::Container(unread))).await;
+        agent.send(late(2, late_fact::Kind::Container(unread))).await;
         let told = entries(&*log, 2).await;
         deliver(&mut agent, 2, vec![open(2, "/secret")]).await;
         let at_once = entries(&*log, 4).await.split_off(2);
@@ -248,7 +251,8 @@ async fn what_could_not_be_had_is_told_marked_at_once() {
         let log = reopen(directory.path()).await;
         let engine = start_rules(log.clone(), patient()).await;
         let agent = begin(&engine, vec![cgroup_fact(CONTAINER)]).await;
-        agent.send(late(1, late_fact::Kind::Container(of_image("docker.io/nginx")))).await;
+        agent.send(late(1, late_fact::Kind::Host(host))).await;
+        agent.send(late(2, late_fact::Kind::Container(of_image("docker.io/nginx")))).await;
         let all = entries(&*log, 8).await;
         let amended: Vec<_> = all[4..].iter().map(|alert| (&*alert.rule, alert.is_retracted)).collect();
         assert_eq!(amended, [("Read anywhere", true), ("Read in nginx", false)].repeat(2));
