@@ -192,7 +192,8 @@ async fn record_an_actor(name: &str) -> anyhow::Result<()> {
     assert_eq!(read.executed("tag-second"), ["tag-second --api-key <redacted>"]);
     assert_eq!(read.opened(&victim), 2);
     assert!(!contains(&unpacked(&file)?, "hunter2"), "the secret is in the file");
-    assert_eq!(read.redactions, ["argument: hunter[0-9]", "well-known secrets", "data as well"]);
+    // Not the expression: it may be the secret itself.
+    assert_eq!(read.redactions, ["argument: pattern of 11 bytes", "well-known secrets", "data as well"]);
     let trailer = read.trailer.context("no trailer")?;
     assert_eq!((trailer.end(), trailer.event_count), (RecordingEnd::Complete, read.events.len() as u64));
     let summary = summary(&program)?;
