@@ -210,6 +210,8 @@ async fn alerts_are_the_same_through_scap() -> anyhow::Result<()> {
     let mut recorder = Program::start("eyrie", ["record", &file, "--rules", &rules], scene.folder())?;
     scene.is_connected().await?;
     eventually(|| Ok(has_piece(&recorded, ends_base_state).then_some(()))).await?;
+    // Said once the plan is carried out: what is done before is not in the file.
+    eventually(|| Ok(recorder.log_text().contains("recording to ").then_some(()))).await?;
 
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let port = listener.local_addr()?.port().to_string();
