@@ -20,6 +20,7 @@ use integration::{
     act, eventually,
     program::{self, Program, built},
     scene::Scene,
+    subscriber,
 };
 use recording::{CreateOptions, Format};
 use rule_language::Catalogue as _;
@@ -208,9 +209,9 @@ async fn alerts_are_the_same_through_scap() -> anyhow::Result<()> {
     let recorded = scene.folder().join("a.eyrie");
     let (file, rules) = (recorded.display().to_string(), scene.rules().display().to_string());
     let mut recorder = Program::start("eyrie", ["record", &file, "--rules", &rules], scene.folder())?;
-    scene.is_connected().await?;
+    // Both capture by the rules' plan: what is done before is not seen.
+    subscriber::hosts_until(&scene.url(), |hosts| hosts.iter().any(|host| host.plan.is_some())).await?;
     eventually(|| Ok(has_piece(&recorded, ends_base_state).then_some(()))).await?;
-    // Said once the plan is carried out: what is done before is not in the file.
     eventually(|| Ok(recorder.log_text().contains("recording to ").then_some(()))).await?;
 
     let listener = TcpListener::bind("127.0.0.1:0")?;
