@@ -18,7 +18,7 @@ mod session;
 use std::{net::SocketAddr, path::Path, process::ExitCode, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
-use capture_agent::{Agent, StartError};
+use capture_agent::Agent;
 use eyrie_proto::{
     capture::{CapturePlan, capture_service_server::CaptureServiceServer},
     recording::RecordingEnd,
@@ -40,7 +40,7 @@ use self::{
     recorder::{Limits, Recorder},
     session::{Ended, RecordService, Sessions},
 };
-use crate::{args::RecordArguments, diagnostics};
+use crate::{args::RecordArguments, diagnostics, up};
 
 /// What telemetry calls this process.
 const IDENTITY: ServiceIdentity = ServiceIdentity { name: "eyrie", version: env!("CARGO_PKG_VERSION") };
@@ -72,7 +72,7 @@ pub(crate) async fn run(arguments: RecordArguments) -> anyhow::Result<ExitCode> 
         Err(error) => {
             // Nothing was recorded: what there is of a file would only be in the way of the next try.
             remove(&arguments.file);
-            return refuse(error);
+            return up::refuse(error);
         }
     };
     let progress = Progress::start(&figures, &arguments.file);
@@ -284,16 +284,5 @@ fn private_folder() -> anyhow::Result<TempDir> {
 fn remove(file: &Path) {
     if file != Path::new("-") {
         let _ = std::fs::remove_file(file);
-    }
-}
-
-/// Missing privileges are a sentence and an exit code of their own.
-fn refuse(error: anyhow::Error) -> anyhow::Result<ExitCode> {
-    match error.downcast_ref::<StartError>() {
-        Some(start) if start.is_privilege() => {
-            anstream::eprintln!("{} {start}", "error:".red());
-            Ok(ExitStatus::NotPermitted.into())
-        }
-        _ => Err(error),
     }
 }

@@ -219,7 +219,7 @@ async fn start_agent(
 }
 
 /// Missing privileges are a sentence and an exit code of their own.
-fn refuse(error: anyhow::Error) -> anyhow::Result<ExitCode> {
+pub(crate) fn refuse(error: anyhow::Error) -> anyhow::Result<ExitCode> {
     match error.downcast_ref::<StartError>() {
         Some(start) if start.is_privilege() => {
             anstream::eprintln!("{} {start}", "error:".red());

@@ -8,6 +8,7 @@ use eyrie_proto::{
     recording::{Recording, RecordingHeader, RecordingState, RecordingTrigger},
 };
 use host_model::HostModel;
+use recording::CONTRACT_VERSION;
 
 use super::{
     Mailbox, Recordings, Slice,
@@ -21,8 +22,6 @@ use crate::{host_status::now_ns, log_limit::LogLimit, metadata::Metadata};
 
 static REFUSED: LogLimit = LogLimit::new(Duration::from_secs(10));
 
-/// Of the contract in headers.
-const VERSION: u32 = 1;
 /// Streams of one origin to clients.
 const MAX_TAPS: usize = 4;
 
@@ -310,7 +309,7 @@ impl Recorder {
     fn departure(&self, beginning: Beginning, trigger: Option<RecordingTrigger>, note: String) -> Departure {
         let StreamFacts { origin, epoch, agent, clock } = self.stream.clone();
         let header = RecordingHeader {
-            version: VERSION,
+            version: CONTRACT_VERSION,
             origin: Some(origin),
             epoch,
             agent: Some(agent),
