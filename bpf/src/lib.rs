@@ -35,6 +35,7 @@ mod config;
 mod counters;
 mod decode;
 mod encode;
+mod filter;
 mod layout;
 mod loss_source;
 mod object;
@@ -47,6 +48,10 @@ pub use config::{CallSet, CgroupController, Config, DEFAULT_DATA_BYTES};
 pub use counters::{Counter, Counts, EventClass};
 pub use decode::{DecodeError, Split, decode, split_first};
 pub use encode::encode;
+pub use filter::{
+    Clause, End, Filter, Filters, NetworkTest, Outcome, PathSubject, PathTest, PathTestKind, Subject,
+    ValueTest,
+};
 pub use layout::{
     DescriptorInfo, Endpoint, FileInfo, Header, PART_BYTES, PathInfo, RECORD_BYTES_MAX, RING_BYTES, Reserved,
     cgroup_flag, exit_flag, file_flag, flag, history_flag, kind, task_flag,

@@ -293,9 +293,9 @@ impl EventSource for Kernel {
     }
 
     fn carry_out(&mut self, plan: CapturePlan) -> PlanAnswer {
-        let (settings, answer) = plan::carry_out(plan, &self.settings);
-        let Some(settings) = settings else { return answer };
-        let settings = self.shedding.without(settings);
+        let (compiled, answer) = plan::compile(plan, &self.settings);
+        let Some(compiled) = compiled else { return answer };
+        let settings = self.shedding.without(compiled.settings);
         let before = std::mem::replace(&mut self.settings, settings);
         match self.write_settings() {
             Ok(()) => self.shedding.answer(answer),

@@ -7,7 +7,7 @@ mod calls;
 mod shed;
 mod table;
 
-use eyrie_bpf::{CallSet, Config, DEFAULT_DATA_BYTES, PART_BYTES};
+use eyrie_bpf::{CallSet, Config, DEFAULT_DATA_BYTES, Filters, PART_BYTES};
 use eyrie_proto::capture::{CallPlan, CaptureLimits, CapturePlan, PlanAnswer, UncapturedCall};
 
 use self::calls::{Completeness, completeness, kernel_name, socket_call_for, state_calls};
@@ -31,8 +31,16 @@ pub(crate) fn initial_settings(own_tgid: u32) -> Config {
     settings
 }
 
-/// The settings for `plan`, with the answer to it. An answer with a failure has no settings.
-pub(crate) fn carry_out(plan: CapturePlan, settings: &Config) -> (Option<Config>, PlanAnswer) {
+/// What the programs are told.
+#[derive(Clone, Debug)]
+pub(crate) struct Compiled {
+    pub(crate) settings: Config,
+    /// Which of the calls in the settings are recorded only under conditions.
+    pub(crate) filters: Filters,
+}
+
+/// What the programs are told for `plan`, with the answer to it. An answer with a failure has none.
+pub(crate) fn compile(plan: CapturePlan, settings: &Config) -> (Option<Compiled>, PlanAnswer) {
     let generation = plan.generation;
     if plan.calls.len() > MAX_CALLS {
         let failure =
@@ -77,7 +85,11 @@ pub(crate) fn carry_out(plan: CapturePlan, settings: &Config) -> (Option<Config>
         }),
         ..CapturePlan::default()
     };
-    (Some(next), PlanAnswer { generation, effective: Some(effective), uncaptured, ..PlanAnswer::default() })
+    let compiled = Compiled { settings: next, filters: Filters::default() };
+    (
+        Some(compiled),
+        PlanAnswer { generation, effective: Some(effective), uncaptured, ..PlanAnswer::default() },
+    )
 }
 
 /// What sockets did before is known from calls that nobody may have asked for.
@@ -138,6 +150,11 @@ fn add_state_calls(settings: &mut Config) {
 mod tests {
     use super::*;
 
+    fn settings_for(plan: CapturePlan, settings: &Config) -> (Option<Config>, PlanAnswer) {
+        let (compiled, answer) = compile(plan, settings);
+        (compiled.map(|compiled| compiled.settings), answer)
+    }
+
     fn plan(names: &[&str]) -> CapturePlan {
         let call = |name: &&str| CallPlan { event_type: (*name).to_owned(), ..CallPlan::default() };
         CapturePlan { generation: 3, calls: names.iter().map(call).collect(), ..CapturePlan::default() }
@@ -152,7 +169,7 @@ mod tests {
     /// answer says what cannot be had.
     #[test]
     fn a_plan_becomes_bitmaps() {
-        let (settings, answer) = carry_out(
+        let (settings, answer) = settings_for(
             plan(&["openat", "execve", "clone3", "unlink", "poll", "nonsense"]),
             &initial_settings(5),
         );
@@ -178,7 +195,7 @@ mod tests {
         let limits =
             CaptureLimits { argument_bytes: 1 << 30, environment_bytes: 7, ..CaptureLimits::default() };
         let (settings, _) =
-            carry_out(CapturePlan { limits: Some(limits), ..plan(&[]) }, &initial_settings(0));
+            settings_for(CapturePlan { limits: Some(limits), ..plan(&[]) }, &initial_settings(0));
         let settings = settings.unwrap();
         assert_eq!((settings.max_argument_bytes, settings.max_environment_bytes), (PART_BYTES, 7));
         assert_eq!(settings.max_data_bytes, 80, "Falco's snaplen");
@@ -192,7 +209,7 @@ mod tests {
         for (asked, given) in [(1 << 20, PART_BYTES), (200, 200), (0, 80)] {
             let limits = Some(CaptureLimits { data_bytes: asked, ..CaptureLimits::default() });
             let (settings, answer) =
-                carry_out(CapturePlan { limits, ..plan(&["write"]) }, &initial_settings(0));
+                settings_for(CapturePlan { limits, ..plan(&["write"]) }, &initial_settings(0));
             assert_eq!(settings.unwrap().max_data_bytes, given);
             assert_eq!(answer.effective.unwrap().limits.unwrap().data_bytes, given);
         }
@@ -205,7 +222,7 @@ mod tests {
     fn socketcall_is_captured_for_its_uses() {
         const SOCKETCALL: u32 = 102;
         let is_captured = |name| {
-            carry_out(plan(&[name]), &initial_settings(0)).0.unwrap().compat_calls.contains(SOCKETCALL)
+            settings_for(plan(&[name]), &initial_settings(0)).0.unwrap().compat_calls.contains(SOCKETCALL)
         };
         for name in ["socket", "connect", "sendto", "recvmsg", "accept4", "listen", "getsockopt", "sendmmsg"]
         {
@@ -253,22 +270,22 @@ mod tests {
         for (name, is_kept) in
             [("sendto", true), ("read", true), ("pread", true), ("fchmod", false), ("bind", false)]
         {
-            let (settings, answer) = carry_out(plan(&[name]), &initial_settings(0));
+            let (settings, answer) = settings_for(plan(&[name]), &initial_settings(0));
             let settings = settings.unwrap();
             assert_eq!(settings.has_socket_history, is_kept, "{name}");
             assert_eq!(settings.calls.contains(number("accept4")), is_kept, "{name}");
             let effective = answer.effective.unwrap().calls;
             assert_eq!(effective.iter().any(|call| call.event_type == "connect"), is_kept, "{name}");
         }
-        let (settings, _) = carry_out(plan(&["sendto"]), &initial_settings(0));
-        let (settings, _) = carry_out(plan(&[]), &settings.unwrap());
+        let (settings, _) = settings_for(plan(&["sendto"]), &initial_settings(0));
+        let (settings, _) = settings_for(plan(&[]), &settings.unwrap());
         assert!(!settings.unwrap().has_socket_history);
     }
 
     /// Scenario: an absurdly long plan. Guarantees: it is refused with a reason, and the one before goes on.
     #[test]
     fn a_too_long_plan_is_refused() {
-        let (settings, answer) = carry_out(plan(&["open"; MAX_CALLS + 1]), &initial_settings(0));
+        let (settings, answer) = settings_for(plan(&["open"; MAX_CALLS + 1]), &initial_settings(0));
         assert!(settings.is_none() && answer.failure.contains("event types"));
     }
 }

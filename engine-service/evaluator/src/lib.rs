@@ -13,6 +13,7 @@
 //! to the next.
 #![forbid(unsafe_code)]
 
+mod capture_plan;
 mod compare;
 mod condition;
 mod error;
@@ -27,6 +28,7 @@ mod rule_set;
 mod transform;
 mod truth;
 
+pub use self::capture_plan::{Forced, RuleCall, RulePlan, RulePlans, admits};
 pub use self::condition::CompiledCondition;
 pub use self::error::{CompileError, CompileProblem};
 pub use self::host_names::host_names_needed;
