@@ -7,6 +7,9 @@ use anyhow::Context as _;
 use super::processor_time::ProcessorTime;
 use crate::pages::Metrics;
 
+/// The agent's metric of what became of the programs' records.
+const RECORDS: &str = "eyrie_agent_ring_records_total";
+
 /// Figures of agent and engine as they are at one time.
 #[derive(Clone, Debug, Default)]
 pub struct Reading {
@@ -33,6 +36,8 @@ pub struct Usage {
     pub engine_bytes: u64,
     /// Events that the agent made of records.
     pub events: f64,
+    /// Calls that filters kept in the kernel.
+    pub filtered: f64,
     /// Events that were lost, wherever.
     pub losses: f64,
     /// Bytes that the agent sent.
@@ -72,7 +77,9 @@ impl Reading {
     pub fn since(&self, before: &Self) -> Usage {
         let agent = self.agent.since(&before.agent);
         let engine = self.engine.since(&before.engine);
-        let counted = |name: &str| self.metrics.sum(name) - before.metrics.sum(name);
+        let counted = |name: &str, label: &str| {
+            self.metrics.sum_where(name, label) - before.metrics.sum_where(name, label)
+        };
         let named = |whose: &'static str, threads: &BTreeMap<String, f64>| {
             let name = move |(name, seconds): (&String, &f64)| (format!("{whose}: {name}"), *seconds);
             threads.iter().map(name).collect::<Vec<_>>()
@@ -83,9 +90,10 @@ impl Reading {
             threads: named("agent", &agent).into_iter().chain(named("engine", &engine)).collect(),
             agent_bytes: self.agent_bytes,
             engine_bytes: self.engine_bytes,
-            events: counted("eyrie_agent_events_produced_total"),
-            losses: counted("eyrie_agent_losses_total"),
-            sent_bytes: counted("eyrie_agent_sent_bytes_total"),
+            events: counted("eyrie_agent_events_produced_total", ""),
+            filtered: counted(RECORDS, "outcome=\"filtered\""),
+            losses: counted("eyrie_agent_losses_total", ""),
+            sent_bytes: counted("eyrie_agent_sent_bytes_total", ""),
         }
     }
 }
@@ -107,6 +115,7 @@ impl Add for Usage {
             agent_bytes: self.agent_bytes.max(other.agent_bytes),
             engine_bytes: self.engine_bytes.max(other.engine_bytes),
             events: self.events + other.events,
+            filtered: self.filtered + other.filtered,
             losses: self.losses + other.losses,
             sent_bytes: self.sent_bytes + other.sent_bytes,
         }

@@ -161,7 +161,7 @@ impl Account {
         Self {
             opens,
             produced: records("produced"),
-            filtered: records("filtered") + grown("eyrie_agent_filtered_total", ""),
+            filtered: records("filtered"),
             lost: ["lost_full", "lost_refused", "lost_bug", "lost_degraded"].map(records).iter().sum(),
             told: grown("eyrie_agent_losses_total", "place=\"RING\""),
         }

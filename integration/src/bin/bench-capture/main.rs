@@ -9,6 +9,7 @@
 #![forbid(unsafe_code)]
 
 mod both;
+mod ending;
 mod goals;
 mod machine;
 mod memory;
@@ -174,6 +175,7 @@ fn main() -> anyhow::Result<ExitCode> {
     integration::program::build_only(&["eyrie", "capture-agent", "engine-service"])?;
     // With a short path: sockets are made in there.
     let folder = tempfile::Builder::new().prefix("eyrie-bench-").tempdir_in("/tmp")?;
+    ending::end_in_order(folder.path().to_owned())?;
     let bench = Bench {
         load: Load::compile(&needs.load, folder.path())?,
         rules: needs.rules,

@@ -35,6 +35,11 @@ use crate::{
 
 const ROUNDS: usize = 5;
 const ARMS: [Arm; 2] = [Arm::Bare, Arm::StockRules];
+/// Said where events were lost.
+const INEXACT: &str = "Events were lost while calls of the mixed load were counted: where they were lost of all calls, \
+    more stays in the kernel than the share says; of those that were sent, less.";
+/// For a recording without losses.
+const ATTEMPTS: usize = 3;
 /// Calls that are told of those that leave the kernel.
 const TOLD_CALLS: usize = 12;
 
@@ -109,8 +114,22 @@ fn time(bench: &Bench, report: &mut Report, folder: &Path) -> anyhow::Result<Run
     Ok(runs)
 }
 
-/// Records every call with one of the names while the load runs.
+/// Records every call with one of the names while the load runs; again if some were lost, and the best of it.
 fn record_all(bench: &Bench, folder: &Path, names: &[String]) -> anyhow::Result<Recorded> {
+    let mut best = record_all_once(bench, folder, names)?;
+    for _ in 1..ATTEMPTS {
+        if best.lost == 0 {
+            break;
+        }
+        let other = record_all_once(bench, folder, names)?;
+        if other.lost < best.lost {
+            best = other;
+        }
+    }
+    Ok(best)
+}
+
+fn record_all_once(bench: &Bench, folder: &Path, names: &[String]) -> anyhow::Result<Recorded> {
     let file = bench.folder().join("all.eyrie");
     let condition = format!("evt.type in ({})", names.join(", "));
     let path = file.display().to_string();
@@ -185,18 +204,16 @@ fn tell(report: &mut Report, runs: &Runs, shares: &Shares) {
             row("ratio to bare", estimate_text(ratio, Unit::Times)),
             row("calls of the load that Falco processes", all.to_string()),
             row("events of these that left the kernel", sent.to_string()),
+            row("of which filters would have dropped, sent as a sample", shares.sent.marked.to_string()),
             row(
-                "lost while these were counted (all calls, sent)",
+                "lost while these were counted: of all, of what was sent",
                 format!("{}, {}", shares.all.lost, shares.sent.lost),
             ),
             row("events of the whole host", format!("{events:.0}")),
             row("lost", format!("{:.0}", runs.used.losses / count)),
             row("bytes sent", format!("{bytes:.0}")),
             row("bytes sent a second", format!("{:.0}", bytes / seconds.value)),
-            row(
-                "bytes sent for 1,000 calls that Falco processes",
-                format!("{:.0}", bytes / as_f64(all.max(1)) * 1e3),
-            ),
+            row("bytes sent for 1,000 of these calls", format!("{:.0}", bytes / as_f64(all.max(1)) * 1e3)),
             row("bytes an event", format!("{:.1}", bytes / events.max(1.0))),
             row(
                 "agent + engine CPU s",
@@ -210,7 +227,7 @@ fn tell(report: &mut Report, runs: &Runs, shares: &Shares) {
         rows: call_rows(shares),
     });
     if shares.sent.lost > 0 || shares.all.lost > 0 {
-        report.note("Events were lost while calls of the mixed load were counted: the share is not exact.");
+        report.note(INEXACT);
     }
     report.figures("mixed", json!({
         "bare_seconds": runs.bare_seconds, "with_seconds": runs.with_seconds, "events": events, "bytes": bytes,
@@ -246,7 +263,7 @@ mod tests {
     fn what_left_the_kernel_is_told_by_call() {
         let of = |calls: &[(&str, u64)]| Recorded {
             calls: calls.iter().map(|(name, count)| ((*name).to_owned(), *count)).collect(),
-            lost: 0,
+            ..Recorded::default()
         };
         let shares = Shares {
             names: ["openat", "clone", "close"].map(str::to_owned).to_vec(),

@@ -40,12 +40,12 @@ pub(crate) fn measure(bench: &Bench, workloads: &[Workload]) -> anyhow::Result<S
         sample(load, &load_file)?;
         for (name, sampler, file) in own {
             sampler.end()?;
-            let _ = writeln!(text, "\nProfile of the {name} under {workload}:\n{}", top(&file)?);
+            let _ = writeln!(text, "\nProfile of the {name} under {workload}:\n\n```\n{}```", top(&file)?);
         }
         attached.stop()?;
         let _ = writeln!(
             text,
-            "\nProfile of the workload {workload} itself, with the kernel's part:\n{}",
+            "\nProfile of the workload {workload} itself, with the kernel's part:\n\n```\n{}```",
             top(&load_file)?
         );
     }

@@ -17,6 +17,8 @@ use fields::{Architecture, event_type};
 pub(crate) struct Recorded {
     /// Their calls by the names that Falco has for them; ends of processes are no calls.
     pub(crate) calls: BTreeMap<String, u64>,
+    /// How many of them a filter would have dropped: a sample goes on, to prove that no rule needed it.
+    pub(crate) marked: u64,
     /// Events that were lost, of whomever.
     pub(crate) lost: u64,
 }
@@ -47,6 +49,7 @@ impl Recorded {
                 && let Some(name) = event_type(event, architecture).filter(|name| *name != "procexit")
             {
                 *recorded.calls.entry(name.to_owned()).or_default() += 1;
+                recorded.marked += u64::from(event.is_filter_marked);
             }
         })?;
         Ok(recorded)
@@ -124,7 +127,7 @@ mod tests {
     #[test]
     fn calls_are_counted_by_name() {
         let calls = [("openat".to_owned(), 5), ("read".to_owned(), 7)].into();
-        let recorded = Recorded { calls, lost: 0 };
+        let recorded = Recorded { calls, ..Recorded::default() };
         assert_eq!(recorded.count(&["openat".to_owned(), "close".to_owned()]), 5);
     }
 }

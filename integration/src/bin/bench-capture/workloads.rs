@@ -97,7 +97,7 @@ fn tell(bench: &Bench, report: &mut Report, runs: &BTreeMap<Workload, Runs>) {
         figures.push(json!({
             "workload": workload.name(), "iterations": iterations,
             "bare_ns": runs.bare_ns, "with_ns": runs.with_ns, "own_ns": runs.own_ns,
-            "events": runs.used.events / count, "losses": runs.used.losses, "sent_bytes": runs.used.sent_bytes / count,
+            "events": runs.used.events / count, "filtered": runs.used.filtered / count, "losses": runs.used.losses, "sent_bytes": runs.used.sent_bytes / count,
             "thread_seconds": runs.used.threads,
         }));
     }
@@ -112,6 +112,7 @@ fn tell(bench: &Bench, report: &mut Report, runs: &BTreeMap<Workload, Runs>) {
             "agent + engine s/run",
             "resident MiB",
             "events/run",
+            "filtered/run",
             "bytes/run",
             "lost",
         ],
@@ -143,6 +144,7 @@ fn row(workload: Workload, costs: &Costs, used: &Usage, iterations: f64, count: 
         format!("{:.3} + {:.3}", used.agent_seconds / count, used.engine_seconds / count),
         format!("{} + {}", used.agent_bytes >> 20, used.engine_bytes >> 20),
         format!("{:.0}", used.events / count),
+        format!("{:.0}", used.filtered / count),
         format!("{:.0}", used.sent_bytes / count),
         if lost == 0.0 { "0".to_owned() } else { format!("{:.3} %", lost * 100.0) },
     ]

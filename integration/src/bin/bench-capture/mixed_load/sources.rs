@@ -3,7 +3,7 @@
 use std::{fmt::Write as _, fs, path::Path};
 
 /// Units of the program that is built.
-const UNITS: usize = 24;
+const UNITS: usize = 48;
 /// Folders of the tree, and files in each.
 const FOLDERS: usize = 40;
 const FILES: usize = 40;
