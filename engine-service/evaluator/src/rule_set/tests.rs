@@ -6,6 +6,7 @@ use eyrie_proto::{
     metadata::{Completeness, Container, Image},
 };
 use fields::{ContainerView, EventView, Value};
+use host_model::HostModel;
 use rule_language::{RuleSet, Source};
 
 use super::{CompiledRuleSet, Matching, RuleMatch, event_types_needed};
@@ -178,6 +179,34 @@ fn what_must_raise_no_alert_raises_none() {
     let elsewhere = EventView { source: "k8s_audit", ..view(&event, &host) };
     assert!(evaluate(&rules, &elsewhere, Matching::All).is_empty());
     assert!(evaluate(&rules, &view(&Event::default(), &host), Matching::All).is_empty());
+}
+
+/// Scenario: events that filters marked: one that rules match, one on which a rule is unknown, one that none needs. Guarantees: the rules that needed them are told, every one and
+/// whether it is certain; nothing matches.
+#[test]
+fn rules_that_needed_a_marked_event_are_told() {
+    let rules = RULES.to_owned()
+        + "
+- rule: In nginx
+  desc: what metadata has to say
+  condition: evt.type = openat and container.image.repository endswith nginx
+  output: o
+  priority: INFO
+";
+    let rules = compile(&rules);
+    let needed = |event: Event, host: &HostModel| {
+        let marked = Event { is_filter_marked: true, ..event };
+        let view = EventView { container: ContainerView::Unknown, ..view(&marked, host) };
+        let name = |(place, truth): (usize, Truth)| (rules.source().rules[place].name.clone(), truth);
+        rules.violations(&view).into_iter().map(name).collect::<Vec<_>>()
+    };
+    let told = needed(open(b"/etc/shadow"), &host_with_container());
+    let told: Vec<_> = told.iter().map(|(name, truth)| (name.as_str(), *truth)).collect();
+    assert_eq!(
+        told,
+        [("Read sensitive file", Truth::True), ("Any open", Truth::True), ("In nginx", Truth::Unknown)]
+    );
+    assert!(needed(Event::default(), &host()).is_empty());
 }
 
 /// Scenario: rule sets with and without a rule for every event. Guarantees: what has to be captured, disabled rules left
