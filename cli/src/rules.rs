@@ -19,6 +19,9 @@ use crate::{
     diagnostics,
 };
 
+/// Rules that ask for nearly everything and are named; the others are counted.
+const GREEDY_NAMED: usize = 10;
+
 /// What loading gave.
 pub(crate) struct Checked {
     sources: Vec<Source>,
@@ -138,6 +141,7 @@ impl Checked {
                 )?;
             }
         }
+        self.write_greed(output)?;
         for source in &self.sources {
             writeln!(output, "{}: {}", source.name, self.verdict(source))?;
         }
@@ -152,6 +156,20 @@ impl Checked {
             )?;
         }
         Ok(())
+    }
+
+    /// Names rules that keep hosts from dropping what is frequent.
+    fn write_greed(&self, output: &mut impl Write) -> io::Result<()> {
+        let Some(loaded) = &self.loaded else { return Ok(()) };
+        let (note, greedy) =
+            ("note:".cyan(), evaluator::greedy(&evaluator::RulePlans::new(&loaded.rule_set)));
+        for greed in greedy.iter().take(GREEDY_NAMED) {
+            writeln!(output, "{note} {greed}")?;
+        }
+        match greedy.len().saturating_sub(GREEDY_NAMED) {
+            0 => Ok(()),
+            more => writeln!(output, "{note} and {more} more rules ask for every event of frequent types"),
+        }
     }
 
     fn verdict(&self, source: &Source) -> String {
