@@ -119,8 +119,8 @@ fn to_json(row: &ListCoverageResponse) -> Value {
 mod tests {
     use super::*;
 
-    /// Scenario: rules that are active, active with a gap, active on a host that records more, and not active. Guarantees: the state tells them apart; the first reason is shown and the others are
-    /// counted; a note is no reason.
+    /// Scenario: rules that are active, active with a gap, active on a host that records more, and not active. Guarantees:
+    /// the state tells them apart; the first reason is shown and the others are counted; a note is no reason.
     #[test]
     fn rows_tell_gaps_from_notes() {
         let row = |is_active, reasons: &[&str], notes: &[&str]| ListCoverageResponse {

@@ -1,4 +1,5 @@
-//! `eyrie plan` and `eyrie coverage` as programs, against an engine in this process with an agent that says what the test wants.
+//! `eyrie plan` and `eyrie coverage` as programs, against an engine in this process with an agent that says what the test
+//! wants.
 #![allow(clippy::indexing_slicing, clippy::unwrap_used, reason = "all of it is a test")]
 
 use std::{path::Path, process::Command, time::Duration};
@@ -195,8 +196,9 @@ fn words(table: &str) -> Vec<Vec<&str>> {
     table.lines().map(|line| line.split_whitespace().collect()).collect()
 }
 
-/// Scenario: a host that carries out its plan and cannot record what one of the rules needs. Guarantees: coverage has a row for each rule, says which is active since when and why the other is not, and
-/// finds the gap alone; the plan has the types with their costs; a rule is explained on the host.
+/// Scenario: a host that carries out its plan and cannot record what one of the rules needs. Guarantees: coverage has a row
+/// for each rule, says which is active since when and why the other is not, and finds the gap alone; the plan has the types
+/// with their costs; a rule is explained on the host.
 #[tokio::test]
 async fn an_operator_sees_plans_and_gaps() {
     let scene = Scene::start().await;
@@ -229,8 +231,8 @@ async fn an_operator_sees_plans_and_gaps() {
     scene.engine.shutdown().await;
 }
 
-/// Scenario: rules files and no engine; a rule that is misspelt, in files and at an engine; a file that is wrong. Guarantees: the plan and the explanation are made of the files; mistakes say what is
-/// meant and end with 1.
+/// Scenario: rules files and no engine; a rule that is misspelt, in files and at an engine; a file that is wrong.
+/// Guarantees: the plan and the explanation are made of the files; mistakes say what is meant and end with 1.
 #[tokio::test]
 async fn plans_are_made_of_files_and_mistakes_are_explained() {
     let folder = tempfile::tempdir_in("/tmp").unwrap();

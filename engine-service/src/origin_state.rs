@@ -72,7 +72,8 @@ struct Stretch<'a> {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Numbered<'a> {
     pub(crate) batch: &'a Batch,
-    /// How many events the stream had before each of these, beyond the one before it; empty, as in all that comes from an agent, for none.
+    /// How many events the stream had before each of these, beyond the one before it; empty, as in all that comes from an
+    /// agent, for none.
     pub(crate) left_out_before: &'a [u32],
 }
 
@@ -229,8 +230,8 @@ impl OriginState {
         }
     }
 
-    /// Looks at an event without matching it: which rules needed it though filters marked it, and what it costs if it was picked. What merely carries
-    /// state of a recording has no plan, and nobody's filters marked it.
+    /// Looks at an event without matching it: which rules needed it though filters marked it, and what it costs if it was
+    /// picked. What merely carries state of a recording has no plan, and nobody's filters marked it.
     fn look_apart(
         &self,
         stretch: &Stretch<'_>,

@@ -1,9 +1,9 @@
 //! What agents are told to capture, how far each is with it, and what comes of it.
 //!
-//! The rules' plans are derived once ([`evaluator::RulePlans`]); every session sends what all rules need together, and sends it again when a filter
-//! turned out to drop what a rule needs: the event type is then asked for whole, of all hosts, for as long as this engine lives. [`progress`] says which plan an
-//! origin's records are of, and so since when a rule set is active there. What filters let through is estimated from a sample of the events
-//! ([`sampling`], [`costs`]).
+//! The rules' plans are derived once ([`evaluator::RulePlans`]); every session sends what all rules need together, and sends
+//! it again when a filter turned out to drop what a rule needs: the event type is then asked for whole, of all hosts, for as
+//! long as this engine lives. [`progress`] says which plan an origin's records are of, and so since when a rule set is
+//! active there. What filters let through is estimated from a sample of the events ([`sampling`], [`costs`]).
 
 mod costs;
 mod coverage;

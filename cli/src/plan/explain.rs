@@ -142,8 +142,8 @@ mod tests {
         String::from_utf8(output.into_inner()).unwrap()
     }
 
-    /// Scenario: a rule with a filter on one type and none on another, with and without a host; rules that are off and of any type. Guarantees: what reaches the kernel, the clause
-    /// that forces every call, and costs are told, each once.
+    /// Scenario: a rule with a filter on one type and none on another, with and without a host; rules that are off and of
+    /// any type. Guarantees: what reaches the kernel, the clause that forces every call, and costs are told, each once.
     #[test]
     fn a_rule_is_explained() {
         let filtered = RuleCall {

@@ -173,8 +173,9 @@ mod tests {
         }
     }
 
-    /// Scenario: types that are recorded as asked, wider, whole for a rule, for the model, by the host's own wish, not at all, and not answered. Guarantees: each says what comes and who
-    /// makes every call come; a host's words are no terminal's orders.
+    /// Scenario: types that are recorded as asked, wider, whole for a rule, for the model, by the host's own wish, not at
+    /// all, and not answered. Guarantees: each says what comes and who makes every call come; a host's words are no
+    /// terminal's orders.
     #[test]
     fn rows_say_what_comes_and_who_forces_it() {
         let mut ruled = call("close", Some(0), Some(0));

@@ -211,8 +211,8 @@ mod tests {
         PathFilter { kind: Some(kind), ..PathFilter::default() }
     }
 
-    /// Scenario: conditions of every kind, several at once, and none. Guarantees: each is in the line, in words that a rule's author knows; what
-    /// holds always is told as every call.
+    /// Scenario: conditions of every kind, several at once, and none. Guarantees: each is in the line, in words that a
+    /// rule's author knows; what holds always is told as every call.
     #[test]
     fn conditions_are_put_into_words() {
         let opens = CallFilter {
@@ -253,8 +253,8 @@ mod tests {
         );
     }
 
-    /// Scenario: more paths than fit in a line, with a terminal's escape and bytes that are no text in one. Guarantees: some are shown, the others are counted, and
-    /// nothing is in the line that a terminal would obey.
+    /// Scenario: more paths than fit in a line, with a terminal's escape and bytes that are no text in one. Guarantees: some
+    /// are shown, the others are counted, and nothing is in the line that a terminal would obey.
     #[test]
     fn long_and_hostile_lists_stay_a_line() {
         let mut paths: Vec<PathFilter> =

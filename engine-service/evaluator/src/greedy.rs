@@ -127,8 +127,9 @@ mod tests {
         RulePlan { rule: "R".to_owned(), calls, is_of_any_type }
     }
 
-    /// Scenario: rules that ask for every call of frequent and of rare types, for some calls of a frequent one, and for any type. Guarantees: those that
-    /// ask for every frequent call are named, with the clause that forces it; the others are not.
+    /// Scenario: rules that ask for every call of frequent and of rare types, for some calls of a frequent one, and for any
+    /// type. Guarantees: those that ask for every frequent call are named, with the clause that forces it; the others are
+    /// not.
     #[test]
     fn rules_that_ask_for_nearly_everything_are_named() {
         let forced = Some(("proc.args contains x", "proc.args is known only to the engine"));

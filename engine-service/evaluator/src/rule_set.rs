@@ -167,8 +167,8 @@ impl CompiledRuleSet {
         }
     }
 
-    /// The rules that an event which the plan's filters marked may match, each of which is a fault of the filters. No alert may come of
-    /// it.
+    /// The rules that an event which the plan's filters marked may match, each of which is a fault of the filters. No alert
+    /// may come of it.
     pub fn violations(&self, view: &EventView<'_>) -> Vec<(usize, Truth)> {
         let by_kernels_names = OnceCell::new();
         let truths = self
@@ -222,8 +222,9 @@ impl CompiledRule {
         (truth.or(self.matches_resolved(resolved.as_ref(), unknown)), resolved)
     }
 
-    /// What the whole condition says of the event by the kernel's names. Not each comparison by itself takes the name that suits
-    /// it: an exclusion then holds by the same name as what it is an exclusion from, and nothing is excluded that was not before.
+    /// What the whole condition says of the event by the kernel's names. Not each comparison by itself takes the name that
+    /// suits it: an exclusion then holds by the same name as what it is an exclusion from, and nothing is excluded that was
+    /// not before.
     fn matches_resolved(&self, resolved: Option<&EventView<'_>>, unknown: &mut Vec<&'static str>) -> Truth {
         resolved.map_or(Truth::False, |view| self.condition.evaluate(view, unknown))
     }

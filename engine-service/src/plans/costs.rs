@@ -122,8 +122,8 @@ mod tests {
         Sample { event_type, bytes: 100, weight, is_marked, rules: rules.to_vec() }
     }
 
-    /// Scenario: a hundred events a second for a minute, of which one rule's filters let a quarter through, then silence. Guarantees: totals, share and rate are those, and the rate
-    /// falls to nothing.
+    /// Scenario: a hundred events a second for a minute, of which one rule's filters let a quarter through, then silence.
+    /// Guarantees: totals, share and rate are those, and the rate falls to nothing.
     #[test]
     fn costs_follow_what_comes() {
         let start = Instant::now();

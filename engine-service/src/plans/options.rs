@@ -10,7 +10,8 @@ pub struct PlanOptions {
     pub has_filters: bool,
     /// Have what filters would drop sent, marked. For tests and trials: it saves nothing.
     pub is_verify_mode: bool,
-    /// Share of what filters drop that is sent all the same, marked, so that it can be seen whether a rule needed it; parts per million.
+    /// Share of what filters drop that is sent all the same, marked, so that it can be seen whether a rule needed it; parts
+    /// per million.
     pub verify_sample_ppm: u32,
 }
 

@@ -1,8 +1,9 @@
 //! Which plan an origin's records are of.
 //!
-//! An agent carries out one plan at a time and numbers them in its epoch. A rule set is active on an origin from the first record of the first plan that
-//! serves it, without a break since. To replace a rule set by another without a gap, a plan for both is sent, the new one is switched on when records of that
-//! plan come, and then a plan for the new one alone follows: this type says when each step is done.
+//! An agent carries out one plan at a time and numbers them in its epoch. A rule set is active on an origin from the first
+//! record of the first plan that serves it, without a break since. To replace a rule set by another without a gap, a plan
+//! for both is sent, the new one is switched on when records of that plan come, and then a plan for the new one alone
+//! follows: this type says when each step is done.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -49,7 +50,8 @@ pub(crate) struct Activation {
 // === impl PlanProgress ===
 
 impl PlanProgress {
-    /// A session begins; its agent carries out the plan of this generation. What it serves is known only if that plan is ours.
+    /// A session begins; its agent carries out the plan of this generation. What it serves is known only if that plan is
+    /// ours.
     pub(crate) fn resume(&mut self, generation: u64) {
         let is_running = self.running.is_some_and(|running| running.generation == generation);
         // Another engine may have sent a plan of the same number, which the agent has not confirmed to us.
@@ -135,8 +137,9 @@ mod tests {
         progress.activation(digest).map(|active| (active.generation, active.since_ns))
     }
 
-    /// Scenario: a rule set is replaced by another: a plan for both, then one for the new one alone, with records of older plans between. Guarantees: the new one is active from the
-    /// first record of the wide plan, the old one until the first record of the narrow one; neither has a gap, and an answer alone changes nothing.
+    /// Scenario: a rule set is replaced by another: a plan for both, then one for the new one alone, with records of older
+    /// plans between. Guarantees: the new one is active from the first record of the wide plan, the old one until the first
+    /// record of the narrow one; neither has a gap, and an answer alone changes nothing.
     #[test]
     fn sets_are_active_from_record_to_record() {
         let mut progress = PlanProgress::default();
@@ -170,8 +173,9 @@ mod tests {
         assert_eq!(progress.pending(), None);
     }
 
-    /// Scenario: agents come back that carry out the plan that ran, one that they had accepted, one that was not confirmed, and one of another engine.
-    /// Guarantees: what is certain to be ours counts on; of everything else nothing is active until records of a new plan come.
+    /// Scenario: agents come back that carry out the plan that ran, one that they had accepted, one that was not confirmed,
+    /// and one of another engine. Guarantees: what is certain to be ours counts on; of everything else nothing is active
+    /// until records of a new plan come.
     #[test]
     fn a_returning_agent_is_taken_at_its_plan() {
         let at_two = || {

@@ -92,7 +92,8 @@ impl Sample {
 mod tests {
     use super::*;
 
-    /// Scenario: a million events. Guarantees: what the picked ones stand for is near that, few are picked, and the first are all.
+    /// Scenario: a million events. Guarantees: what the picked ones stand for is near that, few are picked, and the first
+    /// are all.
     #[test]
     fn picked_events_stand_for_all() {
         let mut sampler = Sampler::default();

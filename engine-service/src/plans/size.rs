@@ -6,7 +6,8 @@ use prost::Message as _;
 /// For what is around a plan in its message, and the generation.
 const SLACK_BYTES: usize = 4 * 1024;
 
-/// The plan, within the limit: where it is too large, the largest sets of conditions go, and every call of their types is asked for.
+/// The plan, within the limit: where it is too large, the largest sets of conditions go, and every call of their types is
+/// asked for.
 pub(super) fn fitting(mut plan: CapturePlan, max_message_bytes: usize) -> CapturePlan {
     let limit = max_message_bytes.saturating_sub(SLACK_BYTES);
     let mut bytes = plan.encoded_len();
@@ -58,8 +59,8 @@ mod tests {
         CallPlan { event_type: event_type.to_owned(), any_of: vec![filter], ..CallPlan::default() }
     }
 
-    /// Scenario: a plan that fits, and one with two large sets of paths of which one is too much. Guarantees: the first is left alone; of the second the largest
-    /// set goes, so that every event of its type is asked for, and the rest stays.
+    /// Scenario: a plan that fits, and one with two large sets of paths of which one is too much. Guarantees: the first is
+    /// left alone; of the second the largest set goes, so that every event of its type is asked for, and the rest stays.
     #[test]
     fn the_largest_conditions_go_first() {
         let plan = CapturePlan {

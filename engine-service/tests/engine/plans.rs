@@ -201,8 +201,8 @@ fn call<'a>(plan: &'a CapturePlan, event_type: &str) -> &'a CallPlan {
     plan.calls.iter().find(|call| call.event_type == event_type).unwrap()
 }
 
-/// Scenario: engines with the default settings, with everything to be verified, and without filters. Guarantees: the plan says so; without filters every call of each type is asked
-/// for; what only the model needs is asked for whole at any rate.
+/// Scenario: engines with the default settings, with everything to be verified, and without filters. Guarantees: the plan
+/// says so; without filters every call of each type is asked for; what only the model needs is asked for whole at any rate.
 #[tokio::test]
 async fn a_plan_is_as_narrow_as_the_settings_say() {
     let default = PlanOptions::default();
@@ -224,9 +224,10 @@ async fn a_plan_is_as_narrow_as_the_settings_say() {
     assert!(default.verify_sample_ppm > 0 && default.verify_sample_ppm <= 1_000);
 }
 
-/// Scenario: a filter would have dropped an event that a rule matches, seen because it was marked; besides, a marked event that no rule needs, and one that only carries a recording's
-/// state. Guarantees: there is no alert, the fault is counted once, told in coverage and in the host's plan, and every host is asked for the whole type from then on; the other
-/// two are nothing.
+/// Scenario: a filter would have dropped an event that a rule matches, seen because it was marked; besides, a marked event
+/// that no rule needs, and one that only carries a recording's state. Guarantees: there is no alert, the fault is counted
+/// once, told in coverage and in the host's plan, and every host is asked for the whole type from then on; the other two are
+/// nothing.
 #[tokio::test]
 async fn a_filter_that_keeps_back_too_much_is_given_up() {
     let directory = tempfile::tempdir().unwrap();
@@ -262,8 +263,9 @@ async fn a_filter_that_keeps_back_too_much_is_given_up() {
     assert_eq!(alerts(&*sqlite(directory.path())).await.len(), 0);
 }
 
-/// Scenario: an agent takes its plan, leaves, comes back with the same plan, and with that of another engine. Guarantees: a rule is active from the first record of the plan, still so after the
-/// return, and not while the agent carries out a foreign plan; each time it is said why not.
+/// Scenario: an agent takes its plan, leaves, comes back with the same plan, and with that of another engine. Guarantees: a
+/// rule is active from the first record of the plan, still so after the return, and not while the agent carries out a
+/// foreign plan; each time it is said why not.
 #[tokio::test]
 async fn a_rule_is_active_from_the_first_record_of_its_plan() {
     let directory = tempfile::tempdir().unwrap();
@@ -307,7 +309,8 @@ async fn a_rule_is_active_from_the_first_record_of_its_plan() {
     agent.leave_at_the_engines_end(engine).await;
 }
 
-/// Scenario: the agent cannot record the rule's only event type; the plan is refused. Guarantees: the rule is not active, for that reason.
+/// Scenario: the agent cannot record the rule's only event type; the plan is refused. Guarantees: the rule is not active,
+/// for that reason.
 #[tokio::test]
 async fn what_a_host_cannot_do_is_told() {
     let directory = tempfile::tempdir().unwrap();
@@ -327,8 +330,8 @@ async fn what_a_host_cannot_do_is_told() {
     agent.leave_at_the_engines_end(engine).await;
 }
 
-/// Scenario: four opens, of which a rule's own filters let one through, and one more that was marked. Guarantees: events, bytes and the rule's share are told by type and by rule; without a
-/// host, what the rule needs is told all the same.
+/// Scenario: four opens, of which a rule's own filters let one through, and one more that was marked. Guarantees: events,
+/// bytes and the rule's share are told by type and by rule; without a host, what the rule needs is told all the same.
 #[tokio::test]
 async fn costs_are_told_by_type_and_rule() {
     let directory = tempfile::tempdir().unwrap();
@@ -360,7 +363,8 @@ async fn costs_are_told_by_type_and_rule() {
     agent.leave_at_the_engines_end(engine).await;
 }
 
-/// Scenario: rules and hosts that are not there, and what this engine does not do with rules. Guarantees: each is refused by a sentence that says what to do.
+/// Scenario: rules and hosts that are not there, and what this engine does not do with rules. Guarantees: each is refused by
+/// a sentence that says what to do.
 #[tokio::test]
 async fn what_cannot_be_told_is_refused_helpfully() {
     let directory = tempfile::tempdir().unwrap();

@@ -181,8 +181,8 @@ fn what_must_raise_no_alert_raises_none() {
     assert!(evaluate(&rules, &view(&Event::default(), &host), Matching::All).is_empty());
 }
 
-/// Scenario: events that filters marked: one that rules match, one on which a rule is unknown, one that none needs. Guarantees: the rules that needed them are told, every one and
-/// whether it is certain; nothing matches.
+/// Scenario: events that filters marked: one that rules match, one on which a rule is unknown, one that none needs.
+/// Guarantees: the rules that needed them are told, every one and whether it is certain; nothing matches.
 #[test]
 fn rules_that_needed_a_marked_event_are_told() {
     let rules = RULES.to_owned()
@@ -252,9 +252,10 @@ fn open_through(requested: &str, reached: &str) -> Event {
     event
 }
 
-/// Scenario: links from outside into what a rule watches, from what it excludes to what it watches, from what it watches to what it excludes, and plain opens.
-/// Guarantees: a rule that wants it matches by either name; an exclusion is no way round it, and excludes nothing more than it did; one
-/// that does not want it sees the names that were asked for alone. The message has those, too.
+/// Scenario: links from outside into what a rule watches, from what it excludes to what it watches, from what it watches to
+/// what it excludes, and plain opens. Guarantees: a rule that wants it matches by either name; an exclusion is no way round
+/// it, and excludes nothing more than it did; one that does not want it sees the names that were asked for alone. The
+/// message has those, too.
 #[test]
 fn rules_match_by_the_kernels_names_if_they_want_it() {
     let host = host();
@@ -279,8 +280,8 @@ fn rules_match_by_the_kernels_names_if_they_want_it() {
     }
 }
 
-/// Scenario: a link in a container of which the image is still to be told, with a rule on file and image. Guarantees: by the kernel's name the match waits, and
-/// what is left of it decides as the image does.
+/// Scenario: a link in a container of which the image is still to be told, with a rule on file and image. Guarantees: by the
+/// kernel's name the match waits, and what is left of it decides as the image does.
 #[test]
 fn a_match_by_the_kernels_name_can_wait() {
     let rules = compile(

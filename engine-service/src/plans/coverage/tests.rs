@@ -70,7 +70,8 @@ fn of(host: &HostPlan, rule: &RuleFacts) -> ListCoverageResponse {
     HostCoverage::new(host, &asked).of(rule)
 }
 
-/// Scenario: a host that carries out its plan. Guarantees: a rule is active since the plan's first record, from that generation, and there is nothing to add.
+/// Scenario: a host that carries out its plan. Guarantees: a rule is active since the plan's first record, from that
+/// generation, and there is nothing to add.
 #[test]
 fn a_covered_rule_has_no_reasons() {
     let row = of(&covered(), &rule("R", &["open", "openat"]));
@@ -79,7 +80,8 @@ fn a_covered_rule_has_no_reasons() {
     assert_eq!((&*row.digest, &*row.hostname), (DIGEST, "h1"));
 }
 
-/// Scenario: hosts that are away, have not answered, have answered and sent nothing, have refused, carry out another plan. Guarantees: no rule is active, and the reason is that.
+/// Scenario: hosts that are away, have not answered, have answered and sent nothing, have refused, carry out another plan.
+/// Guarantees: no rule is active, and the reason is that.
 #[test]
 fn what_keeps_all_rules_from_being_active_is_told() {
     let fresh = || {
@@ -106,8 +108,8 @@ fn what_keeps_all_rules_from_being_active_is_told() {
     }
 }
 
-/// Scenario: the host cannot record one of a rule's two event types, and then neither. Guarantees: with one it is active and says what it cannot see; with none it is not
-/// active.
+/// Scenario: the host cannot record one of a rule's two event types, and then neither. Guarantees: with one it is active and
+/// says what it cannot see; with none it is not active.
 #[test]
 fn what_is_not_captured_is_told() {
     let mut host = covered();
@@ -122,8 +124,9 @@ fn what_is_not_captured_is_told() {
     assert_eq!((row.is_active, row.reasons), (false, vec!["open, openat: over budget".to_owned()]));
 }
 
-/// Scenario: an agent without an ability, a name that it does not resolve, a filter that kept back what a rule needed, on a host that records more than it was asked for.
-/// Guarantees: the first three are reasons where they belong; the last is a note and no gap.
+/// Scenario: an agent without an ability, a name that it does not resolve, a filter that kept back what a rule needed, on a
+/// host that records more than it was asked for. Guarantees: the first three are reasons where they belong; the last is a
+/// note and no gap.
 #[test]
 fn gaps_and_notes_are_told_apart() {
     let mut host = covered();
@@ -159,7 +162,8 @@ fn gaps_and_notes_are_told_apart() {
     assert_eq!((other.reasons.len(), other.notes.len()), (1, 0), "{other:?}");
 }
 
-/// Scenario: a rule that is off, a rule for another source, and an instance of that source. Guarantees: the first two are not active on a host, and say why; the last needs no plan.
+/// Scenario: a rule that is off, a rule for another source, and an instance of that source. Guarantees: the first two are
+/// not active on a host, and say why; the last needs no plan.
 #[test]
 fn sources_and_switches_are_heeded() {
     let off = RuleFacts { is_enabled: false, ..rule("Off", &["open"]) };
