@@ -26,6 +26,9 @@ pub(crate) struct OriginLimits {
     pub(crate) wait_for_predecessor: Duration,
 }
 
+/// What is told of an origin, while its session counts on.
+pub(crate) type SharedStatus = Arc<Mutex<HostStatus>>;
+
 /// All origins of this engine.
 #[derive(Clone, Debug)]
 pub(crate) struct Origins {
@@ -159,6 +162,18 @@ impl Origins {
         let hostname = |host: &Host| host.agent.as_ref().map(|agent| agent.hostname.clone());
         hosts.sort_by_cached_key(|host| (hostname(host), host.origin.as_ref().map(ToString::to_string)));
         hosts
+    }
+
+    /// Those of the origins that are `wanted`, by host name.
+    pub(crate) fn statuses(&self, wanted: impl Fn(&HostStatus) -> bool) -> Vec<SharedStatus> {
+        let mut statuses: Vec<_> = self.lock().values().map(|entry| Arc::clone(&entry.status)).collect();
+        let lock = |status: &SharedStatus| status.lock().unwrap_or_else(PoisonError::into_inner).name();
+        statuses.retain(|status| {
+            let status = status.lock().unwrap_or_else(PoisonError::into_inner);
+            status.epoch != 0 && wanted(&status)
+        });
+        statuses.sort_by_cached_key(lock);
+        statuses
     }
 
     /// For metrics.
