@@ -7,7 +7,7 @@
 mod calls;
 
 use std::{
-    path::{Path, PathBuf},
+    path::Path,
     process::Command,
     thread,
     time::{Duration, Instant},
@@ -167,7 +167,7 @@ fn recorder_of(attached: &Attached, file: &Path, folder: &Path) -> anyhow::Resul
 fn recorded(
     mut recorder: Program,
     folder: &Path,
-    file: &PathBuf,
+    file: &Path,
     is_done: impl FnOnce() -> anyhow::Result<()>,
 ) -> anyhow::Result<Recorded> {
     let (root, _) = run(folder)?;
