@@ -19,6 +19,7 @@ BUF := proto/node_modules/.bin/buf
 RULES ?= deploy/rules
 UP_FLAGS ?=
 OVERHEAD_FLAGS ?=
+BENCH_CAPTURE_FLAGS ?=
 SHORT_LIVED_FLAGS ?=
 REPLAY_BENCH_FLAGS ?=
 
@@ -120,6 +121,11 @@ start-test: needs ## Start and stop an agent 100 times in one process, which mus
 .PHONY: overhead
 overhead: needs ## Measure what capturing costs, as root on a quiet machine, in about a quarter of an hour (docs/performance.md).
 	$(CARGO) run --release --locked -p integration --bin overhead -- --markdown $(OVERHEAD_FLAGS)
+
+.PHONY: bench-capture
+bench-capture: needs ## Measure capture by the rules' plan against its goals, as root on a quiet machine, in about 20 minutes (docs/performance.md).
+	@$(call install_needs,make:make)
+	$(CARGO) run --release --locked -p integration --bin bench-capture -- --markdown $(BENCH_CAPTURE_FLAGS)
 
 .PHONY: short-lived
 short-lived: needs ## Start 200 short-lived containers and more, and print what became of their alerts (docs/performance.md).

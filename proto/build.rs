@@ -10,6 +10,7 @@ const FILES: &[&str] = &[
     "eyrie/capture/v1/capture.proto",
     "eyrie/capture/v1/host.proto",
     "eyrie/capture/v1/plan.proto",
+    "eyrie/capture/v1/plan_service.proto",
     "eyrie/event/v1/event.proto",
     "eyrie/metadata/v1/metadata.proto",
     "eyrie/recording/v1/recording.proto",

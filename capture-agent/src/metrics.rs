@@ -24,6 +24,8 @@ use crate::{
 pub(crate) struct Metrics {
     /// Batches that went up, each time that they did.
     pub(crate) sent_batches: Count,
+    /// Bytes of messages that went up.
+    pub(crate) sent_bytes: Count,
     /// Batches that an engine wants again.
     pub(crate) retried_batches: Count,
     /// Batches that an engine refused for good.
@@ -47,6 +49,7 @@ impl Metrics {
     pub(crate) fn new(meter: &Meter, shown: &Shown<'_>) -> Self {
         let metrics = Self {
             sent_batches: Count::default(),
+            sent_bytes: Count::default(),
             retried_batches: Count::default(),
             set_aside_batches: Count::default(),
             failed_sessions: meter
@@ -59,6 +62,11 @@ impl Metrics {
                 &metrics.sent_batches,
                 "eyrie.agent.batches.sent",
                 "Batches that were sent, again or for the first time",
+            ),
+            (
+                &metrics.sent_bytes,
+                "eyrie.agent.sent.bytes",
+                "Bytes of messages that were sent to engines, without what HTTP/2 and TLS add",
             ),
             (&metrics.retried_batches, "eyrie.agent.batches.retried", "Batches that an engine wanted again"),
             (

@@ -1,20 +1,25 @@
 //! From a capture plan to what the BPF programs are told.
 //!
-//! The programs can select calls by number; what a plan says beyond that (arguments, paths, addresses) is widened to "every call
-//! of this type", and the answer says so. Calls that carry state are always captured.
+//! The programs select calls by number, and of most of them by what the plan says of arguments, paths, addresses and the task
+//! (`filters`). What they cannot test is widened, and the answer says what is really tested. Calls that carry state are always
+//! captured.
 
 mod calls;
+mod filters;
 mod shed;
 mod table;
 
 use eyrie_bpf::{CallSet, Config, DEFAULT_DATA_BYTES, Filters, PART_BYTES};
 use eyrie_proto::capture::{CallPlan, CaptureLimits, CapturePlan, PlanAnswer, UncapturedCall};
 
-use self::calls::{Completeness, completeness, kernel_name, socket_call_for, state_calls};
 pub(crate) use self::{
     calls::{CallAbi, is_exec, is_state, is_tracepoint, numbers, recorded_calls},
     shed::{CapturedCall, answer_without, settings_without},
     table::{DescribedCall, Message, Register, Structure, all as described, by_number, shapes},
+};
+use self::{
+    calls::{Completeness, completeness, kernel_name, socket_call_for, state_calls},
+    filters::Tested,
 };
 
 /// Event types that a plan may name: there are about 400 of them, and names of our own make no more.
@@ -42,14 +47,67 @@ pub(crate) struct Compiled {
 /// What the programs are told for `plan`, with the answer to it. An answer with a failure has none.
 pub(crate) fn compile(plan: CapturePlan, settings: &Config) -> (Option<Compiled>, PlanAnswer) {
     let generation = plan.generation;
-    if plan.calls.len() > MAX_CALLS {
-        let failure =
-            format!("{} event types are more than the {MAX_CALLS} that a plan may have", plan.calls.len());
+    if let Err(failure) = is_small(&plan).and_then(|()| filters::check(&plan)) {
         return (None, PlanAnswer { generation, failure, ..PlanAnswer::default() });
     }
+    let mut next = without_calls(settings, &plan);
+    let mut uncaptured = Vec::new();
+    let mut is_whole = |event_type: &str| match add(&mut next, event_type) {
+        Ok(()) => true,
+        Err(reason) => {
+            uncaptured.push(UncapturedCall { event_type: event_type.to_owned(), reason });
+            false
+        }
+    };
+    let whole: Vec<_> = plan.calls.iter().filter(|call| is_whole(&call.event_type)).collect();
+    next.has_socket_history = whole.iter().any(|call| table::tells_sockets(kernel_name(&call.event_type)));
+    let seen_only =
+        if next.has_socket_history { add_history_calls(&mut next, &plan.calls) } else { Vec::new() };
+    if let Some(number) = socket_call_for(&next.compat_calls) {
+        // It is far below the bound.
+        let _ = next.compat_calls.insert(number);
+    }
+    let tested = Tested::new(plan.calls.iter(), seen_only.into_iter());
+    let calls = whole.into_iter().map(|call| CallPlan {
+        event_type: call.event_type.clone(),
+        any_of: tested.effective(&call.event_type),
+        forced_by_rule: call.forced_by_rule.clone(),
+        is_entry_needed: false,
+    });
+    let effective = CapturePlan {
+        generation,
+        rule_set_digests: plan.rule_set_digests.clone(),
+        calls: calls.collect(),
+        limits: Some(CaptureLimits {
+            argument_bytes: next.max_argument_bytes,
+            environment_bytes: next.max_environment_bytes,
+            data_bytes: next.max_data_bytes,
+            path_bytes: PART_BYTES,
+        }),
+        is_verify_mode: plan.is_verify_mode,
+        verify_sample_ppm: plan.verify_sample_ppm,
+        ..CapturePlan::default()
+    };
+    let compiled = Compiled { settings: next, filters: tested.filters(&plan) };
+    (
+        Some(compiled),
+        PlanAnswer { generation, effective: Some(effective), uncaptured, ..PlanAnswer::default() },
+    )
+}
+
+fn is_small(plan: &CapturePlan) -> Result<(), String> {
+    let count = plan.calls.len();
+    if count > MAX_CALLS {
+        return Err(format!("{count} event types are more than the {MAX_CALLS} that a plan may have"));
+    }
+    Ok(())
+}
+
+/// The settings of a plan, with the calls that carry state alone.
+fn without_calls(settings: &Config, plan: &CapturePlan) -> Config {
     let limits = plan.limits.unwrap_or_default();
     let mut next = Config {
-        plan_generation: generation,
+        plan_generation: plan.generation,
         max_argument_bytes: bounded(limits.argument_bytes, PART_BYTES),
         max_environment_bytes: bounded(limits.environment_bytes, PART_BYTES),
         max_data_bytes: bounded(limits.data_bytes, DEFAULT_DATA_BYTES),
@@ -58,52 +116,14 @@ pub(crate) fn compile(plan: CapturePlan, settings: &Config) -> (Option<Compiled>
         ..*settings
     };
     add_state_calls(&mut next);
-    let (mut calls, mut uncaptured) = (Vec::new(), Vec::new());
-    for call in plan.calls {
-        match add(&mut next, &call.event_type) {
-            Ok(()) => calls.push(call),
-            Err(reason) => uncaptured.push(UncapturedCall { event_type: call.event_type, reason }),
-        }
-    }
-    next.has_socket_history = calls.iter().any(|call| table::tells_sockets(kernel_name(&call.event_type)));
-    if next.has_socket_history {
-        add_history_calls(&mut next, &mut calls);
-    }
-    if let Some(number) = socket_call_for(&next.compat_calls) {
-        // It is far below the bound.
-        let _ = next.compat_calls.insert(number);
-    }
-    let effective = CapturePlan {
-        generation,
-        rule_set_digests: plan.rule_set_digests,
-        calls: calls.into_iter().map(widened).collect(),
-        limits: Some(CaptureLimits {
-            argument_bytes: next.max_argument_bytes,
-            environment_bytes: next.max_environment_bytes,
-            data_bytes: next.max_data_bytes,
-            path_bytes: PART_BYTES,
-        }),
-        ..CapturePlan::default()
-    };
-    let compiled = Compiled { settings: next, filters: Filters::default() };
-    (
-        Some(compiled),
-        PlanAnswer { generation, effective: Some(effective), uncaptured, ..PlanAnswer::default() },
-    )
+    next
 }
 
-/// What sockets did before is known from calls that nobody may have asked for.
-fn add_history_calls(settings: &mut Config, calls: &mut Vec<CallPlan>) {
-    for name in HISTORY_CALLS {
-        if calls.iter().all(|call| call.event_type != *name) && add(settings, name).is_ok() {
-            calls.push(CallPlan { event_type: (*name).to_owned(), ..CallPlan::default() });
-        }
-    }
-}
-
-/// Without the filters that the programs do not know.
-fn widened(call: CallPlan) -> CallPlan {
-    CallPlan { any_of: Vec::new(), is_entry_needed: false, ..call }
+/// What sockets did before is known from calls that nobody may have asked for: these are seen, and not recorded.
+fn add_history_calls(settings: &mut Config, asked: &[CallPlan]) -> Vec<&'static str> {
+    let is_not_asked = |name: &&&str| asked.iter().all(|call| call.event_type != **name);
+    let unasked: Vec<_> = HISTORY_CALLS.iter().filter(is_not_asked).copied().collect();
+    unasked.into_iter().filter(|name| add(settings, name).is_ok()).collect()
 }
 
 fn bounded(bytes: u32, default: u32) -> u32 {
@@ -264,18 +284,22 @@ mod tests {
     }
 
     /// Scenario: plans with a call that tells sockets, with one that does not, and none. Guarantees: what makes sockets clients and servers is
-    /// captured with the first, and only there is their history kept.
+    /// seen with the first, and only there is their history kept; unless it was asked for it is not recorded, and no part of what is
+    /// carried out.
     #[test]
     fn history_is_kept_where_it_is_told() {
         for (name, is_kept) in
             [("sendto", true), ("read", true), ("pread", true), ("fchmod", false), ("bind", false)]
         {
-            let (settings, answer) = settings_for(plan(&[name]), &initial_settings(0));
-            let settings = settings.unwrap();
+            let (compiled, answer) = compile(plan(&[name, "listen"]), &initial_settings(0));
+            let Compiled { settings, filters } = compiled.unwrap();
             assert_eq!(settings.has_socket_history, is_kept, "{name}");
             assert_eq!(settings.calls.contains(number("accept4")), is_kept, "{name}");
             let effective = answer.effective.unwrap().calls;
-            assert_eq!(effective.iter().any(|call| call.event_type == "connect"), is_kept, "{name}");
+            assert_eq!(effective.iter().map(|call| &*call.event_type).collect::<Vec<_>>(), [name, "listen"]);
+            let is_dropped = |filter: &std::sync::Arc<eyrie_bpf::Filter>| filter.clauses.is_empty();
+            assert_eq!(filters.native.get(&number("accept4")).is_some_and(is_dropped), is_kept, "{name}");
+            assert!(!filters.native.contains_key(&number("listen")), "{name}");
         }
         let (settings, _) = settings_for(plan(&["sendto"]), &initial_settings(0));
         let (settings, _) = settings_for(plan(&[]), &settings.unwrap());

@@ -1,6 +1,7 @@
 //! The command line.
 
 mod metadata;
+mod plan;
 mod record;
 mod recordings;
 mod replay;
@@ -15,6 +16,7 @@ use grpc_transport::{ClientTlsSettings, ServiceAddress};
 
 pub(crate) use self::{
     metadata::{ContainersArguments, DescribeCommand, DescribeContainerArguments, Output},
+    plan::{CoverageArguments, PlanCommand, PlanExplainArguments, PlanShowArguments, PlannedRules},
     record::RecordArguments,
     recordings::{
         RecordingsCommand, RecordingsDeleteArguments, RecordingsGetArguments, RecordingsListArguments,
@@ -43,6 +45,8 @@ const STYLES: Styles = Styles::styled()
         eyrie rules check my_rules.yaml          explain what is wrong with a rules file\n  \
         eyrie fields                             what conditions and outputs can be made of\n  \
         eyrie hosts                              who is connected, how fast, with what losses\n  \
+        eyrie coverage --gaps                    which rules cannot see everything, where and why\n  \
+        eyrie plan explain RULE                  what of a rule reaches the kernel, and what it costs\n  \
         eyrie containers                         what runs on all hosts, and what is known of it\n  \
         eyrie describe container ID --at -5m     all that was so of one container, and who told"
 )]
@@ -74,6 +78,8 @@ impl Arguments {
             .mut_subcommand("up", settled)
             .mut_subcommand("alerts", with_tls_variables)
             .mut_subcommand("hosts", with_tls_variables)
+            .mut_subcommand("coverage", with_tls_variables)
+            .mut_subcommand("plan", |plan| plan.mut_subcommands(with_tls_variables))
             .mut_subcommand("containers", with_tls_variables)
             .mut_subcommand("record", with_tls_variables)
             .mut_subcommand("recordings", |recordings| recordings.mut_subcommands(with_tls_variables))
@@ -102,6 +108,11 @@ pub(crate) enum Command {
     Alerts(AlertsArguments),
     /// List the hosts that are connected to an engine.
     Hosts(HostsArguments),
+    /// List which rules are active on which hosts, since when, and why not.
+    Coverage(CoverageArguments),
+    /// Tell what hosts are asked to record, and why.
+    #[command(subcommand)]
+    Plan(PlanCommand),
     /// List the containers that are known, as of now or of a moment.
     Containers(ContainersArguments),
     /// List, fetch and remove what an engine has recorded.

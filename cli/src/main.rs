@@ -10,12 +10,14 @@ mod args;
 mod client;
 mod condition;
 mod containers;
+mod coverage;
 mod describe;
 mod diagnostics;
 mod fields;
 mod hosts;
 mod known;
 mod moment;
+mod plan;
 mod record;
 mod recordings;
 mod replay;
@@ -71,6 +73,8 @@ async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Record(record) => record::run(*record).await,
         Command::Alerts(alerts) => alerts::run(alerts).await,
         Command::Hosts(hosts) => hosts::run(hosts).await,
+        Command::Coverage(coverage) => coverage::run(coverage).await,
+        Command::Plan(command) => plan::run(command).await,
         Command::Containers(containers) => containers::run(containers).await,
         Command::Recordings(command) => recordings::run(command).await,
         Command::Describe(DescribeCommand::Container(container)) => describe::run(container).await,

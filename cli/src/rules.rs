@@ -8,6 +8,7 @@ use std::{
 
 use ::fields::FieldSettings;
 use engine_service::{StaticField, rules::RulesError};
+use evaluator::{Greed, RulePlans};
 use owo_colors::OwoColorize as _;
 use rule_language::{
     Diagnostic, Loaded, Severity, Source, absent_fields, falco_describe_results, falco_load_results,
@@ -18,6 +19,9 @@ use crate::{
     args::{RulesCheckArguments, RulesDescribeArguments},
     diagnostics,
 };
+
+/// Rules that ask for nearly everything and are named; the others are counted.
+const GREEDY_NAMED: usize = 10;
 
 /// What loading gave.
 pub(crate) struct Checked {
@@ -110,7 +114,8 @@ impl Checked {
         }
     }
 
-    /// Falco's load results; beside them, if there are any, the rules that use fields that no event has values of.
+    /// Falco's load results; beside them, if there are any, the rules that use fields that no event has values of, and
+    /// those that ask for every event of frequent types.
     fn to_json(&self) -> Value {
         let mut results = falco_load_results(&self.sources, &self.diagnostics);
         let rules = self.absent_fields();
@@ -120,6 +125,18 @@ impl Checked {
                 json!({"rule": rule, "fields": fields.iter().map(field).collect::<Vec<_>>()})
             });
             results.insert("eyrie_absent_fields".to_owned(), rules.collect());
+        }
+        let greedy = self.greedy();
+        if let (false, Some(results)) = (greedy.is_empty(), results.as_object_mut()) {
+            let greedy = greedy.into_iter().map(|greed| {
+                json!({
+                    "rule": greed.rule,
+                    "event_types": greed.event_types,
+                    "forced_clause": greed.clause,
+                    "forced_reason": greed.reason,
+                })
+            });
+            results.insert("eyrie_greedy_rules".to_owned(), greedy.collect());
         }
         results
     }
@@ -138,6 +155,7 @@ impl Checked {
                 )?;
             }
         }
+        self.write_greed(output)?;
         for source in &self.sources {
             writeln!(output, "{}: {}", source.name, self.verdict(source))?;
         }
@@ -152,6 +170,23 @@ impl Checked {
             )?;
         }
         Ok(())
+    }
+
+    /// Names rules that keep hosts from dropping what is frequent.
+    fn write_greed(&self, output: &mut impl Write) -> io::Result<()> {
+        let (note, greedy) = ("note:".cyan(), self.greedy());
+        for greed in greedy.iter().take(GREEDY_NAMED) {
+            writeln!(output, "{note} {greed}")?;
+        }
+        match greedy.len().saturating_sub(GREEDY_NAMED) {
+            0 => Ok(()),
+            more => writeln!(output, "{note} and {more} more rules ask for every event of frequent types"),
+        }
+    }
+
+    fn greedy(&self) -> Vec<Greed> {
+        let plans = self.loaded.iter().map(|loaded| RulePlans::new(&loaded.rule_set));
+        plans.flat_map(|plans| evaluator::greedy(&plans)).collect()
     }
 
     fn verdict(&self, source: &Source) -> String {
@@ -215,6 +250,22 @@ mod tests {
         let field = json!({"name": "evt.pluginname", "because": because});
         let expected = json!([{"rule": "Unread", "fields": [field]}]);
         assert_eq!(checked.to_json()["eyrie_absent_fields"], expected);
+    }
+
+    /// Scenario: a dozen rules on all opens whose conditions only the engine can test, and one on a rare type. Guarantees:
+    /// ten are named and the others counted; JSON has them all, and not the rare one.
+    #[test]
+    fn rules_that_ask_for_nearly_everything_are_named() {
+        let greedy =
+            |number| RULE.replace("CONDITION", "proc.args=x").replace("Watched", &format!("R{number}"));
+        let rules: String = (0..12).map(greedy).collect();
+        let rare = RULE.replace("evt.type=open and CONDITION", "evt.type=ptrace");
+        let checked = checked(&[&(rules + &rare)]);
+        let shown = text(&checked);
+        assert_eq!(shown.matches("asks for every event of open").count(), 10, "{shown}");
+        assert!(shown.contains("note: rule 'R0' asks for"), "{shown}");
+        assert!(shown.contains("note: and 2 more rules ask for every event of frequent types"), "{shown}");
+        assert_eq!(checked.to_json()["eyrie_greedy_rules"].as_array().map(Vec::len), Some(12));
     }
 
     /// Scenario: a rule on a static field, where it is configured and where it is not. Guarantees: it loads with it; without, the error

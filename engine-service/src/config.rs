@@ -27,6 +27,9 @@ use crate::{
 /// Where the admin pages are unless set.
 const ADMIN_LISTEN: SocketAddr = SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 7453));
 
+/// Rules that ask for nearly everything and are named at load; the others are counted.
+const GREEDY_NAMED: usize = 10;
+
 /// A whole, valid configuration.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -116,11 +119,28 @@ impl Config {
             tracing::warn!("{warning}");
         }
         tracing::info!(rules = evaluator.enabled_rules(), "the rules are loaded");
+        if self.options.plans.has_filters {
+            warn_of_greed(&evaluator);
+        }
         if evaluator.has_captures() && self.options.recordings.folder.is_none() {
             tracing::warn!("rules ask for recordings (capture: true) and none are made: set capture-enabled");
         }
         let options = SqliteOptions { max_entries: self.max_alerts, ..SqliteOptions::default() };
         Ok((evaluator, SqliteLog::open(&self.data_dir, options)?))
+    }
+}
+
+/// Names the rules that keep hosts from dropping what is frequent.
+fn warn_of_greed(evaluator: &RuleEvaluator) {
+    let greedy = evaluator::greedy(evaluator.plans());
+    for greed in greedy.iter().take(GREEDY_NAMED) {
+        tracing::warn!("{greed}");
+    }
+    if greedy.len() > GREEDY_NAMED {
+        tracing::warn!(
+            "and {} more rules ask for every event of frequent types: `eyrie plan explain '*'` says which",
+            greedy.len() - GREEDY_NAMED
+        );
     }
 }
 

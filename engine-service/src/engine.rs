@@ -7,8 +7,12 @@ use std::{
 
 use eyrie_proto::{
     alert::alert_service_server::AlertServiceServer,
-    capture::{capture_service_server::CaptureServiceServer, host_service_server::HostServiceServer},
+    capture::{
+        capture_service_server::CaptureServiceServer, host_service_server::HostServiceServer,
+        plan_service_server::PlanServiceServer,
+    },
     recording::recording_service_server::RecordingServiceServer,
+    rules::rule_service_server::RuleServiceServer,
 };
 use telemetry::{Checks, Instruments};
 use tokio::{sync::Semaphore, task::JoinHandle};
@@ -27,6 +31,7 @@ use crate::{
     origins::{OriginLimits, Origins},
     outputs::{self, LineOutput},
     parking::Worker,
+    plans::{PlanOptions, PlanServer, Plans, RuleServer},
     recordings::{RecordingOptions, RecordingServer, Recordings, StoreError},
     rules::RulesError,
     subscriptions::Subscriptions,
@@ -45,6 +50,17 @@ const SWEEP_INTERVAL: Duration = Duration::from_secs(10);
 const ACCESS: AccessTable = &[
     ("/eyrie.capture.v1.CaptureService/Capture", Permission::Capture),
     ("/eyrie.capture.v1.HostService/ListHosts", Permission::ReadHosts),
+    ("/eyrie.capture.v1.PlanService/ListPlans", Permission::ReadHosts),
+    ("/eyrie.capture.v1.PlanService/ExplainRule", Permission::ReadHosts),
+    ("/eyrie.rules.v1.RuleService/ListCoverage", Permission::ReadHosts),
+    // These change nothing: they say where rules come from.
+    ("/eyrie.rules.v1.RuleService/PutBundle", Permission::ReadHosts),
+    ("/eyrie.rules.v1.RuleService/GetBundle", Permission::ReadHosts),
+    ("/eyrie.rules.v1.RuleService/ListBundles", Permission::ReadHosts),
+    ("/eyrie.rules.v1.RuleService/DeleteBundle", Permission::ReadHosts),
+    ("/eyrie.rules.v1.RuleService/PutAssignment", Permission::ReadHosts),
+    ("/eyrie.rules.v1.RuleService/ListAssignments", Permission::ReadHosts),
+    ("/eyrie.rules.v1.RuleService/DeleteAssignment", Permission::ReadHosts),
     ("/eyrie.alert.v1.AlertService/Subscribe", Permission::ReadAlerts),
     ("/eyrie.recording.v1.RecordingService/ListRecordings", Permission::ReadRecordings),
     ("/eyrie.recording.v1.RecordingService/FetchRecording", Permission::ReadRecordings),
@@ -77,6 +93,8 @@ pub struct EngineOptions {
     pub metadata: MetadataOptions,
     /// What is recorded when alerts come.
     pub recordings: RecordingOptions,
+    /// What agents are asked for.
+    pub plans: PlanOptions,
 }
 
 /// What an engine is made of.
@@ -156,6 +174,7 @@ impl Default for EngineOptions {
             drain_wait: Duration::from_secs(10),
             metadata: MetadataOptions::default(),
             recordings: RecordingOptions::default(),
+            plans: PlanOptions::default(),
         }
     }
 }
@@ -198,6 +217,7 @@ impl Engine {
         let recordings = opened.map_err(|error| EngineError::Interrupted { detail: error.to_string() })??;
         recordings.show(&instruments.meter);
         let intake = Arc::new(Intake {
+            plans: Arc::new(Plans::new(&*evaluator, options.plans, options.session.max_message_bytes)),
             evaluator: Arc::clone(&evaluator),
             recordings: Arc::clone(&recordings),
             metadata: Arc::clone(&metadata),
@@ -244,10 +264,13 @@ impl Engine {
         intake.metrics.show(&instruments.meter, &intake, permits, evaluations);
         let max_message = intake.limits.max_message_bytes + MESSAGE_SLACK_BYTES;
         let recording = RecordingServer(Arc::clone(&intake));
+        let (plans, rules) = (PlanServer(Arc::clone(&intake)), RuleServer(Arc::clone(&intake)));
         let service = IntakeService(intake);
         let serving = server
             .add_service(CaptureServiceServer::new(service.clone()).max_decoding_message_size(max_message))
             .add_service(HostServiceServer::new(service))
+            .add_service(PlanServiceServer::new(plans))
+            .add_service(RuleServiceServer::new(rules))
             .add_service(RecordingServiceServer::new(recording))
             .add_service(AlertServiceServer::new(subscriptions))
             .serve(listener, stop.clone())

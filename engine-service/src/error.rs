@@ -98,6 +98,15 @@ pub enum RpcError {
     HostUnknown { host: String },
     #[error("{count} hosts that are connected are called {host:?}: name one by its machine id or boot id")]
     HostAmbiguous { host: String, count: usize },
+    #[error("no rule is called {rule:?}{}", near.as_ref().map_or(String::new(), |near| format!("; did you mean {near:?}?")))]
+    RuleUnknown { rule: String, near: Option<String> },
+    #[error("{field} is not valid: {detail}")]
+    PlanRequestInvalid { field: &'static str, detail: String },
+    #[error(
+        "this engine takes its rules from the files that it is started with: name them with --rules (or rules in its configuration), and restart it \
+         to change them"
+    )]
+    RulesFromFiles,
     #[error(transparent)]
     Recording(#[from] StoreError),
     #[error(transparent)]
@@ -142,6 +151,9 @@ impl RpcError {
             Self::ListInvalid { .. } => (Code::InvalidArgument, "LIST_INVALID", false),
             Self::HostUnknown { .. } => (Code::NotFound, "HOST_UNKNOWN", true),
             Self::HostAmbiguous { .. } => (Code::FailedPrecondition, "HOST_AMBIGUOUS", false),
+            Self::RuleUnknown { .. } => (Code::NotFound, "RULE_UNKNOWN", false),
+            Self::PlanRequestInvalid { .. } => (Code::InvalidArgument, "PLAN_REQUEST_INVALID", false),
+            Self::RulesFromFiles => (Code::Unimplemented, "RULES_FROM_FILES", false),
             Self::Recording(error) => match error {
                 StoreError::NotFound { .. } => (Code::NotFound, "RECORDING_NOT_FOUND", false),
                 StoreError::Running { .. } => (Code::FailedPrecondition, "RECORDING_RUNNING", true),

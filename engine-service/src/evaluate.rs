@@ -7,13 +7,13 @@ use std::{
     time::Duration,
 };
 
-use evaluator::Residual;
+use evaluator::{Residual, RulePlans};
 use eyrie_proto::{
     alert::{Priority, Value},
-    capture::AgentInfo,
+    capture::{AgentInfo, CallPlan},
     event::Event,
 };
-use fields::{ContainerView, HostView, PeerView};
+use fields::{Architecture, ContainerView, HostView, PeerView};
 use host_model::HostModel;
 
 /// An event with what an evaluation may look at. The model is as the event left it.
@@ -89,6 +89,13 @@ impl From<&AgentInfo> for HostFacts {
     }
 }
 
+impl HostFacts {
+    /// Whose numbers its system calls have. An agent that does not say runs on what most machines are.
+    pub(crate) fn numbering(&self) -> Architecture {
+        Architecture::from_machine(&self.architecture).unwrap_or(Architecture::X86_64)
+    }
+}
+
 // === impl RuleMatch ===
 
 impl RuleMatch {
@@ -99,6 +106,30 @@ impl RuleMatch {
     }
 }
 
+/// What operators see of a rule that was loaded.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RuleFacts {
+    /// The rule's name.
+    pub name: String,
+    /// Whether it is evaluated.
+    pub is_enabled: bool,
+    /// `syscall`, or the source that a plugin declares.
+    pub source: String,
+    /// The event types that it can hold on; `None` for all.
+    pub event_types: Option<Vec<String>>,
+    /// The names of hosts that it compares addresses with.
+    pub host_names: BTreeSet<String>,
+}
+
+/// A rule needed an event that the capture plan's filters would have dropped.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Violation {
+    /// The rule's name.
+    pub rule: String,
+    /// Whether the rule matched; otherwise it may have, as something was still unknown.
+    pub is_certain: bool,
+}
+
 /// A compiled rule set.
 pub trait Evaluate: Send + Sync + 'static {
     /// The digest of the rule set.
@@ -106,6 +137,25 @@ pub trait Evaluate: Send + Sync + 'static {
 
     /// The event types, as Falco names them, without which some rule could miss a match or the model its state.
     fn event_types_needed(&self) -> &BTreeSet<String>;
+
+    /// What the rules for system calls need of hosts, rule by rule: conditions that are necessary for a match.
+    fn plans(&self) -> &RulePlans;
+
+    /// What the rules need together, by event type.
+    fn calls(&self) -> Vec<CallPlan> {
+        self.plans().calls()
+    }
+
+    /// All rules that were loaded, in load order.
+    fn rules(&self) -> &[RuleFacts] {
+        &[]
+    }
+
+    /// The rules that an event which filters marked may match. No match is made of it.
+    fn violations(&self, occurrence: &Occurrence<'_>) -> Vec<Violation>;
+
+    /// Adds the places in [`RulePlans::rules`] of the rules whose own filters let the event through.
+    fn admitting(&self, _occurrence: &Occurrence<'_>, _rules: &mut Vec<u32>) {}
 
     /// The names of hosts that rules compare addresses with, which agents are to resolve.
     fn host_names_needed(&self) -> &BTreeSet<String>;

@@ -4,8 +4,10 @@ use std::time::{Duration, Instant};
 
 use eyrie_proto::{
     capture::{AgentInfo, Host, LossTotal, PlanAnswer},
-    event::Origin,
+    event::{Origin, origin},
 };
+
+use crate::plans::{Costs, HostPlan, PlanProgress, Violations};
 
 /// Seconds over which the event rate is taken.
 const RATE_SECONDS: usize = 10;
@@ -28,7 +30,11 @@ pub(crate) struct HostStatus {
     pub(crate) process_count: u64,
     pub(crate) losses: Vec<LossTotal>,
     pub(crate) rule_set_digest: String,
+    /// What the agent said to the plan of this session that it answered last.
     pub(crate) plan: Option<PlanAnswer>,
+    pub(crate) progress: PlanProgress,
+    pub(crate) violations: Violations,
+    pub(crate) costs: Costs,
 }
 
 /// Events per second over the last whole seconds.
@@ -61,20 +67,49 @@ impl HostStatus {
             losses: Vec::new(),
             rule_set_digest: String::new(),
             plan: None,
+            progress: PlanProgress::default(),
+            violations: Violations::default(),
+            costs: Costs::default(),
         }
     }
 
-    /// A session begins. Another epoch counts from nothing.
-    pub(crate) fn connect(&mut self, agent: AgentInfo, epoch: u64, peer: String, now_ns: u64) {
+    /// A session begins, with the plan of this generation in force. Another epoch counts from nothing.
+    pub(crate) fn connect(
+        &mut self,
+        agent: AgentInfo,
+        (epoch, plan_generation): (u64, u64),
+        peer: String,
+        now_ns: u64,
+    ) {
         if self.epoch != epoch {
             *self = Self::new(self.origin.clone());
         }
+        self.progress.resume(plan_generation);
         self.agent = agent;
         self.epoch = epoch;
         self.is_connected = true;
         self.peer = peer;
         self.connected_since_ns = now_ns;
         self.plan = None;
+    }
+
+    /// By host name; hosts of one name always in the same order.
+    pub(crate) fn name(&self) -> (String, String) {
+        (self.agent.hostname.clone(), self.origin.to_string())
+    }
+
+    /// What there is to say of its plan.
+    pub(crate) fn host_plan(&self) -> HostPlan {
+        HostPlan {
+            origin: self.origin.clone(),
+            agent: self.agent.clone(),
+            is_connected: self.is_connected,
+            connected_since_ns: self.connected_since_ns,
+            answer: self.plan.clone(),
+            progress: self.progress.clone(),
+            violations: self.violations.clone(),
+            costs: self.costs.clone(),
+        }
     }
 
     /// As the contract has it.
@@ -136,6 +171,15 @@ impl EventRate {
     fn second(&self, now: Instant) -> u64 {
         now.saturating_duration_since(self.start).as_secs()
     }
+}
+
+/// Whether a host has this name, machine id or boot id.
+pub(crate) fn is_called(origin: Option<&Origin>, hostname: &str, name: &str) -> bool {
+    let boot = match origin.and_then(|origin| origin.kind.as_ref()) {
+        Some(origin::Kind::Host(boot)) => Some(boot),
+        _ => None,
+    };
+    hostname == name || boot.is_some_and(|boot| boot.machine_id == name || boot.boot_id == name)
 }
 
 /// Nanoseconds since the epoch.

@@ -13,16 +13,21 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tonic::{Request, Response, Status, Streaming};
 
 use crate::{
+    alert::AlertContext,
     alert_log::AlertLog,
     error::RpcError,
-    evaluate::Evaluate,
+    evaluate::{Evaluate, HostFacts},
     listener::{AuthenticatedPeer, Permission},
+    log_limit::LogLimit,
     metadata::Metadata,
     metrics::Metrics,
     origins::Origins,
+    plans::{Plans, Violators},
     recordings::Recordings,
     session,
 };
+
+static FILTERS_VIOLATED: LogLimit = LogLimit::new(Duration::from_secs(10));
 
 /// Answers that wait for a slow agent: some tens of bytes each, plans and state requests some KiB.
 const WAITING_RESPONSES: usize = 64;
@@ -51,6 +56,7 @@ pub struct SessionLimits {
 /// Shared by all sessions.
 pub(crate) struct Intake {
     pub(crate) evaluator: Arc<dyn Evaluate>,
+    pub(crate) plans: Arc<Plans>,
     pub(crate) log: Arc<dyn AlertLog>,
     pub(crate) origins: Origins,
     pub(crate) metadata: Arc<Metadata>,
@@ -86,6 +92,36 @@ impl Default for SessionLimits {
             base_state_wait: Duration::from_secs(30),
             first_append_retry: Duration::from_millis(100),
             last_append_retry: Duration::from_secs(5),
+        }
+    }
+}
+
+// === impl Intake ===
+
+impl Intake {
+    /// Filters kept back what rules needed: that is told, and the event types are asked for whole from now on, of all hosts.
+    pub(crate) fn told_violations(&self, violators: &Violators, alerts: &AlertContext, host: &HostFacts) {
+        for violator in &violators.found {
+            self.metrics.count_violation(violator.is_certain);
+            if let Some(suppressed) = FILTERS_VIOLATED.pass() {
+                tracing::error!(
+                    rule = violator.rule,
+                    event_type = violator.event_type,
+                    hostname = host.hostname,
+                    origin = alerts.origin_name,
+                    generation = violator.generation,
+                    sequence = violator.sequence,
+                    suppressed,
+                    "a filter of the capture plan would have dropped an event that a rule needed: please report it"
+                );
+            }
+            if self.plans.widen(violator.event_type, &violator.rule) {
+                tracing::warn!(
+                    event_type = violator.event_type,
+                    rule = violator.rule,
+                    "every event of this type is asked for from now on, of all hosts, as its filters cannot be trusted"
+                );
+            }
         }
     }
 }

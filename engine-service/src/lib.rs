@@ -30,6 +30,7 @@ mod origin_state;
 mod origins;
 pub mod outputs;
 mod parking;
+mod plans;
 mod recordings;
 pub mod replay;
 mod rule_evaluator;
@@ -47,6 +48,8 @@ pub use self::{
     intake::SessionLimits,
     metadata::{CacheLimits, MetadataCounters, MetadataOptions, PeerLimits},
     parking::ParkingLimits,
+    plans::PlanOptions,
     recordings::{CaptureMode, RecordingOptions, StoreError},
     rule_evaluator::{LoadedRules, RuleEvaluator, RuleOptions},
+    subscriptions::matches as name_matches,
 };

@@ -46,6 +46,7 @@ pub(crate) struct Metrics {
     outstanding: Mutex<Vec<Weak<AtomicU64>>>,
     ended_sessions: Counter<u64>,
     failed_appends: Counter<u64>,
+    filter_violations: Counter<u64>,
     append_time: Histogram<f64>,
     evaluation_time: Histogram<f64>,
 }
@@ -75,6 +76,10 @@ impl Metrics {
                 "eyrie.engine.append.failures",
                 "Appends to the alert log that failed, by reason; each is tried again",
             ),
+            filter_violations: counter(
+                "eyrie.engine.filter_violations",
+                "Rules that an event which filters would have dropped matched, or may have, by reason",
+            ),
             append_time: seconds("eyrie.engine.append.duration", "How long an append to the alert log took"),
             evaluation_time: seconds(
                 "eyrie.engine.evaluation.duration",
@@ -90,6 +95,12 @@ impl Metrics {
         if let Some(count) = count {
             count.increment();
         }
+    }
+
+    /// A rule needed a marked event.
+    pub(crate) fn count_violation(&self, is_certain: bool) {
+        let reason = if is_certain { "match" } else { "unknown" };
+        self.filter_violations.add(1, &[KeyValue::new("reason", reason)]);
     }
 
     pub(crate) fn count_end(&self, error: &RpcError) {

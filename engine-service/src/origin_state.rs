@@ -10,7 +10,7 @@ use eyrie_proto::{
     capture::{Batch, ClockReading, TraceContext},
     event::{Event, LossRecord, ProcessKey, event::Kind},
 };
-use fields::LOSS_WINDOW;
+use fields::{ContainerView, LOSS_WINDOW, PeerView, event_type};
 use host_model::HostModel;
 
 use crate::{
@@ -20,6 +20,7 @@ use crate::{
     metadata::{ContainerJoin, HostSurroundings, JoinMemory, Metadata},
     metrics::Metrics,
     parking::{ParkedGroup, Parker},
+    plans::{Sample, Sampler, Violator, Violators},
     recordings::Recorder,
 };
 
@@ -43,6 +44,8 @@ pub(crate) struct OriginState {
     joins: JoinMemory,
     /// What records the origin; sessions of an engine have one.
     pub(crate) recorder: Option<Box<Recorder>>,
+    /// Picks events to say what events cost; sessions of an engine have one.
+    sampler: Option<Sampler>,
 }
 
 /// What an evaluation needs besides the state and the events.
@@ -69,7 +72,8 @@ struct Stretch<'a> {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Numbered<'a> {
     pub(crate) batch: &'a Batch,
-    /// How many events the stream had before each of these, beyond the one before it; empty, as in all that comes from an agent, for none.
+    /// How many events the stream had before each of these, beyond the one before it; empty, as in all that comes from an
+    /// agent, for none.
     pub(crate) left_out_before: &'a [u32],
 }
 
@@ -99,6 +103,10 @@ pub(crate) struct Evaluated {
     pub(crate) unknown_processes: Vec<ProcessKey>,
     /// Events of the batch are left: call again.
     pub(crate) is_paused: bool,
+    /// What marked events were needed for.
+    pub(crate) violators: Violators,
+    /// Events that were picked.
+    pub(crate) samples: Vec<Sample>,
 }
 
 // === impl OriginState ===
@@ -112,7 +120,14 @@ impl OriginState {
             losses: Losses::default(),
             joins: JoinMemory::default(),
             recorder: None,
+            sampler: None,
         }
+    }
+
+    /// The same with a look at what events cost.
+    pub(crate) fn sampled(mut self) -> Self {
+        self.sampler.get_or_insert_default();
+        self
     }
 
     /// Applies and evaluates the events of `batch` that were not applied before, up to a pause. The batch must not begin
@@ -168,9 +183,14 @@ impl OriginState {
                 // State and bookkeeping: nothing that a rule could match.
                 Some(Kind::Fact(_) | Kind::ProcessSnapshot(_) | Kind::PlanSwitch(_)) | None => {}
                 Some(_) => {
-                    // Verify mode: the event would not have been here.
-                    if !event.is_filter_marked {
-                        self.match_rules(&stretch, (event, time_ns), &mut join, &mut evaluated);
+                    let weight = self.sampler.as_mut().and_then(Sampler::pick);
+                    let event = (event, time_ns);
+                    if event.0.is_filter_marked || weight.is_some() {
+                        self.look_apart(&stretch, event, weight, &mut join, &mut evaluated);
+                    }
+                    // What is marked would not have been here.
+                    if !event.0.is_filter_marked {
+                        self.match_rules(&stretch, event, &mut join, &mut evaluated);
                     }
                 }
             }
@@ -189,6 +209,66 @@ impl OriginState {
         self.model.apply(&Event { boot_ns, kind: Some(Kind::Loss(record)), ..Event::default() });
     }
 
+    fn occurrence<'a>(
+        &'a self,
+        stretch: &'a Stretch<'_>,
+        (event, time_ns): (&'a Event, u64),
+        container: ContainerView<'a>,
+        peer: PeerView<'a>,
+    ) -> Occurrence<'a> {
+        let context = stretch.context;
+        Occurrence {
+            event,
+            model: &self.model,
+            sequence: self.through_sequence,
+            time_ns,
+            epoch_offset_ns: stretch.offset,
+            host: &context.host,
+            container,
+            machine: stretch.around.host.view(Some(&context.alerts.origin)),
+            peer,
+        }
+    }
+
+    /// Looks at an event without matching it: which rules needed it though filters marked it, and what it costs if it was
+    /// picked. What merely carries state of a recording has no plan, and nobody's filters marked it.
+    fn look_apart(
+        &self,
+        stretch: &Stretch<'_>,
+        (event, time_ns): (&Event, u64),
+        weight: Option<u32>,
+        join: &mut ContainerJoin<'_>,
+        evaluated: &mut Evaluated,
+    ) {
+        let context = stretch.context;
+        let event_type = event_type(event, context.host.numbering());
+        let is_violation_possible = event.is_filter_marked && event.plan_generation > 0;
+        let joined = is_violation_possible.then(|| join.container_of(event, &self.model));
+        let peer =
+            is_violation_possible.then(|| context.metadata.peer(&stretch.around.clusters, event, time_ns));
+        let occurrence = self.occurrence(
+            stretch,
+            (event, time_ns),
+            joined.as_ref().map_or_else(ContainerView::default, |joined| joined.view()),
+            peer.as_ref().map_or_else(PeerView::default, |peer| peer.view()),
+        );
+        if let (Some(weight), Some(event_type)) = (weight, event_type) {
+            evaluated.samples.push(Sample::new(&*context.evaluator, &occurrence, event_type, weight));
+        }
+        if !is_violation_possible {
+            return;
+        }
+        for violation in context.evaluator.violations(&occurrence) {
+            evaluated.violators.push(Violator {
+                rule: violation.rule,
+                is_certain: violation.is_certain,
+                event_type: event_type.unwrap_or_default(),
+                sequence: self.through_sequence,
+                generation: event.plan_generation,
+            });
+        }
+    }
+
     fn match_rules(
         &self,
         stretch: &Stretch<'_>,
@@ -196,20 +276,10 @@ impl OriginState {
         join: &mut ContainerJoin<'_>,
         evaluated: &mut Evaluated,
     ) {
-        let Stretch { context, trace, around, offset } = stretch;
+        let Stretch { context, trace, around, .. } = stretch;
         let joined = join.container_of(event, &self.model);
         let peer = context.metadata.peer(&around.clusters, event, time_ns);
-        let occurrence = Occurrence {
-            event,
-            model: &self.model,
-            sequence: self.through_sequence,
-            time_ns,
-            epoch_offset_ns: *offset,
-            host: &context.host,
-            container: joined.view(),
-            machine: around.host.view(Some(&context.alerts.origin)),
-            peer: peer.view(),
-        };
+        let occurrence = self.occurrence(stretch, (event, time_ns), joined.view(), peer.view());
         // Holds no memory as long as nothing matches.
         let mut matches: Vec<RuleMatch> = Vec::new();
         context.evaluator.evaluate(&occurrence, &mut matches);

@@ -14,7 +14,7 @@ use crate::{error::RpcError, host_status::HostStatus, origin_state::OriginState}
 /// How many origins and states are kept, and how long.
 #[derive(Clone, Debug)]
 pub(crate) struct OriginLimits {
-    /// Origins, connected or not: about 2 KiB each, without their states.
+    /// Origins, connected or not: some tens of KiB each with their plans and what those cost, without their states.
     pub(crate) max_origins: usize,
     /// States of origins that are not connected: some MiB each.
     pub(crate) max_held_states: usize,
@@ -25,6 +25,9 @@ pub(crate) struct OriginLimits {
     /// How long a new session waits for the end of the one before.
     pub(crate) wait_for_predecessor: Duration,
 }
+
+/// What is told of an origin, while its session counts on.
+pub(crate) type SharedStatus = Arc<Mutex<HostStatus>>;
 
 /// All origins of this engine.
 #[derive(Clone, Debug)]
@@ -159,6 +162,18 @@ impl Origins {
         let hostname = |host: &Host| host.agent.as_ref().map(|agent| agent.hostname.clone());
         hosts.sort_by_cached_key(|host| (hostname(host), host.origin.as_ref().map(ToString::to_string)));
         hosts
+    }
+
+    /// Those of the origins that are `wanted`, by host name.
+    pub(crate) fn statuses(&self, wanted: impl Fn(&HostStatus) -> bool) -> Vec<SharedStatus> {
+        let mut statuses: Vec<_> = self.lock().values().map(|entry| Arc::clone(&entry.status)).collect();
+        let lock = |status: &SharedStatus| status.lock().unwrap_or_else(PoisonError::into_inner).name();
+        statuses.retain(|status| {
+            let status = status.lock().unwrap_or_else(PoisonError::into_inner);
+            status.epoch != 0 && wanted(&status)
+        });
+        statuses.sort_by_cached_key(lock);
+        statuses
     }
 
     /// For metrics.

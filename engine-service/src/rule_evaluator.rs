@@ -1,18 +1,21 @@
 //! The evaluation of Falco rules, behind the engine's seam.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, HashMap},
     path::PathBuf,
     time::Duration,
 };
 
-use evaluator::{CompiledRuleSet, Matching, Truth, event_types_needed, host_names_needed, to_alert_value};
+use evaluator::{
+    CompiledRuleSet, Matching, RulePlans, Truth, admits, event_types_needed, host_names_needed,
+    host_names_of, to_alert_value,
+};
 use eyrie_proto::{alert::Priority, event::event::Kind};
-use fields::{Architecture, EventView, FieldSettings, PathNames};
+use fields::{EventView, FieldSettings, PathNames};
 use rule_language::{Diagnostic, OutputAddition, Selection, Source, append_outputs};
 
 use crate::{
-    evaluate::{Evaluate, Occurrence, RuleMatch},
+    evaluate::{Evaluate, Occurrence, RuleFacts, RuleMatch, Violation},
     rules::{RulesError, read_sources},
 };
 
@@ -46,6 +49,9 @@ const STATE_EVENT_TYPES: &[&str] = &[
     "vfork",
 ];
 
+/// Rules whose filters events are tested against: some 100 ns each, for one event of some dozens.
+const MAX_TESTED_RULES: usize = 1_024;
+
 /// What the events of a host are called as a source.
 const SYSCALL_SOURCE: &str = "syscall";
 
@@ -74,6 +80,10 @@ pub struct RuleEvaluator {
     host_names: BTreeSet<String>,
     /// The rules that ask for recordings, and how long.
     captures: BTreeMap<String, Duration>,
+    plans: RulePlans,
+    /// Of `plans`, the places of rules and of their calls, by event type; of the first so many rules.
+    planned: HashMap<String, Vec<(u32, usize)>>,
+    facts: Vec<RuleFacts>,
 }
 
 /// Rules that were loaded, and what is to be said about them.
@@ -123,9 +133,14 @@ impl RuleEvaluator {
         let host_names = host_names_needed(&loaded.rule_set);
         let captures = loaded.rule_set.rules.iter().filter(|rule| rule.enabled && rule.capture);
         let captures = captures.map(|rule| (rule.name.clone(), rule.capture_duration)).collect();
+        let plans = RulePlans::new(&loaded.rule_set);
+        let planned = planned(&plans);
+        let facts = loaded.rule_set.rules.iter().map(facts).collect();
         let rules = CompiledRuleSet::new(loaded.rule_set, fields::catalogue())?;
         let fields = options.fields.clone();
-        let evaluator = Self { rules, matching: options.matching, fields, event_types, host_names, captures };
+        let matching = options.matching;
+        let evaluator =
+            Self { rules, matching, fields, event_types, host_names, captures, plans, planned, facts };
         Ok(LoadedRules { evaluator, warnings: loaded.diagnostics })
     }
 
@@ -153,6 +168,35 @@ impl Evaluate for RuleEvaluator {
         &self.host_names
     }
 
+    fn plans(&self) -> &RulePlans {
+        &self.plans
+    }
+
+    fn rules(&self) -> &[RuleFacts] {
+        &self.facts
+    }
+
+    fn violations(&self, occurrence: &Occurrence<'_>) -> Vec<Violation> {
+        let found = self.rules.violations(&self.view(occurrence));
+        let violation = |(place, truth): (usize, Truth)| {
+            let rule = self.rules.source().rules.get(place)?;
+            Some(Violation { rule: rule.name.clone(), is_certain: truth == Truth::True })
+        };
+        found.into_iter().filter_map(violation).collect()
+    }
+
+    fn admitting(&self, occurrence: &Occurrence<'_>, rules: &mut Vec<u32>) {
+        let view = self.view(occurrence);
+        let event_type = fields::event_type(view.event, view.architecture);
+        let places = event_type.and_then(|name| self.planned.get(name)).map_or(&[][..], Vec::as_slice);
+        let admitting = places.iter().filter(|(rule, call)| {
+            let plan = usize::try_from(*rule).ok().and_then(|place| self.plans.rules().get(place));
+            let call = plan.and_then(|plan| plan.calls.get(*call));
+            call.is_some_and(|call| admits(&call.any_of, &view))
+        });
+        rules.extend(admitting.map(|(rule, _)| *rule));
+    }
+
     fn capture(&self, rule: &str) -> Option<Duration> {
         self.captures.get(rule).copied()
     }
@@ -162,26 +206,7 @@ impl Evaluate for RuleEvaluator {
     }
 
     fn evaluate(&self, occurrence: &Occurrence<'_>, matches: &mut Vec<RuleMatch>) {
-        let source = match &occurrence.event.kind {
-            Some(Kind::SourceEvent(event)) => event.source.as_str(),
-            _ => SYSCALL_SOURCE,
-        };
-        let view = EventView {
-            event: occurrence.event,
-            host: occurrence.model,
-            sequence: occurrence.sequence,
-            epoch_offset_ns: occurrence.epoch_offset_ns,
-            hostname: &occurrence.host.hostname,
-            // An agent that does not say runs on what most machines are.
-            architecture: Architecture::from_machine(&occurrence.host.architecture)
-                .unwrap_or(Architecture::X86_64),
-            source,
-            container: occurrence.container,
-            machine: occurrence.machine,
-            peer: occurrence.peer,
-            settings: &self.fields,
-            paths: PathNames::AskedFor,
-        };
+        let view = self.view(occurrence);
         // Holds no memory as long as nothing matches.
         let mut found = Vec::new();
         self.rules.evaluate(&view, self.matching, &mut found);
@@ -190,6 +215,27 @@ impl Evaluate for RuleEvaluator {
 }
 
 impl RuleEvaluator {
+    fn view<'a>(&'a self, occurrence: &Occurrence<'a>) -> EventView<'a> {
+        let source = match &occurrence.event.kind {
+            Some(Kind::SourceEvent(event)) => event.source.as_str(),
+            _ => SYSCALL_SOURCE,
+        };
+        EventView {
+            event: occurrence.event,
+            host: occurrence.model,
+            sequence: occurrence.sequence,
+            epoch_offset_ns: occurrence.epoch_offset_ns,
+            hostname: &occurrence.host.hostname,
+            architecture: occurrence.host.numbering(),
+            source,
+            container: occurrence.container,
+            machine: occurrence.machine,
+            peer: occurrence.peer,
+            settings: &self.fields,
+            paths: PathNames::AskedFor,
+        }
+    }
+
     fn rule_match(&self, found: evaluator::RuleMatch, view: &EventView<'_>) -> Option<RuleMatch> {
         let rule = self.rules.source().rules.get(found.rule)?;
         Some(RuleMatch {
@@ -209,6 +255,26 @@ impl RuleEvaluator {
             residual: found.residual,
             is_held_back: found.is_held_back,
         })
+    }
+}
+
+fn planned(plans: &RulePlans) -> HashMap<String, Vec<(u32, usize)>> {
+    let mut planned: HashMap<String, Vec<(u32, usize)>> = HashMap::new();
+    for (rule, plan) in (0..).zip(plans.rules()).take(MAX_TESTED_RULES) {
+        for (place, call) in plan.calls.iter().enumerate() {
+            planned.entry(call.event_type.clone()).or_default().push((rule, place));
+        }
+    }
+    planned
+}
+
+fn facts(rule: &rule_language::Rule) -> RuleFacts {
+    RuleFacts {
+        name: rule.name.clone(),
+        is_enabled: rule.enabled,
+        source: rule.source.clone(),
+        event_types: rule.event_types.clone(),
+        host_names: host_names_of(&rule.condition),
     }
 }
 

@@ -29,7 +29,12 @@ use eyrie_proto::capture::{
 use tokio::sync::mpsc;
 use tonic::{Status, Streaming};
 
-use self::{hello::CheckedHello, late_facts::LateFactIntake, processing::Processor};
+use self::{
+    hello::CheckedHello,
+    late_facts::LateFactIntake,
+    plan::SessionPlan,
+    processing::{Links, Processor},
+};
 use crate::{
     alert::AlertContext,
     error::RpcError,
@@ -93,7 +98,9 @@ async fn serve(
     }
     let mut claim = intake.origins.claim(&hello.origin, &peer.to_string()).await?;
     let held = claim.held.take().and_then(|held| usable(held, &hello));
-    claim.status().connect(hello.agent.clone(), hello.epoch, peer.to_string(), now_ns());
+    let current = (hello.epoch, hello.plan_generation);
+    claim.status().connect(hello.agent.clone(), current, peer.to_string(), now_ns());
+    let mut plan = SessionPlan::new(intake, &claim.status, hello.plan_generation);
     let held_through = held.as_ref().map(|state| state.through_sequence);
     tracing::info!(
         origin = %hello.origin, hostname = hello.facts.hostname, %peer, identity = %peer.identity(), held_through,
@@ -101,7 +108,7 @@ async fn serve(
     );
     let greeting = [
         capture_response::Kind::Welcome(welcome(intake, &hello, held_through)),
-        capture_response::Kind::CapturePlan(plan::plan(&*intake.evaluator, hello.plan_generation)),
+        capture_response::Kind::CapturePlan(plan.next()),
     ];
     for kind in greeting {
         if responses.send(Ok(CaptureResponse { kind: Some(kind) })).await.is_err() {
@@ -117,7 +124,7 @@ async fn serve(
         },
     };
     match state {
-        Some(state) => stream_batches(intake, hello, claim, state, stream, responses).await,
+        Some(state) => stream_batches(intake, hello, claim, (state, plan), stream, responses).await,
         None => Ok(()),
     }
 }
@@ -127,7 +134,7 @@ async fn stream_batches(
     intake: &Arc<Intake>,
     hello: CheckedHello,
     claim: Claim,
-    state: OriginState,
+    (state, plan): (OriginState, SessionPlan),
     stream: Streaming<CaptureRequest>,
     responses: &Responses,
 ) -> Result<(), RpcError> {
@@ -137,10 +144,10 @@ async fn stream_batches(
     let interrupt = intake.abort.child_token();
     let epoch = hello.epoch;
     let (late_facts, relayed) = LateFactIntake::new(&intake.metadata, &hello);
-    let state = recording::prepare(intake, &hello, state);
+    let state = recording::prepare(intake, &hello, state.sampled());
     let late_facts = late_facts.recorded_by(&state);
-    let processor =
-        Processor::new(intake, &hello, &claim, state, responses.clone(), outstanding.clone(), relayed);
+    let links = Links { responses: responses.clone(), outstanding: outstanding.clone(), relayed, plan };
+    let processor = Processor::new(intake, &hello, &claim, state, links);
     let processing = processor.run(queue, interrupt.clone());
     tokio::pin!(processing);
     let mut reading = Box::pin(reading::read_all(

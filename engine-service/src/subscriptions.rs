@@ -24,7 +24,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tonic::{Request, Response, Status};
 
 use self::filter::Filter;
-pub(crate) use self::filter::matches;
+pub use self::filter::matches;
 use crate::{
     alert_log::{AlertLog, Cursor, LogBounds, PageLimit},
     batch_trace,

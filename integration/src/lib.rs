@@ -10,6 +10,7 @@ pub mod actor;
 pub mod corpus;
 pub mod events_page;
 pub mod long_recording;
+pub mod measured;
 pub mod pages;
 pub mod program;
 pub mod replayed;

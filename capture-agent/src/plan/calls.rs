@@ -9,7 +9,7 @@ use syscalls::{x86 as compat, x86_64 as native};
 use super::table;
 
 /// Whose numbering a call is in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum CallAbi {
     Native,
     Compat,

@@ -218,7 +218,7 @@ impl DescribedCall {
         Self { abi: Some(CallAbi::Compat), ..self }
     }
 
-    fn is_for(&self, abi: CallAbi) -> bool {
+    pub(super) fn is_for(&self, abi: CallAbi) -> bool {
         self.abi.is_none_or(|own| own == abi)
     }
 

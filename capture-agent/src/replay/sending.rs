@@ -288,7 +288,8 @@ impl Sending {
 
     /// The event as it is sent: of this stream's plan and numbers.
     fn adapted(&self, mut event: Event) -> Event {
-        event.plan_generation = self.requests.generation();
+        // What is marked carries a recording's state: no filter of this stream's plan kept it back, which is what a generation would say.
+        event.plan_generation = if event.is_filter_marked { 0 } else { self.requests.generation() };
         if let Some(call) = &mut event.call
             && call.started_sequence != 0
         {

@@ -1,7 +1,9 @@
 //! The stream's encoding: batches go out as the bytes that they already are.
 
+use bytes::BufMut as _;
 use eyrie_proto::capture::{CaptureRequest, CaptureResponse};
 use prost::Message;
+use telemetry::observe::Count;
 use tonic::{
     Status,
     codec::{BufferSettings, Codec, EncodeBuf, Encoder},
@@ -9,6 +11,9 @@ use tonic::{
 use tonic_prost::{ProstCodec, ProstDecoder};
 
 use crate::stream::BatchFrame;
+
+/// What gRPC puts before each message: whether it is compressed, and its length.
+const MESSAGE_HEADER_BYTES: u64 = 5;
 
 /// A message to the engine.
 #[derive(Debug)]
@@ -21,13 +26,24 @@ pub(super) enum Upstream {
 
 /// Writes [`Upstream`] as `CaptureRequest`, reads `CaptureResponse`.
 #[derive(Debug, Default)]
-pub(super) struct CaptureCodec;
+pub(super) struct CaptureCodec {
+    sent_bytes: Count,
+}
 
 /// The writing half of [`CaptureCodec`].
 #[derive(Debug)]
-pub(super) struct UpstreamEncoder;
+pub(super) struct UpstreamEncoder {
+    sent_bytes: Count,
+}
 
 // === impl CaptureCodec ===
+
+impl CaptureCodec {
+    /// Counts what goes up, in bytes of messages with their headers; what HTTP/2 adds (9 bytes to each frame) and TLS is not in it.
+    pub(super) fn new(sent_bytes: Count) -> Self {
+        Self { sent_bytes }
+    }
+}
 
 impl Codec for CaptureCodec {
     type Encode = Upstream;
@@ -36,7 +52,7 @@ impl Codec for CaptureCodec {
     type Decoder = ProstDecoder<CaptureResponse>;
 
     fn encoder(&mut self) -> Self::Encoder {
-        UpstreamEncoder
+        UpstreamEncoder { sent_bytes: self.sent_bytes.clone() }
     }
 
     fn decoder(&mut self) -> Self::Decoder {
@@ -51,10 +67,13 @@ impl Encoder for UpstreamEncoder {
     type Error = Status;
 
     fn encode(&mut self, item: Upstream, buffer: &mut EncodeBuf<'_>) -> Result<(), Status> {
+        let room = buffer.remaining_mut();
         let result = match item {
             Upstream::Message(message) => message.encode(buffer),
             Upstream::Batch(frame) => frame.encode(buffer),
         };
+        let written = u64::try_from(room.saturating_sub(buffer.remaining_mut())).unwrap_or(u64::MAX);
+        self.sent_bytes.add(written.saturating_add(MESSAGE_HEADER_BYTES));
         result.map_err(|error| Status::internal(format!("cannot encode a message: {error}")))
     }
 }

@@ -105,7 +105,8 @@ impl<'session> Connection<'session> {
             let address = self.engine.address().clone();
             SessionError::Connect(ConnectError::Connect { address, detail: with_causes(&error) })
         })?;
-        let call = grpc.streaming(Request::new(ReceiverStream::new(upstream)), METHOD, CaptureCodec);
+        let codec = CaptureCodec::new(self.session.metrics.sent_bytes.clone());
+        let call = grpc.streaming(Request::new(ReceiverStream::new(upstream)), METHOD, codec);
         let response =
             timeout(ANSWER_TIMEOUT, call).await.map_err(|_| SessionError::NoAnswer(ANSWER_TIMEOUT))??;
         Ok((up, response.into_inner()))

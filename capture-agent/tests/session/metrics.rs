@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use capture_agent::{Agent, Running};
 use eyrie_proto::event::{EventClass, LossPlace, LossReason, LossRecord};
+use prost::Message;
 use service_runtime::Running as _;
 use telemetry::{Instruments, Metrics, Readiness};
 
@@ -66,6 +67,10 @@ async fn what_happens_is_counted() {
     let lost = "eyrie_agent_losses_total{class=\"PLAIN\",place=\"RING\",reason=\"FULL\"}";
     until("the loss is told", || is(lost) == Some(12)).await;
     assert!(is("eyrie_agent_batches_sent_total").unwrap() >= 2);
+    let event_bytes = engine.seen().events.values().map(Message::encoded_len).sum::<usize>() as u64;
+    let sent = is("eyrie_agent_sent_bytes_total").unwrap();
+    // The refused batch went twice; batches have headers, and there is a base state.
+    assert!((event_bytes..4 * event_bytes).contains(&sent), "{sent} for {event_bytes}");
     assert_eq!(is("eyrie_agent_batches_retried_total"), Some(1));
     assert_eq!(is("eyrie_agent_batches_set_aside_total"), Some(0));
     assert_eq!(is("eyrie_agent_base_processes"), Some(7));

@@ -3,11 +3,22 @@
 //!
 //! A condition of a plan may only over-approximate its rule: an event of which some rule is true or unknown is admitted.
 
+mod admission;
+mod derive;
+mod filter;
+mod need;
+mod path_test;
+
 use std::collections::BTreeMap;
 
 use eyrie_proto::capture::{CallFilter, CallPlan};
 use fields::EventView;
-use rule_language::{Catalogue as _, RuleSet};
+use rule_language::{Catalogue as _, Rule, RuleSet};
+
+use self::{derive::Calls, need::Need};
+
+/// The source of system calls.
+const SYSTEM_CALLS: &str = "syscall";
 
 /// What each enabled rule of a set needs.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -20,7 +31,7 @@ pub struct RulePlans {
 pub struct RulePlan {
     /// The rule's name.
     pub rule: String,
-    /// By event type, ascending.
+    /// By event type, ascending. Event types on which it cannot hold are not among them.
     pub calls: Vec<RuleCall>,
     /// Whether it can hold on every event type: it asks for all that the host does.
     pub is_of_any_type: bool,
@@ -51,18 +62,8 @@ pub struct Forced {
 impl RulePlans {
     /// Of the enabled rules for system calls.
     pub fn new(rules: &RuleSet) -> Self {
-        let enabled = rules.rules.iter().filter(|rule| rule.enabled);
-        let of = |rule: &rule_language::Rule| {
-            let all = || fields::catalogue().event_types().iter().map(|name| (*name).to_owned()).collect();
-            let call = |event_type| RuleCall { event_type, any_of: Vec::new(), forced: None };
-            let types: Vec<String> = rule.event_types.clone().unwrap_or_else(all);
-            RulePlan {
-                rule: rule.name.clone(),
-                calls: types.into_iter().map(call).collect(),
-                is_of_any_type: rule.event_types.is_none(),
-            }
-        };
-        Self { rules: enabled.map(of).collect() }
+        let needed = rules.rules.iter().filter(|rule| rule.enabled && rule.source == SYSTEM_CALLS);
+        Self { rules: needed.map(RulePlan::new).collect() }
     }
 
     /// In load order.
@@ -70,27 +71,75 @@ impl RulePlans {
         &self.rules
     }
 
-    /// What all rules need together, by event type, ascending. Filters that are the same are one with the names of all their rules.
+    /// What all rules need together, by event type, ascending. Filters that say the same of different paths, results or addresses are one,
+    /// with the names of all their rules.
     pub fn calls(&self) -> Vec<CallPlan> {
-        let mut calls: BTreeMap<&str, CallPlan> = BTreeMap::new();
+        let mut by_type: BTreeMap<&str, Vec<(&RulePlan, &RuleCall)>> = BTreeMap::new();
         for rule in &self.rules {
             for call in &rule.calls {
-                let plan = calls.entry(&call.event_type).or_insert_with(|| CallPlan {
-                    event_type: call.event_type.clone(),
-                    ..CallPlan::default()
-                });
-                if plan.forced_by_rule.is_empty() {
-                    plan.forced_by_rule = rule.rule.clone();
-                }
+                by_type.entry(&call.event_type).or_default().push((rule, call));
             }
         }
-        calls.into_values().collect()
+        by_type.into_iter().map(|(event_type, needed)| plan(event_type, &needed)).collect()
+    }
+}
+
+/// What rules need of one event type.
+fn plan(event_type: &str, needed: &[(&RulePlan, &RuleCall)]) -> CallPlan {
+    let forced = needed.iter().find(|(_, call)| call.any_of.is_empty());
+    let mut all = Need::impossible();
+    for (rule, call) in needed.iter().filter(|_| forced.is_none()) {
+        for filter in &call.any_of {
+            all.add(CallFilter { rules: vec![rule.rule.clone()], ..filter.clone() });
+        }
+    }
+    CallPlan {
+        event_type: event_type.to_owned(),
+        any_of: all.into_filters(),
+        forced_by_rule: forced.map(|(rule, _)| rule.rule.clone()).unwrap_or_default(),
+        ..CallPlan::default()
+    }
+}
+
+// === impl RulePlan ===
+
+impl RulePlan {
+    fn new(rule: &Rule) -> Self {
+        let of_type = |event_type: &str| RuleCall::new(rule, event_type);
+        let calls = match &rule.event_types {
+            Some(types) => types.iter().filter_map(|event_type| of_type(event_type)).collect(),
+            None => fields::catalogue()
+                .event_types()
+                .iter()
+                .filter_map(|event_type| of_type(event_type))
+                .collect(),
+        };
+        Self { rule: rule.name.clone(), calls, is_of_any_type: rule.event_types.is_none() }
+    }
+}
+
+// === impl RuleCall ===
+
+impl RuleCall {
+    /// `None` if the rule can hold on no event of the type.
+    fn new(rule: &Rule, event_type: &str) -> Option<Self> {
+        let calls = Calls { event_type, is_match_resolved: rule.match_resolved };
+        let need = derive::need(&rule.condition, false, calls);
+        if need.is_impossible() {
+            return None;
+        }
+        let any_of = need.into_filters();
+        let forced = any_of.is_empty().then(|| derive::forced(&rule.condition, calls));
+        Some(Self { event_type: event_type.to_owned(), any_of, forced })
     }
 }
 
 /// Whether a plan with these conditions lets the event through: one of them holds, or there are none. It is what the programs of an
-/// agent may come to, told by what the event says.
+/// agent may come to, told by what the event says. Requests of io_uring are not filtered.
 pub fn admits(any_of: &[CallFilter], view: &EventView<'_>) -> bool {
-    let _ = (any_of, view);
-    true
+    let is_io_uring = view.event.call.as_ref().is_some_and(|call| call.is_io_uring);
+    any_of.is_empty() || is_io_uring || any_of.iter().any(|filter| admission::passes(filter, view))
 }
+
+#[cfg(test)]
+mod tests;

@@ -128,7 +128,7 @@ impl CompiledCheck {
 // === impl Test ===
 
 impl Test {
-    fn new(fields: &'static Fields, check: &Check) -> Result<Self, CompileProblem> {
+    pub(crate) fn new(fields: &'static Fields, check: &Check) -> Result<Self, CompileProblem> {
         let operator = check.operator;
         let problem =
             |what| CompileProblem::Operands { what, operator: format!("{operator:?}").to_lowercase() };
@@ -179,22 +179,27 @@ impl Test {
     }
 
     fn evaluate(&self, value: &Value<'_>, view: &EventView<'_>, unknown: &mut Vec<&'static str>) -> Truth {
-        let holds = match self {
+        if let Self::Operand(operator, modifier, operand) = self {
+            return match operand.extract(view, unknown) {
+                Extracted::Value(other) => holds_between(*operator, *modifier, value, other).into(),
+                Extracted::Absent => Truth::False,
+                Extracted::Unknown => Truth::Unknown,
+            };
+        }
+        self.holds(value).into()
+    }
+
+    /// Whether it is true of the value alone; false where it takes another value of the event as well.
+    pub(crate) fn holds(&self, value: &Value<'_>) -> bool {
+        match self {
             Self::Exists => value.is_there(),
             Self::Pattern(operator, pattern) => pattern.holds(*operator, value),
             Self::Modified(operator, modifier, members) => members.hold(*operator, *modifier, value),
             Self::In(members) => members.contain(value),
             Self::Intersects(members) => members.intersect(value),
             Self::PathPrefixes(paths) => matches_paths(paths, value),
-            Self::Operand(operator, modifier, operand) => {
-                return match operand.extract(view, unknown) {
-                    Extracted::Value(other) => holds_between(*operator, *modifier, value, other).into(),
-                    Extracted::Absent => Truth::False,
-                    Extracted::Unknown => Truth::Unknown,
-                };
-            }
-        };
-        holds.into()
+            Self::Operand(..) => false,
+        }
     }
 }
 

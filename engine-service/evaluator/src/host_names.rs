@@ -16,10 +16,15 @@ const MAX_NAME_BYTES: usize = 253;
 /// Those are the names that a comparison means whole: equal, not equal, one of a list; and patterns in which nothing is a
 /// wildcard. Parts of names and patterns mean no name that could be resolved; they are held against those that are.
 pub fn host_names_needed(rules: &RuleSet) -> BTreeSet<String> {
-    let mut names = BTreeSet::new();
     let enabled = rules.rules.iter().filter(|rule| rule.enabled);
+    enabled.flat_map(|rule| host_names_of(&rule.condition)).collect()
+}
+
+/// The same of one condition.
+pub fn host_names_of(condition: &Expr) -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
     // With a stack of its own: conditions may be nested deep.
-    let mut pending: Vec<&Expr> = enabled.map(|rule| &rule.condition).collect();
+    let mut pending = vec![condition];
     while let Some(expr) = pending.pop() {
         match expr {
             Expr::And(parts) | Expr::Or(parts) => pending.extend(parts),

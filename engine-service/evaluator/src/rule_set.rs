@@ -132,25 +132,15 @@ impl CompiledRuleSet {
     /// Facts, losses and other entries of a stream that are no events match nothing, and neither does an event that the
     /// capture plan's filters only marked: no alert may come from it.
     pub fn evaluate(&self, view: &EventView<'_>, matching: Matching, matches: &mut Vec<RuleMatch>) {
-        let event_type = event_type(view.event, view.architecture);
-        if view.event.is_filter_marked || (event_type.is_none() && view.event.call.is_none()) {
+        if view.event.is_filter_marked {
             return;
         }
-        let places = event_type.and_then(|name| self.by_event_type.get(name)).unwrap_or(&self.on_any_type);
         let mut is_one_unknown = false;
         // The same for every rule that asks for it, and made of both paths from end to end.
         let by_kernels_names = OnceCell::new();
-        for rule in places.iter().filter_map(|place| self.rules.get(*place)) {
-            if self.source.rules.get(rule.place).is_none_or(|rule| rule.source != view.source) {
-                continue;
-            }
+        for rule in self.candidates(view) {
             let mut unknown = Vec::new();
-            let mut truth = rule.condition.evaluate(view, &mut unknown);
-            let mut resolved = None;
-            if truth != Truth::True && rule.match_resolved {
-                resolved = *by_kernels_names.get_or_init(|| view.resolved());
-                truth = truth.or(rule.matches_resolved(resolved.as_ref(), &mut unknown));
-            }
+            let (truth, resolved) = rule.truth(view, &by_kernels_names, &mut unknown);
             if truth == Truth::False {
                 continue;
             }
@@ -177,6 +167,32 @@ impl CompiledRuleSet {
         }
     }
 
+    /// The rules that an event which the plan's filters marked may match, each of which is a fault of the filters. No alert
+    /// may come of it.
+    pub fn violations(&self, view: &EventView<'_>) -> Vec<(usize, Truth)> {
+        let by_kernels_names = OnceCell::new();
+        let truths = self
+            .candidates(view)
+            .map(|rule| (rule.place, rule.truth(view, &by_kernels_names, &mut Vec::new()).0));
+        truths.filter(|(_, truth)| *truth != Truth::False).collect()
+    }
+
+    /// The rules that are evaluated on events of this type and source, in load order. Facts, losses and the like have none.
+    fn candidates(&self, view: &EventView<'_>) -> impl Iterator<Item = &CompiledRule> {
+        let event_type = event_type(view.event, view.architecture);
+        let places = match event_type {
+            None if view.event.call.is_none() => &[],
+            event_type => event_type
+                .and_then(|name| self.by_event_type.get(name))
+                .unwrap_or(&self.on_any_type)
+                .as_slice(),
+        };
+        let is_of_source = |rule: &&CompiledRule| {
+            self.source.rules.get(rule.place).is_some_and(|rule| rule.source == view.source)
+        };
+        places.iter().filter_map(|place| self.rules.get(*place)).filter(is_of_source)
+    }
+
     fn residual(
         &self,
         rule: &CompiledRule,
@@ -191,8 +207,24 @@ impl CompiledRuleSet {
 // === impl CompiledRule ===
 
 impl CompiledRule {
-    /// What the whole condition says of the event by the kernel's names. Not each comparison by itself takes the name that suits
-    /// it: an exclusion then holds by the same name as what it is an exclusion from, and nothing is excluded that was not before.
+    /// What the condition says of the event, with the event by the kernel's names if it had to be asked as well.
+    fn truth<'a>(
+        &self,
+        view: &EventView<'a>,
+        by_kernels_names: &OnceCell<Option<EventView<'a>>>,
+        unknown: &mut Vec<&'static str>,
+    ) -> (Truth, Option<EventView<'a>>) {
+        let truth = self.condition.evaluate(view, unknown);
+        if truth == Truth::True || !self.match_resolved {
+            return (truth, None);
+        }
+        let resolved = *by_kernels_names.get_or_init(|| view.resolved());
+        (truth.or(self.matches_resolved(resolved.as_ref(), unknown)), resolved)
+    }
+
+    /// What the whole condition says of the event by the kernel's names. Not each comparison by itself takes the name that
+    /// suits it: an exclusion then holds by the same name as what it is an exclusion from, and nothing is excluded that was
+    /// not before.
     fn matches_resolved(&self, resolved: Option<&EventView<'_>>, unknown: &mut Vec<&'static str>) -> Truth {
         resolved.map_or(Truth::False, |view| self.condition.evaluate(view, unknown))
     }

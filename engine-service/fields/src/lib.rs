@@ -24,6 +24,7 @@ mod cloud;
 mod container;
 mod declared;
 mod descriptor;
+mod event_socket;
 mod event_table;
 mod event_type;
 mod evt;
@@ -58,12 +59,15 @@ pub use self::backwards::{
 };
 pub use self::catalogue::{Fields, catalogue};
 pub use self::declaration::Scope;
+pub use self::event_socket::{SocketEnds, event_socket, socket_ends};
 pub use self::event_type::event_type;
 pub use self::extractor::{FieldError, FieldExtractor};
 pub use self::eyrie::LOSS_WINDOW;
 pub use self::named_ip::{HOST_NAME_FIELDS, NamedIp};
-pub use self::parameter::{FalcoValue, falco_number, falco_value, kernel_number, parameters_of};
-pub use self::path::normalise;
+pub use self::parameter::{
+    FalcoValue, NumberTexts, errors, falco_number, falco_value, kernel_number, number_texts, parameters_of,
+};
+pub use self::path::{asked_for, normalise};
 pub use self::peer::remote_address;
 pub use self::settings::FieldSettings;
 pub use self::static_fields::ConfiguredFields;

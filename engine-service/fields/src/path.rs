@@ -2,8 +2,8 @@
 
 use std::borrow::Cow;
 
-pub use host_model::paths::normalise;
-pub(crate) use host_model::paths::{asked_for, relative_to};
+pub(crate) use host_model::paths::relative_to;
+pub use host_model::paths::{asked_for, normalise};
 
 /// The part of a path after its last slash.
 pub(crate) fn file_name(path: &[u8]) -> &[u8] {

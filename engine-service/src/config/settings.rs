@@ -1,6 +1,7 @@
 //! The one schema of flags, environment and file.
 
 mod capture;
+mod plan;
 mod rule_switch;
 mod static_field;
 
@@ -17,7 +18,7 @@ use service_runtime::{
 };
 use telemetry::{TelemetryConfig, TelemetrySettings};
 
-use self::capture::CaptureSettings;
+use self::{capture::CaptureSettings, plan::PlanSettings};
 pub use self::{
     rule_switch::RuleSwitch,
     static_field::{StaticField, static_fields},
@@ -130,6 +131,10 @@ pub struct Settings {
     #[command(flatten)]
     #[serde(flatten)]
     pub capture: CaptureSettings,
+
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub plan: PlanSettings,
 
     /// Print alerts as Falco's JSON instead of its text
     #[arg(long)]
@@ -253,6 +258,7 @@ impl service_runtime::Settings for Settings {
             data_dir: Some(config.data_dir.clone()),
             max_alerts: Some(config.max_alerts),
             capture: CaptureSettings::of(&options.recordings),
+            plan: PlanSettings::of(options.plans),
             json: Some(printing.is_json),
             iso_time: Some(printing.is_iso_time),
             eyrie_fields: Some(printing.includes_eyrie_fields),
@@ -319,6 +325,7 @@ impl Settings {
             hold_state_for: seconds("hold-state-secs", self.hold_state_secs, default.hold_state_for)?,
             drain_wait: seconds("drain-wait-secs", self.drain_wait_secs, default.drain_wait)?,
             metadata: MetadataOptions { parking, ..default.metadata.clone() },
+            plans: self.plan.resolve(default.plans)?,
             ..default
         })
     }

@@ -7,7 +7,6 @@ use std::{sync::Arc, time::Duration};
 
 use eyrie_proto::{
     capture::Host,
-    event::origin,
     recording::{
         DeleteRecordingRequest, DeleteRecordingResponse, FetchRecordingRequest, FetchRecordingResponse,
         ListRecordingsRequest, ListRecordingsResponse, RecordHostRequest, RecordHostResponse, Recording,
@@ -25,6 +24,7 @@ use super::{
 };
 use crate::{
     error::RpcError,
+    host_status::is_called,
     intake::Intake,
     listener::{AuthenticatedPeer, Permission},
 };
@@ -56,7 +56,8 @@ impl RecordingServer {
         let mut hosts = self.0.origins.hosts(false);
         hosts.retain(|host| {
             let tenant = host.origin.as_ref().map_or("", |origin| &origin.tenant);
-            is_called(host, name) && peer.may_in(Permission::ReadRecordings, tenant)
+            let hostname = host.agent.as_ref().map_or("", |agent| &agent.hostname);
+            is_called(host.origin.as_ref(), hostname, name) && peer.may_in(Permission::ReadRecordings, tenant)
         });
         let count = hosts.len();
         match (hosts.pop(), count) {
@@ -156,14 +157,4 @@ impl RecordingService for RecordingServer {
 
 fn may(peer: &AuthenticatedPeer, permission: Permission, recording: &Recording) -> bool {
     peer.may_in(permission, recording.origin.as_ref().map_or("", |origin| &origin.tenant))
-}
-
-/// Whether a host has this name, machine id or boot id.
-fn is_called(host: &Host, name: &str) -> bool {
-    let boot = match host.origin.as_ref().and_then(|origin| origin.kind.as_ref()) {
-        Some(origin::Kind::Host(boot)) => Some(boot),
-        _ => None,
-    };
-    host.agent.as_ref().is_some_and(|agent| agent.hostname == name)
-        || boot.is_some_and(|boot| boot.machine_id == name || boot.boot_id == name)
 }

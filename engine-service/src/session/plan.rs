@@ -1,36 +1,53 @@
-//! What an agent is told to capture.
+//! What the agent of a session is told to capture.
 
-use eyrie_proto::capture::{CallPlan, CapturePlan};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::evaluate::Evaluate;
+use eyrie_proto::capture::CapturePlan;
+use tokio::sync::watch;
 
-/// Names in one plan; more are no longer few enough for an agent to resolve, and the plan must fit in a message.
-/// At most 253 bytes each.
-const MAX_NAMES: usize = 2_048;
+use crate::{
+    host_status::HostStatus,
+    intake::Intake,
+    plans::{Calls, Plans},
+};
 
-/// The plan of a rule set: every call of each event type that it needs. A plan without conditions over-approximates,
-/// which is allowed; narrower ones are the rule compiler's business.
-pub(super) fn plan(evaluator: &dyn Evaluate, agents_generation: u64) -> CapturePlan {
-    let calls = evaluator.event_types_needed().iter();
-    CapturePlan {
-        generation: agents_generation.saturating_add(1),
-        rule_set_digests: vec![evaluator.rule_set_digest().to_owned()],
-        calls: calls
-            .map(|event_type| CallPlan { event_type: event_type.clone(), ..CallPlan::default() })
-            .collect(),
-        names_to_resolve: names(evaluator),
-        ..CapturePlan::default()
-    }
+/// The plans of one session.
+#[derive(Debug)]
+pub(super) struct SessionPlan {
+    plans: Arc<Plans>,
+    calls: watch::Receiver<Calls>,
+    status: Arc<Mutex<HostStatus>>,
+    /// Of the plan that was made last, or that the agent came with.
+    generation: u64,
 }
 
-fn names(evaluator: &dyn Evaluate) -> Vec<String> {
-    let names = evaluator.host_names_needed();
-    if names.len() > MAX_NAMES {
-        tracing::warn!(
-            names = names.len(),
-            "rules compare addresses with more than {MAX_NAMES} names of hosts: agents are asked for the first of them in \
-             alphabetical order, and comparisons with the others are false; use addresses or networks instead"
-        );
+// === impl SessionPlan ===
+
+impl SessionPlan {
+    /// For an agent that carries out the plan of this generation.
+    pub(super) fn new(intake: &Intake, status: &Arc<Mutex<HostStatus>>, agents_generation: u64) -> Self {
+        Self {
+            plans: Arc::clone(&intake.plans),
+            calls: intake.plans.subscribe(),
+            status: Arc::clone(status),
+            generation: agents_generation,
+        }
     }
-    names.iter().take(MAX_NAMES).cloned().collect()
+
+    /// Resolves when the agent should be asked for something else than in the last plan.
+    pub(super) async fn changed(&mut self) {
+        if self.calls.changed().await.is_err() {
+            // The engine is ending, and says so to the session.
+            std::future::pending::<()>().await;
+        }
+    }
+
+    /// A plan with what is asked for now.
+    pub(super) fn next(&mut self) -> CapturePlan {
+        let calls = Arc::clone(&self.calls.borrow_and_update());
+        self.generation = self.generation.saturating_add(1);
+        let plan = self.plans.plan(&calls, self.generation);
+        self.status.lock().unwrap_or_else(PoisonError::into_inner).progress.sent(&plan);
+        plan
+    }
 }

@@ -23,6 +23,7 @@ use super::{
     hello::CheckedHello,
     late_facts::Relayed,
     order::{self, Place, Received},
+    plan::SessionPlan,
     reading::Work,
     recording::{self, Evidence},
 };
@@ -30,7 +31,7 @@ use crate::{
     error::RpcError,
     host_status::{HostStatus, now_ns},
     intake::Intake,
-    origin_state::{Evaluated, EvaluationContext, OriginState},
+    origin_state::{Evaluated, EvaluationContext, OriginState, clock_offset, event_time},
     origins::Claim,
     recordings::{Door, Knock},
 };
@@ -49,13 +50,19 @@ pub(super) struct Processor {
     state: Option<OriginState>,
     /// The state's position whenever it is here.
     through: u64,
-    relayed: watch::Receiver<Relayed>,
+    links: Links,
     out_of_order: u32,
     requests: u64,
-    responses: Responses,
-    outstanding: OutstandingCredit,
     /// What others want of the stream.
     door: Door,
+}
+
+/// What the session talks by.
+pub(super) struct Links {
+    pub(super) responses: Responses,
+    pub(super) outstanding: OutstandingCredit,
+    pub(super) relayed: watch::Receiver<Relayed>,
+    pub(super) plan: SessionPlan,
 }
 
 /// Why processing stops early.
@@ -73,9 +80,7 @@ impl Processor {
         hello: &CheckedHello,
         claim: &Claim,
         state: OriginState,
-        responses: Responses,
-        outstanding: OutstandingCredit,
-        relayed: watch::Receiver<Relayed>,
+        links: Links,
     ) -> Self {
         let through = state.through_sequence;
         let context = super::evaluation_context(intake, hello);
@@ -86,11 +91,9 @@ impl Processor {
             status: Arc::clone(&claim.status),
             state: Some(state),
             through,
-            relayed,
+            links,
             out_of_order: 0,
             requests: 0,
-            responses,
-            outstanding,
         };
         processor.show(&Evaluated::default(), 0);
         processor
@@ -124,13 +127,18 @@ impl Processor {
     ) -> Result<(), Stop> {
         self.request_missing_states(interrupt).await?;
         loop {
-            let (relayed, knocks) = (&mut self.relayed, &mut self.door.knocks);
+            let (links, knocks) = (&mut self.links, &mut self.door.knocks);
             let work = tokio::select! {
                 biased;
                 () = interrupt.cancelled() => return Err(Stop::Interrupted),
                 // With the reader its end goes, and the queue says so too.
-                Ok(()) = relayed.changed() => {
+                Ok(()) = links.relayed.changed() => {
                     self.acknowledge(None, interrupt).await?;
+                    continue;
+                }
+                () = links.plan.changed() => {
+                    let plan = self.links.plan.next();
+                    self.respond(Kind::CapturePlan(plan), interrupt).await?;
                     continue;
                 }
                 Some(knock) = knocks.recv() => {
@@ -155,7 +163,7 @@ impl Processor {
         self.acknowledge(rejection, interrupt).await?;
         if credit > 0 {
             // Before it is announced: the agent may use it at once.
-            self.outstanding.give_back(credit);
+            self.links.outstanding.give_back(credit);
             self.respond(Kind::Credit(Credit { additional_bytes: credit }), interrupt).await?;
         }
         Ok(())
@@ -167,7 +175,7 @@ impl Processor {
         rejection: Option<BatchRejection>,
         interrupt: &CancellationToken,
     ) -> Result<(), Stop> {
-        let relayed = *self.relayed.borrow_and_update();
+        let relayed = *self.links.relayed.borrow_and_update();
         let ack = Ack {
             through_sequence: self.through,
             rejections: rejection.into_iter().collect(),
@@ -265,6 +273,8 @@ impl Processor {
             metadata.parked.look_for_cgroups(&self.context.alerts.origin_name, find);
             self.through = state.through_sequence;
             self.state = Some(state);
+            self.follow_plan(&batch);
+            self.intake.told_violations(&evaluated.violators, &self.context.alerts, &self.context.host);
             self.show(&evaluated, new_alerts);
             self.request_states(std::mem::take(&mut evaluated.unknown_processes), interrupt).await?;
             self.intake.metrics.events.add(evaluated.event_count);
@@ -279,6 +289,20 @@ impl Processor {
             self.respond(Kind::TraceDecision(decision), interrupt).await?;
         }
         Ok(())
+    }
+
+    /// Takes notice of the first record of a plan.
+    fn follow_plan(&self, batch: &Batch) {
+        let mut status = self.status();
+        if batch.plan_generation < status.progress.awaits() {
+            return;
+        }
+        let offset = clock_offset(batch.clock.as_ref().unwrap_or(&self.context.clock));
+        for event in &batch.events {
+            if event.plan_generation >= status.progress.awaits() {
+                status.progress.seen(event.plan_generation, event_time(event, offset));
+            }
+        }
     }
 
     /// The batch's events will not come again: the stream goes on without them, and they count as lost.
@@ -335,7 +359,7 @@ impl Processor {
     async fn respond(&self, kind: Kind, interrupt: &CancellationToken) -> Result<(), Stop> {
         tokio::select! {
             biased;
-            _ = self.responses.send(Ok(CaptureResponse { kind: Some(kind) })) => Ok(()),
+            _ = self.links.responses.send(Ok(CaptureResponse { kind: Some(kind) })) => Ok(()),
             () = interrupt.cancelled() => Err(Stop::Interrupted),
         }
     }
@@ -344,7 +368,12 @@ impl Processor {
     fn show(&self, evaluated: &Evaluated, new_alerts: u64) {
         let mut status = self.status();
         status.received_events += evaluated.event_count;
-        status.rate.add(Instant::now(), evaluated.event_count);
+        let now = Instant::now();
+        status.rate.add(now, evaluated.event_count);
+        status.costs.add(&evaluated.samples, now);
+        for violator in &evaluated.violators.found {
+            status.violations.add(violator);
+        }
         status.last_event_ns = status.last_event_ns.max(evaluated.last_event_ns);
         status.alerts += new_alerts;
         status.received_through = self.through;

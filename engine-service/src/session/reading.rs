@@ -97,5 +97,7 @@ fn take_plan_answer(mut answer: PlanAnswer, status: &Mutex<HostStatus>) {
         answer.uncaptured.truncate(64);
         answer.unresolvable_names.truncate(64);
     }
-    status.lock().unwrap_or_else(PoisonError::into_inner).plan = Some(answer);
+    let mut status = status.lock().unwrap_or_else(PoisonError::into_inner);
+    status.progress.answered(answer.generation, answer.failure.is_empty());
+    status.plan = Some(answer);
 }

@@ -76,7 +76,7 @@ impl Filter {
 
 /// Whether `text` fits `pattern`, in which `*` stands for any characters. Takes time in the product of their lengths at
 /// worst.
-pub(crate) fn matches(pattern: &str, text: &str) -> bool {
+pub fn matches(pattern: &str, text: &str) -> bool {
     let (mut pattern, mut text) = (pattern.as_bytes(), text.as_bytes());
     // After the newest star: the pattern behind it, and the text that it has not swallowed yet.
     let mut retry: Option<(&[u8], &[u8])> = None;

@@ -20,6 +20,7 @@ mod outputs;
 mod parking;
 mod parking_model;
 mod peers;
+mod plans;
 mod pods;
 mod process;
 mod recordings;

@@ -17,10 +17,11 @@ use engine_service::{
         ParkedEntry,
         sqlite::{SqliteLog, SqliteOptions},
     },
-    evaluate::{Evaluate, Occurrence, RuleMatch},
+    evaluate::{Evaluate, Occurrence, RuleMatch, Violation},
     listener::{ListenAddress, ListenSecurity, Listener},
     outputs::LineOutput,
 };
+use evaluator::RulePlans;
 use eyrie_proto::{
     alert::{Alert, Priority, SubscribeRequest, SubscribeResponse, alert_service_client::AlertServiceClient},
     capture::{
@@ -46,6 +47,7 @@ pub(crate) const BAD: &[u8] = b"bad";
 pub(crate) struct BadThreads {
     pub(crate) event_types: BTreeSet<String>,
     pub(crate) host_names: BTreeSet<String>,
+    pub(crate) plans: RulePlans,
 }
 
 impl Evaluate for BadThreads {
@@ -59,6 +61,15 @@ impl Evaluate for BadThreads {
 
     fn host_names_needed(&self) -> &BTreeSet<String> {
         &self.host_names
+    }
+
+    fn plans(&self) -> &RulePlans {
+        &self.plans
+    }
+
+    fn violations(&self, occurrence: &Occurrence<'_>) -> Vec<Violation> {
+        let is_bad = occurrence.event.task.as_ref().is_some_and(|task| task.comm == BAD);
+        is_bad.then(|| Violation { rule: "Bad thread".into(), is_certain: true }).into_iter().collect()
     }
 
     fn evaluate(&self, occurrence: &Occurrence<'_>, matches: &mut Vec<RuleMatch>) {
@@ -82,6 +93,7 @@ pub(crate) fn evaluator() -> Arc<dyn Evaluate> {
     Arc::new(BadThreads {
         event_types: ["execve".to_owned(), "openat".to_owned()].into(),
         host_names: ["a.test".to_owned(), "b.test".to_owned()].into(),
+        plans: RulePlans::default(),
     })
 }
 

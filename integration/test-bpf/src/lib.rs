@@ -7,6 +7,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     error::Error,
     fs, io,
+    os::fd::OwnedFd,
     path::{Path, PathBuf},
 };
 
@@ -25,6 +26,21 @@ pub struct Ids {
     /// Links, which keep programs attached.
     pub links: BTreeSet<u32>,
 }
+
+/// How often a program ran, and how long in all, while the kernel measured that.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RunTime {
+    /// Its name in the kernel.
+    pub name: String,
+    /// Times that it ran.
+    pub count: u64,
+    /// For so many nanoseconds.
+    pub ns: u64,
+}
+
+/// The kernel measures how long programs run as long as there is one; it stops when this is dropped, and when this process ends.
+#[derive(Debug)]
+pub struct RunTimesMeasured(OwnedFd);
 
 /// A program of ours that should be gone.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -76,6 +92,34 @@ impl Ids {
             links: both(&self.links, &other.links),
         }
     }
+}
+
+// === impl RunTimesMeasured ===
+
+impl RunTimesMeasured {
+    /// Begins. It makes every run of every program on the machine some 20 ns dearer.
+    pub fn begin() -> anyhow::Result<Self> {
+        let held = aya::sys::enable_stats(aya::sys::Stats::RunTime);
+        held.map(Self).context("the kernel does not measure BPF programs")
+    }
+
+    /// What has been measured so far of these programs, by their ids.
+    pub fn read(&self, programs: &BTreeSet<u32>) -> anyhow::Result<BTreeMap<u32, RunTime>> {
+        let Self(_held) = self;
+        let loaded = known(aya::programs::loaded_programs(), "programs")?;
+        let of_these = loaded.into_iter().filter(|program| programs.contains(&program.id()));
+        let measured = of_these.map(|program| {
+            let name = String::from_utf8_lossy(program.name()).into_owned();
+            let ns = u64::try_from(program.run_time().as_nanos()).unwrap_or(u64::MAX);
+            (program.id(), RunTime { name, count: program.run_count(), ns })
+        });
+        Ok(measured.collect())
+    }
+}
+
+/// Whether the kernel measures it anyway (kernel.bpf_stats_enabled), because somebody has asked for it.
+pub fn is_measured_anyway() -> bool {
+    fs::read_to_string("/proc/sys/kernel/bpf_stats_enabled").is_ok_and(|text| text.trim() != "0")
 }
 
 /// The names below /sys/fs/bpf.

@@ -6,6 +6,7 @@ use eyrie_proto::{
     metadata::{Completeness, Container, Image},
 };
 use fields::{ContainerView, EventView, Value};
+use host_model::HostModel;
 use rule_language::{RuleSet, Source};
 
 use super::{CompiledRuleSet, Matching, RuleMatch, event_types_needed};
@@ -180,6 +181,34 @@ fn what_must_raise_no_alert_raises_none() {
     assert!(evaluate(&rules, &view(&Event::default(), &host), Matching::All).is_empty());
 }
 
+/// Scenario: events that filters marked: one that rules match, one on which a rule is unknown, one that none needs.
+/// Guarantees: the rules that needed them are told, every one and whether it is certain; nothing matches.
+#[test]
+fn rules_that_needed_a_marked_event_are_told() {
+    let rules = RULES.to_owned()
+        + "
+- rule: In nginx
+  desc: what metadata has to say
+  condition: evt.type = openat and container.image.repository endswith nginx
+  output: o
+  priority: INFO
+";
+    let rules = compile(&rules);
+    let needed = |event: Event, host: &HostModel| {
+        let marked = Event { is_filter_marked: true, ..event };
+        let view = EventView { container: ContainerView::Unknown, ..view(&marked, host) };
+        let name = |(place, truth): (usize, Truth)| (rules.source().rules[place].name.clone(), truth);
+        rules.violations(&view).into_iter().map(name).collect::<Vec<_>>()
+    };
+    let told = needed(open(b"/etc/shadow"), &host_with_container());
+    let told: Vec<_> = told.iter().map(|(name, truth)| (name.as_str(), *truth)).collect();
+    assert_eq!(
+        told,
+        [("Read sensitive file", Truth::True), ("Any open", Truth::True), ("In nginx", Truth::Unknown)]
+    );
+    assert!(needed(Event::default(), &host()).is_empty());
+}
+
 /// Scenario: rule sets with and without a rule for every event. Guarantees: what has to be captured, disabled rules left
 /// out.
 #[test]
@@ -223,9 +252,10 @@ fn open_through(requested: &str, reached: &str) -> Event {
     event
 }
 
-/// Scenario: links from outside into what a rule watches, from what it excludes to what it watches, from what it watches to what it excludes, and plain opens.
-/// Guarantees: a rule that wants it matches by either name; an exclusion is no way round it, and excludes nothing more than it did; one
-/// that does not want it sees the names that were asked for alone. The message has those, too.
+/// Scenario: links from outside into what a rule watches, from what it excludes to what it watches, from what it watches to
+/// what it excludes, and plain opens. Guarantees: a rule that wants it matches by either name; an exclusion is no way round
+/// it, and excludes nothing more than it did; one that does not want it sees the names that were asked for alone. The
+/// message has those, too.
 #[test]
 fn rules_match_by_the_kernels_names_if_they_want_it() {
     let host = host();
@@ -250,8 +280,8 @@ fn rules_match_by_the_kernels_names_if_they_want_it() {
     }
 }
 
-/// Scenario: a link in a container of which the image is still to be told, with a rule on file and image. Guarantees: by the kernel's name the match waits, and
-/// what is left of it decides as the image does.
+/// Scenario: a link in a container of which the image is still to be told, with a rule on file and image. Guarantees: by the
+/// kernel's name the match waits, and what is left of it decides as the image does.
 #[test]
 fn a_match_by_the_kernels_name_can_wait() {
     let rules = compile(

@@ -158,6 +158,11 @@ pub(crate) fn name(result: i64) -> Option<&'static str> {
     usual.or_else(kernel).filter(|name| !name.is_empty())
 }
 
+/// Every result of a call that is an error with a name, and its name.
+pub fn errors() -> impl Iterator<Item = (i64, &'static str)> {
+    (1..=super::LAST_ERRNO).filter_map(|number| Some((-number, name(-number)?)))
+}
+
 #[cfg(test)]
 mod tests {
     use super::name;

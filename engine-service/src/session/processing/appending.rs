@@ -63,7 +63,7 @@ impl Processor {
             has_failed = true;
             tokio::select! {
                 () = interrupt.cancelled() => return Err(Stop::Interrupted),
-                () = self.responses.closed() => return Err(Stop::Interrupted),
+                () = self.links.responses.closed() => return Err(Stop::Interrupted),
                 () = tokio::time::sleep(delay.mul_f64(rand::random_range(0.5..1.0))) => {}
             }
             delay = (delay * 2).min(self.intake.limits.last_append_retry);

@@ -8,11 +8,7 @@
 //! Not for: comparing machines, or finding out what of a program is slow. docs/performance.md has results.
 #![forbid(unsafe_code)]
 
-mod arm;
-mod load;
-mod process;
 mod report;
-mod statistics;
 
 use std::{
     path::{Path, PathBuf},
@@ -23,16 +19,14 @@ use std::{
 use anyhow::Context as _;
 use clap::Parser;
 use indicatif::{ProgressBar, ProgressStyle};
-use rustix::thread::{CpuSet, sched_setaffinity};
-
-use self::{
-    arm::{Arm, Attached},
-    load::{Clock, Load, Workload},
-    report::{Figures, Measurement},
+use integration::measured::{
+    attached::{Arm, Attached},
+    needs::{Needs, OBSERVER_CPU, pin_to},
+    workload::{self, Clock, Load, Workload},
 };
 
-/// Where agent, engine and this program run.
-const OBSERVER_CPU: usize = 1;
+use self::report::{Figures, Measurement};
+
 /// Between the start of an arm and its first workload: what the start itself set going has ended by then.
 const SETTLE: Duration = Duration::from_secs(1);
 
@@ -44,7 +38,7 @@ struct Arguments {
     rounds: usize,
 
     /// Iterations of a workload instead of those that peers were measured with; may be repeated
-    #[arg(long, value_name = "WORKLOAD=COUNT", value_parser = load::iterations)]
+    #[arg(long, value_name = "WORKLOAD=COUNT", value_parser = workload::iterations)]
     iterations: Vec<(Workload, u64)>,
 
     /// Which time is measured; the processor's where the machine has other work
@@ -67,60 +61,30 @@ struct Arguments {
 // === impl Arguments ===
 
 impl Arguments {
-    fn load(&self) -> PathBuf {
-        self.load.clone().unwrap_or_else(|| beside_the_project("tools/syscall-load.c"))
-    }
-
-    fn rules(&self) -> PathBuf {
-        self.rules.clone().unwrap_or_else(|| beside_the_project("data/falco-rules"))
-    }
-
     fn iterations(&self, workload: Workload) -> u64 {
         let given = self.iterations.iter().rev().find(|(of, _)| *of == workload);
         given.map_or(workload.default_iterations(), |(_, count)| *count)
     }
-
-    /// What is missing to measure at all.
-    fn missing(&self) -> Option<String> {
-        let is_missing = |path: &Path| !path.exists();
-        if !rustix::process::geteuid().is_root() {
-            Some("root".to_owned())
-        } else if is_missing(Path::new("/sys/kernel/btf/vmlinux")) {
-            Some("a kernel with BTF".to_owned())
-        } else if std::thread::available_parallelism().is_ok_and(|count| count.get() <= OBSERVER_CPU) {
-            Some("a second processor".to_owned())
-        } else {
-            [self.load(), self.rules()]
-                .into_iter()
-                .find(|path| is_missing(path))
-                .map(|path| path.display().to_string())
-        }
-    }
-}
-
-fn beside_the_project(path: &str) -> PathBuf {
-    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared")).join(path)
 }
 
 fn main() -> anyhow::Result<ExitCode> {
     let arguments = Arguments::parse();
-    if let Some(missing) = arguments.missing() {
+    let needs = Needs::new(arguments.load.as_deref(), arguments.rules.as_deref());
+    if let Some(missing) = needs.missing() {
         eprintln!("overhead: not measured: this needs {missing}");
         return Ok(ExitCode::SUCCESS);
     }
     let folder = tempfile::TempDir::with_prefix("eyrie-overhead-")?;
     // Built before this program pins itself, and what it starts with it.
     integration::program::build_only(&["capture-agent", "engine-service"])?;
-    let load = Load::compile(&arguments.load(), folder.path())?;
-    let mut observers = CpuSet::new();
-    observers.set(OBSERVER_CPU);
-    sched_setaffinity(None, &observers).context("cannot pin this program to a processor")?;
-    let figures = measure(&arguments, &load, folder.path())?;
+    let load = Load::compile(&needs.load, folder.path())?;
+    pin_to(&[OBSERVER_CPU])?;
+    let figures = measure(&arguments, &load, &needs.rules, folder.path())?;
     report::print(&figures, arguments.markdown);
     Ok(ExitCode::SUCCESS)
 }
 
-fn measure(arguments: &Arguments, load: &Load, folder: &Path) -> anyhow::Result<Figures> {
+fn measure(arguments: &Arguments, load: &Load, rules: &Path, folder: &Path) -> anyhow::Result<Figures> {
     for workload in Workload::ALL {
         load.run(workload, arguments.iterations(workload) / 10 + 1, arguments.clock)
             .context("the warming up")?;
@@ -133,15 +97,15 @@ fn measure(arguments: &Arguments, load: &Load, folder: &Path) -> anyhow::Result<
         let mut arms = Arm::ALL;
         arms.rotate_left(round % Arm::ALL.len());
         for arm in arms {
-            let mut attached = Attached::start(arm, &arguments.rules(), folder)?;
+            let mut attached = Attached::start(arm, rules, folder)?;
             std::thread::sleep(SETTLE);
             for workload in Workload::ALL {
                 progress.set_message(format!("{arm}: {workload}"));
                 let foreign_before = attached.foreign_programs()?;
-                let before = attached.usage()?;
+                let before = attached.reading()?;
                 let ns = load.run(workload, arguments.iterations(workload), arguments.clock)?;
                 attached.is_done()?;
-                let used = attached.usage()?.since(&before);
+                let used = attached.reading()?.since(&before);
                 let is_disturbed = foreign_before || attached.foreign_programs()?;
                 figures.add(arm, workload, Measurement { ns_per_iteration: ns, used, is_disturbed });
                 progress.inc(1);

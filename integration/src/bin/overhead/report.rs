@@ -3,8 +3,7 @@
 use std::collections::BTreeMap;
 
 use comfy_table::{Cell, CellAlignment, Table, presets};
-
-use crate::{arm::Arm, load::Workload, process::Usage, statistics::Median};
+use integration::measured::{attached::Arm, statistics::Median, usage::Usage, workload::Workload};
 
 const HEADER: [&str; 10] = [
     "workload",
@@ -20,7 +19,7 @@ const HEADER: [&str; 10] = [
 ];
 
 /// One run of a workload.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Measurement {
     /// Nanoseconds an iteration.
     pub(crate) ns_per_iteration: f64,
@@ -62,7 +61,7 @@ impl Figures {
         let runs = self.of(workload, arm);
         let count = f64::from(u32::try_from(runs.len()).ok()?);
         let time = Median::of(runs.iter().map(|run| run.ns_per_iteration))?;
-        let used = runs.iter().map(|run| run.used).reduce(|one, other| one + other)?;
+        let used = runs.iter().map(|run| run.used.clone()).reduce(|one, other| one + other)?;
         let mut row = [const { String::new() }; 10];
         row[..3].clone_from_slice(&[workload.to_string(), arm.to_string(), whole(time.value)]);
         if arm == Arm::Bare {

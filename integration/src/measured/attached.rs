@@ -9,19 +9,19 @@ use std::{
 };
 
 use anyhow::{Context as _, ensure};
-use integration::{
+
+use super::usage::Reading;
+use crate::{
     bpf, pages,
     program::{PATIENCE, Program, free_port},
 };
-
-use crate::process::{Usage, cpu_seconds, resident_bytes};
 
 /// Between two looks at whether something is so.
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
 /// One of the things compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Arm {
+pub enum Arm {
     /// Nothing of ours runs.
     Bare,
     /// Agent and engine run; there are no rules, so that only what keeps the picture of processes right is captured.
@@ -32,7 +32,7 @@ pub(crate) enum Arm {
 
 /// What runs during an arm.
 #[derive(Debug)]
-pub(crate) struct Attached {
+pub struct Attached {
     /// The BPF programs that there were before.
     loaded: BTreeSet<u32>,
     pair: Option<Pair>,
@@ -42,20 +42,27 @@ pub(crate) struct Attached {
 #[derive(Debug)]
 struct Pair {
     engine: Program,
+    engine_url: String,
     agent: Program,
     agent_pages: String,
+}
+
+/// Falco's three files in this folder, in the order in which they are loaded.
+pub fn stock_rules(folder: &Path) -> Vec<PathBuf> {
+    let files = ["falco_rules.yaml", "falco-incubating_rules.yaml", "falco-sandbox_rules.yaml"];
+    files.into_iter().map(|name| folder.join(name)).collect()
 }
 
 // === impl Arm ===
 
 impl Arm {
-    pub(crate) const ALL: [Self; 3] = [Self::Bare, Self::NothingAsked, Self::StockRules];
+    /// In the order of tables.
+    pub const ALL: [Self; 3] = [Self::Bare, Self::NothingAsked, Self::StockRules];
 
     /// The files that the engine is given.
     fn rules(self, stock: &Path, folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
         if self == Self::StockRules {
-            let files = ["falco_rules.yaml", "falco-incubating_rules.yaml", "falco-sandbox_rules.yaml"];
-            return Ok(files.into_iter().map(|name| stock.join(name)).collect());
+            return Ok(stock_rules(stock));
         }
         let none = folder.join("no-rules.yaml");
         fs::write(&none, "[]\n")?;
@@ -77,7 +84,7 @@ impl fmt::Display for Arm {
 
 impl Attached {
     /// Starts what the arm has, and waits until its capture plan is carried out.
-    pub(crate) fn start(arm: Arm, stock: &Path, folder: &Path) -> anyhow::Result<Self> {
+    pub fn start(arm: Arm, stock: &Path, folder: &Path) -> anyhow::Result<Self> {
         let loaded = bpf::Ids::loaded()?.programs;
         if arm == Arm::Bare {
             return Ok(Self { loaded, pair: None });
@@ -101,7 +108,7 @@ impl Attached {
         let url = format!("http://{address}");
         let agent =
             Program::start("capture-agent", ["--engine", &url, "--admin-listen", &agent_pages], &folder)?;
-        let mut attached = Self { loaded, pair: Some(Pair { engine, agent, agent_pages }) };
+        let mut attached = Self { loaded, pair: Some(Pair { engine, engine_url: url, agent, agent_pages }) };
         attached.wait_until("the capture plan is carried out", |pages| {
             pages::metric(pages, "eyrie_agent_plan_generation").is_some_and(|generation| generation > 0.0)
         })?;
@@ -110,7 +117,7 @@ impl Attached {
     }
 
     /// Waits until the engine has acked all that there is.
-    pub(crate) fn is_done(&mut self) -> anyhow::Result<()> {
+    pub fn is_done(&mut self) -> anyhow::Result<()> {
         self.wait_until("everything is acked", |pages| {
             pages::metric(pages, "eyrie_agent_events_unacked").is_some_and(|count| count < 1_000.0)
         })
@@ -128,7 +135,7 @@ impl Attached {
     }
 
     /// Whether BPF programs are loaded that are not our agent's: tests of somebody else, say.
-    pub(crate) fn foreign_programs(&self) -> anyhow::Result<bool> {
+    pub fn foreign_programs(&self) -> anyhow::Result<bool> {
         let now = bpf::Ids::loaded()?.programs;
         let own = match &self.pair {
             None => BTreeSet::new(),
@@ -137,24 +144,27 @@ impl Attached {
         Ok(!self.loaded.is_empty() || now.difference(&own).next().is_some())
     }
 
-    /// What agent and engine have used so far.
-    pub(crate) fn usage(&self) -> anyhow::Result<Usage> {
-        let Some(Pair { engine, agent, agent_pages }) = &self.pair else { return Ok(Usage::default()) };
-        let sum =
-            |name: &str| pages::metric_sum(agent_pages, name).context("the agent's pages do not answer");
-        Ok(Usage {
-            agent_seconds: cpu_seconds(agent.pid())?,
-            engine_seconds: cpu_seconds(engine.pid())?,
-            agent_bytes: resident_bytes(agent.pid())?,
-            engine_bytes: resident_bytes(engine.pid())?,
-            events: sum("eyrie_agent_events_produced_total")?,
-            losses: sum("eyrie_agent_losses_total")?,
+    /// What agent and engine have used and counted so far; nothing of the bare arm.
+    pub fn reading(&self) -> anyhow::Result<Reading> {
+        let Some(Pair { engine, agent, agent_pages, .. }) = &self.pair else { return Ok(Reading::default()) };
+        Reading::of(agent.pid(), engine.pid(), || {
+            pages::Metrics::read(agent_pages).context("the agent's pages do not answer")
         })
+    }
+
+    /// The process ids of agent and engine.
+    pub fn pids(&self) -> Option<(u32, u32)> {
+        self.pair.as_ref().map(|pair| (pair.agent.pid(), pair.engine.pid()))
+    }
+
+    /// Where the engine listens.
+    pub fn engine_url(&self) -> Option<&str> {
+        self.pair.as_ref().map(|pair| pair.engine_url.as_str())
     }
 
     /// Ends it, and waits until the kernel has freed the agent's programs, which it does a while after they were detached: the
     /// next arm would take them for somebody else's.
-    pub(crate) fn stop(self) -> anyhow::Result<()> {
+    pub fn stop(self) -> anyhow::Result<()> {
         let Some(Pair { mut engine, mut agent, .. }) = self.pair else { return Ok(()) };
         let own = bpf::Ids::of(agent.pid())?.programs;
         ensure!(agent.terminate()?.success(), "the agent failed: {}", agent.log_text());

@@ -9,9 +9,11 @@ use std::{
 use anyhow::{Context as _, bail, ensure};
 use clap::ValueEnum;
 
+use super::needs::LOAD_CPU;
+
 /// A loop of some system calls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Workload {
+pub enum Workload {
     /// `open`, `read` and `close` of a small file, and `getpid`.
     Io,
     /// `fork`, `execve` of /bin/true, and waiting for it.
@@ -24,7 +26,7 @@ pub(crate) enum Workload {
 
 /// Which of a workload's times is measured.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Clock {
+pub enum Clock {
     /// What passes for whoever waits.
     #[default]
     Elapsed,
@@ -34,17 +36,18 @@ pub(crate) enum Clock {
 
 /// The compiled program.
 #[derive(Debug)]
-pub(crate) struct Load {
+pub struct Load {
     program: PathBuf,
 }
 
 // === impl Workload ===
 
 impl Workload {
-    pub(crate) const ALL: [Self; 4] = [Self::Io, Self::Fork, Self::Conn, Self::Getpid];
+    /// In the order of tables.
+    pub const ALL: [Self; 4] = [Self::Io, Self::Fork, Self::Conn, Self::Getpid];
 
     /// As many as peers were measured with.
-    pub(crate) fn default_iterations(self) -> u64 {
+    pub fn default_iterations(self) -> u64 {
         match self {
             Self::Io => 500_000,
             Self::Fork => 2_000,
@@ -53,7 +56,8 @@ impl Workload {
         }
     }
 
-    fn name(self) -> &'static str {
+    /// As the program takes it.
+    pub fn name(self) -> &'static str {
         match self {
             Self::Io => "io",
             Self::Fork => "fork",
@@ -70,7 +74,7 @@ impl fmt::Display for Workload {
 }
 
 /// Reads `WORKLOAD=COUNT`.
-pub(crate) fn iterations(text: &str) -> anyhow::Result<(Workload, u64)> {
+pub fn iterations(text: &str) -> anyhow::Result<(Workload, u64)> {
     let (name, count) = text.split_once('=').context("it must be WORKLOAD=COUNT")?;
     let workload = Workload::ALL.into_iter().find(|workload| workload.name() == name);
     let workload = workload.context("the workloads are io, fork, conn and getpid")?;
@@ -83,17 +87,34 @@ pub(crate) fn iterations(text: &str) -> anyhow::Result<(Workload, u64)> {
 
 impl Load {
     /// Compiles the workloads into `folder`.
-    pub(crate) fn compile(source: &Path, folder: &Path) -> anyhow::Result<Self> {
+    pub fn compile(source: &Path, folder: &Path) -> anyhow::Result<Self> {
         let program = folder.join("syscall-load");
         let status = Command::new("cc").arg("-O2").arg("-o").arg(&program).arg(source).status();
         ensure!(status.context("cannot run cc")?.success(), "{} does not compile", source.display());
         Ok(Self { program })
     }
 
-    /// Runs one on processor 0, to which it pins itself; nanoseconds an iteration.
-    pub(crate) fn run(&self, workload: Workload, iterations: u64, clock: Clock) -> anyhow::Result<f64> {
+    /// How one is run on a processor, to which it pins itself.
+    pub fn command(&self, processor: usize, workload: Workload, iterations: u64) -> Command {
         let mut command = Command::new(&self.program);
-        let output = command.args([workload.name(), &iterations.to_string(), "0"]).output()?;
+        command.args([workload.name(), &iterations.to_string(), &processor.to_string()]);
+        command
+    }
+
+    /// Runs one on processor 0, to which it pins itself; nanoseconds an iteration.
+    pub fn run(&self, workload: Workload, iterations: u64, clock: Clock) -> anyhow::Result<f64> {
+        self.run_on(LOAD_CPU, workload, iterations, clock)
+    }
+
+    /// The same on another processor.
+    pub fn run_on(
+        &self,
+        processor: usize,
+        workload: Workload,
+        iterations: u64,
+        clock: Clock,
+    ) -> anyhow::Result<f64> {
+        let output = self.command(processor, workload, iterations).output()?;
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
         if !output.status.success() {
             bail!("the workload {workload} failed: {}", String::from_utf8_lossy(&output.stderr));

@@ -1,0 +1,147 @@
+//! From the conditions of a plan to what the programs test: each step either keeps what a condition says or lets more through.
+//!
+//! A condition of the plan becomes one or several clauses (`clause`), with the tests that the programs can make of that call
+//! (`abilities`). The clauses of a call are made few without letting anything more through, and then, if there are still too
+//! many, by giving up what tells least (`reduce`). What all calls take together is bounded at last (`bounds`). The effective
+//! plan is read off what came out (`effective`), so that it cannot say anything else.
+
+mod abilities;
+mod bounds;
+mod check;
+mod clause;
+mod effective;
+mod implication;
+mod join;
+mod paths;
+mod reduce;
+mod similar;
+#[cfg(test)]
+mod tests;
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    sync::Arc,
+};
+
+use eyrie_bpf::{Clause, Filter, Filters, Outcome};
+use eyrie_proto::capture::{CallFilter, CallPlan, CapturePlan};
+
+use self::abilities::Abilities;
+pub(super) use self::check::check;
+use super::calls::{CallAbi, is_exec, is_tracepoint, name, numbers, state_calls};
+
+/// A call by its numbering and number.
+type Numbered = (CallAbi, u32);
+
+/// A clause, and which rules ask for it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+struct Condition {
+    clause: Clause,
+    rules: BTreeSet<String>,
+}
+
+/// What the calls of a plan are tested for.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Tested {
+    /// A call that is not here is recorded whenever it is made.
+    conditions: BTreeMap<Numbered, Vec<Condition>>,
+}
+
+// === impl Tested ===
+
+impl Tested {
+    /// Of the calls that were asked for, and of those that only have to be seen.
+    pub(super) fn new<'a>(
+        asked: impl Iterator<Item = &'a CallPlan> + Clone,
+        seen_only: impl Iterator<Item = &'a str>,
+    ) -> Self {
+        let mut conditions: BTreeMap<Numbered, Vec<Condition>> = BTreeMap::new();
+        for (call, filters) in filters_by_number(asked) {
+            if let Some(reduced) = reduce::reduce(conditions_of(call, &filters)) {
+                conditions.insert(call, reduced);
+            }
+        }
+        conditions.extend(seen_only.flat_map(numbered).map(|call| (call, Vec::new())));
+        let state: BTreeSet<_> = state_calls().collect();
+        conditions.retain(|call, _| !state.contains(call));
+        bounds::bound(&mut conditions);
+        Self { conditions }
+    }
+
+    /// As the programs are told. Calls with the same filter share it.
+    pub(super) fn filters(&self, plan: &CapturePlan) -> Filters {
+        let mut filters = Filters {
+            is_verify_mode: plan.is_verify_mode,
+            verify_sample_ppm: plan.verify_sample_ppm,
+            ..Filters::default()
+        };
+        let mut shared: HashMap<Filter, Arc<Filter>> = HashMap::new();
+        for ((abi, number), conditions) in &self.conditions {
+            let filter = Filter { clauses: clauses(conditions) };
+            let filter = shared.entry(filter.clone()).or_insert_with(|| Arc::new(filter));
+            let calls = match abi {
+                CallAbi::Native => &mut filters.native,
+                CallAbi::Compat => &mut filters.compat,
+            };
+            calls.insert(*number, Arc::clone(filter));
+        }
+        filters
+    }
+
+    /// The conditions that are really tested, none for every call. Those of the native call, where there is one: of 32-bit calls
+    /// less may be tested.
+    pub(super) fn effective(&self, event_type: &str) -> Vec<CallFilter> {
+        let conditions = (!is_tracepoint(event_type)).then(|| numbered(event_type).next()).flatten();
+        let conditions = conditions.and_then(|call| self.conditions.get(&call));
+        conditions.into_iter().flatten().map(effective::filter).collect()
+    }
+}
+
+fn clauses(conditions: &[Condition]) -> Vec<Clause> {
+    conditions.iter().map(|condition| condition.clause.clone()).collect()
+}
+
+/// The native call of an event type first.
+fn numbered(event_type: &str) -> impl Iterator<Item = Numbered> + use<> {
+    let (native, compat) = numbers(event_type);
+    let native = native.map(|number| (CallAbi::Native, number));
+    native.into_iter().chain(compat.map(|number| (CallAbi::Compat, number)))
+}
+
+/// What is asked of each call, by whatever names; without the calls that somebody wants all of.
+fn filters_by_number<'a>(
+    asked: impl Iterator<Item = &'a CallPlan> + Clone,
+) -> BTreeMap<Numbered, Vec<&'a CallFilter>> {
+    let of_calls = || asked.clone().filter(|plan| !is_tracepoint(&plan.event_type));
+    let mut filters: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    for plan in of_calls() {
+        for call in numbered(&plan.event_type) {
+            filters.entry(call).or_default().extend(&plan.any_of);
+        }
+    }
+    for plan in of_calls().filter(|plan| plan.any_of.is_empty()) {
+        for call in numbered(&plan.event_type) {
+            filters.remove(&call);
+        }
+    }
+    filters
+}
+
+fn conditions_of(call: Numbered, filters: &[&CallFilter]) -> Vec<Condition> {
+    let abilities = Abilities::of(call);
+    let mut conditions: Vec<_> = filters
+        .iter()
+        .flat_map(|filter| {
+            let rules: BTreeSet<_> = filter.rules.iter().cloned().collect();
+            clause::clauses(filter, &abilities)
+                .into_iter()
+                .map(move |clause| Condition { clause, rules: rules.clone() })
+        })
+        .collect();
+    // A program that was executed is told of by its tracepoint, whatever the filter of the call.
+    if name(call.0, call.1).is_some_and(is_exec) {
+        let clause = Clause { outcome: Some(Outcome::Succeeded), ..Clause::default() };
+        conditions.push(Condition { clause, rules: BTreeSet::new() });
+    }
+    conditions
+}

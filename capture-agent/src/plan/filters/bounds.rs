@@ -1,0 +1,78 @@
+//! What the programs have room for, of all calls together.
+
+use std::collections::{BTreeMap, HashSet};
+
+use eyrie_bpf::{Clause, Filters};
+
+use super::{Condition, Numbered, clauses, reduce::reduce};
+use crate::plan::{CallAbi, calls::name};
+
+/// Calls that a host makes most, in that order: if not all can have filters, these do.
+const FREQUENT: &[&str] = &[
+    "read", "write", "close", "openat", "recvfrom", "sendto", "recvmsg", "sendmsg", "open", "connect",
+    "accept4", "accept", "socket", "unlink", "fcntl", "dup", "mmap", "mprotect",
+];
+
+type Conditions = BTreeMap<Numbered, Vec<Condition>>;
+
+/// Gives up what there is no room for.
+pub(super) fn bound(conditions: &mut Conditions) {
+    while give_up_paths(conditions) {}
+    give_up_filters(conditions);
+}
+
+/// Takes the most paths of a clause out, if all together are too many.
+fn give_up_paths(conditions: &mut Conditions) -> bool {
+    let mut seen = HashSet::new();
+    let filters = conditions.values().map(|conditions| clauses(conditions));
+    let filters: Vec<_> = filters.filter(|filter| seen.insert(filter.clone())).collect();
+    let count: usize = filters.iter().flatten().map(|clause| clause.paths.len()).sum();
+    if count <= Filters::PATHS_MAX {
+        return false;
+    }
+    let longest = filters.into_iter().flatten().max_by_key(|clause| clause.paths.len());
+    let Some(longest) = longest else { return false };
+    conditions.retain(|_, of_call| match without_paths(of_call, &longest) {
+        None => true,
+        Some(rest) => match reduce(rest) {
+            Some(rest) => {
+                *of_call = rest;
+                true
+            }
+            None => false,
+        },
+    });
+    true
+}
+
+/// Without the paths of this clause; `None` if it is not among them.
+fn without_paths(conditions: &[Condition], of: &Clause) -> Option<Vec<Condition>> {
+    let is_among = conditions.iter().any(|condition| condition.clause == *of);
+    let wider = Clause { paths: Vec::new(), tries_resolved_path: false, ..of.clone() };
+    let without = |condition: &Condition| {
+        let clause = if condition.clause == *of { wider.clone() } else { condition.clause.clone() };
+        Condition { clause, rules: condition.rules.clone() }
+    };
+    is_among.then(|| conditions.iter().map(without).collect())
+}
+
+/// Leaves the most frequent calls theirs, if different filters are too many.
+fn give_up_filters(conditions: &mut Conditions) {
+    let mut by_rank: Vec<_> = conditions.keys().copied().collect();
+    by_rank.sort_by_key(|call| rank(*call));
+    let mut kept = HashSet::new();
+    for call in by_rank {
+        let Some(filter) = conditions.get(&call).map(|conditions| clauses(conditions)) else { continue };
+        if kept.len() < Filters::FILTERS_MAX {
+            kept.insert(filter);
+        } else if !kept.contains(&filter) {
+            conditions.remove(&call);
+        }
+    }
+}
+
+fn rank((abi, number): Numbered) -> (usize, bool, u32) {
+    let name = name(abi, number);
+    let place = FREQUENT.iter().position(|frequent| Some(*frequent) == name);
+    (place.unwrap_or(FREQUENT.len()), abi == CallAbi::Compat, number)
+}

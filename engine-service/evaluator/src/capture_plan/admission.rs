@@ -1,0 +1,153 @@
+//! What a filter lets through, told by what an event says of itself.
+//!
+//! It is as narrow as programs may be: what an event cannot tell, passes.
+
+use std::net::{IpAddr, SocketAddr};
+
+use eyrie_proto::{
+    capture::{
+        ArgumentFilter, CallFilter, CallOutcome, ContainerScope, FlagFilter, NetworkEnd, NetworkFilter,
+        PathFilter, PathSubject, path_filter,
+    },
+    event::{PathArgument, event::Kind},
+};
+use fields::{EventView, SocketEnds};
+use ipnet::IpNet;
+
+use super::derive::Register;
+
+/// Whether every test of the filter holds.
+pub(super) fn passes(filter: &CallFilter, view: &EventView<'_>) -> bool {
+    has_ended_so(filter, view)
+        && filter.arguments.iter().all(|test| holds_argument(test, view))
+        && filter.open_flags.iter().all(|test| holds_open_flags(test, view))
+        && is_in_scope(filter.container_scope(), view)
+        && holds_paths(filter, view)
+        && is_of_socket(filter, view)
+        && holds_networks(filter, view)
+}
+
+/// Of a call that has not ended it is not known.
+fn has_ended_so(filter: &CallFilter, view: &EventView<'_>) -> bool {
+    let is_started_only = matches!(&view.event.kind, Some(Kind::Connect(connect)) if connect.is_started_only);
+    let Some(call) = view.event.call.as_ref().filter(|_| !is_started_only) else { return true };
+    let is_of_outcome = match filter.outcome() {
+        CallOutcome::Unspecified => true,
+        CallOutcome::Succeeded => call.result >= 0,
+        CallOutcome::Failed => call.result < 0,
+    };
+    is_of_outcome && (filter.results.is_empty() || filter.results.contains(&call.result))
+}
+
+fn holds_argument(test: &ArgumentFilter, view: &EventView<'_>) -> bool {
+    let number = || {
+        let register = Register::at(fields::event_type(view.event, view.architecture)?, test.index)?;
+        (register.of)(view.event.kind.as_ref()?)
+    };
+    number().is_none_or(|number| is_one_of(number & test.mask, &test.values))
+}
+
+fn holds_open_flags(test: &FlagFilter, view: &EventView<'_>) -> bool {
+    match &view.event.kind {
+        Some(Kind::Open(open)) => is_one_of(u64::from(open.flags) & test.mask, &test.values),
+        _ => true,
+    }
+}
+
+fn is_one_of(number: u64, values: &[u64]) -> bool {
+    if values.is_empty() { number != 0 } else { values.contains(&number) }
+}
+
+/// The control group of the task, as far as facts have told of it.
+fn is_in_scope(scope: ContainerScope, view: &EventView<'_>) -> bool {
+    let process = view.event.task.as_ref().and_then(|task| view.host.process_of(task));
+    let fact = process.and_then(|process| view.host.cgroup(process));
+    match (scope, fact.map(|fact| fact.container_id.is_empty())) {
+        (ContainerScope::Unspecified, _) | (_, None) => true,
+        (ContainerScope::Host, Some(is_host)) => is_host,
+        (ContainerScope::Container, Some(is_host)) => !is_host,
+    }
+}
+
+fn holds_paths(filter: &CallFilter, view: &EventView<'_>) -> bool {
+    let resolved = |path: &PathArgument, test: &PathFilter| {
+        filter.tries_resolved_path && !path.resolved.is_empty() && holds_path(test, &path.resolved, path)
+    };
+    let holds = |test: &PathFilter| {
+        let Some(path) = path_of(view, test.subject()) else { return true };
+        let is_based = path.requested.starts_with(b"/") || !path.base.is_empty();
+        path.is_unreadable
+            || path.is_truncated
+            || !is_based
+            || holds_path(test, &fields::asked_for(path, &[]), path)
+            || resolved(path, test)
+    };
+    filter.paths.is_empty() || filter.paths.iter().any(holds)
+}
+
+fn holds_path(test: &PathFilter, path: &[u8], given: &PathArgument) -> bool {
+    match &test.kind {
+        Some(path_filter::Kind::Prefix(prefix)) => path.starts_with(prefix),
+        Some(path_filter::Kind::Exact(exact)) => path == exact.as_slice(),
+        Some(path_filter::Kind::Suffix(suffix)) => path.ends_with(suffix),
+        Some(path_filter::Kind::Name(name)) => {
+            path.strip_suffix(name.as_slice()).is_some_and(|rest| rest.ends_with(b"/"))
+        }
+        Some(path_filter::Kind::RawContains(bytes)) => {
+            memchr::memmem::find(&given.requested, bytes).is_some()
+        }
+        None => true,
+    }
+}
+
+fn path_of<'a>(view: &EventView<'a>, subject: PathSubject) -> Option<&'a PathArgument> {
+    let (first, second) = match view.event.kind.as_ref()? {
+        Kind::Open(open) => (open.path.as_ref(), None),
+        Kind::PathCall(call) => (call.path.as_ref(), None),
+        Kind::TwoPathCall(call) => (call.source.as_ref(), call.target.as_ref()),
+        Kind::ChangeDirectory(change) => (change.path.as_ref(), None),
+        Kind::ChangeRoot(change) => (change.path.as_ref(), None),
+        _ => return None,
+    };
+    if subject == PathSubject::Second { second } else { first }
+}
+
+fn is_of_socket(filter: &CallFilter, view: &EventView<'_>) -> bool {
+    let Some(socket) = fields::event_socket(view.event) else { return true };
+    let is_one = |values: &[u32], value| values.is_empty() || values.contains(&value);
+    is_one(&filter.socket_families, socket.family) && is_one(&filter.socket_protocols, socket.protocol)
+}
+
+fn holds_networks(filter: &CallFilter, view: &EventView<'_>) -> bool {
+    let Some(ends) = fields::socket_ends(view.event) else { return true };
+    let is_inside = |network: &NetworkFilter| ends_of(network, ends).any(|end| is_in(network, end));
+    // An end that is not there is not in it.
+    let is_outside = |network: &NetworkFilter| {
+        let mut ends = ends_of(network, ends).peekable();
+        ends.peek().is_none() || ends.any(|end| !is_in(network, end))
+    };
+    (filter.networks.is_empty() || filter.networks.iter().any(is_inside))
+        && filter.outside_networks.iter().all(is_outside)
+}
+
+fn ends_of(network: &NetworkFilter, ends: SocketEnds) -> impl Iterator<Item = SocketAddr> {
+    let (local, remote) = match network.end() {
+        NetworkEnd::Local => (ends.local, None),
+        NetworkEnd::Remote => (None, ends.remote),
+        NetworkEnd::Unspecified => (ends.local, ends.remote),
+    };
+    local.into_iter().chain(remote)
+}
+
+fn is_in(network: &NetworkFilter, end: SocketAddr) -> bool {
+    (network.first_port..=network.last_port).contains(&end.port().into())
+        && (network.ip.is_empty() || network_of(network).is_none_or(|network| network.contains(&end.ip())))
+}
+
+fn network_of(network: &NetworkFilter) -> Option<IpNet> {
+    let ip: IpAddr = match <[u8; 4]>::try_from(&*network.ip) {
+        Ok(octets) => octets.into(),
+        Err(_) => <[u8; 16]>::try_from(&*network.ip).ok()?.into(),
+    };
+    IpNet::new(ip, network.prefix_length.try_into().ok()?).ok()
+}

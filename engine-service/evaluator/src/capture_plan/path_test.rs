@@ -1,0 +1,85 @@
+//! Tests of paths: what follows from what, and which of two says more.
+
+use eyrie_proto::capture::{PathFilter, PathSubject, path_filter::Kind};
+
+/// From this many tests on a list is not searched for each new one: the time would grow with its square.
+const LONG_LIST: usize = 1_024;
+/// From this many bytes on a prefix is of few files, as `/etc/shadow` and `/root/.ssh/` are.
+const LONG_PREFIX: usize = 10;
+/// A suffix with fewer bytes than this is hardly a test.
+const SHORT_SUFFIX: usize = 4;
+
+/// A test of one of the two paths of a call.
+pub(super) fn test(kind: Kind, subject: PathSubject) -> PathFilter {
+    PathFilter { kind: Some(kind), subject: subject.into() }
+}
+
+/// Whether every path that holds the one holds the other.
+pub(super) fn implies(strong: &PathFilter, weak: &PathFilter) -> bool {
+    if strong == weak {
+        return true;
+    }
+    let (Some(own), Some(other)) = (&strong.kind, &weak.kind) else { return false };
+    strong.subject == weak.subject
+        && match (own, other) {
+            (Kind::Exact(path) | Kind::Prefix(path), Kind::Prefix(prefix)) => path.starts_with(prefix),
+            (Kind::Exact(path) | Kind::Suffix(path) | Kind::Name(path), Kind::Suffix(suffix)) => {
+                path.ends_with(suffix)
+            }
+            (Kind::Exact(path) | Kind::Suffix(path), Kind::Name(name)) => has_name(path, name),
+            (Kind::RawContains(bytes), Kind::RawContains(part)) => {
+                memchr::memmem::find(bytes, part).is_some()
+            }
+            _ => false,
+        }
+}
+
+fn has_name(path: &[u8], name: &[u8]) -> bool {
+    path.strip_suffix(name).is_some_and(|rest| rest.ends_with(b"/"))
+}
+
+/// Whether each test of `strong` implies one of `weak`. Of very long lists it says no.
+pub(super) fn all_imply(strong: &[PathFilter], weak: &[PathFilter]) -> bool {
+    strong.len().saturating_mul(weak.len()) <= LONG_LIST * LONG_LIST
+        && strong.iter().all(|own| weak.iter().any(|other| implies(own, other)))
+}
+
+/// Tests of which one has to hold, in the place of two lists of which one has to; none if one of them is empty, since that is everything.
+pub(super) fn union(first: &[PathFilter], second: &[PathFilter]) -> Vec<PathFilter> {
+    if first.is_empty() || second.is_empty() {
+        return Vec::new();
+    }
+    let mut all = Vec::with_capacity(first.len() + second.len());
+    for path in first.iter().chain(second) {
+        add(&mut all, path.clone());
+    }
+    all
+}
+
+/// Adds a test to others of which one has to hold, unless it says nothing new, which is looked at in short lists only.
+pub(super) fn add(paths: &mut Vec<PathFilter>, path: PathFilter) {
+    if paths.len() >= LONG_LIST {
+        paths.push(path);
+    } else if paths.iter().all(|other| !implies(&path, other)) {
+        paths.retain(|other| !implies(other, &path));
+        paths.push(path);
+    }
+}
+
+/// How little a list of tests of which one has to hold says: the least that one of them says, then how many there are.
+pub(super) fn weakness(paths: &[PathFilter]) -> (u8, usize) {
+    (paths.iter().map(weakness_of_one).max().unwrap_or(u8::MAX), paths.len())
+}
+
+fn weakness_of_one(path: &PathFilter) -> u8 {
+    match &path.kind {
+        Some(Kind::Exact(_)) => 0,
+        Some(Kind::Name(_)) => 1,
+        Some(Kind::RawContains(_)) => 2,
+        Some(Kind::Prefix(prefix)) if prefix.len() >= LONG_PREFIX => 3,
+        Some(Kind::Suffix(suffix)) if suffix.len() >= SHORT_SUFFIX => 4,
+        Some(Kind::Prefix(_)) => 5,
+        Some(Kind::Suffix(_)) => 6,
+        None => u8::MAX,
+    }
+}

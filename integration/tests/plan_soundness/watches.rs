@@ -1,0 +1,157 @@
+//! Pairs of engine and agent, and what they tell of acts.
+
+use std::collections::BTreeMap;
+
+use integration::{
+    eventually, pages,
+    program::{Program, free_port},
+    scene::Scene,
+    subscriber,
+};
+
+use super::acts::Done;
+
+/// An engine with an agent of its own.
+pub(crate) struct Watch {
+    name: &'static str,
+    scene: Scene,
+    engine: Program,
+    agent: Program,
+    engine_pages: String,
+}
+
+/// The alerts of one engine: rules and what they said, by process.
+#[derive(Debug)]
+pub(crate) struct Told {
+    pub(crate) name: &'static str,
+    alerts: BTreeMap<u32, Vec<(String, String)>>,
+}
+
+// === impl Watch ===
+
+impl Watch {
+    /// The one that asks for every call first.
+    pub(crate) async fn all(rules: &str) -> anyhow::Result<Vec<Self>> {
+        let kinds: [(&str, &[&str]); 3] = [
+            ("every call", &["--plan-filters=false", "--plan-verify-sample-ppm=0"]),
+            ("marked", &["--plan-verify-mode=true"]),
+            ("dropped", &["--plan-verify-sample-ppm=0"]),
+        ];
+        let mut watches = Vec::new();
+        for (name, flags) in kinds {
+            watches.push(Self::start(name, rules, flags)?);
+        }
+        for watch in &watches {
+            watch.scene.is_connected().await?;
+            let is_planned = || pages::metric(&watch.scene.agent_pages(), "eyrie_agent_plan_generation");
+            eventually(|| Ok(is_planned().filter(|generation| *generation > 0.0))).await?;
+        }
+        Ok(watches)
+    }
+
+    fn start(name: &'static str, rules: &str, flags: &[&str]) -> anyhow::Result<Self> {
+        let scene = Scene::new()?;
+        std::fs::write(scene.rules(), rules)?;
+        let engine_pages = format!("127.0.0.1:{}", free_port()?);
+        let own = ["--match-all", "--admin-listen", &engine_pages];
+        let engine = scene.engine_with(&[&own, flags].concat())?;
+        let agent = scene.agent()?;
+        Ok(Self { name, scene, engine, agent, engine_pages })
+    }
+
+    /// How many records the filters left out or marked.
+    fn filtered(&self, outcome: &str) -> anyhow::Result<Option<f64>> {
+        let page = pages::get(&self.scene.agent_pages(), "/metrics")?;
+        let of_outcome = |line: &&str| line.starts_with("eyrie_agent_ring_records") && line.contains(outcome);
+        let counts =
+            page.lines().filter(of_outcome).filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok());
+        Ok(Some(counts.sum()).filter(|count| *count > 0.0))
+    }
+
+    pub(crate) fn terminate(&mut self) -> anyhow::Result<()> {
+        for program in [&mut self.agent, &mut self.engine] {
+            let status = program.terminate()?;
+            anyhow::ensure!(status.success(), "{}: {status}: {}", self.name, program.log_text());
+        }
+        Ok(())
+    }
+}
+
+/// Events that any of them lost.
+pub(crate) async fn lost(watches: &[Watch]) -> anyhow::Result<u64> {
+    let mut lost = 0;
+    for watch in watches {
+        let hosts = subscriber::hosts_until(&watch.scene.url(), |hosts| !hosts.is_empty()).await?;
+        lost += hosts.iter().flat_map(|host| &host.losses).map(|loss| loss.count).sum::<u64>();
+    }
+    Ok(lost)
+}
+
+/// What they say of these acts, of which the last one is told by the same alerts as the first: with it, all is told.
+pub(crate) async fn told(watches: &[Watch], done: &[Done]) -> anyhow::Result<Vec<Told>> {
+    let mut all = Vec::new();
+    for watch in watches {
+        let url = watch.scene.url();
+        let count = |told: &Told, done: Option<&Done>| done.map_or(0, |done| told.of(done).len());
+        subscriber::alerts_until(&url, |alerts| {
+            let told = Told::new(watch.name, alerts);
+            let (first, last) = (count(&told, done.first()), count(&told, done.last()));
+            first > 0 && first == last
+        })
+        .await?;
+        all.push(Told::new(watch.name, &subscriber::alerts_now(&url).await?));
+    }
+    Ok(all)
+}
+
+/// The engine's filters were in effect, and wrong for no rule.
+pub(crate) async fn check_filters(watches: &[Watch]) -> anyhow::Result<()> {
+    for watch in watches {
+        let violations = pages::metric_sum(&watch.engine_pages, "eyrie_engine_filter_violations_total");
+        assert_eq!(violations, Some(0.0), "{}: {}", watch.name, watch.engine.log_text());
+        let outcome = match watch.name {
+            "marked" => "outcome=\"marked\"",
+            "dropped" => "outcome=\"filtered\"",
+            _ => continue,
+        };
+        eventually(|| watch.filtered(outcome)).await?;
+    }
+    Ok(())
+}
+
+// === impl Told ===
+
+impl Told {
+    fn new(name: &'static str, alerts: &[eyrie_proto::alert::Alert]) -> Self {
+        let mut by_process: BTreeMap<u32, Vec<_>> = BTreeMap::new();
+        for alert in alerts {
+            let pid = alert.process.as_ref().and_then(|process| process.key).map_or(0, |key| key.pid);
+            by_process.entry(pid).or_default().push((alert.rule.clone(), alert.message.clone()));
+        }
+        by_process.values_mut().for_each(|alerts| alerts.sort());
+        Self { name, alerts: by_process }
+    }
+
+    /// What was said of an act.
+    pub(crate) fn of(&self, done: &Done) -> Vec<(&str, &str)> {
+        let alerts = self.alerts.get(&done.pid).into_iter().flatten();
+        alerts.map(|(rule, said)| (&**rule, &**said)).collect()
+    }
+
+    pub(crate) fn has_rule(&self, rule: &str) -> bool {
+        self.alerts.values().flatten().any(|(raised, _)| raised == rule)
+    }
+
+    /// The alerts of an act that only one of both has.
+    pub(crate) fn difference(&self, other: &Self, done: &Done) -> Vec<String> {
+        let (mut missing, mut more) = (self.of(done), Vec::new());
+        for alert in other.of(done) {
+            match missing.iter().position(|own| *own == alert) {
+                Some(place) => drop(missing.swap_remove(place)),
+                None => more.push(alert),
+            }
+        }
+        let missing = missing.iter().map(|(rule, said)| format!("missing: {rule}: {said}"));
+        missing.chain(more.iter().map(|(rule, said)| format!("too many: {rule}: {said}"))).collect()
+    }
+}
