@@ -61,6 +61,7 @@ int connect_start(u64 *context)
 	struct descriptor_info *info;
 	struct socket *socket;
 	struct inode *inode;
+	struct beginning start;
 	struct file *file;
 	struct plan *plan;
 
@@ -89,7 +90,8 @@ int connect_start(u64 *context)
 	info->type = load(sock->sk_type);
 	info->protocol = load(sock->sk_protocol);
 	info->state = TCP_SYN_SENT;
-	put_internet(&info->local, &info->remote, info->family, sock);
+	read_beginning(&start, sock);
+	put_internet(&info->local, &info->remote, info->family, sock, &start);
 	return submit(composer);
 }
 

@@ -239,7 +239,8 @@ __noinline int keep_past(void)
 		composer->weighing.is_left_out = true;
 		return on_described_call(0);
 	}
-	if (find_socket() && composer->call.socket)
+	/* The tests may have found it already. */
+	if ((composer->weighing.is_socket_tested || find_socket(false)) && composer->call.socket)
 		note_role(composer, composer->call.socket, composer->call.socket_inode, composer->weighing.role);
 	return 0;
 }

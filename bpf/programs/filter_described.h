@@ -67,9 +67,9 @@ __noinline u32 shape_traits(void)
 	return traits;
 }
 
-/* Finds the socket of the first descriptor, and notes what is tested of it. False where nothing is open there by now, so that
+/* Finds the socket of the first descriptor, and notes what is tested of it if there are tests. False where nothing is open there by now, so that
  * nothing can be told. */
-__noinline u32 find_socket(void)
+__noinline u32 find_socket(u32 is_tested)
 {
 	struct composer *composer = composer_of(SLOT_CALL);
 	struct socket *socket;
@@ -91,7 +91,8 @@ __noinline u32 find_socket(void)
 	if (!sock)
 		return false;
 	composer->call.socket = (u64)sock;
-	note_socket(&composer->weighing, sock);
+	if (is_tested)
+		note_socket(&composer->weighing, sock);
 	return true;
 }
 
@@ -112,7 +113,7 @@ __noinline u32 weigh_described(void)
 	traits = shape_traits();
 	if (!(traits & TRAIT_FIRST) || traits & TRAIT_ADDRESS)
 		return VERDICT_OPEN;
-	if (find_socket())
+	if (find_socket(true))
 		return weigh_socket(SLOT_CALL);
 	composer->weighing.is_socket_tested = true;
 	return verdict_of(&composer->weighing, filter->with_paths);

@@ -74,14 +74,17 @@ static __always_inline void note_no_socket(struct weighing *weighing)
 static __always_inline void note_socket(struct weighing *weighing, struct sock *sock)
 {
 	struct endpoint local = {}, remote = {};
-	u32 family = read_kernel(sock->__sk_common.skc_family);
+	struct beginning start;
+	u32 family;
 
+	read_beginning(&start, sock);
+	family = field_in(&start, sock->__sk_common.skc_family);
 	note_no_socket(weighing);
 	weighing->families = family_bit(family);
 	weighing->protocol = read_kernel(sock->sk_protocol);
 	if (family != AF_INET && family != AF_INET6)
 		return;
-	put_internet(&local, &remote, family, sock);
+	put_internet(&local, &remote, family, sock, &start);
 	note_endpoint(weighing, PLACE_LOCAL, family, &local, END_LOCAL);
 	note_endpoint(weighing, PLACE_REMOTE, family, &remote, END_REMOTE);
 }
@@ -218,6 +221,8 @@ __noinline u32 weigh_socket(u32 slot)
 	asked = weighing->candidates & filter->with_sockets;
 	weighing->is_socket_tested = true;
 	for (u32 index = 0; index < CLAUSES_MAX; index++) {
+		if (!(asked >> index))
+			break;
 		if (asked >> index & 1 && !holds_socket(slot, index))
 			weighing->candidates &= ~(1U << index);
 	}

@@ -106,6 +106,29 @@ static long (*bpf_copy_from_user_task)(void *to, u32 size, const void *from, str
 		value_;                                                        \
 	})
 
+/* The beginning of a structure of the kernel's, read at once: a read costs more than the bytes that it reads. */
+struct beginning {
+	u64 words[12];
+};
+
+static __always_inline void read_beginning(struct beginning *beginning, const void *address)
+{
+	if (bpf_probe_read_kernel(beginning, sizeof(*beginning), address) != 0)
+		__builtin_memset(beginning, 0, sizeof(*beginning));
+}
+
+/* A field of a structure whose beginning was read. Where it lies varies: if it lies further back, it is read by itself. */
+#define field_in(read, field)                                                                    \
+	({                                                                                       \
+		u64 at_ = __builtin_preserve_field_info(field, 0);                               \
+		typeof(field) picked_;                                                           \
+		if (at_ <= sizeof(struct beginning) - sizeof(picked_))                           \
+			picked_ = *(typeof(field) *)((u64)(read) + at_);                         \
+		else                                                                             \
+			picked_ = read_kernel(field);                                            \
+		picked_;                                                                         \
+	})
+
 /* The current task, and a field of something that is reached from it. The fuller object knows the task's type, and
  * loads cost next to nothing; the baseline is for kernels whose helper tells a mere number, and reads memory. */
 #ifdef EYRIE_BASELINE

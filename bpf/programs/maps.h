@@ -199,8 +199,6 @@ struct {
 } path_tests SEC(".maps");
 
 /* Control groups of the configured hierarchy that are known to be none of a container. */
-enum { HOST_CGROUPS_MAX = 16384 };
-
 struct {
 	map_int(type, BPF_MAP_TYPE_HASH);
 	map_int(max_entries, HOST_CGROUPS_MAX);

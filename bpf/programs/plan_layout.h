@@ -19,6 +19,7 @@ enum plan_limit {
 	TESTABLE_BYTES_MAX = 247,
 	SUFFIX_BYTES_MAX = 48,
 	PATH_TESTS_MAX = 8192,
+	HOST_CGROUPS_MAX = 16384,
 };
 
 /* An entry of the map `plans`. */

@@ -8,30 +8,35 @@
 static __always_inline struct socket *socket_of(struct file *file, u64 *inode_number)
 {
 	struct inode *inode = read_kernel(file->f_inode);
-	struct super_block *super = read_kernel(inode->i_sb);
+	struct beginning start;
+	struct super_block *super;
 
+	read_beginning(&start, inode);
 	/* A Unix socket in a directory has the same file type; one that is open is on sockfs. */
-	if ((read_kernel(inode->i_mode) & S_IFMT) != S_IFSOCK || read_kernel(super->s_magic) != SOCKFS_MAGIC)
+	if ((field_in(&start, inode->i_mode) & S_IFMT) != S_IFSOCK)
 		return NULL;
-	*inode_number = read_kernel(inode->i_ino);
+	super = field_in(&start, inode->i_sb);
+	if (read_kernel(super->s_magic) != SOCKFS_MAGIC)
+		return NULL;
+	*inode_number = field_in(&start, inode->i_ino);
 	return read_kernel(file->private_data);
 }
 
+/* Both ends of an internet socket of which the beginning was read. */
 static __always_inline void put_internet(struct endpoint *local, struct endpoint *remote, u16 family,
-					 struct sock *sock)
+					 struct sock *sock, struct beginning *start)
 {
-	struct sock_common *common = &sock->__sk_common;
-	u16 port = read_kernel(common->skc_dport);
+	u16 port = field_in(start, sock->__sk_common.skc_dport);
 
 	remote->port = __builtin_bswap16(port);
-	local->port = read_kernel(common->skc_num);
-	local->scope_id = remote->scope_id = read_kernel(common->skc_bound_dev_if);
+	local->port = field_in(start, sock->__sk_common.skc_num);
+	local->scope_id = remote->scope_id = field_in(start, sock->__sk_common.skc_bound_dev_if);
 	if (family == AF_INET) {
-		bpf_probe_read_kernel(local->address, 4, &common->skc_rcv_saddr);
-		bpf_probe_read_kernel(remote->address, 4, &common->skc_daddr);
-	} else if (field_exists(common->skc_v6_daddr)) {
-		bpf_probe_read_kernel(local->address, 16, &common->skc_v6_rcv_saddr);
-		bpf_probe_read_kernel(remote->address, 16, &common->skc_v6_daddr);
+		*(u32 *)local->address = field_in(start, sock->__sk_common.skc_rcv_saddr);
+		*(u32 *)remote->address = field_in(start, sock->__sk_common.skc_daddr);
+	} else if (field_exists(sock->__sk_common.skc_v6_daddr)) {
+		*(struct in6_addr *)local->address = field_in(start, sock->__sk_common.skc_v6_rcv_saddr);
+		*(struct in6_addr *)remote->address = field_in(start, sock->__sk_common.skc_v6_daddr);
 	}
 }
 
@@ -76,15 +81,17 @@ static __always_inline void put_unix_names(struct composer *composer, struct spa
 static __always_inline void put_socket(struct composer *composer, struct descriptor_info *info, struct socket *socket)
 {
 	struct sock *sock = read_kernel(socket->sk);
+	struct beginning start;
 
 	if (!sock)
 		return;
-	info->family = read_kernel(sock->__sk_common.skc_family);
-	info->state = read_kernel(sock->__sk_common.skc_state);
+	read_beginning(&start, sock);
+	info->family = field_in(&start, sock->__sk_common.skc_family);
+	info->state = field_in(&start, sock->__sk_common.skc_state);
 	info->type = read_kernel(sock->sk_type);
 	info->protocol = read_kernel(sock->sk_protocol);
 	if (info->family == AF_INET || info->family == AF_INET6)
-		put_internet(&info->local, &info->remote, info->family, sock);
+		put_internet(&info->local, &info->remote, info->family, sock, &start);
 	else if (info->family == AF_UNIX)
 		put_unix_names(composer, &info->local_name, &info->remote_name, sock);
 }

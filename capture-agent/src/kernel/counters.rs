@@ -107,7 +107,7 @@ impl LossCounters {
             let seen = Arc::downgrade(&self.seen);
             move || {
                 let seen = *seen.upgrade()?.lock().unwrap_or_else(PoisonError::into_inner);
-                Some(seen.iter().map(of).sum())
+                Some(seen.iter().map(of).sum::<u64>())
             }
         };
         let name = "eyrie.agent.filtered";
