@@ -12,7 +12,7 @@
 /* Results that no program ever sees: the kernel starts the call again, or turns them into EINTR. */
 enum { ERESTARTSYS = 512, ERESTART_RESTARTBLOCK = 516 };
 
-static __always_inline int on_native_call(u32 number, bool is_restarted, u32 state)
+static __always_inline int on_native_call(struct composer *composer, u32 number, bool is_restarted, u32 state)
 {
 	switch (number) {
 	case NATIVE_OPEN:
@@ -34,7 +34,7 @@ static __always_inline int on_native_call(u32 number, bool is_restarted, u32 sta
 	case NATIVE_EXECVEAT:
 		return on_failed_exec(true);
 	}
-	return on_described_call(state);
+	return on_other_call(composer, state);
 }
 
 /* Calls by way of socketcall, which has their arguments in memory, are told as what they are. */
@@ -54,7 +54,7 @@ static __always_inline void see_through_socketcall(struct composer *composer)
 	composer->call.number = number;
 }
 
-static __always_inline int on_compat_call(u32 number, bool is_restarted, u32 state)
+static __always_inline int on_compat_call(struct composer *composer, u32 number, bool is_restarted, u32 state)
 {
 	switch (number) {
 	case COMPAT_OPEN:
@@ -76,7 +76,7 @@ static __always_inline int on_compat_call(u32 number, bool is_restarted, u32 sta
 	case COMPAT_EXECVEAT:
 		return on_failed_exec(true);
 	}
-	return on_described_call(state);
+	return on_other_call(composer, state);
 }
 
 static __always_inline bool is_exec(u32 number, bool compat)
@@ -99,9 +99,14 @@ static __always_inline bool has_bit(const u64 *bitmap, u32 number)
 	return bitmap[(number >> 6) & (CALL_BITMAP_WORDS - 1)] >> (number & 63) & 1;
 }
 
-static __always_inline bool is_recorded(struct config *configured, u32 number, bool compat)
+static __always_inline bool is_recorded(struct plan *plan, u32 number, bool compat)
 {
-	return has_bit(compat ? configured->compat_calls : configured->calls, number);
+	return has_bit(compat ? plan->compat_calls : plan->calls, number);
+}
+
+static __always_inline bool bears_state(struct plan *plan, u32 number, bool compat)
+{
+	return has_bit(compat ? plan->compat_state_calls : plan->state_calls, number);
 }
 
 static __always_inline bool is_shed(struct config *configured, u32 number, bool compat)
@@ -124,6 +129,37 @@ static __always_inline s64 numbered_call(struct pt_regs *regs, bool compat, u32 
 	return number;
 }
 
+static __always_inline enum open_call open_call_of(u32 number, bool compat)
+{
+	if (number == (compat ? COMPAT_OPENAT : NATIVE_OPENAT))
+		return CALL_OPENAT;
+	if (number == (compat ? COMPAT_OPEN : NATIVE_OPEN))
+		return CALL_OPEN;
+	if (number == (compat ? COMPAT_OPENAT2 : NATIVE_OPENAT2))
+		return CALL_OPENAT2;
+	return number == (compat ? COMPAT_CREAT : NATIVE_CREAT) ? CALL_CREAT : CALL_IS_NO_OPEN;
+}
+
+/* Whether the call is left out, by the tests that cost least. */
+static __always_inline bool is_left_out(struct composer *composer, u32 filter, bool has_ended, bool has_flags)
+{
+	begin_weighing(composer, filter, has_ended);
+	if (has_flags)
+		composer->weighing.known |= KNOWN_OPEN_FLAGS;
+	return weigh_numbers(SLOT_CALL) == VERDICT_NOT_NEEDED && leave_out(composer);
+}
+
+/* What a call that is left out says of a socket's past is noted all the same. */
+static __always_inline int on_left_out(struct composer *composer, u32 number, bool compat, bool is_open)
+{
+	if (is_open || is_exec(number, compat) || !keeps_history(composer))
+		return 0;
+	if (number != (compat ? COMPAT_CONNECT : NATIVE_CONNECT))
+		return keep_past();
+	composer->weighing.is_left_out = true;
+	return on_connect(0);
+}
+
 SEC("tp_btf/sys_exit")
 int system_call(u64 *context)
 {
@@ -131,15 +167,20 @@ int system_call(u64 *context)
 	struct task_struct *task = current_task();
 	struct config *configured = configuration();
 	bool compat = is_compat(task), is_restarted;
-	u32 flags, state;
+	u32 flags, bank, state, filter;
 	s64 number = numbered_call(regs, compat, &flags), result = context[1];
 	struct composer *composer;
+	enum open_call open;
+	struct plan *plan;
+	bool has_flags;
 
 	if (!configured)
 		return 0;
 	if (number < 0 || number >= CALL_BITMAP_WORDS * 64)
 		return 0;
-	if (!is_recorded(configured, number, compat))
+	bank = current_bank(configured);
+	plan = plan_in(bank);
+	if (!plan || !is_recorded(plan, number, compat))
 		return 0;
 	if ((u32)load(task->tgid) == configured->own_tgid) {
 		count(false, COUNTER_OWN);
@@ -154,6 +195,9 @@ int system_call(u64 *context)
 	composer = composer_of(SLOT_CALL);
 	if (!composer)
 		return 0;
+	composer->bank = bank;
+	composer->weighing.filter = 0;
+	composer->weighing.is_left_out = false;
 	composer->call.number = number;
 	composer->call.result = result;
 	composer->call.flags = flags;
@@ -161,18 +205,21 @@ int system_call(u64 *context)
 	if (compat && number == COMPAT_SOCKETCALL) {
 		see_through_socketcall(composer);
 		number = composer->call.number;
-		if (!is_recorded(configured, number, compat) ||
+		if (!is_recorded(plan, number, compat) ||
 		    (is_restarted && !is_connect(number, compat)))
 			return 0;
 	}
 	if (is_shed(configured, number, compat))
 		return shed(number, composer->call.flags);
-	state = has_bit(compat ? configured->compat_state_calls : configured->state_calls, number)
-			? FLAG_STATE_BEARING
-			: 0;
+	open = open_call_of(number, compat);
+	has_flags = open != CALL_IS_NO_OPEN && note_how(&composer->call, open);
+	state = bears_state(plan, number, compat) ? FLAG_STATE_BEARING : 0;
+	filter = state ? 0 : filter_number(plan, number, compat);
+	if (filter && is_left_out(composer, filter, !is_restarted, has_flags))
+		return on_left_out(composer, number, compat, open != CALL_IS_NO_OPEN);
 	if (compat)
-		return on_compat_call(number, is_restarted, state);
-	return on_native_call(number, is_restarted, state);
+		return on_compat_call(composer, number, is_restarted, state);
+	return on_native_call(composer, number, is_restarted, state);
 }
 
 #endif

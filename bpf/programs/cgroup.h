@@ -9,7 +9,7 @@ enum { CGROUP_PATH_BYTES = 1024 };
 
 static __always_inline int on_cgroup(struct cgroup *group, const char *path, u32 flags)
 {
-	struct composer *composer = composer_of(SLOT_LIFE);
+	struct composer *composer = new_composer(SLOT_LIFE);
 	struct config *configured = configuration();
 	struct task_struct *task = current_task();
 	struct cgroup_record *record;

@@ -2,6 +2,7 @@
 #ifndef EYRIE_CONNECT_H
 #define EYRIE_CONNECT_H
 
+#include "filter_described.h"
 #include "socket.h"
 
 /* Remembers that this end connected, and to whom: also while it still does. */
@@ -14,7 +15,7 @@ static __always_inline void note_connect(struct composer *composer, struct descr
 		return;
 	info->history = HISTORY_CLIENT;
 	if (info->family != AF_INET && info->family != AF_INET6) {
-		note_role(socket, info->file.inode, HISTORY_CLIENT);
+		note_role(composer, socket, info->file.inode, HISTORY_CLIENT);
 		return;
 	}
 	now.inode = info->file.inode;
@@ -22,7 +23,26 @@ static __always_inline void note_connect(struct composer *composer, struct descr
 	now.family = info->family;
 	now.port = __builtin_bswap16(info->remote.port);
 	__builtin_memcpy(now.address, info->remote.address, sizeof(now.address));
-	info->history |= note_peer(socket, &now, true);
+	info->history |= note_peer(composer, socket, &now, true);
+}
+
+/* The tests of the socket and of the address that was asked for. */
+__noinline u32 weigh_connect(void)
+{
+	struct composer *composer = composer_of(SLOT_CALL);
+	struct weighing *weighing;
+	struct filter *filter;
+
+	if (!composer)
+		return VERDICT_NEEDED;
+	weighing = &composer->weighing;
+	filter = filter_of(composer);
+	/* It has no path that could be told. */
+	if (!filter || weighing->candidates & filter->with_paths)
+		return VERDICT_NEEDED;
+	note_info(weighing, &composer->connect.socket);
+	note_asked(composer, &composer->connect.requested, END_REMOTE);
+	return weigh_socket(SLOT_CALL);
 }
 
 /* The arguments are in `composer->call`, as connect(2) has them. */
@@ -36,11 +56,12 @@ __noinline int on_connect(u32 extra_flags)
 
 	if (!composer)
 		return 0;
-	begin_call(composer, task, RECORD_CONNECT, sizeof(composer->connect), extra_flags);
+	clear(composer, sizeof(composer->connect));
 	info = &composer->connect.socket;
 	info->fd = composer->call.arguments[0];
-	put_requested_address(composer, &composer->connect.requested, composer->call.arguments[1],
-			      (u32)composer->call.arguments[2]);
+	if (!composer->weighing.is_left_out)
+		put_requested_address(composer, &composer->connect.requested, composer->call.arguments[1],
+				      (u32)composer->call.arguments[2]);
 	file = file_of(task, info->fd);
 	/* Of its file the inode alone is told: a socket's has no more to say. */
 	if (file)
@@ -49,6 +70,11 @@ __noinline int on_connect(u32 extra_flags)
 		put_socket(composer, info, socket);
 		note_connect(composer, info, (u64)read_kernel(socket->sk));
 	}
+	if (composer->weighing.is_left_out)
+		return 0;
+	if (file && composer->weighing.filter && weigh_connect() == VERDICT_NOT_NEEDED && leave_out(composer))
+		return 0;
+	put_call_header(composer, task, RECORD_CONNECT, extra_flags);
 	return submit(composer);
 }
 

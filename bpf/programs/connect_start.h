@@ -8,7 +8,8 @@
 
 /* Whether the current thread is in a call of connect that is recorded; the call is in `composer->call` then. Sockets are
  * also connected by sends with MSG_FASTOPEN, by io_uring, and by the kernel for itself. */
-static __always_inline bool is_in_connect(struct composer *composer, struct task_struct *task, struct config *configured)
+static __always_inline bool is_in_connect(struct composer *composer, struct task_struct *task, struct config *configured,
+					  struct plan *plan)
 {
 	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(task);
 	bool compat = is_compat(task);
@@ -30,7 +31,24 @@ static __always_inline bool is_in_connect(struct composer *composer, struct task
 	if (number != (compat ? COMPAT_CONNECT : NATIVE_CONNECT))
 		return false;
 	/* One that is shed is counted when it ends. */
-	return is_recorded(configured, number, compat) && !is_shed(configured, number, compat);
+	return is_recorded(plan, number, compat) && !is_shed(configured, number, compat);
+}
+
+/* Whether the filter of the call wants its start: as of any call that has not ended. */
+static __always_inline bool is_start_needed(struct composer *composer, struct plan *plan, struct sock *sock)
+{
+	u32 filter = filter_number(plan, composer->call.number, is_of_32_bits(composer));
+	u32 verdict;
+
+	if (!filter)
+		return true;
+	begin_weighing(composer, filter, false);
+	verdict = weigh_numbers(SLOT_LIFE);
+	if (verdict == VERDICT_OPEN) {
+		note_socket(&composer->weighing, sock);
+		verdict = weigh_socket(SLOT_LIFE);
+	}
+	return verdict != VERDICT_NOT_NEEDED || !leave_out(composer);
 }
 
 SEC("tp_btf/inet_sock_set_state")
@@ -39,15 +57,19 @@ int connect_start(u64 *context)
 	struct sock *sock = (void *)context[0];
 	struct task_struct *task = current_task();
 	struct config *configured = configuration();
-	struct composer *composer = composer_of(SLOT_LIFE);
+	struct composer *composer = new_composer(SLOT_LIFE);
 	struct descriptor_info *info;
 	struct socket *socket;
 	struct inode *inode;
 	struct file *file;
+	struct plan *plan;
 
 	if ((s32)context[1] != TCP_CLOSE || (s32)context[2] != TCP_SYN_SENT || !configured || !composer)
 		return 0;
-	if ((u32)load(task->tgid) == configured->own_tgid || !is_in_connect(composer, task, configured))
+	plan = plan_of(composer);
+	if (!plan || (u32)load(task->tgid) == configured->own_tgid)
+		return 0;
+	if (!is_in_connect(composer, task, configured, plan))
 		return 0;
 	socket = load(sock->sk_socket);
 	file = load(socket->file);
@@ -55,6 +77,8 @@ int connect_start(u64 *context)
 	if (!file)
 		file = file_of(task, composer->call.arguments[0]);
 	if (!file || read_kernel(file->f_flags) & O_NONBLOCK)
+		return 0;
+	if (!is_start_needed(composer, plan, sock))
 		return 0;
 	begin_call(composer, task, RECORD_CONNECT, sizeof(composer->connect), FLAG_STARTED_ONLY);
 	info = &composer->connect.socket;

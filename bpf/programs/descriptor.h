@@ -23,7 +23,7 @@ static __always_inline u64 put_open_file(struct composer *composer, u32 slot, st
 		return 0;
 	}
 	put_socket(composer, info, socket);
-	info->history |= role_of((u64)read_kernel(socket->sk), number);
+	info->history |= role_of(composer, (u64)read_kernel(socket->sk), number);
 	return (u64)read_kernel(socket->sk);
 }
 

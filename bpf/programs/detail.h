@@ -4,6 +4,7 @@
 #define EYRIE_DETAIL_H
 
 #include "descriptor.h"
+#include "filter_described.h"
 #include "transfer.h"
 
 __noinline int put_descriptor(u32 second, u32 fd)
@@ -113,14 +114,6 @@ __noinline int step_root_directory(void)
 	return 0;
 }
 
-/* The start of struct sockaddr_in and sockaddr_in6. */
-struct internet_address {
-	u16 family;
-	u16 port;
-	u8 ipv4[4]; /* flow information of IPv6 */
-	u8 ipv6[16];
-};
-
 /* What the call says of its socket's past and changes in it. */
 __noinline int step_history(u32 step)
 {
@@ -143,7 +136,7 @@ __noinline int step_history(u32 step)
 	if (kind_of(step) == STEP_ROLE) {
 		/* Who binds to any port is no server yet. */
 		if (!is_internet || peer.port)
-			*history |= note_role(socket, composer->call.socket_inode, step >> 24);
+			*history |= note_role(composer, socket, composer->call.socket_inode, step >> 24);
 	} else if (is_internet && composer->detailed.first.type != SOCK_STREAM) {
 		now.inode = composer->call.socket_inode;
 		/* As Falco does it: servers begin by receiving and clients by sending. */
@@ -154,7 +147,7 @@ __noinline int step_history(u32 step)
 			__builtin_memcpy(now.address, peer.ipv4, sizeof(peer.ipv4));
 		else
 			__builtin_memcpy(now.address, peer.ipv6, sizeof(peer.ipv6));
-		*history |= note_peer(socket, &now, false);
+		*history |= note_peer(composer, socket, &now, false);
 	}
 	return 0;
 }
@@ -208,12 +201,10 @@ __noinline int on_described_call(u32 extra_flags)
 	struct composer *composer = composer_of(SLOT_CALL);
 	struct task_struct *task = current_task();
 	struct call_shape *shape;
-	u32 key;
 
 	if (!composer)
 		return 0;
-	key = composer->call.number + (is_of_32_bits(composer) ? CALL_NUMBERS : 0);
-	shape = bpf_map_lookup_elem(&call_shapes, &key);
+	shape = shape_of(composer);
 	if (!shape || shape->steps[0].kind == STEP_NONE)
 		return on_any_call(extra_flags);
 	begin_call(composer, task, RECORD_DETAILED_CALL, sizeof(struct detailed_call_record), extra_flags);
@@ -226,7 +217,39 @@ __noinline int on_described_call(u32 extra_flags)
 			break;
 		take_step(step->kind | step->into << 8 | step->argument << 16 | (u32)step->other << 24);
 	}
+	if (composer->weighing.is_left_out)
+		return 0;
+	if (composer->weighing.filter && weigh_detailed() == VERDICT_NOT_NEEDED && leave_out_composed(composer))
+		return 0;
 	return submit(composer);
+}
+
+/* What a call that is left out says of its socket's past is noted all the same. */
+__noinline int keep_past(void)
+{
+	struct composer *composer = composer_of(SLOT_CALL);
+	u32 traits;
+
+	if (!composer || !keeps_history(composer))
+		return 0;
+	traits = shape_traits();
+	if (!(traits & (TRAIT_ROLE | TRAIT_PEER)) || composer->call.result < 0)
+		return 0;
+	if (traits & (TRAIT_ADDRESS | TRAIT_PEER)) {
+		composer->weighing.is_left_out = true;
+		return on_described_call(0);
+	}
+	if (find_socket() && composer->call.socket)
+		note_role(composer, composer->call.socket, composer->call.socket_inode, composer->weighing.role);
+	return 0;
+}
+
+/* A call without a program of its own, if its filter wants it. */
+static __always_inline int on_other_call(struct composer *composer, u32 state)
+{
+	if (composer->weighing.filter && weigh_described() == VERDICT_NOT_NEEDED && leave_out(composer))
+		return keep_past();
+	return on_described_call(state);
 }
 
 #endif

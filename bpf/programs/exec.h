@@ -3,6 +3,7 @@
 #define EYRIE_EXEC_H
 
 #include "descriptor.h"
+#include "filter_path.h"
 
 /* Appends a stretch of the task's memory. */
 static __always_inline void put_strings(struct composer *composer, struct span *span, u64 start, u64 end, u32 limit,
@@ -28,17 +29,20 @@ __noinline int put_exec_memory(void)
 {
 	struct composer *composer = composer_of(SLOT_LIFE);
 	struct task_struct *task = current_task();
-	struct config *configured = configuration();
 	struct exec_record *exec;
 	struct mm_struct *memory = load(task->mm);
+	struct plan *plan;
 
-	if (!composer || !configured || !memory)
+	if (!composer || !memory)
+		return 0;
+	plan = plan_of(composer);
+	if (!plan)
 		return 0;
 	exec = &composer->exec;
-	put_strings(composer, &exec->arguments, load(memory->arg_start), load(memory->arg_end), configured->max_argument_bytes,
+	put_strings(composer, &exec->arguments, load(memory->arg_start), load(memory->arg_end), plan->max_argument_bytes,
 		    FLAG_ARGUMENTS_TRUNCATED, FLAG_ARGUMENTS_UNREADABLE);
 	put_strings(composer, &exec->environment, load(memory->env_start), load(memory->env_end),
-		    configured->max_environment_bytes, FLAG_ENVIRONMENT_TRUNCATED, FLAG_ENVIRONMENT_UNREADABLE);
+		    plan->max_environment_bytes, FLAG_ENVIRONMENT_TRUNCATED, FLAG_ENVIRONMENT_UNREADABLE);
 	exec->virtual_memory_pages = load(memory->total_vm);
 	return 0;
 }
@@ -84,7 +88,7 @@ int process_exec(u64 *context)
 {
 	struct task_struct *task = (void *)context[0];
 	struct linux_binprm *binary = (void *)context[2];
-	struct composer *composer = composer_of(SLOT_LIFE);
+	struct composer *composer = new_composer(SLOT_LIFE);
 	struct exec_record *exec;
 
 	if (!composer)
@@ -126,6 +130,10 @@ __noinline int on_failed_exec(u32 has_directory)
 	address = has_directory ? composer->call.arguments[1] : composer->call.arguments[0];
 	if (put_requested_path(composer, &exec->requested, address))
 		put_base(composer, SLOT_CALL, task, exec->directory_fd, &exec->base);
+	if (composer->weighing.filter &&
+	    weigh_only_path(composer, &exec->requested, &exec->base) == VERDICT_NOT_NEEDED &&
+	    leave_out_composed(composer))
+		return 0;
 	return submit(composer);
 }
 

@@ -131,6 +131,7 @@ static __always_inline void put_base(struct composer *composer, u32 slot, struct
 
 	if (directory_fd == AT_FDCWD) {
 		put_working_directory(composer, slot, task, span, FLAG_BASE_TRUNCATED);
+		composer->weighing.base_flags |= composer->walk.flags;
 		return;
 	}
 	file = file_of(task, directory_fd);
@@ -142,6 +143,7 @@ static __always_inline void put_base(struct composer *composer, u32 slot, struct
 	*span = composer->walk.path;
 	if (composer->walk.flags & WALK_TRUNCATED)
 		composer->header.flags |= FLAG_BASE_TRUNCATED;
+	composer->weighing.base_flags |= composer->walk.flags;
 }
 
 #endif

@@ -36,9 +36,11 @@ typedef _Bool bool;
 #define map_values(type) typeof(type) *values[]
 
 enum bpf_map_type_number {
+	BPF_MAP_TYPE_HASH = 1,
 	BPF_MAP_TYPE_ARRAY = 2,
 	BPF_MAP_TYPE_PERCPU_ARRAY = 6,
 	BPF_MAP_TYPE_LRU_HASH = 9,
+	BPF_MAP_TYPE_LPM_TRIE = 11,
 	BPF_MAP_TYPE_ARRAY_OF_MAPS = 12,
 	BPF_MAP_TYPE_RINGBUF = 27,
 };
@@ -52,6 +54,11 @@ enum bpf_map_update_flag {
 	BPF_NOEXIST = 1,
 };
 
+/* Of a map: entries are allocated as they come. */
+enum bpf_map_flag {
+	BPF_F_NO_PREALLOC = 1,
+};
+
 enum bpf_ringbuf_query_flag {
 	BPF_RB_AVAIL_DATA = 0,
 	BPF_RB_RING_SIZE = 1,
@@ -63,6 +70,7 @@ struct task_struct;
 /* Numbers from include/uapi/linux/bpf.h, which never change. */
 static void *(*bpf_map_lookup_elem)(void *map, const void *key) = (void *)1;
 static long (*bpf_map_update_elem)(void *map, const void *key, const void *value, u64 flags) = (void *)2;
+static u32 (*bpf_get_prandom_u32)(void) = (void *)7;
 static u32 (*bpf_get_smp_processor_id)(void) = (void *)8;
 static long (*bpf_get_current_comm)(void *to, u32 size) = (void *)16;
 static long (*bpf_probe_read_user)(void *to, u32 size, const void *from) = (void *)112;

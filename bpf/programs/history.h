@@ -24,32 +24,37 @@ struct {
 	map_type(value, struct socket_past);
 } socket_pasts SEC(".maps");
 
-static __always_inline struct socket_past *past_of(u64 socket, u64 inode)
+static __always_inline bool keeps_history(struct composer *composer)
 {
-	struct config *configured = configuration();
+	struct plan *plan = plan_of(composer);
+
+	return plan && plan->has_socket_history;
+}
+
+static __always_inline struct socket_past *past_of(struct composer *composer, u64 socket, u64 inode)
+{
 	struct socket_past *past;
 
-	if (!configured || !configured->has_socket_history)
+	if (!keeps_history(composer))
 		return NULL;
 	past = bpf_map_lookup_elem(&socket_pasts, &socket);
 	return past && past->inode == inode ? past : NULL;
 }
 
-static __always_inline u32 role_of(u64 socket, u64 inode)
+static __always_inline u32 role_of(struct composer *composer, u64 socket, u64 inode)
 {
-	struct socket_past *past = past_of(socket, inode);
+	struct socket_past *past = past_of(composer, socket, inode);
 
 	return past ? past->role : 0;
 }
 
 /* Notes the role of a socket that has none, or another one, and returns it; 0 where no past is kept. */
-static __always_inline u32 note_role(u64 socket, u64 inode, u32 role)
+static __always_inline u32 note_role(struct composer *composer, u64 socket, u64 inode, u32 role)
 {
-	struct config *configured = configuration();
-	struct socket_past *past = past_of(socket, inode);
+	struct socket_past *past = past_of(composer, socket, inode);
 	struct socket_past first = {};
 
-	if (!configured || !configured->has_socket_history)
+	if (!keeps_history(composer))
 		return 0;
 	if (past) {
 		past->role = role;
@@ -63,13 +68,13 @@ static __always_inline u32 note_role(u64 socket, u64 inode, u32 role)
 
 /* Notes the peer in `now`, and returns the socket's role, with HISTORY_PEER_CHANGED if the peer was another one the last time;
  * 0 where no past is kept. The role in `now` holds if it `is_certain`, or if the socket has none yet. */
-static __always_inline u32 note_peer(u64 socket, struct socket_past *now, bool is_certain)
+static __always_inline u32 note_peer(struct composer *composer, u64 socket, struct socket_past *now,
+				     bool is_certain)
 {
-	struct config *configured = configuration();
-	struct socket_past *past = past_of(socket, now->inode);
+	struct socket_past *past = past_of(composer, socket, now->inode);
 	u32 changes = 0;
 
-	if (!configured || !configured->has_socket_history)
+	if (!keeps_history(composer))
 		return 0;
 	if (past) {
 		u64 *before = (u64 *)past->address, *after = (u64 *)now->address;

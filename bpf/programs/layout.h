@@ -421,29 +421,20 @@ enum limit {
 	RING_BYTES = 4 << 20,
 };
 
-/* The one entry of the map `config`. */
+/* The one entry of the map `config`: what does not belong to a plan, and which plan holds. */
 struct config {
-	u64 plan_generation;
 	/* Changed by user space when it has read the counters: first-loss times start anew. */
 	u64 loss_epoch;
 	/* Process whose system calls are not recorded (the agent); 0 for none. */
 	u32 own_tgid;
-	u32 max_argument_bytes;
-	u32 max_environment_bytes;
 	/* The hierarchy whose control groups are told, by its number and by a controller that is bound to it. */
 	u32 cgroup_hierarchy;
 	u32 cgroup_controller;
-	/* How much of the data that calls move is read. */
-	u32 max_data_bytes;
-	/* Whether what sockets did before is kept and told. */
-	u32 has_socket_history;
 	/* Which ring a processor's records go into: the processor's number divided by this; 0 for the first. */
 	u32 processors_per_ring;
-	/* A bit for each call number: what is recorded, and what of it bears state. */
-	u64 calls[CALL_BITMAP_WORDS];
-	u64 compat_calls[CALL_BITMAP_WORDS];
-	u64 state_calls[CALL_BITMAP_WORDS];
-	u64 compat_state_calls[CALL_BITMAP_WORDS];
+	/* The entry of the map `plans` that holds. A program looks once, and uses one plan from its beginning to its end. */
+	u32 plan_bank;
+	u32 reserved;
 	/* Calls that would be recorded, and are counted as lost instead: the agent has no time for them. */
 	u64 shed_calls[CALL_BITMAP_WORDS];
 	u64 compat_shed_calls[CALL_BITMAP_WORDS];
@@ -474,6 +465,9 @@ enum counter {
 	COUNTER_DEGRADED_EPOCH = 12,
 	/* Not a loss: records that found their ring more than half full, taken or not. */
 	COUNTER_ABOVE_HALF = 13,
+	/* Not a loss: calls that the plan's filters left out, and such that they would have and that were marked instead. */
+	COUNTER_FILTERED = 14,
+	COUNTER_MARKED = 15,
 	COUNTERS_PER_CLASS = 16,
 	COUNTERS = 32,
 };

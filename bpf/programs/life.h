@@ -12,7 +12,7 @@ int process_fork(u64 *context)
 {
 	struct task_struct *child = (void *)context[0];
 	struct task_struct *parent = current_task();
-	struct composer *composer = composer_of(SLOT_LIFE);
+	struct composer *composer = new_composer(SLOT_LIFE);
 	struct task_struct *leader = load(child->group_leader);
 	struct pid_namespace *namespace;
 	struct fork_record *fork;
@@ -78,7 +78,7 @@ SEC("tp_btf/sched_process_exit")
 int process_exit(u64 *context)
 {
 	struct task_struct *task = (void *)context[0];
-	struct composer *composer = composer_of(SLOT_LIFE);
+	struct composer *composer = new_composer(SLOT_LIFE);
 	struct exit_record *exit;
 
 	if (!composer)

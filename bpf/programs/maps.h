@@ -3,7 +3,7 @@
 #define EYRIE_MAPS_H
 
 #include "kernel.h"
-#include "layout.h"
+#include "plan_layout.h"
 
 /* Which buffer a program composes in. Tracepoints run with preemption off, so that one program at a time uses a
  * processor's buffer; returns of calls are apart from all else (lives of processes, starts of calls) all the same, as
@@ -17,10 +17,20 @@ enum slot {
 
 /* What is known of the call while its record is composed. */
 struct call {
-	u64 arguments[6];
-	s64 result;
+	union {
+		struct {
+			u64 arguments[6];
+			s64 result;
+			u64 open_flags;
+			u64 user;
+		};
+		u64 subjects[SUBJECTS];
+	};
 	u32 number;
 	u32 flags;
+	/* Of openat2, and what the others of its family have instead. */
+	u64 open_mode;
+	u64 open_resolve;
 	/* The socket behind its first descriptor, if it is one: its address and inode number. */
 	u64 socket;
 	u64 socket_inode;
@@ -39,12 +49,53 @@ struct walk {
 	struct span path;
 };
 
+/* One end of a socket that is tested: as the kernel has it, or as the call asked for it. */
+struct tested_end {
+	u64 address[2];
+	u16 port;   /* 0: not known */
+	u8 version; /* 4 or 6; an IPv4 address in IPv6 is one of IPv4 */
+	u8 ends;
+	u32 reserved;
+};
+
+enum { ENDS_MAX = 3 };
+
+/* What is known of whether a call is recorded. */
+struct weighing {
+	/* Key of the map `filters`; 0 where nothing is left to be tested. */
+	u32 filter;
+	u32 facts;	/* FACT_* */
+	u32 known;	/* a bit for each subject */
+	u32 candidates; /* clauses that none of the tests so far refuses */
+	/* The record is made only for what it notes on the way. */
+	u32 is_left_out;
+	/* The socket that the call is about. */
+	u32 is_socket_tested;
+	u64 families;
+	u32 protocol;
+	/* WALK_* of the directories that paths of the record start from. */
+	u32 base_flags;
+	struct tested_end ends[ENDS_MAX];
+	/* The first descriptor of a call that is described, and the role that it gives its socket. */
+	s32 first_fd;
+	u32 role;
+	/* What the tests have put into the record. */
+	u32 has_base;
+	u32 has_resolved;
+	/* The path that is tested. */
+	struct span requested;
+	struct span base;
+};
+
 struct composer {
+	/* The bank of plans that this record is made by. */
+	u32 bank;
 	/* Bytes of the record so far: never more than this leaves the kernel, so that what an earlier record left behind
 	 * in the buffer stays there. */
 	u32 length;
 	struct walk walk;
 	struct call call;
+	struct weighing weighing;
 	union {
 		struct record_header header;
 		struct fork_record fork;
@@ -77,6 +128,12 @@ struct composer {
 			enum step_kind step;
 			enum step_argument argument;
 			enum history_flag history;
+			enum plan_limit plan_limit;
+			enum fact fact;
+			enum subject subject;
+			enum end end;
+			enum filter_need need;
+			enum tested_path path;
 		} constants;
 	};
 };
@@ -116,6 +173,41 @@ struct {
 	map_type(key, u32);
 	map_type(value, struct config);
 } config SEC(".maps");
+
+struct {
+	map_int(type, BPF_MAP_TYPE_ARRAY);
+	map_int(max_entries, PLAN_BANKS);
+	map_type(key, u32);
+	map_type(value, struct plan);
+} plans SEC(".maps");
+
+/* Some 960 KiB. */
+struct {
+	map_int(type, BPF_MAP_TYPE_ARRAY);
+	map_int(max_entries, PLAN_BANKS *FILTERS_PER_BANK);
+	map_type(key, u32);
+	map_type(value, struct filter);
+} filters SEC(".maps");
+
+/* At most some 8 MiB, with as many tests as there may be. */
+struct {
+	map_int(type, BPF_MAP_TYPE_LPM_TRIE);
+	map_int(max_entries, PLAN_BANKS *PATH_TESTS_MAX);
+	map_int(map_flags, BPF_F_NO_PREALLOC);
+	map_type(key, struct path_key);
+	map_type(value, u64);
+} path_tests SEC(".maps");
+
+/* Control groups of the configured hierarchy that are known to be none of a container. */
+enum { HOST_CGROUPS_MAX = 16384 };
+
+struct {
+	map_int(type, BPF_MAP_TYPE_HASH);
+	map_int(max_entries, HOST_CGROUPS_MAX);
+	map_int(map_flags, BPF_F_NO_PREALLOC);
+	map_type(key, u64);
+	map_type(value, u8);
+} host_cgroups SEC(".maps");
 
 /* What is read of each call that has no program of its own: native calls, and 32-bit calls from CALL_NUMBERS on. */
 enum { CALL_NUMBERS = CALL_BITMAP_WORDS * 64 };
@@ -179,6 +271,17 @@ static __always_inline struct config *configuration(void)
 	return bpf_map_lookup_elem(&config, &key);
 }
 
+/* The plan that holds now. */
+static __always_inline u32 current_bank(struct config *configured)
+{
+	return configured->plan_bank & (PLAN_BANKS - 1);
+}
+
+static __always_inline struct plan *plan_in(u32 bank)
+{
+	return bpf_map_lookup_elem(&plans, &bank);
+}
+
 /* The ring of a processor; NULL where user space has put none. */
 static __always_inline void *ring_of(u32 cpu)
 {
@@ -197,6 +300,23 @@ static __always_inline struct composer *composer_of(u32 slot)
 	if (slot == SLOT_SNAPSHOT)
 		return bpf_map_lookup_elem(&snapshot_composer, &key);
 	return bpf_map_lookup_elem(&composers, &slot);
+}
+
+/* The buffer for a record that is begun now, by the plan that holds now. */
+static __always_inline struct composer *new_composer(u32 slot)
+{
+	struct composer *composer = composer_of(slot);
+	struct config *configured = configuration();
+
+	if (composer && configured)
+		composer->bank = current_bank(configured);
+	return composer;
+}
+
+/* The plan that a record is made by. */
+static __always_inline struct plan *plan_of(struct composer *composer)
+{
+	return plan_in(composer->bank);
 }
 
 static __always_inline struct path_buffer *path_buffer_of(u32 slot)

@@ -36,18 +36,18 @@ static __always_inline void put_process(struct composer *composer, struct task_s
 {
 	struct task_record *record = &composer->task;
 	struct mm_struct *memory = task->mm;
-	struct config *configured = configuration();
+	struct plan *plan = plan_of(composer);
 	struct file *file;
 
 	put_working_directory(composer, SLOT_SNAPSHOT, task, &record->working_directory,
 			      FLAG_WORKING_DIRECTORY_TRUNCATED);
 	put_root_directory(composer, SLOT_SNAPSHOT, task, &record->root_directory);
-	if (!memory || !configured)
+	if (!memory || !plan)
 		return;
 	copy_strings(composer, task, &record->arguments, memory->arg_start, memory->arg_end,
-		     configured->max_argument_bytes, FLAG_ARGUMENTS_TRUNCATED, FLAG_ARGUMENTS_UNREADABLE);
+		     plan->max_argument_bytes, FLAG_ARGUMENTS_TRUNCATED, FLAG_ARGUMENTS_UNREADABLE);
 	copy_strings(composer, task, &record->environment, memory->env_start, memory->env_end,
-		     configured->max_environment_bytes, FLAG_ENVIRONMENT_TRUNCATED, FLAG_ENVIRONMENT_UNREADABLE);
+		     plan->max_environment_bytes, FLAG_ENVIRONMENT_TRUNCATED, FLAG_ENVIRONMENT_UNREADABLE);
 	file = memory->exe_file;
 	if (file && task->fs) {
 		put_file(&record->executable, file);
@@ -59,7 +59,7 @@ SEC("iter.s/task")
 int task_snapshot(struct bpf_iter__task *context)
 {
 	struct task_struct *task = context->task;
-	struct composer *composer = composer_of(SLOT_SNAPSHOT);
+	struct composer *composer = new_composer(SLOT_SNAPSHOT);
 	struct task_record *record;
 	u32 length;
 

@@ -173,21 +173,26 @@ static __always_inline void put_name(char *to, struct task_struct *task)
 	bpf_probe_read_kernel(to, 16, &task->comm);
 }
 
-/* Begins a record about `task`. `size` is that of the record's structure, and everything in it but the head is zero
- * afterwards. */
-static __always_inline void begin(struct composer *composer, struct task_struct *task, enum record_kind kind,
-				  u32 size, u32 flags)
+/* Makes room for a record's structure of `size` bytes, which are zero afterwards. */
+static __always_inline void clear(struct composer *composer, u32 size)
+{
+	__builtin_memset(composer->bytes, 0, size);
+	composer->length = size;
+}
+
+/* Fills in the head of a record about `task`. */
+static __always_inline void put_header(struct composer *composer, struct task_struct *task, enum record_kind kind,
+				       u32 flags)
 {
 	struct record_header *header = &composer->header;
 	struct config *configured = configuration();
+	struct plan *plan = plan_of(composer);
 
-	__builtin_memset(composer->bytes, 0, size);
-	composer->length = size;
 	header->kind = kind;
-	header->flags = flags | (load(task->flags) & PF_KTHREAD ? FLAG_KERNEL_THREAD : 0);
+	header->flags |= flags | (load(task->flags) & PF_KTHREAD ? FLAG_KERNEL_THREAD : 0);
 	header->cpu = bpf_get_smp_processor_id();
 	header->boot_ns = bpf_ktime_get_boot_ns();
-	header->plan_generation = configured ? configured->plan_generation : 0;
+	header->plan_generation = plan ? plan->generation : 0;
 	header->cgroup_id = cgroup_id_of(task, configured);
 	header->cgroup_hierarchy = configured ? configured->cgroup_hierarchy : 0;
 	header->mount_namespace = load(load(load(task->nsproxy)->mnt_ns)->ns.inum);
@@ -196,13 +201,28 @@ static __always_inline void begin(struct composer *composer, struct task_struct 
 	put_name(header->comm, task);
 }
 
-/* Begins a record about a call of the current thread. */
+/* Begins a record about `task`: everything in it but the head is zero afterwards. */
+static __always_inline void begin(struct composer *composer, struct task_struct *task, enum record_kind kind,
+				  u32 size, u32 flags)
+{
+	clear(composer, size);
+	put_header(composer, task, kind, flags);
+}
+
+/* The same of a call of the current thread. */
+static __always_inline void put_call_header(struct composer *composer, struct task_struct *task,
+					    enum record_kind kind, u32 flags)
+{
+	put_header(composer, task, kind, composer->call.flags | flags);
+	composer->header.call_number = composer->call.number;
+	composer->header.call_result = composer->call.result;
+}
+
 static __always_inline void begin_call(struct composer *composer, struct task_struct *task, enum record_kind kind,
 				       u32 size, u32 flags)
 {
-	begin(composer, task, kind, size, composer->call.flags | flags);
-	composer->header.call_number = composer->call.number;
-	composer->header.call_result = composer->call.result;
+	clear(composer, size);
+	put_call_header(composer, task, kind, flags);
 }
 
 #endif

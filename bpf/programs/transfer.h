@@ -48,12 +48,12 @@ static __always_inline void put_address(struct composer *composer, u64 address, 
 /* As much of the data as is wanted: what the call moved, or what it was to move if it failed to send it. */
 static __always_inline void put_data(struct composer *composer, u64 address, u64 size, s64 moved, bool is_written)
 {
-	struct config *configured = configuration();
+	struct plan *plan = plan_of(composer);
 	u32 wanted;
 
 	if (moved < 0 ? is_written : (u64)moved < size)
 		size = moved < 0 ? 0 : (u64)moved;
-	wanted = configured ? configured->max_data_bytes : 0;
+	wanted = plan ? plan->max_data_bytes : 0;
 	if (size < wanted)
 		wanted = size;
 	if (wanted && address)

@@ -46,9 +46,10 @@ static __always_inline bool may_wait(u32 operation)
 static __always_inline bool begin_uring_call(struct composer *composer, struct task_struct *task, u32 operation)
 {
 	struct config *configured = configuration();
+	struct plan *plan = plan_of(composer);
 	u32 number = call_of_operation(operation);
 
-	if (!configured || number == NO_CALL || !is_recorded(configured, number, false))
+	if (!configured || !plan || number == NO_CALL || !is_recorded(plan, number, false))
 		return false;
 	if ((u32)load(task->tgid) == configured->own_tgid)
 		return false;
@@ -76,7 +77,7 @@ int uring_submit(u64 *context)
 {
 	struct io_kiocb *request = (void *)context[0];
 	struct task_struct *task = current_task();
-	struct composer *composer = composer_of(SLOT_LIFE);
+	struct composer *composer = new_composer(SLOT_LIFE);
 	u32 operation = read_kernel(request->opcode);
 	struct uring_request_record *record;
 	struct file *file;
@@ -151,11 +152,14 @@ static __always_inline void put_made(struct composer *composer, struct task_stru
 __noinline int put_uring_data(u64 request, u32 operation)
 {
 	struct composer *composer = composer_of(SLOT_LIFE);
-	struct config *configured = configuration();
+	struct plan *plan;
 	u64 address;
 	u32 size;
 
-	if (!composer || !configured || composer->call.result <= 0)
+	if (!composer || composer->call.result <= 0)
+		return 0;
+	plan = plan_of(composer);
+	if (!plan)
 		return 0;
 	if (operation == OPERATION_RECV)
 		address = (u64)read_kernel(command_of(request, io_sr_msg)->buf);
@@ -163,7 +167,7 @@ __noinline int put_uring_data(u64 request, u32 operation)
 		address = read_kernel(command_of(request, io_rw)->addr);
 	else
 		return 0;
-	size = configured->max_data_bytes;
+	size = plan->max_data_bytes;
 	if (composer->call.result < size)
 		size = composer->call.result;
 	if (size && address)
@@ -182,6 +186,7 @@ __noinline int on_partial_completion(void)
 	struct uring_completion_record *record;
 	struct io_uring_cqe *completion;
 	u64 ring, entry, rings;
+	struct plan *plan;
 
 	if (!composer || !configured || (u32)load(task->tgid) == configured->own_tgid)
 		return 0;
@@ -192,8 +197,11 @@ __noinline int on_partial_completion(void)
 	if (entry - rings >= URING_BYTES_MAX)
 		return 0;
 	completion = (struct io_uring_cqe *)entry;
-	if (!is_recorded(configured, SUBMITTED_ACCEPT4, false) && !is_recorded(configured, SUBMITTED_READ, false) &&
-	    !is_recorded(configured, SUBMITTED_RECVFROM, false) && !is_recorded(configured, SUBMITTED_RECVMSG, false))
+	plan = plan_of(composer);
+	if (!plan)
+		return 0;
+	if (!is_recorded(plan, SUBMITTED_ACCEPT4, false) && !is_recorded(plan, SUBMITTED_READ, false) &&
+	    !is_recorded(plan, SUBMITTED_RECVFROM, false) && !is_recorded(plan, SUBMITTED_RECVMSG, false))
 		return 0;
 	composer->call.number = 0;
 	composer->call.flags = FLAG_IO_URING;
@@ -213,7 +221,7 @@ int uring_complete(u64 *context)
 {
 	struct io_kiocb *request = (void *)context[1];
 	struct task_struct *task = current_task();
-	struct composer *composer = composer_of(SLOT_LIFE);
+	struct composer *composer = new_composer(SLOT_LIFE);
 	struct uring_completion_record *record;
 	u32 operation;
 

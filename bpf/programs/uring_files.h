@@ -52,8 +52,8 @@ __noinline int put_uring_descriptor(u64 file, u32 is_completion)
 	role = role_by(composer);
 	if (!socket || !role || !is_completion || composer->call.result < 0)
 		return 0;
-	note_role(socket, info->file.inode, role);
-	info->history |= role_of(socket, info->file.inode);
+	note_role(composer, socket, info->file.inode, role);
+	info->history |= role_of(composer, socket, info->file.inode);
 	return 0;
 }
 

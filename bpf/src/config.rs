@@ -1,8 +1,12 @@
-use crate::layout::{CALL_BITMAP_WORDS, controller};
+use crate::{
+    PlanFilters,
+    layout::{CALL_BITMAP_WORDS, controller},
+};
 
-/// Settings of the programs: the one value of the map [`CONFIG_MAP`](crate::CONFIG_MAP).
+/// Settings of the programs: the one value of the map [`CONFIG_MAP`](crate::CONFIG_MAP), and of a plan that of
+/// [`PLANS_MAP`](crate::PLANS_MAP).
 ///
-/// Before it is first written the map is all zero: forks, executions and exits are recorded without arguments, and no
+/// Before they are first written the maps are all zero: forks, executions and exits are recorded without arguments, and no
 /// system call is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Config {
@@ -47,6 +51,16 @@ pub struct Config {
 /// Falco's `snaplen`.
 pub const DEFAULT_DATA_BYTES: u32 = 80;
 
+/// One of the two places for a plan: programs use the one while the other is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum PlanBank {
+    /// The one that holds before anything is written.
+    #[default]
+    First,
+    /// The other one.
+    Second,
+}
+
 /// A controller whose v1 hierarchy can be told of. Container runtimes make a control group for each container in all of
 /// them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,36 +91,46 @@ pub struct CallSet([u64; CALL_BITMAP_WORDS]);
 // === impl Config ===
 
 impl Config {
-    /// Size of the map's value.
-    pub const BYTES: usize = 48 + 6 * CALL_BITMAP_WORDS * size_of::<u64>();
+    /// Size of the value of [`CONFIG_MAP`](crate::CONFIG_MAP).
+    pub const BYTES: usize = 32 + 2 * CALL_BITMAP_WORDS * size_of::<u64>();
+    /// Size of the values of [`PLANS_MAP`](crate::PLANS_MAP).
+    pub const PLAN_BYTES: usize =
+        32 + 4 * CALL_BITMAP_WORDS * size_of::<u64>() + 2 * CallSet::NUMBERS as usize;
 
-    /// The value as the programs read it: `struct config` of `programs/layout.h`, in the machine's byte order.
-    pub fn encode(&self) -> [u8; Self::BYTES] {
+    /// What belongs to no plan, and which plan holds, as the programs read it: `struct config` of `programs/layout.h`, in the
+    /// machine's byte order.
+    pub fn encode(&self, plan_bank: PlanBank) -> [u8; Self::BYTES] {
         let mut bytes = [0; Self::BYTES];
         let mut rest = &mut bytes[..];
-        put(&mut rest, &self.plan_generation.to_ne_bytes());
         put(&mut rest, &self.loss_epoch.to_ne_bytes());
         put(&mut rest, &self.own_tgid.to_ne_bytes());
-        put(&mut rest, &self.max_argument_bytes.to_ne_bytes());
-        put(&mut rest, &self.max_environment_bytes.to_ne_bytes());
         put(&mut rest, &self.cgroup_hierarchy.to_ne_bytes());
         let controller = self.cgroup_controller.map_or(controller::NONE, |controller| controller as u32);
         put(&mut rest, &controller.to_ne_bytes());
+        put(&mut rest, &self.processors_per_ring.to_ne_bytes());
+        put(&mut rest, &plan_bank.index().to_ne_bytes());
+        put(&mut rest, &[0; 4]);
+        for calls in [&self.shed_calls, &self.compat_shed_calls] {
+            calls.put(&mut rest);
+        }
+        bytes
+    }
+
+    /// What belongs to the plan, with its filters: `struct plan` of `programs/plan_layout.h`.
+    pub fn encode_plan(&self, filters: &PlanFilters) -> [u8; Self::PLAN_BYTES] {
+        let mut bytes = [0; Self::PLAN_BYTES];
+        let mut rest = &mut bytes[..];
+        put(&mut rest, &self.plan_generation.to_ne_bytes());
+        put(&mut rest, &filters.marked_share().to_ne_bytes());
+        put(&mut rest, &self.max_argument_bytes.to_ne_bytes());
+        put(&mut rest, &self.max_environment_bytes.to_ne_bytes());
         put(&mut rest, &self.max_data_bytes.to_ne_bytes());
         put(&mut rest, &u32::from(self.has_socket_history).to_ne_bytes());
-        put(&mut rest, &self.processors_per_ring.to_ne_bytes());
-        for calls in [
-            &self.calls,
-            &self.compat_calls,
-            &self.state_calls,
-            &self.compat_state_calls,
-            &self.shed_calls,
-            &self.compat_shed_calls,
-        ] {
-            for word in calls.0 {
-                put(&mut rest, &word.to_ne_bytes());
-            }
+        for calls in [&self.calls, &self.compat_calls, &self.state_calls, &self.compat_state_calls] {
+            calls.put(&mut rest);
         }
+        put(&mut rest, filters.native_numbers());
+        put(&mut rest, filters.compat_numbers());
         bytes
     }
 }
@@ -135,12 +159,35 @@ impl Default for Config {
     }
 }
 
-/// Moves `bytes` to the front of `rest`, and `rest` behind them. `Config::BYTES` is what it all takes, or
-/// the test of the encoder fails.
-fn put(rest: &mut &mut [u8], bytes: &[u8]) {
+/// Moves `bytes` to the front of `rest`, and `rest` behind them. The sizes are what it all takes, or the tests of the encoders
+/// fail.
+pub(crate) fn put(rest: &mut &mut [u8], bytes: &[u8]) {
     if let Some((place, behind)) = std::mem::take(rest).split_at_mut_checked(bytes.len()) {
         place.copy_from_slice(bytes);
         *rest = behind;
+    }
+}
+
+// === impl PlanBank ===
+
+impl PlanBank {
+    /// How many there are.
+    pub const COUNT: usize = 2;
+
+    /// Its place in [`PLANS_MAP`](crate::PLANS_MAP).
+    pub fn index(self) -> u32 {
+        match self {
+            Self::First => 0,
+            Self::Second => 1,
+        }
+    }
+
+    /// The one that this one is not.
+    pub fn other(self) -> Self {
+        match self {
+            Self::First => Self::Second,
+            Self::Second => Self::First,
+        }
     }
 }
 
@@ -179,6 +226,12 @@ impl CgroupController {
 impl CallSet {
     /// Numbers that a set can hold are below this.
     pub const NUMBERS: u32 = CALL_BITMAP_WORDS as u32 * u64::BITS;
+
+    fn put(&self, rest: &mut &mut [u8]) {
+        for word in self.0 {
+            put(rest, &word.to_ne_bytes());
+        }
+    }
 
     /// Adds a call. False if the number is too high for the programs' bitmaps: such a call cannot be captured.
     #[must_use]

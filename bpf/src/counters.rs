@@ -41,6 +41,10 @@ pub enum Counter {
     DegradedEpoch,
     /// Not lost: records that found their ring more than half full, taken or not.
     AboveHalf,
+    /// Not lost: calls that the plan's filters left out. All are counted as plain.
+    Filtered,
+    /// Not lost: calls that they would have left out, and that were recorded and marked instead.
+    Marked,
 }
 
 /// The counters of one class over all processors.
@@ -62,6 +66,10 @@ pub struct Counts {
     pub own: u64,
     /// See [`Counter::AboveHalf`].
     pub above_half: u64,
+    /// See [`Counter::Filtered`].
+    pub filtered: u64,
+    /// See [`Counter::Marked`].
+    pub marked: u64,
     /// Boot time of the first loss of the epoch; `None` if there was none.
     pub first_loss_ns: Option<u64>,
     /// Boot time of the last loss of any epoch; `None` if there never was one.
@@ -92,6 +100,8 @@ impl Counter {
             Self::LastDegradedNs => counter::LAST_DEGRADED_NS,
             Self::DegradedEpoch => counter::DEGRADED_EPOCH,
             Self::AboveHalf => counter::ABOVE_HALF,
+            Self::Filtered => counter::FILTERED,
+            Self::Marked => counter::MARKED,
         };
         match class {
             EventClass::Plain => counter,
@@ -133,6 +143,8 @@ impl Counts {
             lost_degraded: sum(values(Counter::LostDegraded)?),
             own: sum(values(Counter::Own)?),
             above_half: sum(values(Counter::AboveHalf)?),
+            filtered: sum(values(Counter::Filtered)?),
+            marked: sum(values(Counter::Marked)?),
         })
     }
 

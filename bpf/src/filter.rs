@@ -2,7 +2,14 @@
 //!
 //! A filter may only over-approximate: what a test cannot tell (a path that cannot be read, a call that has not ended) passes.
 
+mod encode;
+mod paths;
+#[cfg(test)]
+mod tests;
+
 use std::{collections::BTreeMap, sync::Arc};
+
+pub use self::encode::{FilterError, PathKey, PlanFilters};
 
 /// The filters of calls, by number. A call without one is recorded whenever it is made. Calls that bear state are recorded
 /// whatever their filters say.

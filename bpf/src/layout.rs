@@ -10,12 +10,13 @@ mod reader;
 mod writer;
 
 #[cfg(test)]
-mod btf;
+pub(crate) mod btf;
 #[cfg(test)]
 mod tests;
 
 pub(crate) use constants::{
-    CALL_BITMAP_WORDS, COUNTERS_PER_CLASS, STEPS_MAX, argument, controller, counter, step,
+    CALL_BITMAP_WORDS, COUNTERS_PER_CLASS, FILTERS_PER_BANK, PATH_KEY_BYTES, STEPS_MAX, TESTABLE_BYTES_MAX,
+    argument, controller, counter, end, fact, need, step, subject, tested,
 };
 pub use constants::{
     PART_BYTES, RECORD_BYTES_MAX, RING_BYTES, cgroup_flag, exit_flag, file_flag, flag, history_flag, kind,

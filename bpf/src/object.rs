@@ -26,6 +26,17 @@ pub const RINGS_MAP: &str = "rings";
 pub const LOSS_SOURCES_MAP: &str = "loss_sources";
 /// Array of one entry: the bytes of [`Config::encode`](crate::Config::encode).
 pub const CONFIG_MAP: &str = "config";
+/// Array of an entry for each [`PlanBank`](crate::PlanBank): the bytes of [`Config::encode_plan`](crate::Config::encode_plan).
+pub const PLANS_MAP: &str = "plans";
+/// Array with [`Filter::ENTRIES_PER_BANK`](crate::Filter::ENTRIES_PER_BANK) entries for each bank: see
+/// [`PlanFilters::entries`](crate::PlanFilters::entries).
+pub const FILTERS_MAP: &str = "filters";
+/// Trie of `u64` by [`PathKey::encode`](crate::PathKey::encode), with the tests of both banks.
+pub const PATH_TESTS_MAP: &str = "path_tests";
+/// Hash map of `u8`, which means nothing, by the id of a control group that is known to be none of a container.
+pub const HOST_CGROUPS_MAP: &str = "host_cgroups";
+/// How many of them it has room for.
+pub const HOST_CGROUPS_MAX: usize = 16_384;
 /// Array of [`Shape::encode`](crate::Shape::encode), at [`Shape::index`](crate::Shape::index).
 pub const CALL_SHAPES_MAP: &str = "call_shapes";
 /// Per-CPU array of `u64`, indexed by [`Counter::index`](crate::Counter::index).

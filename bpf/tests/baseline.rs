@@ -14,6 +14,7 @@ mod kernel {
     mod connects;
     mod details;
     mod execs;
+    mod filters;
     mod lives;
     mod loaded;
     mod losses;

@@ -17,6 +17,7 @@ mod kernel {
     mod connects;
     mod details;
     mod execs;
+    mod filters;
     mod lives;
     mod loaded;
     mod losses;

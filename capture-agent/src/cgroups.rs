@@ -34,6 +34,8 @@ pub(crate) struct Cgroups {
     limit: usize,
     was_scanned: bool,
     was_full_told: bool,
+    /// Ids that have become known to be none of a container's, or are that no more.
+    host_changes: Vec<(u64, bool)>,
 }
 
 // === impl Cgroups ===
@@ -51,6 +53,7 @@ impl Cgroups {
             limit,
             was_scanned: false,
             was_full_told: false,
+            host_changes: Vec::new(),
         }
     }
 
@@ -77,7 +80,19 @@ impl Cgroups {
             .known
             .get(&record.cgroup_id)
             .is_some_and(|known| boot_ns <= known.since_boot_ns && path_of(known) == record.path);
-        (!is_told).then(|| self.made(record.cgroup_id, record.path, boot_ns, boot_ns))
+        (!is_told).then(|| {
+            let fact = self.made(record.cgroup_id, record.path, boot_ns, boot_ns);
+            if record.is_path_truncated() {
+                self.host_changes.retain(|(id, _)| *id != record.cgroup_id);
+                self.host_changes.push((record.cgroup_id, false));
+            }
+            fact
+        })
+    }
+
+    /// Since the last call, in order: ids of groups that are none of a container's, and those of which that holds no more.
+    pub(crate) fn take_host_changes(&mut self) -> Vec<(u64, bool)> {
+        std::mem::take(&mut self.host_changes)
     }
 
     /// The facts that have changed without a record: of groups that are found and were not told, and of those that are gone. The
@@ -127,6 +142,7 @@ impl Cgroups {
         let container = container_of(path).filter(|named| self.may_be_called(named, id));
         let (container_id, runtime) =
             container.map_or_else(Default::default, |named| (named.id, named.runtime.to_owned()));
+        self.host_changes.push((id, container_id.is_empty()));
         let key = CgroupKey { hierarchy: self.hierarchy.number, cgroup_id: id, birth_boot_ns };
         let fact =
             CgroupFact { cgroup: Some(key), path: path.to_vec(), container_id, runtime, is_removed: false };
@@ -145,6 +161,7 @@ impl Cgroups {
     }
 
     fn removed(&mut self, id: u64, path: &[u8], now_boot_ns: u64) -> OrderedFact {
+        self.host_changes.push((id, false));
         let known = match self.known.remove(&id).and_then(|fact| fact.kind) {
             Some(ordered_fact::Kind::Cgroup(fact)) => {
                 self.ids.release(&fact.container_id, id);

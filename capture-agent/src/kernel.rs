@@ -6,8 +6,10 @@
 mod call_costs;
 mod counters;
 mod error;
+mod host_cgroups;
 mod loss_sources;
 mod own_process;
+mod plan_banks;
 mod records;
 mod rings;
 mod shedding;
@@ -20,8 +22,8 @@ use aya::{
     programs::{BtfTracePoint, Iter, Program, ProgramError},
 };
 use eyrie_bpf::{
-    Attach, CALL_SHAPES_MAP, CGROUP_PROGRAMS, CONFIG_MAP, Object, Program as ObjectProgram, RINGS_MAP,
-    SNAPSHOT_PROGRAM, Shape,
+    Attach, CALL_SHAPES_MAP, CGROUP_PROGRAMS, CONFIG_MAP, Object, PlanBank, PlanFilters,
+    Program as ObjectProgram, RINGS_MAP, SNAPSHOT_PROGRAM, Shape,
 };
 use eyrie_proto::{
     capture::{CapturePlan, MissingAbility, PlanAnswer},
@@ -31,8 +33,8 @@ use grpc_transport::with_causes;
 use tracing::{info, warn};
 
 use self::{
-    counters::LossCounters, loss_sources::LossSources, own_process::OwnProcess, records::Records,
-    rings::Rings, shedding::Shedding,
+    counters::LossCounters, host_cgroups::HostCgroups, loss_sources::LossSources, own_process::OwnProcess,
+    plan_banks::PlanBanks, records::Records, rings::Rings, shedding::Shedding,
 };
 pub use self::{error::KernelError, rings::RingLimits};
 use crate::{
@@ -53,6 +55,8 @@ pub(crate) struct Kernel {
     loss_sources: LossSources,
     shedding: Shedding,
     cgroups: Cgroups,
+    host_cgroups: HostCgroups,
+    banks: PlanBanks,
     settings: eyrie_bpf::Config,
     missing: Vec<MissingAbility>,
 }
@@ -74,6 +78,7 @@ impl Kernel {
         let rings = Rings::new(&mut ebpf, &config.rings)?;
         let counters = LossCounters::new(&mut ebpf)?;
         let loss_sources = LossSources::new(&mut ebpf)?;
+        let (host_cgroups, banks) = (HostCgroups::new(&mut ebpf)?, PlanBanks::new(&mut ebpf)?);
         let cgroups = Cgroups::new(Hierarchy::of_host());
         let settings = eyrie_bpf::Config {
             cgroup_hierarchy: cgroups.hierarchy().number,
@@ -90,12 +95,14 @@ impl Kernel {
             loss_sources,
             shedding: Shedding::new(config.cpu_budget),
             cgroups,
+            host_cgroups,
+            banks,
             settings,
             missing: Vec::new(),
         };
         kernel.check_cgroups();
         kernel.write_shapes()?;
-        kernel.write_settings()?;
+        kernel.write_plan(&PlanFilters::default())?;
         kernel.attach_all(&btf)?;
         kernel.leave_out_own_calls(config)?;
         info!(object = object.name(), "capturing");
@@ -225,11 +232,35 @@ impl Kernel {
         Ok(())
     }
 
+    /// Writes the plan of the settings, and then the settings, by which it holds.
+    fn write_plan(&mut self, filters: &PlanFilters) -> Result<(), KernelError> {
+        let bank = self.banks.write(&self.settings, filters, || self.rings.wait_for_programs())?;
+        self.write_settings_with(bank)?;
+        self.banks.holds(bank);
+        Ok(())
+    }
+
+    /// What belongs to no plan.
     fn write_settings(&mut self) -> Result<(), KernelError> {
+        self.write_settings_with(self.banks.holding())
+    }
+
+    fn write_settings_with(&mut self, bank: PlanBank) -> Result<(), KernelError> {
         let map = self.ebpf.map_mut(CONFIG_MAP).ok_or_else(KernelError::no_map(CONFIG_MAP))?;
         let mut map = Array::<_, [u8; eyrie_bpf::Config::BYTES]>::try_from(map)
             .map_err(KernelError::map(CONFIG_MAP))?;
-        map.set(0, self.settings.encode(), 0).map_err(KernelError::map(CONFIG_MAP))
+        map.set(0, self.settings.encode(bank), 0).map_err(KernelError::map(CONFIG_MAP))
+    }
+
+    /// Tells the programs which control groups are none of a container's.
+    fn tell_host_cgroups(&mut self) {
+        for (id, is_of_host) in self.cgroups.take_host_changes() {
+            if is_of_host {
+                self.host_cgroups.insert(id);
+            } else {
+                self.host_cgroups.remove(id);
+            }
+        }
     }
 
     fn has_iterator(&self) -> bool {
@@ -254,6 +285,7 @@ impl EventSource for Kernel {
         let (records, cgroups) = (&mut self.records, &mut self.cgroups);
         let drained = self.rings.drain(&mut |bytes| records.read(bytes, cgroups, sink));
         records.tell_due(drained, sink);
+        self.tell_host_cgroups();
         drained
     }
 
@@ -295,17 +327,18 @@ impl EventSource for Kernel {
     fn carry_out(&mut self, plan: CapturePlan) -> PlanAnswer {
         let (compiled, answer) = plan::compile(plan, &self.settings);
         let Some(compiled) = compiled else { return answer };
+        let failed = |failure| PlanAnswer { generation: answer.generation, failure, ..PlanAnswer::default() };
+        let filters = match PlanFilters::new(&compiled.filters) {
+            Ok(filters) => filters,
+            Err(error) => return failed(error.to_string()),
+        };
         let settings = self.shedding.without(compiled.settings);
         let before = std::mem::replace(&mut self.settings, settings);
-        match self.write_settings() {
+        match self.write_plan(&filters) {
             Ok(()) => self.shedding.answer(answer),
             Err(error) => {
                 self.settings = before;
-                PlanAnswer {
-                    generation: answer.generation,
-                    failure: error.to_string(),
-                    ..PlanAnswer::default()
-                }
+                failed(error.to_string())
             }
         }
     }
@@ -323,7 +356,7 @@ impl EventSource for Kernel {
     }
 
     fn cgroup_facts(&mut self, reading: CgroupReading) -> Vec<OrderedFact> {
-        match reading {
+        let facts = match reading {
             CgroupReading::Routine if self.are_cgroups_recorded() => Vec::new(),
             CgroupReading::Routine | CgroupReading::Repair => self.cgroups.scan(clock::boot_ns),
             CgroupReading::Known => self.cgroups.all(),
@@ -331,7 +364,9 @@ impl EventSource for Kernel {
                 let gone = self.cgroups.scan(clock::boot_ns).into_iter().filter(is_removal);
                 gone.collect::<Vec<_>>().into_iter().chain(self.cgroups.all()).collect()
             }
-        }
+        };
+        self.tell_host_cgroups();
+        facts
     }
 
     fn show(&self, meter: &telemetry::Meter) {

@@ -220,7 +220,7 @@ async fn an_operator_sees_plans_and_gaps() {
     let traces = calls.iter().find(|call| call["event_type"] == "ptrace").unwrap();
     assert_eq!(traces["uncaptured_reason"], "over the CPU budget");
     let explained = scene.run(&["plan", "explain", "Reads*"]).await;
-    assert!(explained.output.starts_with("Reads Secrets\n  open: "), "{}", explained.output);
+    assert!(explained.output.starts_with("Reads Secrets\n  open, openat: "), "{}", explained.output);
     assert!(
         explained.output.contains("on web-1\n") && explained.output.contains("2 events"),
         "{}",

@@ -5,15 +5,18 @@
 //! long as this engine lives. [`progress`] says which plan an origin's records are of, and so since when a rule set is
 //! active there. What filters let through is estimated from a sample of the events ([`sampling`], [`costs`]).
 
+mod answers;
 mod costs;
 mod coverage;
 mod hosts;
 mod options;
 mod progress;
+mod rule_service;
 mod sampling;
 mod service;
 mod size;
 mod violations;
+mod wanted;
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -25,8 +28,9 @@ pub(crate) use self::{
     costs::Costs,
     hosts::HostPlan,
     progress::PlanProgress,
+    rule_service::RuleServer,
     sampling::{Sample, Sampler},
-    service::{PlanServer, RuleServer},
+    service::PlanServer,
     violations::{Violations, Violator, Violators},
 };
 use crate::evaluate::Evaluate;

@@ -30,6 +30,12 @@ pub const PART_BYTES: u32 = 4096;
 pub const RECORD_BYTES_MAX: usize = 768 + 7 * 4096;
 /// Bytes of a ring as the object has it. Kernels before 5.10 take no rings of another size in [`RINGS_MAP`](crate::RINGS_MAP).
 pub const RING_BYTES: u32 = 4 << 20;
+/// Entries of [`FILTERS_MAP`](crate::FILTERS_MAP) of a bank. The first one is never used: its number means none.
+pub(crate) const FILTERS_PER_BANK: usize = 64;
+/// Bytes of a key of [`PATH_TESTS_MAP`](crate::PATH_TESTS_MAP) behind those that say of which filter and path it is.
+pub(crate) const PATH_KEY_BYTES: usize = 252;
+/// Longest path that is tested.
+pub(crate) const TESTABLE_BYTES_MAX: usize = 247;
 /// Steps of one call's shape.
 pub(crate) const STEPS_MAX: usize = 6;
 
@@ -80,7 +86,7 @@ constants! {
         X32 = 1 << 3,
         /// The task is a thread of the kernel.
         KERNEL_THREAD = 1 << 4,
-        /// The plan's filters would have dropped it. Reserved for verify mode: no program sets it yet.
+        /// The plan's filters would have dropped it.
         FILTER_MARKED = 1 << 5,
         /// The call had not ended when it was reported: it has just started, or was interrupted and its effect goes on.
         STARTED_ONLY = 1 << 6,
@@ -208,6 +214,46 @@ constants! {
 }
 
 constants! {
+    pub(crate) mod fact: u32 = "FACT_" {
+        SUCCEEDED = 1 << 0,
+        FAILED = 1 << 1,
+        OF_HOST = 1 << 2,
+    }
+}
+
+constants! {
+    pub(crate) mod subject: u8 = "SUBJECT_" {
+        RESULT = 6,
+        OPEN_FLAGS = 7,
+        USER = 8,
+    }
+}
+
+constants! {
+    pub(crate) mod end: u8 = "END_" {
+        LOCAL = 1 << 0,
+        REMOTE = 1 << 1,
+    }
+}
+
+constants! {
+    pub(crate) mod need: u32 = "NEED_" {
+        USER = 1 << 0,
+        CONTROL_GROUP = 1 << 1,
+    }
+}
+
+constants! {
+    pub(crate) mod tested: u8 = "TESTED_" {
+        FIRST = 0,
+        FIRST_BACKWARD = 1,
+        SECOND = 2,
+        SECOND_BACKWARD = 3,
+        KINDS = 4,
+    }
+}
+
+constants! {
     pub(crate) mod argument: u8 = "ARGUMENT_" {
         RESULT = 0xfe,
         NONE = 0xff,
@@ -230,5 +276,7 @@ constants! {
         LAST_DEGRADED_NS = 11,
         DEGRADED_EPOCH = 12,
         ABOVE_HALF = 13,
+        FILTERED = 14,
+        MARKED = 15,
     }
 }

@@ -1,10 +1,14 @@
+use std::sync::Arc;
+
 use super::{
-    CALL_BITMAP_WORDS, COUNTERS_PER_CLASS, Described, DescriptorInfo, Endpoint, Field, FieldPlace, FileInfo,
-    Header, PART_BYTES, PathInfo, RECORD_BYTES_MAX, STEPS_MAX, btf::Btf, constants,
+    CALL_BITMAP_WORDS, COUNTERS_PER_CLASS, Described, DescriptorInfo, Endpoint, FILTERS_PER_BANK, Field,
+    FieldPlace, FileInfo, Header, PART_BYTES, PATH_KEY_BYTES, PathInfo, RECORD_BYTES_MAX, STEPS_MAX,
+    TESTABLE_BYTES_MAX, btf::Btf, constants,
 };
 use crate::{
-    Call, CallSet, Cgroup, CgroupController, ChangeDirectory, Config, Connect, DetailedCall, Exec, Exit,
-    FailedExec, Fork, LossSource, Object, Open, RING_BYTES, Task, UringCompletion, UringRequest, calls,
+    Call, CallSet, Cgroup, CgroupController, ChangeDirectory, Clause, Config, Connect, DetailedCall, Exec,
+    Exit, FailedExec, Filter, Filters, Fork, HOST_CGROUPS_MAX, LossSource, Object, Open, PathTest, PlanBank,
+    PlanFilters, RING_BYTES, Task, UringCompletion, UringRequest, ValueTest, calls,
 };
 
 /// What Rust calls otherwise than C.
@@ -72,6 +76,11 @@ fn constants_are_those_of_the_object() {
         ("COUNTER_", constants::counter::TABLE),
         ("STEP_", constants::step::TABLE),
         ("ARGUMENT_", constants::argument::TABLE),
+        ("FACT_", constants::fact::TABLE),
+        ("SUBJECT_", constants::subject::TABLE),
+        ("END_", constants::end::TABLE),
+        ("NEED_", constants::need::TABLE),
+        ("TESTED_", constants::tested::TABLE),
     ] {
         let mut ours: Vec<_> = table.iter().map(|(name, value)| ((*name).to_owned(), *value)).collect();
         let mut theirs: Vec<_> = btf
@@ -90,6 +99,22 @@ fn constants_are_those_of_the_object() {
     assert_eq!(btf.values["PART_BYTES"], u64::from(PART_BYTES));
     assert_eq!(btf.values["CALL_BITMAP_WORDS"], CALL_BITMAP_WORDS as u64);
     assert_eq!(btf.values["COUNTERS_PER_CLASS"], u64::from(COUNTERS_PER_CLASS));
+    for (name, value) in [
+        ("PLAN_BANKS", PlanBank::COUNT),
+        ("FILTERS_PER_BANK", FILTERS_PER_BANK),
+        ("FILTERS_PER_BANK", Filters::FILTERS_MAX + 1),
+        ("CLAUSES_MAX", Filter::CLAUSES_MAX),
+        ("VALUE_TESTS_MAX", Clause::VALUES_MAX),
+        ("VALUES_MAX", ValueTest::VALUES_MAX),
+        ("NETWORK_TESTS_MAX", Clause::NETWORKS_MAX),
+        ("PATH_KEY_BYTES", PATH_KEY_BYTES),
+        ("TESTABLE_BYTES_MAX", TESTABLE_BYTES_MAX),
+        ("SUFFIX_BYTES_MAX", PathTest::SUFFIX_MAX),
+        ("PATH_TESTS_MAX", Filters::PATHS_MAX),
+        ("HOST_CGROUPS_MAX", HOST_CGROUPS_MAX),
+    ] {
+        assert_eq!(btf.values[name], value as u64, "{name}");
+    }
 }
 
 /// Scenario: the tables of calls. Guarantees: both sides know the same calls by the same numbers.
@@ -136,25 +161,36 @@ fn the_encoder_writes_the_objects_structure() {
         compat_shed_calls: CallSet::from_iter([511]),
         processors_per_ring: 0x8888,
     };
-    let bytes = config.encode();
+    let bytes = config.encode(PlanBank::Second);
     let at = |name: &str| expected.members.iter().find(|member| member.name == name).unwrap().offset;
     let word =
         |name: &str, index: usize| u64::from_ne_bytes(bytes[at(name) + 8 * index..][..8].try_into().unwrap());
     let half = |name: &str| u32::from_ne_bytes(bytes[at(name)..][..4].try_into().unwrap());
-    assert_eq!((word("plan_generation", 0), word("loss_epoch", 0)), (0x1111, 0x2222));
-    assert_eq!(
-        (half("own_tgid"), half("max_argument_bytes"), half("max_environment_bytes")),
-        (0x3333, 0x4444, 0x5555)
-    );
-    assert_eq!(
-        (half("cgroup_hierarchy"), half("cgroup_controller"), half("max_data_bytes")),
-        (0x6666, 8, 0x7777)
-    );
-    assert_eq!(half("has_socket_history"), 1);
-    assert_eq!((word("calls", 0), word("calls", 7), word("compat_calls", 0)), (1, 1 << 63, 2));
-    assert_eq!((word("state_calls", 1), word("compat_state_calls", 2)), (1, 4));
+    assert_eq!((word("loss_epoch", 0), half("own_tgid"), half("plan_bank")), (0x2222, 0x3333, 1));
+    assert_eq!((half("cgroup_hierarchy"), half("cgroup_controller")), (0x6666, 8));
     assert_eq!((word("shed_calls", 0), word("compat_shed_calls", 7)), (8, 1 << 63));
     assert_eq!(half("processors_per_ring"), 0x8888);
+
+    let filters = Filters {
+        native: [(5, Arc::default())].into(),
+        compat: [(511, Arc::default())].into(),
+        verify_sample_ppm: 500_000,
+        ..Filters::default()
+    };
+    let expected = &btf.structs["plan"];
+    assert_eq!(Config::PLAN_BYTES, expected.size);
+    let bytes = config.encode_plan(&PlanFilters::new(&filters).unwrap());
+    let at = |name: &str| expected.members.iter().find(|member| member.name == name).unwrap().offset;
+    let word =
+        |name: &str, index: usize| u64::from_ne_bytes(bytes[at(name) + 8 * index..][..8].try_into().unwrap());
+    let half = |name: &str| u32::from_ne_bytes(bytes[at(name)..][..4].try_into().unwrap());
+    assert_eq!((word("generation", 0), word("marked_share", 0)), (0x1111, 1 << 31));
+    assert_eq!((half("max_argument_bytes"), half("max_environment_bytes")), (0x4444, 0x5555));
+    assert_eq!((half("max_data_bytes"), half("has_socket_history")), (0x7777, 1));
+    assert_eq!((word("calls", 0), word("calls", 7), word("compat_calls", 0)), (1, 1 << 63, 2));
+    assert_eq!((word("state_calls", 1), word("compat_state_calls", 2)), (1, 4));
+    assert_eq!((bytes[at("filters") + 5], bytes[at("compat_filters") + 511]), (1, 1));
+    assert_eq!(bytes[at("filters")..].iter().filter(|number| **number != 0).count(), 2);
 }
 
 /// Scenario: numbers below, at and above the end of the bitmaps. Guarantees: what fits can be put in and taken out, what

@@ -7,12 +7,15 @@ use std::{
 
 use aya::{
     Btf, Ebpf, EbpfLoader, VerifierLogLevel,
-    maps::{Array, ArrayOfMaps, HashMap, Map, MapData, PerCpuArray, RingBuf},
+    maps::{
+        Array, ArrayOfMaps, HashMap, LpmTrie, Map, MapData, PerCpuArray, RingBuf, lpm_trie::Key as TrieKey,
+    },
     programs::{BtfTracePoint, Iter, Program, ProgramError, iter::IterLink},
 };
 use eyrie_bpf::{
-    Attach, CALL_SHAPES_MAP, CONFIG_MAP, COUNTERS_MAP, Config, Counts, EventClass, LOSS_SOURCES_MAP,
-    LossSource, RINGS_MAP, Record, SNAPSHOT_PROGRAM, Shape, Step, decode, split_first,
+    Attach, CALL_SHAPES_MAP, CONFIG_MAP, COUNTERS_MAP, Config, Counts, EventClass, FILTERS_MAP, Filter,
+    Filters, HOST_CGROUPS_MAP, LOSS_SOURCES_MAP, LossSource, PATH_TESTS_MAP, PLANS_MAP, PathKey, PlanBank,
+    PlanFilters, RINGS_MAP, Record, SNAPSHOT_PROGRAM, Shape, Step, decode, split_first,
 };
 
 use crate::OBJECT;
@@ -27,6 +30,7 @@ pub(crate) struct Loaded {
     ebpf: Ebpf,
     rings: ArrayOfMaps<MapData, RingBuf<MapData>>,
     ring: RingBuf<MapData>,
+    bank: PlanBank,
 }
 
 /// Records of some processes, in the order in which they came.
@@ -72,7 +76,7 @@ impl Loaded {
             .load(OBJECT.bytes())
             .unwrap();
         let rings = ArrayOfMaps::try_from(ebpf.take_map(RINGS_MAP).unwrap()).unwrap();
-        let mut loaded = Self { ebpf, rings, ring: new_ring(ring_bytes) };
+        let mut loaded = Self { ebpf, rings, ring: new_ring(ring_bytes), bank: PlanBank::default() };
         loaded.rings.set(0, &loaded.ring, 0).unwrap();
         loaded.configure(config);
         for program in OBJECT.programs() {
@@ -97,11 +101,49 @@ impl Loaded {
         }
     }
 
-    /// Writes the settings, as can be done at any time.
+    /// Writes the settings, as can be done at any time, and a plan without filters.
     pub(crate) fn configure(&mut self, config: &Config) {
+        self.carry_out(config, &Filters::default());
+    }
+
+    /// Writes the plan into the bank that is not in use, and the settings, which make it hold.
+    pub(crate) fn carry_out(&mut self, config: &Config, filters: &Filters) {
+        let filters = PlanFilters::new(filters).unwrap();
+        let bank = self.bank.other();
+        // No program uses that bank any more when the kernel returns.
+        self.rings.set(0, &self.ring, 0).unwrap();
+        self.write_filters(bank, &filters);
+        let map = self.ebpf.map_mut(PLANS_MAP).unwrap();
+        let mut map = Array::<_, [u8; Config::PLAN_BYTES]>::try_from(map).unwrap();
+        map.set(bank.index(), config.encode_plan(&filters), 0).unwrap();
         let map = self.ebpf.map_mut(CONFIG_MAP).unwrap();
         let mut map = Array::<_, [u8; Config::BYTES]>::try_from(map).unwrap();
-        map.set(0, config.encode(), 0).unwrap();
+        map.set(0, config.encode(bank), 0).unwrap();
+        self.bank = bank;
+    }
+
+    fn write_filters(&mut self, bank: PlanBank, filters: &PlanFilters) {
+        let map = self.ebpf.map_mut(FILTERS_MAP).unwrap();
+        let mut map = Array::<_, [u8; Filter::BYTES]>::try_from(map).unwrap();
+        for (number, filter) in filters.entries() {
+            map.set(bank.index() * Filter::ENTRIES_PER_BANK + number, filter, 0).unwrap();
+        }
+        let map = self.ebpf.map_mut(PATH_TESTS_MAP).unwrap();
+        let mut map = LpmTrie::<_, [u8; PathKey::BYTES], u64>::try_from(map).unwrap();
+        let before: Vec<_> = map.keys().map(Result::unwrap).collect();
+        for key in before.iter().filter(|key| u32::from(key.data()[0]) == bank.index()) {
+            map.remove(key).unwrap();
+        }
+        for (key, clauses) in filters.paths() {
+            let (bits, bytes) = key.encode(bank);
+            map.insert(&TrieKey::new(bits, bytes), clauses, 0).unwrap();
+        }
+    }
+
+    /// Says of a control group that it is none of a container.
+    pub(crate) fn tell_host_cgroup(&mut self, id: u64) {
+        let map = self.ebpf.map_mut(HOST_CGROUPS_MAP).unwrap();
+        HashMap::<_, u64, u8>::try_from(map).unwrap().insert(id, 1, 0).unwrap();
     }
 
     /// Says what is read of a call.

@@ -140,3 +140,22 @@ fn a_user_cannot_pass_for_a_container_of_the_host() {
         told(&mut cgroups, &record(74, 0, &format!("/{own}/docker-{other}.scope"), 0, 301)).unwrap();
     assert_eq!(of_user.container_id, other);
 }
+
+/// Scenario: groups of the host and of a container are recorded, found by a walk, and removed; the path of one is cut. Guarantees: what is
+/// known to be none of a container's is told, once it is known and once it holds no more; what cannot be known is not.
+#[test]
+fn groups_of_the_host_are_told_apart() {
+    let mount = tempfile::tempdir().unwrap();
+    fs::create_dir(mount.path().join("found")).unwrap();
+    let mut cgroups = Cgroups::new(v2(Some(mount.path())));
+    cgroups.scan(|| 10);
+    let changes = cgroups.take_host_changes();
+    assert!(changes.len() == 2 && changes.iter().all(|(_, is_of_host)| *is_of_host), "{changes:?}");
+    told(&mut cgroups, &record(7, 0, &format!("/docker/{ID}"), 0, 100)).unwrap();
+    told(&mut cgroups, &record(8, 0, "/system.slice", 0, 101)).unwrap();
+    assert_eq!(cgroups.take_host_changes(), [(7, false), (8, true)]);
+    told(&mut cgroups, &record(8, 0, "/system.slice", cgroup_flag::REMOVED, 102)).unwrap();
+    told(&mut cgroups, &record(9, 0, "/cut", cgroup_flag::PATH_TRUNCATED, 103)).unwrap();
+    assert_eq!(cgroups.take_host_changes(), [(8, false), (9, false)]);
+    assert_eq!(cgroups.take_host_changes(), []);
+}

@@ -8,7 +8,10 @@ use aya::{
 };
 use eyrie_bpf::{COUNTERS_MAP, Counter, Counts};
 use eyrie_proto::event::{EventClass, LossPlace, LossReason, LossRecord};
-use telemetry::{KeyValue, Meter};
+use telemetry::{
+    KeyValue, Meter,
+    observe::{self, Name},
+};
 
 use super::KernelError;
 use crate::clock;
@@ -96,6 +99,23 @@ impl LossCounters {
                 }
             })
             .build();
+        self.show_filters(meter);
+    }
+
+    fn show_filters(&self, meter: &Meter) {
+        let sum = |of: fn(&Counts) -> u64| {
+            let seen = Arc::downgrade(&self.seen);
+            move || {
+                let seen = *seen.upgrade()?.lock().unwrap_or_else(PoisonError::into_inner);
+                Some(seen.iter().map(of).sum())
+            }
+        };
+        let name = "eyrie.agent.filtered";
+        let description = "Calls that the plan's filters left out in the kernel";
+        observe::counter(meter, Name { name, description }, sum(|counts| counts.filtered));
+        let name = "eyrie.agent.filter_marked";
+        let description = "Calls that the plan's filters would have left out, and that were recorded and marked to verify them";
+        observe::counter(meter, Name { name, description }, sum(|counts| counts.marked));
     }
 }
 

@@ -81,7 +81,9 @@ fn tell_connect(started: &mut StartedConnects, record: &Connect<'_>, sink: &mut 
     if let Some(call) = event.call.as_mut().filter(|_| is_end) {
         call.started_sequence = started_sequence;
     }
-    started.told(record, sink(event));
+    // No rule looks at a marked event: what was its start is none to the end.
+    let is_marked = record.header.has(flag::FILTER_MARKED);
+    started.told(record, sink(event).filter(|_| !is_marked));
 }
 
 /// Counts a record that could not be understood. Whether it bears state is in a flag that all kinds of records have at the same place.

@@ -110,6 +110,13 @@ impl Rings {
         Ok(ring)
     }
 
+    /// Returns when no program runs any more that ran as this was called: putting a ring in its own place waits for the same grace
+    /// period as putting another one there.
+    pub(super) fn wait_for_programs(&mut self) -> Result<(), KernelError> {
+        let Some(ring) = self.rings.first() else { return Ok(()) };
+        self.outer.set(0, ring.ring(), 0).map_err(KernelError::map(RINGS_MAP))
+    }
+
     /// Doubles the rings that too much came into since the last call. `pressure` are for each ring the records so far that found it
     /// more than half full or no room in it.
     pub(super) fn grow(&mut self, pressure: &[u64]) {

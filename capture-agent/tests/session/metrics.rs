@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use capture_agent::{Agent, Running};
 use eyrie_proto::event::{EventClass, LossPlace, LossReason, LossRecord};
-use prost::Message as _;
+use prost::Message;
 use service_runtime::Running as _;
 use telemetry::{Instruments, Metrics, Readiness};
 

@@ -20,7 +20,8 @@ pub(crate) enum PlanCommand {
     eyrie plan show --host web-1\n  \
     eyrie plan show --rules deploy/rules         what these rules would ask for, without an engine\n  \
     eyrie plan show --json | jq -r '.calls[] | select(.bytes_per_second > 1e6) | .event_type'\n\n\
-    EVENTS/S and BYTES/S are estimated from a sample of the last ten seconds or so; bytes are as on the wire before compression.")]
+    EVENTS/S and BYTES/S are estimated from a sample of the last ten seconds or so; bytes are as on the wire before compression.\n\
+    DROPPED is what filters kept in the kernel, estimated from the share of it that is sent to verify them.")]
 pub(crate) struct PlanShowArguments {
     #[command(flatten)]
     pub(crate) engine: EngineArguments,

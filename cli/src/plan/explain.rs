@@ -61,14 +61,25 @@ fn write_needs(output: &mut impl Write, rule: &ExplainRuleResponse) -> std::io::
         (true, false) => "",
     };
     writeln!(output, "{}{state}", printable(rule.rule.as_bytes()).bold())?;
-    let shown = if rule.is_of_any_type { &[] } else { rule.calls.as_slice() };
-    for call in shown {
-        writeln!(output, "  {}: {}", call.event_type.cyan(), filters_text(&call.any_of))?;
+    let mut rest = if rule.is_of_any_type { &[] } else { rule.calls.as_slice() };
+    while let Some(call) = rest.first() {
+        let is_other = |other: &RuleCall| !is_alike(call, other);
+        let (alike, others) = rest.split_at(rest.iter().position(is_other).unwrap_or(rest.len()));
+        rest = others;
+        let types = alike.iter().map(|call| call.event_type.as_str()).collect::<Vec<_>>().join(", ");
+        writeln!(output, "  {}: {}", types.cyan(), filters_text(&call.any_of))?;
         if let Some(forced) = forced(call) {
             writeln!(output, "    {} {forced}", "forced".yellow())?;
         }
     }
     Ok(())
+}
+
+/// Whether the same is needed of two event types, for the same reason.
+fn is_alike(one: &RuleCall, other: &RuleCall) -> bool {
+    let needs =
+        |call: &RuleCall| (call.any_of.clone(), call.forced_clause.clone(), call.forced_reason.clone());
+    needs(one) == needs(other)
 }
 
 /// Why every call is needed.
@@ -142,7 +153,7 @@ mod tests {
         String::from_utf8(output.into_inner()).unwrap()
     }
 
-    /// Scenario: a rule with a filter on one type and none on another, with and without a host; rules that are off and of
+    /// Scenario: a rule with a filter on one type and none on two others, with and without a host; rules that are off and of
     /// any type. Guarantees: what reaches the kernel, the clause that forces every call, and costs are told, each once.
     #[test]
     fn a_rule_is_explained() {
@@ -169,10 +180,10 @@ mod tests {
         let rule = ExplainRuleResponse {
             rule: "R".into(),
             is_enabled: true,
-            calls: vec![forced, filtered],
+            calls: vec![RuleCall { event_type: "open".into(), ..forced.clone() }, forced, filtered],
             ..ExplainRuleResponse::default()
         };
-        let needs = "R\n  openat: every call\n    forced by proc.args contains x: proc.args is known only to the engine\n  setuid: uid 0\n";
+        let needs = "R\n  open, openat: every call\n    forced by proc.args contains x: proc.args is known only to the engine\n  setuid: uid 0\n";
         assert_eq!(text(&rule, false), needs);
         let on_host =
             ExplainRuleResponse { origin: Some(Origin::default()), hostname: "web-1".into(), ..rule.clone() };
@@ -184,6 +195,6 @@ mod tests {
         assert_eq!(text(&off, false), "R: switched off, so it asks for nothing\n");
         let any = ExplainRuleResponse { is_of_any_type: true, ..rule };
         assert_eq!(text(&any, false), "R: can hold on any type of event, so it asks for all of them\n");
-        assert_eq!(to_json(&on_host)["calls"][1]["filters"][0]["text"], "uid 0");
+        assert_eq!(to_json(&on_host)["calls"][2]["filters"][0]["text"], "uid 0");
     }
 }

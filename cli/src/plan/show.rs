@@ -13,7 +13,10 @@ use serde_json::{Value, json};
 use super::{byte_rate, cost_json, cut, filters_json, number, rate, write_table};
 use crate::{alert_view::printable, args::PlanShowArguments, client, moment};
 
-const COLUMNS: [&str; 6] = ["EVENT TYPE", "RECORDED", "EVENTS/S", "BYTES/S", "EVENTS", "FORCED BY"];
+const COLUMNS: [&str; 7] =
+    ["EVENT TYPE", "RECORDED", "EVENTS/S", "BYTES/S", "EVENTS", "DROPPED", "FORCED BY"];
+/// What a share is told in.
+const MILLION: u64 = 1_000_000;
 
 /// Carries out `eyrie plan show`.
 pub(super) async fn run(arguments: PlanShowArguments) -> anyhow::Result<ExitCode> {
@@ -55,7 +58,7 @@ fn write(output: &mut impl Write, host: &ListPlansResponse) -> std::io::Result<(
             violation.count
         )?;
     }
-    write_table(output, &COLUMNS, host.calls.iter().map(row).collect())
+    write_table(output, &COLUMNS, host.calls.iter().map(|call| row(host, call)).collect())
 }
 
 fn headline(host: &ListPlansResponse) -> String {
@@ -79,7 +82,7 @@ fn headline(host: &ListPlansResponse) -> String {
     parts.join("; ")
 }
 
-fn row(call: &CallStatus) -> Vec<Cell> {
+fn row(host: &ListPlansResponse, call: &CallStatus) -> Vec<Cell> {
     let cost = call.cost.unwrap_or_default();
     vec![
         Cell::new(&call.event_type),
@@ -87,8 +90,19 @@ fn row(call: &CallStatus) -> Vec<Cell> {
         number(rate(cost.events_per_second)),
         number(byte_rate(cost.bytes_per_second)),
         number(cost.events),
+        number(dropped(host, cost.marked_events)),
         Cell::new(printable(forced_by(call).as_bytes())),
     ]
+}
+
+/// How many events stayed in the kernel, by those of them that were sent marked.
+fn dropped(host: &ListPlansResponse, marked: u64) -> String {
+    match (host.is_verify_mode, u64::from(host.verify_sample_ppm), marked) {
+        (_, _, 0) => String::new(),
+        (true, ..) => format!("{marked} marked"),
+        (false, 0, _) => "-".to_owned(),
+        (false, ppm, marked) => format!("~{}", marked.saturating_mul(MILLION / ppm.min(MILLION))),
+    }
 }
 
 /// What of the type's events comes.
@@ -201,6 +215,7 @@ mod tests {
     #[test]
     fn the_table_tells_costs_and_faults() {
         let cost = CallCost {
+            marked_events: 2,
             events: 640,
             events_per_second: 12.4,
             bytes_per_second: 2048.0,
@@ -231,6 +246,6 @@ mod tests {
         );
         assert!(lines[1].contains("openat that the rule 'R' needed: 2"), "{text}");
         let words: Vec<_> = lines[3].split_whitespace().collect();
-        assert_eq!(words, ["openat", "uid", "0", "12", "2.00", "KiB", "640"], "{text}");
+        assert_eq!(words, ["openat", "uid", "0", "12", "2.00", "KiB", "640", "~20000"], "{text}");
     }
 }

@@ -9,8 +9,8 @@ use eyrie_proto::capture::CallCost;
 
 use super::Sample;
 
-/// Rules and event types whose events are counted: 40 bytes each.
-const MAX_RULE_COUNTS: usize = 16_384;
+/// Rules and event types whose events are counted: 50 bytes each, of every origin.
+const MAX_RULE_COUNTS: usize = 2_048;
 /// Over how long a rate is taken: what is older counts for less and less.
 const RATE_TIME: Duration = Duration::from_secs(10);
 
@@ -67,7 +67,7 @@ impl Costs {
 
     /// Types that events came of, ascending.
     pub(crate) fn event_types(&self) -> impl Iterator<Item = &str> {
-        self.types.keys().map(|name| *name)
+        self.types.keys().map(|name| -> &str { name })
     }
 
     /// What the events of a type cost.

@@ -14,14 +14,15 @@ use eyrie_proto::{
         subscribe_response,
     },
     capture::{
-        BaseState, Hello, Host, ListHostsRequest, capture_request, capture_response,
-        host_service_client::HostServiceClient,
+        BaseState, Hello, Host, ListHostsRequest, ListPlansRequest, capture_request, capture_response,
+        host_service_client::HostServiceClient, plan_service_client::PlanServiceClient,
     },
     event::{HostBoot, Origin, origin},
     recording::{
         DeleteRecordingRequest, FetchRecordingRequest, ListRecordingsRequest, RecordHostRequest,
         recording_service_client::RecordingServiceClient,
     },
+    rules::{ListCoverageRequest, rule_service_client::RuleServiceClient},
 };
 use test_certificates::Authority;
 use tonic::{Code, transport::Channel};
@@ -102,6 +103,19 @@ impl Secured {
         client.list_hosts(request).await.unwrap().into_inner().hosts
     }
 
+    /// The tenants of the hosts whose plans `name` is shown.
+    async fn tenants_of_plans(&self, name: &str) -> Vec<String> {
+        let mut client = PlanServiceClient::new(self.connect(name).await);
+        let request = ListPlansRequest { include_disconnected: true, ..ListPlansRequest::default() };
+        let mut stream = client.list_plans(request).await.unwrap().into_inner();
+        let mut tenants = Vec::new();
+        while let Some(plan) = stream.message().await.unwrap() {
+            tenants.push(plan.origin.unwrap().tenant);
+        }
+        tenants.sort();
+        tenants
+    }
+
     /// The tenants of the alerts that `name` gets, who asks with this filter for everything there is.
     async fn tenants_of_alerts(&self, name: &str, filter: AlertFilter) -> Vec<String> {
         let request = SubscribeRequest {
@@ -170,9 +184,9 @@ async fn an_agent_speaks_for_the_host_of_its_certificate_only() {
     secured.engine.shutdown().await;
 }
 
-/// Scenario: hosts of two tenants and of none raise alerts; operators of each tenant and of all look at alerts and hosts, one of
-/// them asking for another tenant's origins by name. Guarantees: an operator of one tenant sees what is its own and nothing else,
-/// whatever the filter says.
+/// Scenario: hosts of two tenants and of none raise alerts; operators of each tenant and of all look at alerts, hosts and
+/// their plans, one of them asking for another tenant's origins by name. Guarantees: an operator of one tenant sees what is
+/// its own and nothing else, whatever the filter says.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_operator_sees_what_is_his_tenants() {
     let secured = Secured::start().await;
@@ -200,6 +214,7 @@ async fn an_operator_sees_what_is_his_tenants() {
             secured.hosts(name).await.into_iter().map(|host| host.origin.unwrap().tenant).collect();
         found.sort();
         assert_eq!(found, tenants, "{name}");
+        assert_eq!(secured.tenants_of_plans(name).await, tenants, "{name}");
     }
     secured.engine.shutdown().await;
 }
@@ -215,8 +230,12 @@ async fn roles_do_not_lend_each_other_their_methods() {
             AlertServiceClient::new(channel.clone()).subscribe(SubscribeRequest::default()).await;
         let status = subscribed.map(|_| ()).unwrap_err();
         assert_eq!((status.code(), reason(&status)), (Code::PermissionDenied, "NOT_PERMITTED"), "{name}");
-        let listed = HostServiceClient::new(channel).list_hosts(ListHostsRequest::default()).await;
+        let listed = HostServiceClient::new(channel.clone()).list_hosts(ListHostsRequest::default()).await;
         assert_eq!(reason(&listed.unwrap_err()), "NOT_PERMITTED", "{name}");
+        let plans = PlanServiceClient::new(channel.clone()).list_plans(ListPlansRequest::default()).await;
+        assert_eq!(reason(&plans.unwrap_err()), "NOT_PERMITTED", "{name}");
+        let covered = RuleServiceClient::new(channel).list_coverage(ListCoverageRequest::default()).await;
+        assert_eq!(reason(&covered.unwrap_err()), "NOT_PERMITTED", "{name}");
     }
     for name in ["operator", "engine", "metadata"] {
         let channel = secured.connect(name).await;

@@ -15,7 +15,7 @@ const APPEND: u32 = 0o2001;
 /// O_CREAT | O_WRONLY.
 const CREATE: u32 = 0o101;
 const RDWR: u32 = 2;
-const AT_FDCWD: u32 = -100_i32.cast_unsigned();
+const AT_FDCWD: u32 = (-100_i32).cast_unsigned();
 /// The first descriptor of a program that has none.
 const FIRST: u32 = 3;
 

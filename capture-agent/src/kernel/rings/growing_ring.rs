@@ -26,6 +26,10 @@ impl GrowingRing {
         Self { ring, bytes, old: None, drained_bytes: 0, pressure: 0, is_fresh: false }
     }
 
+    pub(super) fn ring(&self) -> &RingBuf<MapData> {
+        &self.ring
+    }
+
     pub(super) fn replace(&mut self, ring: RingBuf<MapData>, bytes: u32) {
         self.old = Some(std::mem::replace(&mut self.ring, ring));
         self.bytes = bytes;

@@ -1,0 +1,102 @@
+//! Tests of paths as entries of one trie.
+
+use std::collections::BTreeMap;
+
+use super::{Clause, Filter, PathKey, PathSubject, PathTest, PathTestKind};
+use crate::{
+    PlanBank,
+    layout::{PATH_KEY_BYTES, TESTABLE_BYTES_MAX, tested},
+};
+
+/// In the order of `tested_paths` of `struct filter`.
+pub(super) const KINDS: [u8; tested::KINDS as usize] =
+    [tested::FIRST, tested::FIRST_BACKWARD, tested::SECOND, tested::SECOND_BACKWARD];
+/// In the order of `with_dotdot` of `struct filter`.
+pub(super) const SUBJECTS: [PathSubject; 2] = [PathSubject::First, PathSubject::Second];
+
+pub(super) fn has_kind(clause: &Clause, kind: u8) -> bool {
+    clause.paths.iter().any(|test| test.kind() == Some(kind))
+}
+
+pub(super) fn has_dotdot(clause: &Clause, subject: PathSubject) -> bool {
+    clause.paths.iter().any(|test| test.subject == subject && test.kind == PathTestKind::HasDotDot)
+}
+
+/// Adds the tests of a filter: for each the bit of its clause.
+pub(super) fn add(paths: &mut BTreeMap<PathKey, u64>, filter: u8, of: &Filter) {
+    for (index, clause) in of.clauses.iter().enumerate() {
+        for test in &clause.paths {
+            if let (Some(kind), Some(bytes)) = (test.kind(), test.bytes()) {
+                *paths.entry(PathKey { filter, kind, bytes }).or_default() |= 1 << index;
+            }
+        }
+    }
+}
+
+/// A trie finds the longest prefix alone, so that each has what shorter ones have.
+pub(super) fn join_prefixes(paths: &mut BTreeMap<PathKey, u64>) {
+    // In the order of the map a prefix comes before what it is one of.
+    let mut shorter: Vec<(&PathKey, u64)> = Vec::new();
+    for (key, clauses) in paths {
+        while shorter.last().is_some_and(|(prefix, _)| !prefix.is_prefix_of(key)) {
+            shorter.pop();
+        }
+        *clauses |= shorter.last().map_or(0, |(_, clauses)| *clauses);
+        shorter.push((key, *clauses));
+    }
+}
+
+// === impl PathTest ===
+
+impl PathTest {
+    /// `None` for what is not looked up.
+    fn kind(&self) -> Option<u8> {
+        let is_backward = match self.kind {
+            PathTestKind::Prefix(_) | PathTestKind::Exact(_) => false,
+            PathTestKind::Suffix(_) => true,
+            PathTestKind::HasDotDot => return None,
+        };
+        Some(match (self.subject, is_backward) {
+            (PathSubject::First, false) => tested::FIRST,
+            (PathSubject::First, true) => tested::FIRST_BACKWARD,
+            (PathSubject::Second, false) => tested::SECOND,
+            (PathSubject::Second, true) => tested::SECOND_BACKWARD,
+        })
+    }
+
+    /// What a path that holds the test begins with; `None` if only such paths hold it that are too long to be tested, and pass.
+    fn bytes(&self) -> Option<Vec<u8>> {
+        match &self.kind {
+            PathTestKind::Prefix(bytes) => Some(bytes.iter().take(Self::PREFIX_MAX).copied().collect()),
+            PathTestKind::Exact(bytes) if bytes.len() > TESTABLE_BYTES_MAX => None,
+            // The NUL makes the difference to a prefix.
+            PathTestKind::Exact(bytes) => Some([bytes, &b"\0"[..]].concat()),
+            PathTestKind::Suffix(bytes) => Some(bytes.iter().rev().take(Self::SUFFIX_MAX).copied().collect()),
+            PathTestKind::HasDotDot => None,
+        }
+    }
+}
+
+// === impl PathKey ===
+
+impl PathKey {
+    /// Size of a key's bytes, without the number of bits in front of them.
+    pub const BYTES: usize = 4 + PATH_KEY_BYTES;
+
+    /// How many bits of the key count, and the key: `struct path_key`.
+    pub fn encode(&self, bank: PlanBank) -> (u32, [u8; Self::BYTES]) {
+        let mut bytes = [0; Self::BYTES];
+        let head = [u8::try_from(bank.index()).unwrap_or(u8::MAX), self.filter, self.kind, 0];
+        let all = head.iter().chain(&self.bytes);
+        let mut bits = 0;
+        for (to, from) in bytes.iter_mut().zip(all) {
+            *to = *from;
+            bits += u8::BITS;
+        }
+        (bits, bytes)
+    }
+
+    fn is_prefix_of(&self, other: &Self) -> bool {
+        (self.filter, self.kind) == (other.filter, other.kind) && other.bytes.starts_with(&self.bytes)
+    }
+}

@@ -1,0 +1,152 @@
+use std::{
+    net::{TcpListener, TcpStream, UdpSocket},
+    os::unix::net::UnixStream,
+};
+
+use eyrie_bpf::{Argument, Clause, End, NetworkTest, Place, Record, Role, Step, flag, history_flag};
+use test_requirements::{Requirement, requires};
+
+use super::{filters, loaded, recording};
+use crate::kernel::{
+    actor::{actor, is_acting, run},
+    loaded::Recorded,
+    opens::folder,
+};
+
+const CONNECT: u32 = 42;
+const SENDTO: u32 = 44;
+const SHUTDOWN: u32 = 48;
+const ACCEPT4: u32 = 288;
+const CALLS: [u32; 4] = [CONNECT, SENDTO, SHUTDOWN, ACCEPT4];
+const AF_UNIX: u16 = 1;
+const AF_INET: u16 = 2;
+const AF_INET6: u16 = 10;
+
+fn network(address: &str, prefix_length: u8, ports: (u16, u16), end: End) -> NetworkTest {
+    let mut octets = [0; 16];
+    let version = match address.parse().unwrap() {
+        std::net::IpAddr::V4(address) => {
+            octets[..4].copy_from_slice(&address.octets());
+            4
+        }
+        std::net::IpAddr::V6(address) => {
+            octets = address.octets();
+            6
+        }
+    };
+    NetworkTest { address: octets, version, prefix_length, ports, end }
+}
+
+fn act() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let stream = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    let (accepted, _) = listener.accept().unwrap();
+    accepted.shutdown(std::net::Shutdown::Write).unwrap();
+    drop(stream);
+    let refused = {
+        let listener = TcpListener::bind("[::1]:0").unwrap();
+        listener.local_addr().unwrap()
+    };
+    TcpStream::connect(refused).unwrap_err();
+    let datagrams = UdpSocket::bind("127.0.0.1:0").unwrap();
+    datagrams.send_to(b"x", "127.0.0.2:9").unwrap();
+    UnixStream::connect("/eyrie-missing").unwrap_err();
+}
+
+/// What was recorded: numbers of calls, with `start` where only the beginning was.
+fn calls(recorded: &Recorded) -> Vec<(u32, bool)> {
+    let of = |record: Record<'_>| {
+        let header = *record.header();
+        let is_call = matches!(record, Record::Connect(_) | Record::DetailedCall(_));
+        is_call.then(|| (header.call_number, header.has(flag::STARTED_ONLY)))
+    };
+    recorded.iter().filter_map(of).collect()
+}
+
+fn describe(loaded: &mut crate::kernel::loaded::Loaded) {
+    let fd = Step::Descriptor { place: Place::First, argument: Argument::At(0) };
+    let made = Step::Descriptor { place: Place::First, argument: Argument::Result };
+    let address = Step::Address { argument: 4, size: 5 };
+    loaded.describe(SENDTO, false, &[fd, address, Step::Peer { is_written: false }]);
+    loaded.describe(SHUTDOWN, false, &[fd]);
+    loaded.describe(ACCEPT4, false, &[made, Step::Role(Role::Server)]);
+}
+
+/// Scenario: a TCP connection over IPv4 loopback, one over IPv6 that is refused, a datagram, and a Unix socket, under filters for families, protocols, networks inside and outside, and
+/// ports. Guarantees: exactly those calls are recorded of whose socket, or of the address that was asked for, the clause may hold.
+#[cfg(target_arch = "x86_64")]
+#[test]
+fn sockets_are_tested() {
+    if is_acting() {
+        return act();
+    }
+    requires!(Requirement::Kernel);
+    let (_keep, folder) = folder();
+    let any = (0, 65535);
+    let loopback = network("127.0.0.0", 8, any, End::Any);
+    let outside = |tests: &[NetworkTest]| Clause { outside: tests.to_vec(), ..Clause::default() };
+    let inside = |tests: &[NetworkTest]| Clause { networks: tests.to_vec(), ..Clause::default() };
+    let of = |families: &[u16]| Clause { socket_families: families.to_vec(), ..Clause::default() };
+    let udp = Clause { socket_protocols: vec![17], ..Clause::default() };
+    // The beginnings of connects are not recorded by the baseline.
+    let has_starts = crate::OBJECT == eyrie_bpf::Object::Full;
+    let start = |calls: &[(u32, bool)]| -> Vec<(u32, bool)> {
+        calls.iter().copied().filter(|(_, is_start)| has_starts || !is_start).collect()
+    };
+    let (tcp4, accept, shut) = ([(CONNECT, true), (CONNECT, false)], (ACCEPT4, false), (SHUTDOWN, false));
+    let (tcp6, send, unix) = ([(CONNECT, true), (CONNECT, false)], (SENDTO, false), (CONNECT, false));
+    let mut loaded = loaded(&recording(&CALLS), &Default::default());
+    describe(&mut loaded);
+    for (name, clause, expected) in [
+        ("all", Clause::default(), start(&[&tcp4[..], &[accept, shut], &tcp6, &[send, unix]].concat())),
+        ("ipv4", of(&[AF_INET]), start(&[&tcp4[..], &[accept, shut, send]].concat())),
+        ("ipv6 and unix", of(&[AF_INET6, AF_UNIX]), start(&[&tcp6[..], &[unix]].concat())),
+        ("udp", udp, vec![send]),
+        ("loopback", inside(&[loopback]), start(&[&tcp4[..], &[accept, shut, send]].concat())),
+        ("not loopback", outside(&[loopback]), start(&[&tcp6[..], &[unix]].concat())),
+        ("ten", inside(&[network("10.0.0.0", 8, any, End::Any)]), vec![]),
+        ("asked for", inside(&[network("127.0.0.2", 32, (9, 9), End::Remote)]), vec![send]),
+        ("port", inside(&[network("127.0.0.2", 32, (10, 99), End::Any)]), vec![]),
+        ("refused", inside(&[network("::1", 128, any, End::Remote)]), start(&tcp6)),
+        ("neither loopback", outside(&[loopback, network("::1", 128, any, End::Any)]), vec![unix]),
+    ] {
+        let filters = filters(&CALLS, vec![clause]);
+        loaded.carry_out(&recording(&CALLS), &filters);
+        let acted = run(&mut actor("kernel::filters::sockets::sockets_are_tested", &folder)).succeeded();
+        assert_eq!(calls(&loaded.drain(acted.pid)), expected, "{name}");
+    }
+}
+
+/// Scenario: connections are made and accepted under filters that leave both out, and then their ends are looked at. Guarantees: what was left out made
+/// the one a client and the other a server all the same, and so did a datagram.
+#[cfg(target_arch = "x86_64")]
+#[test]
+fn what_is_left_out_is_remembered() {
+    if is_acting() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let stream = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (accepted, _) = listener.accept().unwrap();
+        stream.shutdown(std::net::Shutdown::Write).unwrap();
+        accepted.shutdown(std::net::Shutdown::Write).unwrap();
+        return;
+    }
+    requires!(Requirement::Kernel);
+    let (_keep, folder) = folder();
+    let nowhere =
+        Clause { networks: vec![network("10.0.0.0", 8, (0, 65535), End::Any)], ..Clause::default() };
+    for clauses in [vec![nowhere], vec![]] {
+        let config = eyrie_bpf::Config { has_socket_history: true, ..recording(&CALLS) };
+        let mut loaded = loaded(&config, &filters(&[CONNECT, ACCEPT4], clauses));
+        describe(&mut loaded);
+        let acted =
+            run(&mut actor("kernel::filters::sockets::what_is_left_out_is_remembered", &folder)).succeeded();
+        let recorded = loaded.drain(acted.pid);
+        assert_eq!(calls(&recorded), [(SHUTDOWN, false), (SHUTDOWN, false)]);
+        let history = |record: Record<'_>| match record {
+            Record::DetailedCall(call) => Some(call.first.history),
+            _ => None,
+        };
+        let histories: Vec<_> = recorded.iter().filter_map(history).collect();
+        assert_eq!(histories, [history_flag::CLIENT, history_flag::SERVER]);
+    }
+}
