@@ -17,6 +17,7 @@ mod kernel {
     mod connects;
     mod details;
     mod execs;
+    #[cfg(target_arch = "x86_64")]
     mod filters;
     mod lives;
     mod loaded;

@@ -154,8 +154,7 @@ fn what_bears_state_is_never_left_out() {
         let test = "kernel::filters::numbers::what_bears_state_is_never_left_out";
         let recorded = acted(&mut loaded, test, &folder);
         let state: Vec<_> = recorded.iter().filter(|record| record.header().is_state_bearing()).collect();
-        let has =
-            |is_it: &dyn Fn(&Record<'_>) -> bool| assert_eq!(state.iter().filter(|r| is_it(r)).count(), 1);
+        let has = |is_it: &dyn Fn(&Record<'_>) -> bool| assert!(state.iter().any(is_it));
         has(&|record| matches!(record, Record::Exec(_)));
         has(&|record| matches!(record, Record::ChangeDirectory(_)));
         has(&|record| matches!(record, Record::Call(call) if call.header.call_number == SETSID));
@@ -190,7 +189,6 @@ fn groups_that_are_known_to_be_of_the_host_are_no_containers() {
 
 /// Scenario: executions that fail, of which a filter wants those below a directory, or the failed ones. Guarantees: they are recorded accordingly; an
 /// execution that succeeds always is.
-#[cfg(target_arch = "x86_64")]
 #[test]
 fn failed_executions_are_filtered() {
     const EXECVE: u32 = 59;

@@ -121,7 +121,6 @@ fn what_cannot_be_told_passes() {
 
 /// Scenario: files are renamed and links made, under filters for the second path and for the first. Guarantees: each path is tested by its
 /// own tests; of a symbolic link, the first is text that no test can tell, and passes.
-#[cfg(target_arch = "x86_64")]
 #[test]
 fn both_paths_of_a_call_are_tested() {
     use eyrie_bpf::{Place, Step};

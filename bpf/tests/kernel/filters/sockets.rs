@@ -74,7 +74,6 @@ fn describe(loaded: &mut crate::kernel::loaded::Loaded) {
 
 /// Scenario: a TCP connection over IPv4 loopback, one over IPv6 that is refused, a datagram, and a Unix socket, under filters for families, protocols, networks inside and outside, and
 /// ports. Guarantees: exactly those calls are recorded of whose socket, or of the address that was asked for, the clause may hold.
-#[cfg(target_arch = "x86_64")]
 #[test]
 fn sockets_are_tested() {
     if is_acting() {
@@ -118,8 +117,7 @@ fn sockets_are_tested() {
 }
 
 /// Scenario: connections are made and accepted under filters that leave both out, and then their ends are looked at. Guarantees: what was left out made
-/// the one a client and the other a server all the same, and so did a datagram.
-#[cfg(target_arch = "x86_64")]
+/// the one a client and the other a server all the same.
 #[test]
 fn what_is_left_out_is_remembered() {
     if is_acting() {
