@@ -10,6 +10,7 @@ mod bounds;
 mod check;
 mod clause;
 mod effective;
+mod exactness;
 mod implication;
 mod join;
 mod paths;
@@ -44,8 +45,12 @@ struct Condition {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Tested {
     /// A call that is not here is recorded whenever it is made.
-    conditions: BTreeMap<Numbered, Vec<Condition>>,
+    conditions: Conditions,
+    /// The conditions as they were asked for, of calls of which nothing more than that is let through.
+    exact: BTreeMap<Numbered, Vec<CallFilter>>,
 }
+
+type Conditions = BTreeMap<Numbered, Vec<Condition>>;
 
 // === impl Tested ===
 
@@ -55,17 +60,22 @@ impl Tested {
         asked: impl Iterator<Item = &'a CallPlan> + Clone,
         seen_only: impl Iterator<Item = &'a str>,
     ) -> Self {
-        let mut conditions: BTreeMap<Numbered, Vec<Condition>> = BTreeMap::new();
+        let (mut conditions, mut exact) = (Conditions::new(), BTreeMap::new());
         for (call, filters) in filters_by_number(asked) {
-            if let Some(reduced) = reduce::reduce(conditions_of(call, &filters)) {
-                conditions.insert(call, reduced);
+            let (of_call, is_exact) = conditions_of(call, &filters);
+            let Some(reduced) = reduce::reduce(of_call) else { continue };
+            if is_exact && reduced.is_exact {
+                exact.insert(call, filters.into_iter().cloned().collect());
             }
+            conditions.insert(call, reduced.conditions);
         }
         conditions.extend(seen_only.flat_map(numbered).map(|call| (call, Vec::new())));
         let state: BTreeSet<_> = state_calls().collect();
         conditions.retain(|call, _| !state.contains(call));
+        let before = conditions.clone();
         bounds::bound(&mut conditions);
-        Self { conditions }
+        exact.retain(|call, _| conditions.get(call) == before.get(call) && !state.contains(call));
+        Self { conditions, exact }
     }
 
     /// As the programs are told. Calls with the same filter share it.
@@ -91,9 +101,12 @@ impl Tested {
     /// The conditions that are really tested, none for every call. Those of the native call, where there is one: of 32-bit calls
     /// less may be tested.
     pub(super) fn effective(&self, event_type: &str) -> Vec<CallFilter> {
-        let conditions = (!is_tracepoint(event_type)).then(|| numbered(event_type).next()).flatten();
-        let conditions = conditions.and_then(|call| self.conditions.get(&call));
-        conditions.into_iter().flatten().map(effective::filter).collect()
+        let call = (!is_tracepoint(event_type)).then(|| numbered(event_type).next()).flatten();
+        let Some(call) = call else { return Vec::new() };
+        match self.exact.get(&call) {
+            Some(asked) => asked.clone(),
+            None => self.conditions.get(&call).into_iter().flatten().map(effective::filter).collect(),
+        }
     }
 }
 
@@ -127,21 +140,21 @@ fn filters_by_number<'a>(
     filters
 }
 
-fn conditions_of(call: Numbered, filters: &[&CallFilter]) -> Vec<Condition> {
+/// Clauses of which one holds wherever one of the conditions does, and whether they hold nowhere else.
+fn conditions_of(call: Numbered, filters: &[&CallFilter]) -> (Vec<Condition>, bool) {
     let abilities = Abilities::of(call);
-    let mut conditions: Vec<_> = filters
-        .iter()
-        .flat_map(|filter| {
-            let rules: BTreeSet<_> = filter.rules.iter().cloned().collect();
-            clause::clauses(filter, &abilities)
-                .into_iter()
-                .map(move |clause| Condition { clause, rules: rules.clone() })
-        })
-        .collect();
+    let (mut conditions, mut is_exact) = (Vec::new(), true);
+    for filter in filters {
+        let rules: BTreeSet<_> = filter.rules.iter().cloned().collect();
+        let clauses = clause::clauses(filter, &abilities);
+        is_exact &= exactness::is_exact(filter, &clauses);
+        conditions.extend(clauses.into_iter().map(|clause| Condition { clause, rules: rules.clone() }));
+    }
     // A program that was executed is told of by its tracepoint, whatever the filter of the call.
     if name(call.0, call.1).is_some_and(is_exec) {
         let clause = Clause { outcome: Some(Outcome::Succeeded), ..Clause::default() };
         conditions.push(Condition { clause, rules: BTreeSet::new() });
+        is_exact = false;
     }
-    conditions
+    (conditions, is_exact)
 }

@@ -1,10 +1,10 @@
 //! What the programs have room for, of all calls together.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 
 use eyrie_bpf::{Clause, Filters};
 
-use super::{Condition, Numbered, clauses, reduce::reduce};
+use super::{Condition, Conditions, Numbered, clauses, reduce::reduce};
 use crate::plan::{CallAbi, calls::name};
 
 /// Calls that a host makes most, in that order: if not all can have filters, these do.
@@ -12,8 +12,6 @@ const FREQUENT: &[&str] = &[
     "read", "write", "close", "openat", "recvfrom", "sendto", "recvmsg", "sendmsg", "open", "connect",
     "accept4", "accept", "socket", "unlink", "fcntl", "dup", "mmap", "mprotect",
 ];
-
-type Conditions = BTreeMap<Numbered, Vec<Condition>>;
 
 /// Gives up what there is no room for.
 pub(super) fn bound(conditions: &mut Conditions) {
@@ -36,7 +34,7 @@ fn give_up_paths(conditions: &mut Conditions) -> bool {
         None => true,
         Some(rest) => match reduce(rest) {
             Some(rest) => {
-                *of_call = rest;
+                *of_call = rest.conditions;
                 true
             }
             None => false,

@@ -15,21 +15,32 @@ use super::{
 /// Clauses that are compared with each other; more are put together unseen.
 const COMPARED_MAX: usize = 64;
 
-/// At most as many clauses as a filter may have, none of them for nothing; `None` if every call passes.
-pub(super) fn reduce(conditions: Vec<Condition>) -> Option<Vec<Condition>> {
-    let mut conditions = tidy(conditions)?;
-    while conditions.len() > Filter::CLAUSES_MAX {
-        conditions = tidy(with_closest_joined(conditions))?;
+/// Clauses of a filter.
+pub(super) struct Reduced {
+    /// At most as many as a filter may have, none of them for nothing.
+    pub(super) conditions: Vec<Condition>,
+    /// They let nothing through that those did not of which they are made.
+    pub(super) is_exact: bool,
+}
+
+/// As few clauses as may be; `None` if every call passes.
+pub(super) fn reduce(conditions: Vec<Condition>) -> Option<Reduced> {
+    let mut conditions = similar::merged(conditions);
+    let mut is_exact = true;
+    while conditions.len() > COMPARED_MAX {
+        conditions = similar::merged(with_neighbours_joined(conditions));
+        is_exact = false;
     }
-    Some(conditions)
+    conditions = tidy(conditions)?;
+    while conditions.len() > Filter::CLAUSES_MAX {
+        conditions = tidy(similar::merged(with_closest_joined(conditions)))?;
+        is_exact = false;
+    }
+    Some(Reduced { conditions, is_exact })
 }
 
 /// Without what can be left out; `None` if every call passes.
 fn tidy(conditions: Vec<Condition>) -> Option<Vec<Condition>> {
-    let mut conditions = similar::merged(conditions);
-    while conditions.len() > COMPARED_MAX {
-        conditions = similar::merged(with_neighbours_joined(conditions));
-    }
     let conditions = without_implied(conditions);
     let is_always = conditions.iter().any(|condition| condition.clause == Clause::default());
     (!is_always).then_some(conditions)
