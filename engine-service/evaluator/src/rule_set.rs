@@ -1,8 +1,8 @@
 //! Rule sets, resolved and evaluated.
 
 use std::{
-    cell::OnceCell,
     collections::{BTreeSet, HashMap},
+    sync::OnceLock,
 };
 
 use fields::{EventView, Fields, event_type};
@@ -13,6 +13,7 @@ use crate::{
     error::CompileError,
     output::{CompiledTemplate, OutputFields},
     residual::{Residual, reduce},
+    shared::{Answers, Builder, NodeId, SharedConditions},
     truth::Truth,
 };
 
@@ -49,6 +50,8 @@ pub struct RuleMatch {
 #[derive(Debug)]
 pub struct CompiledRuleSet {
     source: RuleSet,
+    fields: &'static Fields,
+    conditions: SharedConditions,
     rules: Vec<CompiledRule>,
     /// Places in `rules`, ascending, by event type; each includes the rules without event types.
     by_event_type: HashMap<String, Vec<usize>>,
@@ -59,7 +62,9 @@ pub struct CompiledRuleSet {
 #[derive(Debug)]
 struct CompiledRule {
     place: usize,
-    condition: CompiledCondition,
+    condition: NodeId,
+    /// The condition by itself, made when something is left of a match.
+    alone: OnceLock<Option<CompiledCondition>>,
     output: CompiledTemplate,
     match_resolved: bool,
 }
@@ -81,17 +86,25 @@ pub fn event_types_needed(rules: &RuleSet) -> BTreeSet<String> {
 impl CompiledRuleSet {
     /// Resolves the enabled rules against the catalogue that they were checked with.
     pub fn new(source: RuleSet, fields: &'static Fields) -> Result<Self, CompileError> {
-        let mut rules = Vec::new();
+        let (mut rules, mut conditions) = (Vec::new(), Builder::default());
         for (place, rule) in source.rules.iter().enumerate().filter(|(_, rule)| rule.enabled) {
             let error = |problem| CompileError { rule: rule.name.clone(), problem };
             rules.push(CompiledRule {
                 place,
-                condition: CompiledCondition::new(fields, &rule.condition).map_err(error)?,
+                condition: conditions.add(fields, &rule.condition).map_err(error)?,
+                alone: OnceLock::new(),
                 output: CompiledTemplate::new(fields, &rule.output, &rule.extra_fields).map_err(error)?,
                 match_resolved: rule.match_resolved,
             });
         }
-        let mut compiled = Self { source, rules, by_event_type: HashMap::new(), on_any_type: Vec::new() };
+        let mut compiled = Self {
+            source,
+            fields,
+            conditions: conditions.build(),
+            rules,
+            by_event_type: HashMap::new(),
+            on_any_type: Vec::new(),
+        };
         compiled.index();
         Ok(compiled)
     }
@@ -137,19 +150,31 @@ impl CompiledRuleSet {
             return;
         }
         let places = event_type.and_then(|name| self.by_event_type.get(name)).unwrap_or(&self.on_any_type);
+        if places.is_empty() {
+            return;
+        }
         let mut is_one_unknown = false;
+        let mut answers = Answers::new(&self.conditions, *view);
         // The same for every rule that asks for it, and made of both paths from end to end.
-        let by_kernels_names = OnceCell::new();
+        let mut by_kernels_names = None;
         for rule in places.iter().filter_map(|place| self.rules.get(*place)) {
             if self.source.rules.get(rule.place).is_none_or(|rule| rule.source != view.source) {
                 continue;
             }
             let mut unknown = Vec::new();
-            let mut truth = rule.condition.evaluate(view, &mut unknown);
+            let mut truth = answers.evaluate(rule.condition, &mut unknown);
             let mut resolved = None;
             if truth != Truth::True && rule.match_resolved {
-                resolved = *by_kernels_names.get_or_init(|| view.resolved());
-                truth = truth.or(rule.matches_resolved(resolved.as_ref(), &mut unknown));
+                // What the whole condition says of the event by the kernel's names. Not each comparison by itself takes the name
+                // that suits it: an exclusion then holds by the same name as what it is an exclusion from, and nothing is
+                // excluded that was not before.
+                let by_them = by_kernels_names.get_or_insert_with(|| {
+                    view.resolved().map(|view| (view, Answers::new(&self.conditions, view)))
+                });
+                if let Some((view, answers)) = by_them {
+                    resolved = Some(*view);
+                    truth = truth.or(answers.evaluate(rule.condition, &mut unknown));
+                }
             }
             if truth == Truth::False {
                 continue;
@@ -184,17 +209,9 @@ impl CompiledRuleSet {
         resolved: Option<&EventView<'_>>,
     ) -> Option<Residual> {
         let source = self.source.rules.get(rule.place)?;
-        reduce(fields::catalogue(), source, (&rule.condition, &rule.output), view, resolved)
-    }
-}
-
-// === impl CompiledRule ===
-
-impl CompiledRule {
-    /// What the whole condition says of the event by the kernel's names. Not each comparison by itself takes the name that suits
-    /// it: an exclusion then holds by the same name as what it is an exclusion from, and nothing is excluded that was not before.
-    fn matches_resolved(&self, resolved: Option<&EventView<'_>>, unknown: &mut Vec<&'static str>) -> Truth {
-        resolved.map_or(Truth::False, |view| self.condition.evaluate(view, unknown))
+        // It was made before, as part of all conditions, so that it can be made.
+        let alone = rule.alone.get_or_init(|| CompiledCondition::new(self.fields, &source.condition).ok());
+        reduce(self.fields, source, (alone.as_ref()?, &rule.output), view, resolved)
     }
 }
 
