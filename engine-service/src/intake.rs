@@ -21,7 +21,7 @@ use crate::{
     metrics::Metrics,
     origins::Origins,
     recordings::Recordings,
-    session,
+    session::{self, BatchPacking},
 };
 
 /// Answers that wait for a slow agent: some tens of bytes each, plans and state requests some KiB.
@@ -46,6 +46,8 @@ pub struct SessionLimits {
     pub first_append_retry: Duration,
     /// The longest time between two tries.
     pub last_append_retry: Duration,
+    /// How agents are asked to pack the events of batches.
+    pub batch_packing: BatchPacking,
 }
 
 /// Shared by all sessions.
@@ -86,6 +88,7 @@ impl Default for SessionLimits {
             base_state_wait: Duration::from_secs(30),
             first_append_retry: Duration::from_millis(100),
             last_append_retry: Duration::from_secs(5),
+            batch_packing: BatchPacking::default(),
         }
     }
 }

@@ -49,4 +49,5 @@ pub use self::{
     parking::ParkingLimits,
     recordings::{CaptureMode, RecordingOptions, StoreError},
     rule_evaluator::{LoadedRules, RuleEvaluator, RuleOptions},
+    session::BatchPacking,
 };
