@@ -162,11 +162,14 @@ impl Capture {
             }
             pushed = true;
             // A refusal is counted by the outbox.
-            outbox.push(&event, now).ok()
+            outbox.push_owned(event, now).ok()
         });
         if let Some(generation) = switch.take_if(|_| !drained.is_more) {
             let _ = outbox.push(&plan_switch(generation, now), now);
             pushed = true;
+        }
+        if !drained.is_more {
+            outbox.is_drained();
         }
         drop(outbox);
         if pushed {

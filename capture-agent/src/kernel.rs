@@ -16,6 +16,8 @@ mod shedding;
 mod started;
 mod uring;
 
+use std::time::{Duration, Instant};
+
 use aya::{
     Btf, Ebpf, EbpfError, EbpfLoader, VerifierLogLevel,
     maps::Array,
@@ -45,6 +47,10 @@ use crate::{
     source::{CgroupReading, Drained, EventSource},
 };
 
+/// So often are all of the programs' counters read while rings are less than half full, which a few of them tell: until then nothing is
+/// lost but by a fault of the programs.
+const CALM_LOSS_INTERVAL: Duration = Duration::from_secs(1);
+
 /// The programs at work.
 pub(crate) struct Kernel {
     object: Object,
@@ -52,6 +58,12 @@ pub(crate) struct Kernel {
     rings: Rings,
     records: Records,
     counters: LossCounters,
+    /// When all of them were read last; `None` if they are to be read at the next call.
+    counted: Option<Instant>,
+    /// Records have come since some were read.
+    have_records_come: bool,
+    /// Of each ring, as of the last look.
+    pressure: Vec<u64>,
     loss_sources: LossSources,
     shedding: Shedding,
     cgroups: Cgroups,
@@ -92,6 +104,9 @@ impl Kernel {
             rings,
             records: Records::default(),
             counters,
+            counted: None,
+            have_records_come: true,
+            pressure: Vec::new(),
             loss_sources,
             shedding: Shedding::new(config.cpu_budget),
             cgroups,
@@ -263,6 +278,45 @@ impl Kernel {
         }
     }
 
+    /// Lets rings grow that are too small; whether any was more than half full since the last call.
+    fn relieve_rings(&mut self) -> bool {
+        if !std::mem::take(&mut self.have_records_come) {
+            return false;
+        }
+        match self.counters.pressure(self.settings.processors_per_ring) {
+            Ok(pressure) => {
+                self.rings.grow(&pressure);
+                std::mem::replace(&mut self.pressure, pressure) != self.pressure
+            }
+            Err(error) => {
+                warn!("how full rings are cannot be read: {error}");
+                true
+            }
+        }
+    }
+
+    /// Adds what the programs have counted as lost; whether that could be read.
+    fn counted_losses(&mut self, losses: &mut Vec<LossRecord>) -> bool {
+        let epoch = self.settings.loss_epoch;
+        match self.counters.take(epoch) {
+            Ok(lost) if lost.is_empty() => {}
+            Ok(mut lost) => {
+                self.loss_sources.move_into(&mut lost);
+                losses.extend(lost);
+                // The next loss is a first one again.
+                self.settings.loss_epoch = epoch.wrapping_add(1);
+                if let Err(error) = self.write_settings() {
+                    warn!("{error}; first times of losses are too early from now on");
+                }
+            }
+            Err(error) => {
+                warn!("losses of the ring cannot be read: {error}");
+                return false;
+            }
+        }
+        true
+    }
+
     fn has_iterator(&self) -> bool {
         self.missing.iter().all(|missing| missing.name != SNAPSHOT_PROGRAM)
     }
@@ -286,6 +340,7 @@ impl EventSource for Kernel {
         let drained = self.rings.drain(&mut |bytes| records.read(bytes, cgroups, sink));
         records.tell_due(drained, sink);
         self.tell_host_cgroups();
+        self.have_records_come |= drained.records > 0;
         drained
     }
 
@@ -295,23 +350,9 @@ impl EventSource for Kernel {
 
     fn take_losses(&mut self) -> Vec<LossRecord> {
         let mut losses = self.records.take_losses();
-        let epoch = self.settings.loss_epoch;
-        match self.counters.take(epoch) {
-            Ok(lost) if lost.is_empty() => {}
-            Ok(mut lost) => {
-                self.loss_sources.move_into(&mut lost);
-                losses.extend(lost);
-                // The next loss is a first one again.
-                self.settings.loss_epoch = epoch.wrapping_add(1);
-                if let Err(error) = self.write_settings() {
-                    warn!("{error}; first times of losses are too early from now on");
-                }
-            }
-            Err(error) => warn!("losses of the ring cannot be read: {error}"),
-        }
-        match self.counters.pressure(self.settings.processors_per_ring) {
-            Ok(pressure) => self.rings.grow(&pressure),
-            Err(error) => warn!("how full rings are cannot be read: {error}"),
+        let is_due = self.counted.is_none_or(|counted| counted.elapsed() >= CALM_LOSS_INTERVAL);
+        if (self.relieve_rings() || is_due) && self.counted_losses(&mut losses) {
+            self.counted = Some(Instant::now());
         }
         losses
     }
@@ -388,6 +429,7 @@ impl EventSource for Kernel {
         }
         self.rings.end();
         self.records.end();
+        self.counted = None;
     }
 }
 

@@ -30,6 +30,8 @@ pub(crate) struct Metrics {
     pub(crate) retried_batches: Count,
     /// Batches that an engine refused for good.
     pub(crate) set_aside_batches: Count,
+    /// What packing has saved on the wire.
+    pub(crate) saved_bytes: Count,
     failed_sessions: Counter<u64>,
 }
 
@@ -52,6 +54,7 @@ impl Metrics {
             sent_bytes: Count::default(),
             retried_batches: Count::default(),
             set_aside_batches: Count::default(),
+            saved_bytes: Count::default(),
             failed_sessions: meter
                 .u64_counter("eyrie.agent.sessions.failed")
                 .with_description("Connections and sessions that failed, by reason")
@@ -73,6 +76,11 @@ impl Metrics {
                 &metrics.set_aside_batches,
                 "eyrie.agent.batches.set_aside",
                 "Batches that an engine refused for good, and whose events are lost",
+            ),
+            (
+                &metrics.saved_bytes,
+                "eyrie.agent.batches.saved_bytes",
+                "Bytes of batches that packing has saved",
             ),
         ];
         for (count, name, description) in counts {

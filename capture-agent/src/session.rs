@@ -6,6 +6,7 @@
 pub(crate) mod backoff;
 mod codec;
 mod connection;
+mod packing;
 mod requests;
 
 use std::{

@@ -10,6 +10,7 @@ mod batch;
 mod class;
 mod losses;
 mod outbox;
+mod row;
 #[cfg(test)]
 mod tests;
 mod trace;

@@ -21,6 +21,8 @@ mod failures;
 mod late_facts;
 #[path = "session/metrics.rs"]
 mod metrics;
+#[path = "session/packing.rs"]
+mod packing;
 #[path = "session/replays.rs"]
 mod replays;
 #[path = "session/requests.rs"]

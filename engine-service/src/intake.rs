@@ -24,7 +24,7 @@ use crate::{
     origins::Origins,
     plans::{Plans, Violators},
     recordings::Recordings,
-    session,
+    session::{self, BatchPacking},
 };
 
 static FILTERS_VIOLATED: LogLimit = LogLimit::new(Duration::from_secs(10));
@@ -51,6 +51,8 @@ pub struct SessionLimits {
     pub first_append_retry: Duration,
     /// The longest time between two tries.
     pub last_append_retry: Duration,
+    /// How agents are asked to pack the events of batches.
+    pub batch_packing: BatchPacking,
 }
 
 /// Shared by all sessions.
@@ -92,6 +94,7 @@ impl Default for SessionLimits {
             base_state_wait: Duration::from_secs(30),
             first_append_retry: Duration::from_millis(100),
             last_append_retry: Duration::from_secs(5),
+            batch_packing: BatchPacking::default(),
         }
     }
 }

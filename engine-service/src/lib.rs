@@ -51,5 +51,6 @@ pub use self::{
     plans::PlanOptions,
     recordings::{CaptureMode, RecordingOptions, StoreError},
     rule_evaluator::{LoadedRules, RuleEvaluator, RuleOptions},
+    session::BatchPacking,
     subscriptions::matches as name_matches,
 };

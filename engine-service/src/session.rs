@@ -6,6 +6,7 @@
 //! everything that was applied to it is durable.
 
 mod base_state;
+mod batch_packing;
 mod batch_tracing;
 mod hello;
 pub(crate) mod late_facts;
@@ -14,6 +15,7 @@ mod plan;
 mod processing;
 mod reading;
 mod recording;
+mod unpacking;
 
 use std::{
     sync::{
@@ -29,6 +31,7 @@ use eyrie_proto::capture::{
 use tokio::sync::mpsc;
 use tonic::{Status, Streaming};
 
+pub use self::batch_packing::BatchPacking;
 use self::{
     hello::CheckedHello,
     late_facts::LateFactIntake,
@@ -106,8 +109,9 @@ async fn serve(
         origin = %hello.origin, hostname = hello.facts.hostname, %peer, identity = %peer.identity(), held_through,
         "a capture session began"
     );
+    let encoding = intake.limits.batch_packing.encoding(peer.is_on_this_machine(), &hello.batch_encodings);
     let greeting = [
-        capture_response::Kind::Welcome(welcome(intake, &hello, held_through)),
+        capture_response::Kind::Welcome(welcome(intake, &hello, held_through, encoding)),
         capture_response::Kind::CapturePlan(plan.next()),
     ];
     for kind in greeting {
@@ -124,7 +128,9 @@ async fn serve(
         },
     };
     match state {
-        Some(state) => stream_batches(intake, hello, claim, (state, plan), stream, responses).await,
+        Some(state) => {
+            stream_batches(intake, hello, claim, (state, plan), (stream, encoding), responses).await
+        }
         None => Ok(()),
     }
 }
@@ -135,7 +141,7 @@ async fn stream_batches(
     hello: CheckedHello,
     claim: Claim,
     (state, plan): (OriginState, SessionPlan),
-    stream: Streaming<CaptureRequest>,
+    (stream, encoding): (Streaming<CaptureRequest>, BatchEncoding),
     responses: &Responses,
 ) -> Result<(), RpcError> {
     let (sender, queue) = mpsc::channel(QUEUED_BATCHES);
@@ -151,7 +157,7 @@ async fn stream_batches(
     let processing = processor.run(queue, interrupt.clone());
     tokio::pin!(processing);
     let mut reading = Box::pin(reading::read_all(
-        stream,
+        (stream, encoding),
         &intake.limits,
         sender,
         Arc::clone(&claim.status),
@@ -198,12 +204,17 @@ fn usable(held: HeldState, hello: &CheckedHello) -> Option<OriginState> {
     (held.epoch == hello.epoch && continues).then_some(held.state)
 }
 
-fn welcome(intake: &Intake, hello: &CheckedHello, held_through_sequence: Option<u64>) -> Welcome {
+fn welcome(
+    intake: &Intake,
+    hello: &CheckedHello,
+    held_through_sequence: Option<u64>,
+    encoding: BatchEncoding,
+) -> Welcome {
     Welcome {
         session_id: format!("{:016x}-{:016x}", hello.epoch, rand::random::<u64>()),
         engine_id: intake.engine_id.clone(),
         protocol_version: PROTOCOL_VERSION,
-        batch_encoding: BatchEncoding::Unspecified.into(),
+        batch_encoding: encoding.into(),
         held_through_sequence,
         initial_credit_bytes: intake.limits.initial_credit_bytes,
         max_message_bytes: intake.limits.max_message_bytes as u64,

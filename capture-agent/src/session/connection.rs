@@ -23,10 +23,11 @@ use tracing::{info, warn};
 use super::{
     End, Session, SessionError,
     codec::{CaptureCodec, Upstream},
+    packing::Packing,
 };
 use crate::{
     batch_spans, clock,
-    stream::{AckedBatch, Rejection, Stream},
+    stream::{AckedBatch, BatchFrame, Rejection, Stream},
 };
 
 /// Messages between this task and the transport: at most 4 MiB.
@@ -57,6 +58,7 @@ pub(super) struct Connection<'session> {
     /// Answers to what the engine has said. They wait here for the way up: who reads must never wait for writing, or both
     /// sides may wait for each other.
     replies: VecDeque<capture_request::Kind>,
+    packing: Packing,
     last_progress: Instant,
 }
 
@@ -66,7 +68,8 @@ impl<'session> Connection<'session> {
     pub(super) fn new(session: &'session mut Session, engine: &'session ServiceEndpoint) -> Self {
         let replies = VecDeque::new();
         let last_progress = Instant::now();
-        Self { session, engine, is_ready: true, is_late_ready: true, replies, last_progress }
+        let packing = Packing::none();
+        Self { session, engine, is_ready: true, is_late_ready: true, replies, packing, last_progress }
     }
 
     pub(super) async fn run(mut self) -> Result<End, SessionError> {
@@ -121,7 +124,7 @@ impl<'session> Connection<'session> {
             first_sequence: outbox.acked_through() + 1,
             agent: Some(self.session.introduction.agent.clone()),
             protocol_versions: vec![PROTOCOL_VERSION],
-            batch_encodings: Vec::new(),
+            batch_encodings: Packing::ENCODINGS.map(i32::from).to_vec(),
             plan_generation: self.session.requests.generation(),
             clock: Some(self.session.introduction.clock.unwrap_or_else(clock::read)),
         }
@@ -136,6 +139,7 @@ impl<'session> Connection<'session> {
             welcome.initial_credit_bytes,
             welcome.max_message_bytes,
         )?;
+        self.packing = Packing::new(welcome.batch_encoding);
         self.session.late_facts.resume(welcome.late_facts_through_sequence);
         self.fold(resume.acked).await;
         if resume.is_base_wanted {
@@ -186,6 +190,7 @@ impl<'session> Connection<'session> {
                     let next = self.session.stream.outbox().next_to_send(clock::read());
                     self.is_ready = next.is_some();
                     if let Some(frame) = next {
+                        let frame = self.pack(frame).await;
                         self.session.metrics.sent_batches.increment();
                         permit.send(Upstream::Batch(Box::new(frame)));
                     }
@@ -214,6 +219,18 @@ impl<'session> Connection<'session> {
                 () = stall(&stream, self.last_progress) => return Err(SessionError::Stalled(STALL_TIMEOUT)),
             }
         }
+    }
+
+    /// Credit was taken for the rows; what packing saves of it is given back.
+    async fn pack(&mut self, frame: BatchFrame) -> BatchFrame {
+        let bytes = frame.batch_size();
+        let packed = self.packing.pack(frame).await;
+        let saved = bytes.saturating_sub(packed.batch_size());
+        if saved > 0 {
+            self.session.stream.outbox().add_credit(saved as u64);
+            self.session.metrics.saved_bytes.add(saved as u64);
+        }
+        packed
     }
 
     async fn receive(&mut self, message: CaptureResponse) -> Result<Option<End>, SessionError> {

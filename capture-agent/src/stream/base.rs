@@ -35,9 +35,7 @@ impl Base {
 
     /// Applies events that were acked; they follow those before without a gap.
     pub fn fold(&mut self, batch: &AckedBatch) {
-        for event in batch.events() {
-            self.model.apply(&event);
-        }
+        batch.each_event(|event| self.model.apply(event));
         self.through_sequence = batch.last_sequence;
     }
 

@@ -1,32 +1,31 @@
 //! Batches as they lie in memory: serialised rows, so that an event waits in the size that it has on the wire (a
 //! few hundred bytes rather than the thousand or more of the decoded message) and is encoded once however often it is sent.
 
+use std::sync::Arc;
+
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use eyrie_proto::{
-    capture::{Batch, BatchTimings, ClockReading},
+    capture::{Batch, BatchEncoding, BatchTimings, ClockReading},
     event::Event,
 };
 use prost::Message;
 
-use super::{BatchSpans, BatchTrace};
+use super::{
+    BatchSpans, BatchTrace,
+    row::{EVENTS_KEY, RowEncoder},
+};
 
-/// Key of `Batch.events` (field 4, length-delimited).
-const EVENTS_KEY: u8 = 4 << 3 | 2;
 /// Key of `CaptureRequest.batch` (field 3, length-delimited).
 const BATCH_KEY: u8 = 3 << 3 | 2;
 /// What a batch costs besides its rows, so that many small ones cannot outgrow the queue's bound unseen.
 pub(super) const BATCH_OVERHEAD_BYTES: usize = 256;
 
-/// Bytes that `event` takes as a row.
-pub(super) fn row_size(event: &Event) -> usize {
-    let length = event.encoded_len();
-    1 + prost::length_delimiter_len(length) + length
-}
-
 /// The batch that is being filled.
 #[derive(Debug, Default)]
 pub(super) struct OpenBatch {
     rows: BytesMut,
+    /// Its events, as long as all of them were given away; none otherwise.
+    kept: Vec<Event>,
     pub(super) event_count: u32,
     first_event_boot_ns: u64,
     /// When its first event was pushed.
@@ -43,6 +42,8 @@ pub(super) struct SealedBatch {
     pub(super) first_sequence: u64,
     pub(super) event_count: u32,
     pub(super) rows: Bytes,
+    /// The events of the rows, where they were kept: who needs them need not decode.
+    kept: Option<Arc<Vec<Event>>>,
     /// The engine refused it for good. Blank events go in place of these rows, so that sequence numbers stay without a
     /// gap; the rows stay for the base, since what they tell did happen.
     pub(super) is_set_aside: bool,
@@ -57,9 +58,9 @@ pub(super) struct SealedBatch {
 /// A batch as it goes out: everything but the events, and the events as serialised rows.
 #[derive(Clone, Debug)]
 pub struct BatchFrame {
-    /// The batch without events.
+    /// The batch without events, or with packed ones.
     pub header: Batch,
-    /// The rows of `Batch.events`.
+    /// The rows of `Batch.events`; none if they are packed.
     pub rows: Bytes,
 }
 
@@ -71,21 +72,37 @@ pub struct AckedBatch {
     /// If its trace is kept.
     pub spans: Option<BatchSpans>,
     rows: Bytes,
+    kept: Option<Arc<Vec<Event>>>,
 }
 
 // === impl OpenBatch ===
 
 impl OpenBatch {
-    pub(super) fn push(&mut self, event: &Event, now_boot_ns: u64) {
+    /// Takes an event that `encoder` has just written.
+    pub(super) fn push(&mut self, event: &Event, encoder: &RowEncoder, now_boot_ns: u64) {
         if self.event_count == 0 {
             self.first_event_boot_ns = event.boot_ns;
             self.opened_boot_ns = now_boot_ns;
         }
+        let message = encoder.message();
         self.rows.put_u8(EVENTS_KEY);
         // A growing buffer cannot run out of room, the only error there is.
-        let _ = event.encode_length_delimited(&mut self.rows);
+        let _ = prost::encode_length_delimiter(message.len(), &mut self.rows);
+        self.rows.put_slice(message);
         self.event_count += 1;
         self.plan_generation = self.plan_generation.max(event.plan_generation);
+    }
+
+    /// Keeps the event that was pushed last, if those before it are kept as well.
+    pub(super) fn keep(&mut self, event: Event) {
+        if self.kept.len() + 1 == self.event_count as usize {
+            self.kept.push(event);
+        }
+    }
+
+    /// Keeps none.
+    pub(super) fn keep_none(&mut self) {
+        self.kept = Vec::new();
     }
 
     pub(super) fn size(&self) -> usize {
@@ -94,13 +111,16 @@ impl OpenBatch {
 
     pub(super) fn seal(&mut self, first_sequence: u64, now_boot_ns: u64) -> SealedBatch {
         let clock = self.clock;
-        let open = std::mem::replace(self, Self { clock, ..Self::default() });
+        // The next one will hardly be much larger.
+        let (rows, kept) = (BytesMut::with_capacity(self.rows.len()), Vec::with_capacity(self.kept.len()));
+        let open = std::mem::replace(self, Self { rows, kept, clock, ..Self::default() });
         // Where events are of another boot's clock, this host's would make nonsense of times between them.
         let at = |boot_ns| clock.map_or(boot_ns, |clock| clock.boot_ns);
         SealedBatch {
             first_sequence,
             event_count: open.event_count,
             rows: open.rows.freeze(),
+            kept: (open.kept.len() == open.event_count as usize).then(|| Arc::new(open.kept)),
             is_set_aside: false,
             is_sampled: false,
             timings: BatchTimings {
@@ -153,7 +173,7 @@ impl SealedBatch {
             event_count: self.event_count,
             bytes: self.rows.len(),
         });
-        AckedBatch { last_sequence: self.last_sequence(), spans, rows: self.rows }
+        AckedBatch { last_sequence: self.last_sequence(), spans, rows: self.rows, kept: self.kept }
     }
 
     /// Its events, decoded.
@@ -166,12 +186,14 @@ impl SealedBatch {
         let mut pieces = Vec::new();
         let mut open = OpenBatch { clock: self.clock, ..OpenBatch::default() };
         let mut first_sequence = self.first_sequence;
+        let mut encoder = RowEncoder::default();
         for event in self.events() {
-            if open.event_count > 0 && open.size() + row_size(&event) > max_bytes {
+            let size = encoder.encode(&event);
+            if open.event_count > 0 && open.size() + size > max_bytes {
                 pieces.push(self.piece(&mut open, first_sequence));
                 first_sequence = pieces.last().map_or(first_sequence, |piece| piece.last_sequence() + 1);
             }
-            open.push(&event, self.timings.drained_boot_ns);
+            open.push(&event, &encoder, self.timings.drained_boot_ns);
         }
         if open.event_count > 0 {
             pieces.push(self.piece(&mut open, first_sequence));
@@ -205,6 +227,12 @@ impl BatchFrame {
         self.header.encoded_len() + self.rows.len()
     }
 
+    /// The same with these in place of its rows.
+    pub fn packed(self, encoding: BatchEncoding, packed_events: Vec<u8>) -> Self {
+        let header = Batch { packed_events, encoding: encoding.into(), ..self.header };
+        Self { header, rows: Bytes::new() }
+    }
+
     /// Writes it as the `CaptureRequest` that has this batch.
     pub fn encode(&self, buffer: &mut impl BufMut) -> Result<(), prost::EncodeError> {
         buffer.put_u8(BATCH_KEY);
@@ -218,9 +246,12 @@ impl BatchFrame {
 // === impl AckedBatch ===
 
 impl AckedBatch {
-    /// The events, decoded.
-    pub fn events(&self) -> impl Iterator<Item = Event> + use<> {
-        rows_to_events(self.rows.clone())
+    /// Hands over each of its events: those that were kept, or else what its rows say.
+    pub fn each_event(&self, mut take: impl FnMut(&Event)) {
+        match &self.kept {
+            Some(events) => events.iter().for_each(take),
+            None => rows_to_events(self.rows.clone()).for_each(|event| take(&event)),
+        }
     }
 }
 

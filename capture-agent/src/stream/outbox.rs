@@ -9,17 +9,22 @@ use eyrie_proto::{
     capture::ClockReading,
     event::{Event, EventClass, LossPlace, LossReason, LossRecord, ProcessKey, event::Kind},
 };
+use prost::Message as _;
 use thiserror::Error;
 
 pub use self::{limits::Limits, rejection::Rejection};
 use super::{
     AckedBatch, BatchFrame, LossKey, LossLedger,
-    batch::{BATCH_OVERHEAD_BYTES, OpenBatch, SealedBatch, row_size},
+    batch::{BATCH_OVERHEAD_BYTES, OpenBatch, SealedBatch},
     class_of,
+    row::{RowEncoder, row_size},
 };
 
 /// Ends of processes that were refused and are to be told by a repair: 16 bytes each, at most 1 MiB.
 const MAX_LOST_ENDS: usize = 65_536;
+/// Of so many bytes of rows are the events kept beside them, some times that: where acks come soon, nobody has to decode what was just
+/// encoded.
+const KEPT_BYTES: usize = 512 << 10;
 
 /// Why an event was not taken; it has been counted as a loss.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,7 +83,10 @@ pub struct Totals {
 pub struct Outbox {
     limits: Limits,
     epoch: u64,
+    encoder: RowEncoder,
     open: OpenBatch,
+    /// Nothing more is to be had for the open batch just now.
+    is_open_whole: bool,
     queue: VecDeque<SealedBatch>,
     /// Cost of `queue` and `open`.
     queued_bytes: usize,
@@ -110,7 +118,9 @@ impl Outbox {
         Self {
             limits,
             epoch,
+            encoder: RowEncoder::default(),
             open: OpenBatch::default(),
+            is_open_whole: false,
             queue: VecDeque::new(),
             queued_bytes: 0,
             next_sequence: 1,
@@ -148,10 +158,29 @@ impl Outbox {
 
     /// Takes an event into the stream and returns its sequence number; counts it as lost if there is no room.
     pub fn push(&mut self, event: &Event, now_boot_ns: u64) -> Result<u64, Refused> {
+        let sequence = self.take(event, now_boot_ns)?;
+        self.open.keep_none();
+        self.seal_if_full(now_boot_ns);
+        Ok(sequence)
+    }
+
+    /// The same with an event that nobody else needs any more.
+    pub fn push_owned(&mut self, event: Event, now_boot_ns: u64) -> Result<u64, Refused> {
+        let sequence = self.take(&event, now_boot_ns)?;
+        if self.queued_bytes <= KEPT_BYTES {
+            self.open.keep(event);
+        } else {
+            self.open.keep_none();
+        }
+        self.seal_if_full(now_boot_ns);
+        Ok(sequence)
+    }
+
+    fn take(&mut self, event: &Event, now_boot_ns: u64) -> Result<u64, Refused> {
         self.produced_events += 1;
         let class = class_of(event);
         self.state_bearing_events += u64::from(class == EventClass::StateBearing);
-        let size = row_size(event);
+        let size = self.encoder.encode(event);
         let bound = match class {
             EventClass::StateBearing => self.limits.queue_bytes + self.limits.reserve_bytes,
             _ => self.limits.queue_bytes,
@@ -160,13 +189,15 @@ impl Outbox {
             self.refuse(event, class, size);
             return Err(Refused { class });
         }
-        self.place_losses(now_boot_ns);
+        if self.place_losses(now_boot_ns) {
+            self.encoder.encode(event);
+        }
         Ok(self.append(event, size, now_boot_ns))
     }
 
     /// Whether [`Outbox::push`] would take the event. One that no queue has room for is taken by none.
     pub fn has_room(&self, event: &Event) -> bool {
-        self.is_empty() || self.queued_bytes + row_size(event) <= self.limits.queue_bytes
+        self.is_empty() || self.queued_bytes + row_size(event.encoded_len()) <= self.limits.queue_bytes
     }
 
     /// The events that come are of a recording: turns their boot time into wall time. Those before stay with what was set before.
@@ -186,15 +217,19 @@ impl Outbox {
         self.losses.add(record);
     }
 
-    /// Puts waiting loss records into the stream if there is room.
-    pub fn place_losses(&mut self, now_boot_ns: u64) {
+    /// Puts waiting loss records into the stream if there is room; whether it has put any.
+    pub fn place_losses(&mut self, now_boot_ns: u64) -> bool {
         if self.losses.is_empty() || self.queued_bytes >= self.limits.queue_bytes {
-            return;
+            return false;
         }
         for record in self.losses.take() {
             let event = Event { boot_ns: now_boot_ns, kind: Some(Kind::Loss(record)), ..Event::default() };
-            self.append(&event, row_size(&event), now_boot_ns);
+            let size = self.encoder.encode(&event);
+            self.append(&event, size, now_boot_ns);
+            self.open.keep_none();
+            self.seal_if_full(now_boot_ns);
         }
+        true
     }
 
     /// Whether state was lost that fresh snapshots have to repair, and there is room for them.
@@ -216,11 +251,18 @@ impl Outbox {
         std::mem::take(&mut self.are_facts_wanted)
     }
 
+    /// All that there is was pushed. What waits is sent as soon as everything before it is acked: there is nothing to wait for, but
+    /// many small batches on their way would cost more than one.
+    pub fn is_drained(&mut self) {
+        self.is_open_whole = self.open.event_count > 0;
+    }
+
     /// Closes the open batch, whatever its size.
     pub fn seal(&mut self, now_boot_ns: u64) {
         if self.open.event_count == 0 {
             return;
         }
+        self.is_open_whole = false;
         let first_sequence = self.next_sequence - u64::from(self.open.event_count);
         self.queue.push_back(self.open.seal(first_sequence, now_boot_ns));
         self.queued_bytes += BATCH_OVERHEAD_BYTES;
@@ -340,18 +382,22 @@ impl Outbox {
         }
     }
 
+    /// Appends an event that was just encoded.
     fn append(&mut self, event: &Event, size: usize, now_boot_ns: u64) -> u64 {
         let max_bytes = self.max_batch_bytes.min(self.limits.batch_bytes);
         if self.open.event_count > 0 && self.open.size() + size > max_bytes {
             self.seal(now_boot_ns);
         }
-        self.open.push(event, now_boot_ns);
+        self.open.push(event, &self.encoder, now_boot_ns);
         self.queued_bytes += size;
         self.next_sequence += 1;
+        self.next_sequence - 1
+    }
+
+    fn seal_if_full(&mut self, now_boot_ns: u64) {
         if self.open.event_count >= self.limits.batch_events {
             self.seal(now_boot_ns);
         }
-        self.next_sequence - 1
     }
 
     fn refuse(&mut self, event: &Event, class: EventClass, size: usize) {
@@ -375,7 +421,7 @@ impl Outbox {
     }
 
     fn is_open_due(&self, now_boot_ns: u64) -> bool {
-        self.open.event_count > 0
-            && now_boot_ns.saturating_sub(self.open.opened_boot_ns) >= self.limits.batch_age_ns
+        let is_of_age = now_boot_ns.saturating_sub(self.open.opened_boot_ns) >= self.limits.batch_age_ns;
+        self.open.event_count > 0 && (is_of_age || (self.is_open_whole && self.queue.is_empty()))
     }
 }

@@ -16,6 +16,8 @@ use super::*;
 #[derive(Clone, Debug)]
 enum Step {
     Push(EventSpec),
+    /// There is nothing more to be had just now.
+    Drained,
     /// Time passes, in milliseconds.
     Wait(u64),
     /// Up to so many batches are sent and the engine does this with each.
@@ -71,6 +73,7 @@ fn steps(is_refusal_possible: bool) -> impl Strategy<Value = Vec<Step>> {
     ];
     let step = prop_oneof![
         12 => spec.prop_map(Step::Push),
+        2 => Just(Step::Drained),
         3 => (0..30_u64).prop_map(Step::Wait),
         5 => (1..4_usize, verdict).prop_map(|(count, verdict)| Step::Send(count, verdict)),
         3 => (0..=8_u64).prop_map(Step::Ack),
@@ -139,6 +142,7 @@ impl World {
                     Err(_) => self.refused += 1,
                 }
             }
+            Step::Drained => self.outbox.is_drained(),
             Step::Wait(ms) => self.now_boot_ns += ms * 1_000_000,
             Step::Send(count, verdict) => self.send(count, verdict),
             Step::Ack(eighths) => {

@@ -9,8 +9,8 @@ use std::{
 
 use eyrie_proto::{
     capture::{
-        Ack, BaseState, Batch, BatchRejection, CaptureRequest, CaptureResponse, Credit, Hello, LateFacts,
-        PlanAnswer, RejectionReason, StateAnswer, Welcome,
+        Ack, BaseState, Batch, BatchEncoding, BatchRejection, CaptureRequest, CaptureResponse, Credit, Hello,
+        LateFacts, PlanAnswer, RejectionReason, StateAnswer, Welcome,
         capture_request::Kind as Up,
         capture_response::Kind as Down,
         capture_service_server::{CaptureService, CaptureServiceServer},
@@ -45,6 +45,8 @@ pub(crate) struct Policy {
     pub(crate) refuses_call: Option<tonic::Code>,
     pub(crate) credit: u64,
     pub(crate) acks_late_facts: bool,
+    /// Asks in Welcome for batches in this encoding.
+    pub(crate) encoding: i32,
     /// Events with this number of a call are only counted: a flood would not fit into memory.
     pub(crate) only_counts: Option<u32>,
 }
@@ -65,6 +67,10 @@ pub(crate) struct Seen {
     pub(crate) counted_out_of_order: u64,
     /// When the last of them happened.
     pub(crate) counted_boot_ns: u64,
+    /// Batches that came packed, and how large they and their events were.
+    pub(crate) packed: usize,
+    pub(crate) packed_bytes: usize,
+    pub(crate) unpacked_bytes: usize,
     /// Events that came again.
     pub(crate) repeated: u64,
     /// Events that came again and were different.
@@ -111,6 +117,7 @@ impl Default for Policy {
             refuses_call: None,
             credit: 4 << 20,
             acks_late_facts: true,
+            encoding: BatchEncoding::Unspecified.into(),
             only_counts: None,
         }
     }
@@ -293,6 +300,7 @@ impl Shared {
                 held_through_sequence: held,
                 initial_credit_bytes: policy.credit,
                 max_message_bytes: 1 << 20,
+                batch_encoding: policy.encoding,
                 ..Welcome::default()
             })
         };
@@ -301,6 +309,7 @@ impl Shared {
 
     async fn take(&self, batch: Batch, policy: &Policy, down: &DownStream) {
         let size = prost::Message::encoded_len(&batch) as u64;
+        let batch = self.unpack(batch);
         let mut ack = Ack::default();
         if policy.refuse > 0 {
             self.policy.lock().unwrap().refuse -= 1;
@@ -331,6 +340,19 @@ impl Shared {
         for kind in [credit, Down::Ack(ack)] {
             let _ = down.send(Ok(CaptureResponse { kind: Some(kind) })).await;
         }
+    }
+
+    fn unpack(&self, batch: Batch) -> Batch {
+        if batch.encoding() != BatchEncoding::Zstd {
+            return batch;
+        }
+        let rows = zstd::bulk::decompress(&batch.packed_events, 1 << 20).unwrap();
+        let mut seen = self.seen.lock().unwrap();
+        seen.packed += 1;
+        seen.packed_bytes += batch.packed_events.len();
+        seen.unpacked_bytes += rows.len();
+        let events = <Batch as prost::Message>::decode(rows.as_slice()).unwrap().events;
+        Batch { events, packed_events: Vec::new(), encoding: 0, ..batch }
     }
 
     fn remember(&self, batch: Batch, only_counts: Option<u32>) -> Option<BatchRejection> {

@@ -117,17 +117,27 @@ impl CompiledCheck {
     }
 
     pub(crate) fn evaluate(&self, view: &EventView<'_>, unknown: &mut Vec<&'static str>) -> Truth {
-        match self.lhs.extract(view, unknown) {
-            Extracted::Value(value) => self.test.evaluate(&value, view, unknown),
-            Extracted::Absent => Truth::False,
-            Extracted::Unknown => Truth::Unknown,
-        }
+        self.test.of(&self.lhs.extract(view, unknown), view, unknown)
     }
 }
 
 // === impl Test ===
 
 impl Test {
+    /// What it says of what an extraction gave.
+    pub(crate) fn of(
+        &self,
+        extracted: &Extracted<'_>,
+        view: &EventView<'_>,
+        unknown: &mut Vec<&'static str>,
+    ) -> Truth {
+        match extracted {
+            Extracted::Value(value) => self.evaluate(value, view, unknown),
+            Extracted::Absent => Truth::False,
+            Extracted::Unknown => Truth::Unknown,
+        }
+    }
+
     pub(crate) fn new(fields: &'static Fields, check: &Check) -> Result<Self, CompileProblem> {
         let operator = check.operator;
         let problem =

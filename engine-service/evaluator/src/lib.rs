@@ -1,8 +1,9 @@
 //! Evaluates the conditions of rules on events.
 //!
-//! This is the plain interpreter: it walks a condition as written and is the oracle that anything faster is tested
-//! against. A checked rule set goes in once ([`CompiledRuleSet::new`]: fields are resolved, regular expressions compiled,
-//! rules indexed by event type); then every event is evaluated and gives its matches, with the output put together.
+//! A checked rule set goes in once ([`CompiledRuleSet::new`]: fields are resolved, regular expressions compiled, what
+//! conditions have in common is made one, rules are indexed by event type); then every event is evaluated and gives its
+//! matches, with the output put together. A [`CompiledCondition`] by itself is walked as written: the plain interpreter, the
+//! oracle that anything faster is tested against.
 //!
 //! Logic is three-valued ([`Truth`]). A missing value makes every comparison false, `!=` and `in` included, as Falco
 //! has it. A value that metadata has not brought yet makes a comparison unknown, and and/or/not follow Kleene: a
@@ -27,6 +28,7 @@ mod output;
 mod render;
 mod residual;
 mod rule_set;
+mod shared;
 mod transform;
 mod truth;
 

@@ -1,8 +1,8 @@
 //! Rule sets, resolved and evaluated.
 
 use std::{
-    cell::OnceCell,
     collections::{BTreeSet, HashMap},
+    sync::OnceLock,
 };
 
 use fields::{EventView, Fields, event_type};
@@ -13,6 +13,7 @@ use crate::{
     error::CompileError,
     output::{CompiledTemplate, OutputFields},
     residual::{Residual, reduce},
+    shared::{Answers, Builder, NodeId, SharedConditions},
     truth::Truth,
 };
 
@@ -49,6 +50,8 @@ pub struct RuleMatch {
 #[derive(Debug)]
 pub struct CompiledRuleSet {
     source: RuleSet,
+    fields: &'static Fields,
+    conditions: SharedConditions,
     rules: Vec<CompiledRule>,
     /// Places in `rules`, ascending, by event type; each includes the rules without event types.
     by_event_type: HashMap<String, Vec<usize>>,
@@ -59,9 +62,21 @@ pub struct CompiledRuleSet {
 #[derive(Debug)]
 struct CompiledRule {
     place: usize,
-    condition: CompiledCondition,
+    condition: NodeId,
+    /// The condition by itself, made when something is left of a match.
+    alone: OnceLock<Option<CompiledCondition>>,
     output: CompiledTemplate,
     match_resolved: bool,
+}
+
+/// What conditions say of one event. What several rules ask is answered once.
+struct TruthOf<'rules, 'event> {
+    conditions: &'rules SharedConditions,
+    view: EventView<'event>,
+    /// Made when the first rule asks: of most events none does.
+    by_asked_names: Option<Answers<'rules, 'event>>,
+    /// Made of both paths from end to end, for rules that try them.
+    by_kernels_names: Option<Option<(EventView<'event>, Answers<'rules, 'event>)>>,
 }
 
 /// The event types that the enabled rules need; all that there are if one rule is for all of them.
@@ -81,17 +96,25 @@ pub fn event_types_needed(rules: &RuleSet) -> BTreeSet<String> {
 impl CompiledRuleSet {
     /// Resolves the enabled rules against the catalogue that they were checked with.
     pub fn new(source: RuleSet, fields: &'static Fields) -> Result<Self, CompileError> {
-        let mut rules = Vec::new();
+        let (mut rules, mut conditions) = (Vec::new(), Builder::default());
         for (place, rule) in source.rules.iter().enumerate().filter(|(_, rule)| rule.enabled) {
             let error = |problem| CompileError { rule: rule.name.clone(), problem };
             rules.push(CompiledRule {
                 place,
-                condition: CompiledCondition::new(fields, &rule.condition).map_err(error)?,
+                condition: conditions.add(fields, &rule.condition).map_err(error)?,
+                alone: OnceLock::new(),
                 output: CompiledTemplate::new(fields, &rule.output, &rule.extra_fields).map_err(error)?,
                 match_resolved: rule.match_resolved,
             });
         }
-        let mut compiled = Self { source, rules, by_event_type: HashMap::new(), on_any_type: Vec::new() };
+        let mut compiled = Self {
+            source,
+            fields,
+            conditions: conditions.build(),
+            rules,
+            by_event_type: HashMap::new(),
+            on_any_type: Vec::new(),
+        };
         compiled.index();
         Ok(compiled)
     }
@@ -136,11 +159,10 @@ impl CompiledRuleSet {
             return;
         }
         let mut is_one_unknown = false;
-        // The same for every rule that asks for it, and made of both paths from end to end.
-        let by_kernels_names = OnceCell::new();
+        let mut answers = TruthOf::new(&self.conditions, *view);
         for rule in self.candidates(view) {
             let mut unknown = Vec::new();
-            let (truth, resolved) = rule.truth(view, &by_kernels_names, &mut unknown);
+            let (truth, resolved) = answers.truth(rule, &mut unknown);
             if truth == Truth::False {
                 continue;
             }
@@ -170,10 +192,8 @@ impl CompiledRuleSet {
     /// The rules that an event which the plan's filters marked may match, each of which is a fault of the filters. No alert
     /// may come of it.
     pub fn violations(&self, view: &EventView<'_>) -> Vec<(usize, Truth)> {
-        let by_kernels_names = OnceCell::new();
-        let truths = self
-            .candidates(view)
-            .map(|rule| (rule.place, rule.truth(view, &by_kernels_names, &mut Vec::new()).0));
+        let mut answers = TruthOf::new(&self.conditions, *view);
+        let truths = self.candidates(view).map(|rule| (rule.place, answers.truth(rule, &mut Vec::new()).0));
         truths.filter(|(_, truth)| *truth != Truth::False).collect()
     }
 
@@ -200,33 +220,40 @@ impl CompiledRuleSet {
         resolved: Option<&EventView<'_>>,
     ) -> Option<Residual> {
         let source = self.source.rules.get(rule.place)?;
-        reduce(fields::catalogue(), source, (&rule.condition, &rule.output), view, resolved)
+        // It was made before, as part of all conditions, so that it can be made.
+        let alone = rule.alone.get_or_init(|| CompiledCondition::new(self.fields, &source.condition).ok());
+        reduce(self.fields, source, (alone.as_ref()?, &rule.output), view, resolved)
     }
 }
 
-// === impl CompiledRule ===
+// === impl TruthOf ===
 
-impl CompiledRule {
-    /// What the condition says of the event, with the event by the kernel's names if it had to be asked as well.
-    fn truth<'a>(
-        &self,
-        view: &EventView<'a>,
-        by_kernels_names: &OnceCell<Option<EventView<'a>>>,
-        unknown: &mut Vec<&'static str>,
-    ) -> (Truth, Option<EventView<'a>>) {
-        let truth = self.condition.evaluate(view, unknown);
-        if truth == Truth::True || !self.match_resolved {
-            return (truth, None);
-        }
-        let resolved = *by_kernels_names.get_or_init(|| view.resolved());
-        (truth.or(self.matches_resolved(resolved.as_ref(), unknown)), resolved)
+impl<'rules, 'event> TruthOf<'rules, 'event> {
+    fn new(conditions: &'rules SharedConditions, view: EventView<'event>) -> Self {
+        Self { conditions, view, by_asked_names: None, by_kernels_names: None }
     }
 
-    /// What the whole condition says of the event by the kernel's names. Not each comparison by itself takes the name that
-    /// suits it: an exclusion then holds by the same name as what it is an exclusion from, and nothing is excluded that was
-    /// not before.
-    fn matches_resolved(&self, resolved: Option<&EventView<'_>>, unknown: &mut Vec<&'static str>) -> Truth {
-        resolved.map_or(Truth::False, |view| self.condition.evaluate(view, unknown))
+    /// What the rule's condition says of the event, with the event by the kernel's names if it had to be asked as well: about the whole
+    /// condition. Not each comparison by itself takes the name that suits it: an exclusion then holds by the same name as what it is an
+    /// exclusion from, and nothing is excluded that was not before.
+    fn truth(
+        &mut self,
+        rule: &CompiledRule,
+        unknown: &mut Vec<&'static str>,
+    ) -> (Truth, Option<EventView<'event>>) {
+        let (conditions, asked) = (self.conditions, self.view);
+        let answers = self.by_asked_names.get_or_insert_with(|| Answers::new(conditions, asked));
+        let truth = answers.evaluate(rule.condition, unknown);
+        if truth == Truth::True || !rule.match_resolved {
+            return (truth, None);
+        }
+        let by_them = self
+            .by_kernels_names
+            .get_or_insert_with(|| asked.resolved().map(|view| (view, Answers::new(conditions, view))));
+        match by_them {
+            Some((view, answers)) => (truth.or(answers.evaluate(rule.condition, unknown)), Some(*view)),
+            None => (truth, None),
+        }
     }
 }
 

@@ -16,7 +16,10 @@ pub(crate) struct Ancestors<'model> {
     /// When the last one started, in clock ticks. No parent starts after its child: where one seems to, its pid was
     /// used again and the chain is broken there.
     tick: u64,
-    /// Those that started in this tick: only among them could the chain come round again.
+    /// Where the chain is; 0 at first.
+    last_pid: u32,
+    /// Those before it that started in this tick: only among them could the chain come round again. Mostly none, so that a look at
+    /// a parent allocates nothing.
     same_tick: Vec<u32>,
     left: usize,
 }
@@ -26,7 +29,8 @@ pub(crate) struct Ancestors<'model> {
 impl<'model> Ancestors<'model> {
     pub(crate) fn new(table: &'model ProcessTable, process: &Process) -> Self {
         let tick = process.key.start_boot_ns / TICK_NS;
-        let mut chain = Self { table, next_pid: 0, tick, same_tick: Vec::new(), left: MAX_ANCESTORS };
+        let mut chain =
+            Self { table, next_pid: 0, tick, last_pid: 0, same_tick: Vec::new(), left: MAX_ANCESTORS };
         chain.pass(process);
         chain
     }
@@ -36,10 +40,12 @@ impl<'model> Ancestors<'model> {
         let tick = process.key.start_boot_ns / TICK_NS;
         if tick != self.tick {
             self.same_tick.clear();
+        } else if self.last_pid != 0 {
+            self.same_tick.push(self.last_pid);
         }
         self.tick = tick;
         self.next_pid = process.parent_pid;
-        self.same_tick.push(process.key.pid);
+        self.last_pid = process.key.pid;
     }
 }
 
@@ -50,7 +56,8 @@ impl<'model> Iterator for Ancestors<'model> {
         self.left = self.left.checked_sub(1)?;
         let process = self.table.get(self.next_pid)?;
         let is_parent = process.key.start_boot_ns / TICK_NS <= self.tick;
-        if !is_parent || self.same_tick.contains(&process.key.pid) {
+        let pid = process.key.pid;
+        if !is_parent || pid == self.last_pid || self.same_tick.contains(&pid) {
             self.left = 0;
             return None;
         }

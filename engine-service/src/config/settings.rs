@@ -34,6 +34,7 @@ use crate::{
     metadata::MetadataOptions,
     parking::ParkingLimits,
     rule_evaluator::RuleOptions,
+    session::BatchPacking,
 };
 
 /// More threads than any machine that we know of has processors.
@@ -164,6 +165,10 @@ pub struct Settings {
     #[arg(long, value_name = "COUNT")]
     pub max_sessions: Option<u32>,
 
+    /// How agents pack what they send: auto compresses it unless they are on this machine; also none and zstd
+    #[arg(long, value_name = "PACKING")]
+    pub batch_encoding: Option<BatchPacking>,
+
     /// Subscriptions at a time; each holds a page of alerts if its client does not read
     #[arg(long, value_name = "COUNT")]
     pub max_subscriptions: Option<u32>,
@@ -266,6 +271,7 @@ impl service_runtime::Settings for Settings {
             max_connections: small(options.max_connections),
             max_calls: small(options.max_calls),
             max_sessions: small(options.session.max_sessions),
+            batch_encoding: Some(options.session.batch_packing),
             max_subscriptions: small(options.max_subscriptions),
             evaluation_threads: small(options.evaluation_threads),
             hold_state_secs: Some(options.hold_state_for.as_secs()),
@@ -312,7 +318,11 @@ impl Settings {
         let max_sessions = count("max-sessions", self.max_sessions, default.session.max_sessions)?;
         let threads = self.evaluation_threads.map(|threads| usize::try_from(threads).unwrap_or(usize::MAX));
         Ok(EngineOptions {
-            session: SessionLimits { max_sessions, ..default.session },
+            session: SessionLimits {
+                max_sessions,
+                batch_packing: self.batch_encoding.unwrap_or(default.session.batch_packing),
+                ..default.session
+            },
             max_connections: count("max-connections", self.max_connections, default.max_connections)?,
             max_calls: count("max-calls", self.max_calls, default.max_calls)?,
             max_subscriptions: count("max-subscriptions", self.max_subscriptions, default.max_subscriptions)?,

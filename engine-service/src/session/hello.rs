@@ -1,7 +1,7 @@
 //! The first message.
 
 use eyrie_proto::{
-    capture::{AgentInfo, CaptureRequest, ClockReading, Hello, capture_request::Kind},
+    capture::{AgentInfo, BatchEncoding, CaptureRequest, ClockReading, Hello, capture_request::Kind},
     event::{Origin, origin},
 };
 use prost::Message as _;
@@ -23,6 +23,8 @@ pub(super) struct CheckedHello {
     pub(super) acked_through: u64,
     pub(super) first_sequence: u64,
     pub(super) agent: AgentInfo,
+    /// Those of which we know.
+    pub(super) batch_encodings: Vec<BatchEncoding>,
     pub(super) facts: HostFacts,
     pub(super) plan_generation: u64,
     pub(super) clock: ClockReading,
@@ -70,6 +72,11 @@ fn check(hello: Hello) -> Result<CheckedHello, RpcError> {
         epoch: hello.epoch,
         acked_through: hello.acked_through_sequence,
         first_sequence: hello.first_sequence,
+        batch_encodings: hello
+            .batch_encodings
+            .into_iter()
+            .filter_map(|encoding| encoding.try_into().ok())
+            .collect(),
         agent,
         plan_generation: hello.plan_generation,
         clock,

@@ -2,6 +2,8 @@
 
 use eyrie_proto::capture::{Batch, BatchEncoding, BatchRejection, RejectionReason};
 
+use super::unpacking::Fault;
+
 /// When to send a batch again that came too early, or over the credit.
 const RETRY_AFTER_MS: u64 = 100;
 
@@ -22,14 +24,16 @@ pub(super) enum Place {
 
 /// How large batches may be, and what is outstanding.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Received {
+pub(super) struct Received<'a> {
     pub(super) bytes: u64,
     pub(super) max_bytes: u64,
     pub(super) is_over_credit: bool,
+    /// Its events could not be unpacked.
+    pub(super) fault: Option<&'a Fault>,
 }
 
 /// Places a batch behind `through`, the newest event that was taken.
-pub(super) fn place(batch: &Batch, epoch: u64, through: u64, received: Received) -> Place {
+pub(super) fn place(batch: &Batch, epoch: u64, through: u64, received: Received<'_>) -> Place {
     use RejectionReason as Reason;
     let again = |reason, message| refused(batch, reason, message, Some(RETRY_AFTER_MS), None);
     if received.is_over_credit {
@@ -62,14 +66,20 @@ pub(super) fn place(batch: &Batch, epoch: u64, through: u64, received: Received)
 }
 
 /// What is wrong with the batch itself, so that it would be wrong the next time.
-fn fault(batch: &Batch, received: Received) -> Option<(RejectionReason, String)> {
+fn fault(batch: &Batch, received: Received<'_>) -> Option<(RejectionReason, String)> {
     use RejectionReason as Reason;
     if received.bytes > received.max_bytes {
         let message = format!("it has {} bytes, the limit is {}", received.bytes, received.max_bytes);
         return Some((Reason::TooLarge, message));
     }
+    if let Some(Fault { reason, message }) = received.fault {
+        return Some((*reason, message.clone()));
+    }
     if batch.encoding != i32::from(BatchEncoding::Unspecified) || !batch.packed_events.is_empty() {
-        return Some((Reason::UnsupportedEncoding, "Welcome asked for events as rows".to_owned()));
+        return Some((
+            Reason::UnsupportedEncoding,
+            "its events are not packed as Welcome asked for".to_owned(),
+        ));
     }
     if batch.event_count != 0 && batch.event_count as usize != batch.events.len() {
         let message = format!("it says {} events and has {}", batch.event_count, batch.events.len());
@@ -105,7 +115,7 @@ mod tests {
 
     use super::*;
 
-    const FINE: Received = Received { bytes: 10, max_bytes: 100, is_over_credit: false };
+    const FINE: Received<'_> = Received { bytes: 10, max_bytes: 100, is_over_credit: false, fault: None };
 
     fn batch(first_sequence: u64, count: usize) -> Batch {
         Batch { epoch: 7, first_sequence, events: vec![Event::default(); count], ..Batch::default() }
@@ -135,6 +145,10 @@ mod tests {
         assert_eq!(placed(batch(u64::MAX, 2), FINE), Some((Reason::Malformed, false, None)));
         assert_eq!(placed(wrong_count, FINE), Some((Reason::Malformed, false, Some(13))));
         assert_eq!(placed(packed, FINE), Some((Reason::UnsupportedEncoding, false, Some(15))));
+        let fault = Fault { reason: Reason::TooLarge, message: "a bomb".to_owned() };
+        let unpacked = Received { fault: Some(&fault), ..FINE };
+        let bomb = Batch { encoding: 1, packed_events: vec![1], event_count: 5, ..batch(11, 0) };
+        assert_eq!(placed(bomb, unpacked), Some((Reason::TooLarge, false, Some(15))));
         let large = Received { bytes: 101, ..FINE };
         assert_eq!(placed(batch(11, 2), large), Some((Reason::TooLarge, false, Some(12))));
         let over = Received { is_over_credit: true, ..FINE };

@@ -1,6 +1,7 @@
 //! Owns the origin's state: evaluates batches, makes their alerts durable, and only then acks.
 
 mod appending;
+mod working;
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
@@ -155,10 +156,10 @@ impl Processor {
     }
 
     async fn work(&mut self, work: Work, interrupt: &CancellationToken) -> Result<(), Stop> {
-        let Work::Batch { batch, bytes, is_over_credit, received: arrived } = work;
+        let Work::Batch { batch, bytes, unpacked_bytes, is_over_credit, fault, received: arrived } = work;
         let max_bytes = self.intake.limits.max_message_bytes as u64;
-        let received = Received { bytes, max_bytes, is_over_credit };
-        let rejection = self.take(batch, received, arrived, interrupt).await?;
+        let received = Received { bytes, max_bytes, is_over_credit, fault: fault.as_ref() };
+        let rejection = self.take(batch, received, (unpacked_bytes, arrived), interrupt).await?;
         let credit = if is_over_credit { 0 } else { bytes };
         self.acknowledge(rejection, interrupt).await?;
         if credit > 0 {
@@ -189,12 +190,12 @@ impl Processor {
         Ok(())
     }
 
-    /// Takes a batch, or says why not.
+    /// Takes a batch, or says why not. Beside it are its size unpacked, and when it came.
     async fn take(
         &mut self,
         batch: Box<Batch>,
-        received: Received,
-        arrived: SystemTime,
+        received: Received<'_>,
+        (unpacked_bytes, arrived): (u64, SystemTime),
         interrupt: &CancellationToken,
     ) -> Result<Option<BatchRejection>, Stop> {
         let epoch = self.context.alerts.epoch;
@@ -213,7 +214,7 @@ impl Processor {
                 self.intake.metrics.repeated_batches.increment();
                 Ok(None)
             }
-            Place::Next => self.evaluate(batch, received.bytes, arrived, interrupt).await.map(|()| None),
+            Place::Next => self.evaluate(batch, unpacked_bytes, arrived, interrupt).await.map(|()| None),
             Place::Refused { rejection, goes_on_after } => {
                 tracing::debug!(?rejection, "refused a batch");
                 self.intake.metrics.count_rejection(rejection.reason);
@@ -258,9 +259,10 @@ impl Processor {
                 context.metrics.count_evaluation(begun.elapsed());
                 (state, evaluated, evidence)
             };
-            let (mut state, mut evaluated, evidence) = tokio::task::spawn_blocking(work)
-                .await
-                .map_err(|_| Stop::Failed(RpcError::EvaluationFailed { sequence }))?;
+            let is_short = working::is_short(batch.events.len(), bytes);
+            let worked = working::work(is_short, work).await;
+            let (mut state, mut evaluated, evidence) =
+                worked.map_err(|working::Failed| Stop::Failed(RpcError::EvaluationFailed { sequence }))?;
             trace.evaluated(&evaluated);
             let new_alerts = self.make_durable(&mut evaluated, state.through_sequence, interrupt).await?;
             trace.appended();

@@ -5,13 +5,20 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use eyrie_proto::capture::{Batch, CaptureRequest, PlanAnswer, SpanData, capture_request::Kind};
+use eyrie_proto::capture::{
+    Batch, BatchEncoding, CaptureRequest, PlanAnswer, SpanData, capture_request::Kind,
+};
 use prost::Message as _;
 use telemetry::PipelineTracer;
 use tokio::sync::mpsc;
 use tonic::Streaming;
 
-use super::{OutstandingCredit, late_facts::LateFactIntake, next_message};
+use super::{
+    OutstandingCredit,
+    late_facts::LateFactIntake,
+    next_message,
+    unpacking::{self, Fault},
+};
 use crate::{error::RpcError, host_status::HostStatus, intake::SessionLimits, log_limit::LogLimit};
 
 static SPANS_REFUSED: LogLimit = LogLimit::new(Duration::from_secs(10));
@@ -22,12 +29,22 @@ const MAX_KEPT_PLAN_BYTES: usize = 256 * 1024;
 /// What processing gets to do.
 #[derive(Debug)]
 pub(super) enum Work {
-    Batch { batch: Box<Batch>, bytes: u64, is_over_credit: bool, received: SystemTime },
+    Batch {
+        batch: Box<Batch>,
+        /// On the wire: what credit counts.
+        bytes: u64,
+        /// With its events as rows: what it takes in memory.
+        unpacked_bytes: u64,
+        is_over_credit: bool,
+        /// Why its events could not be unpacked.
+        fault: Option<Fault>,
+        received: SystemTime,
+    },
 }
 
 /// Reads until the agent ends the stream, or breaks the protocol.
 pub(super) async fn read_all(
-    mut stream: Streaming<CaptureRequest>,
+    (mut stream, encoding): (Streaming<CaptureRequest>, BatchEncoding),
     limits: &SessionLimits,
     queue: mpsc::Sender<Work>,
     status: Arc<Mutex<HostStatus>>,
@@ -39,9 +56,13 @@ pub(super) async fn read_all(
         let Some(message) = next_message(&mut stream, limits.max_message_bytes).await? else { return Ok(()) };
         let work = match message {
             Kind::Batch(batch) => {
+                let received = SystemTime::now();
                 let bytes = batch.encoded_len() as u64;
                 let is_over_credit = !outstanding.take(bytes, limits.initial_credit_bytes);
-                Work::Batch { batch: Box::new(batch), bytes, is_over_credit, received: SystemTime::now() }
+                let may_be_packed = encoding == BatchEncoding::Zstd && !is_over_credit;
+                let limit = if may_be_packed { limits.max_message_bytes } else { 0 };
+                let (batch, unpacked_bytes, fault) = unpacking::unpack(Box::new(batch), bytes, limit).await;
+                Work::Batch { batch, bytes, unpacked_bytes, is_over_credit, fault, received }
             }
             Kind::LateFacts(late) => {
                 late_facts.take(late)?;

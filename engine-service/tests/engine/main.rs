@@ -17,6 +17,7 @@ mod metadata;
 mod metadata_service;
 mod metrics;
 mod outputs;
+mod packing;
 mod parking;
 mod parking_model;
 mod peers;

@@ -3,7 +3,7 @@
 mod identity;
 mod permission;
 
-use std::{fmt, sync::Arc};
+use std::{fmt, net::SocketAddr, sync::Arc};
 
 use eyrie_proto::event::{Origin, origin};
 
@@ -58,7 +58,7 @@ impl fmt::Display for TransportPeer {
 // === impl AuthenticatedPeer ===
 
 impl AuthenticatedPeer {
-    /// A peer at `address`, which is only for people.
+    /// A peer at `address`: IP:PORT, or what people know a Unix socket's other end by.
     pub fn new(address: &str, identity: Identity) -> Self {
         Self { address: address.into(), identity: Arc::new(identity) }
     }
@@ -66,6 +66,12 @@ impl AuthenticatedPeer {
     /// Who sent a request. A request without a peer came around the server's layers, and is refused.
     pub fn of<T>(request: &tonic::Request<T>) -> Result<Self, CallError> {
         request.extensions().get::<Self>().cloned().ok_or(CallError::Unauthenticated)
+    }
+
+    /// Whether it is on this machine: at a loopback address, or behind a Unix socket, which has none.
+    pub fn is_on_this_machine(&self) -> bool {
+        let address = self.address.parse::<SocketAddr>();
+        address.map_or(true, |address| address.ip().to_canonical().is_loopback())
     }
 
     /// Who it is.

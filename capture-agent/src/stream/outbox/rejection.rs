@@ -5,8 +5,10 @@ use eyrie_proto::{
     event::{LossPlace, LossReason, event::Kind},
 };
 
+use prost::Message as _;
+
 use super::{Outbox, StreamError};
-use crate::stream::{batch::row_size, class_of};
+use crate::stream::{class_of, row::row_size};
 
 /// What the header of a batch and of the message around it may take.
 const HEADER_BYTES: usize = 512;
@@ -81,7 +83,7 @@ impl Outbox {
             }
             let class = class_of(&event);
             let key = (LossPlace::Network, class, LossReason::Rejected);
-            self.losses.count(key, 1, row_size(&event) as u64, (event.boot_ns, event.boot_ns));
+            self.losses.count(key, 1, row_size(event.encoded_len()) as u64, (event.boot_ns, event.boot_ns));
             self.note_lost_state(&event, class);
             lost_events += 1;
         }

@@ -43,6 +43,31 @@ fn state_goes_before_plain_events() {
     assert!(outbox.take_repair().is_none(), "once");
 }
 
+/// Scenario: a few events with nothing else under way, once while more is to be had and once when there is none; then more of them
+/// while those wait for their ack. Guarantees: what is whole goes at once, and otherwise by its age; a second batch waits until the first is
+/// acked or it is of age itself.
+#[test]
+fn what_is_whole_goes_at_once() {
+    let mut world = connected(Limits::default());
+    let sent =
+        |world: &mut World| world.outbox.next_to_send(world.clock()).map(|frame| frame.header.event_count);
+    let push = |world: &mut World| world.outbox.push(&exit(1), world.now_boot_ns).map(|_| ()).unwrap();
+    push(&mut world);
+    assert_eq!(sent(&mut world), None, "there may be more");
+    world.outbox.is_drained();
+    assert_eq!(sent(&mut world), Some(1));
+    push(&mut world);
+    push(&mut world);
+    world.outbox.is_drained();
+    assert_eq!(sent(&mut world), None, "the first is on its way");
+    world.outbox.acknowledge(1).unwrap();
+    assert_eq!(sent(&mut world), Some(2));
+    push(&mut world);
+    world.outbox.is_drained();
+    world.now_boot_ns += Limits::default().batch_age_ns;
+    assert_eq!(sent(&mut world), Some(1), "it is of age");
+}
+
 /// Scenario: losses while the queue is full, then room. Guarantees: the loss record comes before the next event that is taken.
 #[test]
 fn losses_are_told_in_place() {
