@@ -112,7 +112,9 @@ fn what_cannot_be_told_passes() {
         let open = recorded.open("secret.key");
         assert_eq!(open.base, folder.join("a").as_os_str().as_encoded_bytes());
         assert_eq!(open.resolved, secret);
-        assert!(open.file.is_known() && open.flags == OFlags::RDONLY.bits());
+        assert!(open.file.is_known(), "{:?}", open.file);
+        // The C library may have added flags of its own.
+        assert_eq!(open.flags & OFlags::RWMODE.bits(), OFlags::RDONLY.bits(), "{:#o}", open.flags);
         if tries_resolved_path {
             assert_eq!(recorded.open("link").resolved, secret);
         }
