@@ -35,13 +35,15 @@ const ROUNDS: usize = 3;
 #[tokio::test(flavor = "multi_thread")]
 async fn filters_drop_nothing_that_a_rule_needs() -> anyhow::Result<()> {
     requires!(Requirement::Kernel, Ok(()));
+    integration::program::build_only(&["capture-agent", "engine-service"])?;
     let ground = TempDir::with_prefix_in("eyrie-plan-", "/tmp")?;
     let rules = rules::text(ground.path());
     let mut watches = Watch::all(&rules).await?;
     for round in 1..=ROUNDS {
         let lost_before = watches::lost(&watches).await?;
-        let done = acts::perform_all(&ground.path().join("ground"))?;
-        let told = watches::told(&watches, &done).await?;
+        let folder = ground.path().join("ground");
+        let done = acts::perform_all(&folder)?;
+        let told = watches::told(&watches, &done, &folder.join("watched")).await?;
         if watches::lost(&watches).await? == lost_before {
             check(&done, &told, ground.path());
             break;

@@ -13,10 +13,14 @@ const RULES: &[(&str, &str, bool)] = &[
     ("Text Exact", "{OPENS} and fd.name = {W}/secret", false),
     (RESOLVED, "{OPENS} and fd.name = {W}/secret", true),
     ("Resolved Directory", "{OPENS} and fd.directory = {W}", true),
-    ("Named And Read", "evt.is_open_read=true and fd.filename=secret and fd.name startswith {G}", false),
+    (
+        "Named And Read",
+        "{OPENS} and evt.is_open_read=true and fd.filename=secret and fd.name startswith {G}",
+        false,
+    ),
     ("Resolved Suffix", "{OPENS} and proc.name = path-actor and fd.name endswith /watched/secret", true),
     ("Dots", "{OPENS} and fd.nameraw contains '..' and fd.name startswith {G}", false),
-    ("Written", "evt.is_open_write=true and fd.name startswith {W}", false),
+    ("Written", "{OPENS} and evt.is_open_write=true and fd.name startswith {W}", false),
     ("Failed", "{OPENS} and evt.failed=true and fd.name startswith {G}", false),
     ("Below Another Root", "{OPENS} and proc.name = path-actor and fd.name = /watched/secret", false),
     (

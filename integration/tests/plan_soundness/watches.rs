@@ -1,7 +1,9 @@
 //! Pairs of engine and agent, and what they tell of acts.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, path::Path};
 
+use anyhow::Context as _;
+use eyrie_proto::alert::Alert;
 use integration::{
     eventually, pages,
     program::{Program, free_port},
@@ -59,15 +61,6 @@ impl Watch {
         Ok(Self { name, scene, engine, agent, engine_pages })
     }
 
-    /// How many records the filters left out or marked.
-    fn filtered(&self, outcome: &str) -> anyhow::Result<Option<f64>> {
-        let page = pages::get(&self.scene.agent_pages(), "/metrics")?;
-        let of_outcome = |line: &&str| line.starts_with("eyrie_agent_ring_records") && line.contains(outcome);
-        let counts =
-            page.lines().filter(of_outcome).filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok());
-        Ok(Some(counts.sum()).filter(|count| *count > 0.0))
-    }
-
     pub(crate) fn terminate(&mut self) -> anyhow::Result<()> {
         for program in [&mut self.agent, &mut self.engine] {
             let status = program.terminate()?;
@@ -87,19 +80,18 @@ pub(crate) async fn lost(watches: &[Watch]) -> anyhow::Result<u64> {
     Ok(lost)
 }
 
-/// What they say of these acts, of which the last one is told by the same alerts as the first: with it, all is told.
-pub(crate) async fn told(watches: &[Watch], done: &[Done]) -> anyhow::Result<Vec<Told>> {
+/// What they say of these acts. The last one ends by removing the watched directory: when that is told, all is.
+pub(crate) async fn told(watches: &[Watch], done: &[Done], watched: &Path) -> anyhow::Result<Vec<Told>> {
+    let last = done.last().context("nothing was done")?;
+    let removed = format!("path={}", watched.display());
+    let is_end =
+        |(rule, said): (&str, &str)| rule == "Removed" && said.split(' ').any(|word| word == removed);
     let mut all = Vec::new();
     for watch in watches {
         let url = watch.scene.url();
-        let count = |told: &Told, done: Option<&Done>| done.map_or(0, |done| told.of(done).len());
-        subscriber::alerts_until(&url, |alerts| {
-            let told = Told::new(watch.name, alerts);
-            let (first, last) = (count(&told, done.first()), count(&told, done.last()));
-            first > 0 && first == last
-        })
-        .await?;
-        all.push(Told::new(watch.name, &subscriber::alerts_now(&url).await?));
+        let is_all = |alerts: &[Alert]| Told::new(watch.name, alerts).of(last).into_iter().any(is_end);
+        let alerts = subscriber::alerts_until(&url, is_all).await?;
+        all.push(Told::new(watch.name, &alerts));
     }
     Ok(all)
 }
@@ -109,12 +101,13 @@ pub(crate) async fn check_filters(watches: &[Watch]) -> anyhow::Result<()> {
     for watch in watches {
         let violations = pages::metric_sum(&watch.engine_pages, "eyrie_engine_filter_violations_total");
         assert_eq!(violations, Some(0.0), "{}: {}", watch.name, watch.engine.log_text());
-        let outcome = match watch.name {
-            "marked" => "outcome=\"marked\"",
-            "dropped" => "outcome=\"filtered\"",
+        let metric = match watch.name {
+            "marked" => "eyrie_agent_filter_marked_total",
+            "dropped" => "eyrie_agent_filtered_total",
             _ => continue,
         };
-        eventually(|| watch.filtered(outcome)).await?;
+        let count = || pages::metric(&watch.scene.agent_pages(), metric);
+        eventually(|| Ok(count().filter(|count| *count > 0.0))).await?;
     }
     Ok(())
 }
@@ -122,7 +115,7 @@ pub(crate) async fn check_filters(watches: &[Watch]) -> anyhow::Result<()> {
 // === impl Told ===
 
 impl Told {
-    fn new(name: &'static str, alerts: &[eyrie_proto::alert::Alert]) -> Self {
+    fn new(name: &'static str, alerts: &[Alert]) -> Self {
         let mut by_process: BTreeMap<u32, Vec<_>> = BTreeMap::new();
         for alert in alerts {
             let pid = alert.process.as_ref().and_then(|process| process.key).map_or(0, |key| key.pid);

@@ -66,11 +66,8 @@ impl Ground {
         }
         for entry in fs::read_dir(&self.folder)? {
             let path = entry?.path();
-            if path.is_symlink() || path.is_file() {
-                fs::remove_file(path)?
-            } else {
-                fs::remove_dir_all(path)?
-            }
+            let is_folder = path.is_dir() && !path.is_symlink();
+            if is_folder { fs::remove_dir_all(path)? } else { fs::remove_file(path)? }
         }
         Ok(())
     }
