@@ -24,7 +24,7 @@ use super::{
 const MAX_LOST_ENDS: usize = 65_536;
 /// Of so many bytes of rows are the events kept beside them, some times that: where acks come soon, nobody has to decode what was just
 /// encoded.
-const KEPT_BYTES: usize = 512 << 10;
+const KEPT_BYTES: usize = 128 << 10;
 
 /// Why an event was not taken; it has been counted as a loss.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -52,6 +52,8 @@ pub struct CompiledRuleSet {
     source: RuleSet,
     fields: &'static Fields,
     conditions: SharedConditions,
+    /// The sources that rules are for, each once.
+    sources: Vec<String>,
     rules: Vec<CompiledRule>,
     /// Places in `rules`, ascending, by event type; each includes the rules without event types.
     by_event_type: HashMap<String, Vec<usize>>,
@@ -62,6 +64,8 @@ pub struct CompiledRuleSet {
 #[derive(Debug)]
 struct CompiledRule {
     place: usize,
+    /// Its place in `sources`.
+    source: usize,
     condition: NodeId,
     /// The condition by itself, made when something is left of a match.
     alone: OnceLock<Option<CompiledCondition>>,
@@ -97,10 +101,14 @@ impl CompiledRuleSet {
     /// Resolves the enabled rules against the catalogue that they were checked with.
     pub fn new(source: RuleSet, fields: &'static Fields) -> Result<Self, CompileError> {
         let (mut rules, mut conditions) = (Vec::new(), Builder::default());
+        let sources: BTreeSet<&String> = source.rules.iter().map(|rule| &rule.source).collect();
+        let sources: Vec<String> = sources.into_iter().cloned().collect();
         for (place, rule) in source.rules.iter().enumerate().filter(|(_, rule)| rule.enabled) {
             let error = |problem| CompileError { rule: rule.name.clone(), problem };
             rules.push(CompiledRule {
                 place,
+                // All of them are there.
+                source: sources.binary_search(&rule.source).unwrap_or(usize::MAX),
                 condition: conditions.add(fields, &rule.condition).map_err(error)?,
                 alone: OnceLock::new(),
                 output: CompiledTemplate::new(fields, &rule.output, &rule.extra_fields).map_err(error)?,
@@ -111,6 +119,7 @@ impl CompiledRuleSet {
             source,
             fields,
             conditions: conditions.build(),
+            sources,
             rules,
             by_event_type: HashMap::new(),
             on_any_type: Vec::new(),
@@ -207,10 +216,11 @@ impl CompiledRuleSet {
                 .unwrap_or(&self.on_any_type)
                 .as_slice(),
         };
-        let is_of_source = |rule: &&CompiledRule| {
-            self.source.rules.get(rule.place).is_some_and(|rule| rule.source == view.source)
-        };
-        places.iter().filter_map(|place| self.rules.get(*place)).filter(is_of_source)
+        let source = self.sources.iter().position(|source| source == view.source);
+        places
+            .iter()
+            .filter_map(|place| self.rules.get(*place))
+            .filter(move |rule| Some(rule.source) == source)
     }
 
     fn residual(
