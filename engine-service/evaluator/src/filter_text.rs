@@ -23,9 +23,13 @@ const OPEN_FLAGS: [(u64, &str); 9] = [
     (0o10_000_000, "O_PATH"),
 ];
 const ACCESS_MODE: u64 = 0o3;
+/// Negative errnos that rules are about.
+const RESULTS: [(i64, &str); 5] =
+    [(-1, "EPERM"), (-2, "ENOENT"), (-11, "EAGAIN"), (-13, "EACCES"), (-115, "EINPROGRESS")];
 const FAMILIES: [(u32, &str); 5] =
     [(1, "AF_UNIX"), (2, "AF_INET"), (10, "AF_INET6"), (16, "AF_NETLINK"), (17, "AF_PACKET")];
-const PROTOCOLS: [(u32, &str); 4] = [(1, "ICMP"), (6, "TCP"), (17, "UDP"), (58, "ICMPv6")];
+const PROTOCOLS: [(u32, &str); 5] =
+    [(0, "default protocol"), (1, "ICMP"), (6, "TCP"), (17, "UDP"), (58, "ICMPv6")];
 
 /// Conditions of which one has to hold, in a line.
 pub fn filters_text(any_of: &[CallFilter]) -> String {
@@ -47,10 +51,15 @@ pub fn filter_text(filter: &CallFilter) -> String {
         CallOutcome::Failed => parts.push("fails".to_owned()),
     }
     if !filter.results.is_empty() {
-        parts.push(format!("result {}", listed(filter.results.iter().map(ToString::to_string), " or ")));
+        parts.push(format!("result {}", listed(filter.results.iter().map(result_text), " or ")));
     }
     if !filter.paths.is_empty() {
-        let paths = listed(filter.paths.iter().map(path_text), " or ");
+        let mut last = None;
+        let paths = filter.paths.iter().map(|path| {
+            let is_other = last.replace(path.subject()) != Some(path.subject());
+            path_text(path, is_other)
+        });
+        let paths = listed(paths, " or ");
         let resolved = if filter.tries_resolved_path { " (as asked for or as reached)" } else { "" };
         parts.push(format!("{paths}{resolved}"));
     }
@@ -74,6 +83,11 @@ pub fn filter_text(filter: &CallFilter) -> String {
     if parts.is_empty() { "every call".to_owned() } else { parts.join(", ") }
 }
 
+fn result_text(result: &i64) -> String {
+    let known = RESULTS.iter().find(|(known, _)| known == result);
+    known.map_or_else(|| result.to_string(), |(_, name)| (*name).to_owned())
+}
+
 fn push_listed(parts: &mut Vec<String>, before: &str, items: impl ExactSizeIterator<Item = String>) {
     if items.len() > 0 {
         parts.push(format!("{before}{}", listed(items, " or ")));
@@ -89,18 +103,20 @@ fn listed(items: impl ExactSizeIterator<Item = String>, separator: &str) -> Stri
     shown.join(separator)
 }
 
-fn path_text(path: &PathFilter) -> String {
-    let what = match path.subject() {
-        PathSubject::Unspecified => "path",
-        PathSubject::Second => "second path",
+/// With the word for which path it is, where that is another than the one before.
+fn path_text(path: &PathFilter, is_other: bool) -> String {
+    let what = match (path.subject(), is_other) {
+        (PathSubject::Unspecified, true) => "path ",
+        (PathSubject::Second, true) => "second path ",
+        (_, false) => "",
     };
     match &path.kind {
-        Some(Kind::Prefix(bytes)) => format!("{what} {}*", bytes_text(bytes)),
-        Some(Kind::Exact(bytes)) => format!("{what} {}", bytes_text(bytes)),
-        Some(Kind::Suffix(bytes)) => format!("{what} *{}", bytes_text(bytes)),
-        Some(Kind::Name(bytes)) => format!("{what} */{}", bytes_text(bytes)),
-        Some(Kind::RawContains(bytes)) => format!("{what} as given with {}", bytes_text(bytes)),
-        None => format!("any {what}"),
+        Some(Kind::Prefix(bytes)) => format!("{what}{}*", bytes_text(bytes)),
+        Some(Kind::Exact(bytes)) => format!("{what}{}", bytes_text(bytes)),
+        Some(Kind::Suffix(bytes)) => format!("{what}*{}", bytes_text(bytes)),
+        Some(Kind::Name(bytes)) => format!("{what}*/{}", bytes_text(bytes)),
+        Some(Kind::RawContains(bytes)) => format!("{what}as given with {}", bytes_text(bytes)),
+        None => format!("{what}of any text"),
     }
 }
 
@@ -180,7 +196,7 @@ fn network_text(network: &NetworkFilter) -> String {
         }
     };
     let ports = match (network.first_port, network.last_port) {
-        (0, 0) => String::new(),
+        (0, 0 | 65_535) => String::new(),
         (first, last) if first == last => format!("port {first}"),
         (first, last) => format!("ports {first}-{last}"),
     };
@@ -227,7 +243,7 @@ mod tests {
         };
         assert_eq!(
             filter_text(&opens),
-            "succeeds, path /etc/* or path */shadow, opened to write or to read and write, with O_CREAT, in a container"
+            "succeeds, path /etc/* or */shadow, opened to write or to read and write, with O_CREAT, in a container"
         );
         let connects = CallFilter {
             socket_families: vec![2, 10],
@@ -245,6 +261,13 @@ mod tests {
             ..CallFilter::default()
         };
         assert_eq!(filter_text(&arguments), "argument 1 0x4 or 0x10, uid 0");
+        let second = PathFilter { subject: PathSubject::Second.into(), ..path(Kind::Exact(b"/b".to_vec())) };
+        let renames = CallFilter {
+            results: vec![-13, -115],
+            paths: vec![path(Kind::Exact(b"/a".to_vec())), second],
+            ..CallFilter::default()
+        };
+        assert_eq!(filter_text(&renames), "result EACCES or EINPROGRESS, path /a or second path /b");
         assert_eq!(filter_text(&CallFilter::default()), "every call");
         assert_eq!(filters_text(&[]), "every call");
         assert_eq!(
@@ -263,7 +286,7 @@ mod tests {
             *first = path(Kind::Exact(b"/\x1b[31m\xff\n".to_vec()));
         }
         let text = filter_text(&CallFilter { paths, ..CallFilter::default() });
-        assert!(text.ends_with("path /3 or 5 more"), "{text}");
+        assert!(text.ends_with("/3 or 5 more"), "{text}");
         assert!(text.chars().all(|character| !character.is_control()), "{text:?}");
     }
 }

@@ -95,10 +95,15 @@ async fn a_full_disk_cuts_recordings_and_nothing_else() {
     let engine = start_with(log.clone(), options, None).await;
     let mut agent = Agent::begin(&engine, hello(), 0).await;
     assert_eq!(agent.deliver(batch(1, 10, &[2])).await.through_sequence, 10);
-    let filler = disk.fill();
     let mut client = RecordingServiceClient::new(channel(engine.local_address()).await);
-    let mut listed = Vec::new();
     let (mut first, patience) = (11, std::time::Instant::now());
+    // It has to begin before there is no room for it.
+    while client.list_recordings(request()).await.unwrap().into_inner().recordings.is_empty() {
+        assert!(patience.elapsed() < PATIENCE, "no recording begins");
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
+    let filler = disk.fill();
+    let mut listed = Vec::new();
     // Random names, which no compression makes small: some 30 bytes an event.
     while !listed.contains(&RecordingState::Cut) {
         assert!(patience.elapsed() < PATIENCE, "{listed:?}");
