@@ -1,5 +1,7 @@
 //! One comparison, as those who derive tests of it look at it.
 
+use std::cell::OnceCell;
+
 use fields::Value;
 use rule_language::condition::{Check, FieldRef, Literal, LiteralValue, Modifier, Operand, Operator, Rhs};
 
@@ -15,7 +17,9 @@ pub(super) struct Leaf<'a> {
     pub(super) operator: Operator,
     pub(super) literals: &'a [Literal],
     modifier: Option<Modifier>,
-    test: Test,
+    check: &'a Check,
+    /// Made when a value is asked about: many leaves are asked about none, on many event types.
+    test: OnceCell<Option<Test>>,
 }
 
 /// An order of whole numbers, with what it is to.
@@ -28,7 +32,7 @@ pub(super) enum Order {
 // === impl Leaf ===
 
 impl<'a> Leaf<'a> {
-    /// `None` if something else than a field is compared, or with something else than literals.
+    /// `None` if something else than a field is compared, or with something else than literals, or by a regular expression.
     pub(super) fn new(check: &'a Check, is_negated: bool, calls: Calls<'a>) -> Option<Self> {
         let Operand::Field(field) = &check.lhs else { return None };
         let literals = match &check.rhs {
@@ -37,7 +41,9 @@ impl<'a> Leaf<'a> {
             Rhs::List(literals) => literals.as_slice(),
             Rhs::Operand(_) => return None,
         };
-        let test = Test::new(fields::catalogue(), check).ok()?;
+        if check.operator == Operator::Regex {
+            return None;
+        }
         Some(Self {
             field,
             is_negated,
@@ -45,13 +51,16 @@ impl<'a> Leaf<'a> {
             operator: check.operator,
             literals,
             modifier: check.modifier,
-            test,
+            check,
+            test: OnceCell::new(),
         })
     }
 
     /// Whether the comparison itself, without the negation, is true of the value.
     pub(super) fn holds(&self, value: &Value<'_>) -> bool {
-        self.test.holds(value)
+        // Only a regular expression could be wrong.
+        let test = self.test.get_or_init(|| Test::new(fields::catalogue(), self.check).ok());
+        test.as_ref().is_some_and(|test| test.holds(value))
     }
 
     pub(super) fn holds_text(&self, text: &str) -> bool {

@@ -6,6 +6,7 @@ use eyrie_proto::capture::{ArgumentFilter, FlagFilter};
 pub(super) trait Masked: Clone + PartialEq {
     /// Whether the other test is of the same bits of the same number.
     fn is_of_same(&self, other: &Self) -> bool;
+    fn mask(&self) -> u64;
     fn values(&self) -> &[u64];
     fn with_values(&self, values: Vec<u64>) -> Self;
 }
@@ -55,7 +56,11 @@ pub(super) fn either<T: Masked>(first: &[T], second: &[T]) -> Vec<T> {
                 let mut all = values.to_vec();
                 super::add_missing(&mut all, more);
                 all.sort_unstable();
-                Some(own.with_values(all))
+                // All values that there are say nothing.
+                let is_test = u32::try_from(all.len()).is_ok_and(|count| {
+                    1_u32.checked_shl(own.mask().count_ones()).is_none_or(|all| count < all)
+                });
+                is_test.then(|| own.with_values(all))
             }
         }
     };
@@ -67,6 +72,10 @@ pub(super) fn either<T: Masked>(first: &[T], second: &[T]) -> Vec<T> {
 impl Masked for ArgumentFilter {
     fn is_of_same(&self, other: &Self) -> bool {
         (self.index, self.mask) == (other.index, other.mask)
+    }
+
+    fn mask(&self) -> u64 {
+        self.mask
     }
 
     fn values(&self) -> &[u64] {
@@ -81,6 +90,10 @@ impl Masked for ArgumentFilter {
 impl Masked for FlagFilter {
     fn is_of_same(&self, other: &Self) -> bool {
         self.mask == other.mask
+    }
+
+    fn mask(&self) -> u64 {
+        self.mask
     }
 
     fn values(&self) -> &[u64] {
