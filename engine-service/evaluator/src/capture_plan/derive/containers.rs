@@ -24,9 +24,11 @@ pub(super) fn need(leaf: &Leaf<'_>) -> Option<Need> {
         return Some(of_scope(ContainerScope::Container));
     }
     let is_host = |literals: &[Literal]| literals.iter().all(|literal| literal.text == HOST.as_bytes());
-    leaf.equals_one_of()
-        .filter(|literals| matches!(on_host, Value::Bytes(_)) && is_host(literals))
-        .map(|_| of_scope(ContainerScope::Host))
+    let is_text = matches!(on_host, Value::Bytes(_));
+    // The runtime of a container may not be known: its type is missing then, which a negated comparison holds of.
+    let may_be_missing = leaf.is_negated && leaf.field.name == "container.type";
+    let is_only_host = is_text && !may_be_missing && leaf.equals_one_of().is_some_and(is_host);
+    is_only_host.then(|| of_scope(ContainerScope::Host))
 }
 
 fn of_scope(scope: ContainerScope) -> Need {

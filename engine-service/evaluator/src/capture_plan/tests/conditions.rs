@@ -171,7 +171,7 @@ fn quoted(text: &str) -> String {
 fn text_leaf() -> impl Strategy<Value = String> {
     (select(FIELDS), 0..22usize, any::<[prop::sample::Index; 3]>()).prop_map(
         |((field, literals), shape, picks)| {
-            let pick = |place: usize| quoted(picks[place].get(literals.all()));
+            let pick = |place: usize| quoted(picks[place].get::<&str>(literals.all()));
             let list = format!("({}, {}, {})", pick(0), pick(1), pick(2));
             let operators = [
                 "=",

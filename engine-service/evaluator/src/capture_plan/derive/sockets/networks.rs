@@ -23,7 +23,7 @@ struct Ends {
 }
 
 pub(super) fn need(leaf: &Leaf<'_>, end: End) -> Option<Need> {
-    let outside = leaf.equals_none_of().and_then(|literals| ends_of(literals));
+    let outside = leaf.equals_none_of().and_then(ends_of);
     if leaf.is_negated {
         // An end that there may not be can be anywhere. An empty list is no test.
         let ends = outside.filter(|_| end != End::Unknown)?;
