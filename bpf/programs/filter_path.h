@@ -234,6 +234,56 @@ static __always_inline void reverse(struct path_tester *tester)
 	}
 }
 
+/* Whether the path has no slash but the first. */
+static __always_inline bool is_in_root(struct path_tester *tester)
+{
+	u64 slashes = 0;
+
+	for (u32 index = 0; index < TESTABLE_WORDS; index++) {
+		u64 word, left = (u64)tester->length - 8 * index;
+
+		if (8 * index >= tester->length)
+			break;
+		word = ((u64 *)tester->forward.bytes)[index];
+		if (left < 8)
+			word &= (1ULL << 8 * left) - 1;
+		slashes |= zero_bytes(word ^ ALL_BYTES('/')) & (index ? ~0ULL : ~0xffULL);
+	}
+	return !slashes;
+}
+
+/* The clauses that hold by what the path has somewhere. Without branches in the loop, so that the verifier looks at it once a place. */
+__noinline u32 test_parts(void)
+{
+	struct composer *composer = composer_of(SLOT_CALL);
+	struct path_tester *tester = path_tester();
+	struct filter *filter;
+	u64 holding = 0;
+	u32 length;
+
+	if (!composer || !tester)
+		return MAY_HOLD;
+	filter = filter_of(composer);
+	if (!filter)
+		return MAY_HOLD;
+	length = tester->length;
+	for (u32 at = 0; at <= PATH_KEY_BYTES - 8; at++) {
+		u64 word;
+
+		if (at >= length)
+			return holding;
+		word = *(u64 *)(tester->forward.bytes + at);
+		for (u32 index = 0; index < PARTS_OF_PATHS_MAX; index++) {
+			struct path_part *part = &filter->parts[index];
+			u64 rest = (word & part->mask) ^ part->bytes;
+			u64 is_other = (rest | -rest) >> 63;
+
+			holding |= part->clauses & (is_other - 1);
+		}
+	}
+	return MAY_HOLD;
+}
+
 /* The clauses that hold by the path that `weighing` names. */
 __noinline u32 test_path(u32 second)
 {
@@ -243,7 +293,7 @@ __noinline u32 test_path(u32 second)
 	struct span *requested, *base;
 	struct filter *filter;
 	u32 candidates, holding = 0, kind = second ? TESTED_SECOND : TESTED_FIRST;
-	u32 length;
+	u32 with_parts, in_root, length;
 
 	if (!composer || !tester)
 		return MAY_HOLD;
@@ -256,7 +306,9 @@ __noinline u32 test_path(u32 second)
 	candidates = weighing->candidates;
 	if (candidates & filter->with_dotdot[!!second] && has_dotdot(requested->offset, requested->length))
 		holding |= filter->with_dotdot[!!second];
-	if (!(candidates & (filter->tested_paths[kind] | filter->tested_paths[kind + 1])))
+	with_parts = candidates & filter->with_parts[!!second];
+	in_root = candidates & filter->in_root[!!second];
+	if (!(candidates & (filter->tested_paths[kind] | filter->tested_paths[kind + 1]) || with_parts || in_root))
 		return holding;
 	if (base->length || !copy_normal(composer, tester, requested->offset, requested->length)) {
 		if (!make_normal(tester, base, requested))
@@ -270,6 +322,11 @@ __noinline u32 test_path(u32 second)
 		holding |= look_up(composer, &tester->backward, kind + 1,
 				   length < SUFFIX_BYTES_MAX ? length : SUFFIX_BYTES_MAX);
 	}
+	if (in_root && is_in_root(tester))
+		holding |= in_root;
+	/* It costs most, and is not asked where the answer is known. */
+	if (with_parts & ~holding && !(candidates & holding))
+		holding |= with_parts & test_parts();
 	return holding;
 }
 
@@ -322,7 +379,8 @@ static __always_inline bool is_tested(struct filter *filter, u32 second)
 {
 	u32 kind = second ? TESTED_SECOND : TESTED_FIRST;
 
-	return filter->tested_paths[kind] | filter->tested_paths[kind + 1] | filter->with_dotdot[!!second];
+	return filter->tested_paths[kind] | filter->tested_paths[kind + 1] | filter->with_dotdot[!!second] |
+	       filter->with_parts[!!second] | filter->in_root[!!second];
 }
 
 /* The tests of a call that has one path in its record, and no socket. */

@@ -18,6 +18,7 @@ enum plan_limit {
 	/* A path that is longer than this, normalised, is not tested. The NUL behind it fits as well, in whole words. */
 	TESTABLE_BYTES_MAX = 247,
 	SUFFIX_BYTES_MAX = 48,
+	PARTS_OF_PATHS_MAX = 4,
 	PATH_TESTS_MAX = 8192,
 	HOST_CGROUPS_MAX = 16384,
 };
@@ -114,6 +115,14 @@ enum tested_path {
 	TESTED_KINDS = 4,
 };
 
+/* Bytes that a path has somewhere: eight of them, those that do not count being zero in both. */
+struct path_part {
+	u64 bytes;
+	u64 mask;
+	u32 clauses;
+	u32 reserved;
+};
+
 /* An entry of the map `filters`: clauses of which one has to hold. Sets of clauses have a bit for each. */
 struct filter {
 	u32 clause_count;
@@ -125,7 +134,11 @@ struct filter {
 	u32 with_dotdot[2];
 	/* Those whose tests of the first path may hold for the kernel's path of what was opened. */
 	u32 tries_resolved;
-	u32 reserved;
+	u32 part_count;
+	/* Those that hold if the first or the second path has one of `parts`, and if it is directly in the root directory. */
+	u32 with_parts[2];
+	u32 in_root[2];
+	struct path_part parts[PARTS_OF_PATHS_MAX];
 	struct clause clauses[CLAUSES_MAX];
 };
 

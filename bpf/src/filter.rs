@@ -118,6 +118,11 @@ pub enum PathTestKind {
     Suffix(Vec<u8>),
     /// As it was given it has `..` somewhere.
     HasDotDot,
+    /// It has these bytes somewhere. Of what is longer than [`PathTest::PART_MAX`] the end is tested. A filter has room for
+    /// [`Filter::PARTS_MAX`] different ones.
+    Contains(Vec<u8>),
+    /// It is directly in the root directory, or that itself.
+    InRoot,
 }
 
 /// A test of a socket's ends.
@@ -151,6 +156,8 @@ pub enum End {
 impl Filter {
     /// The most clauses of a filter.
     pub const CLAUSES_MAX: usize = 16;
+    /// The most different tests for bytes somewhere in a path.
+    pub const PARTS_MAX: usize = 4;
 }
 
 // === impl Filters ===
@@ -185,4 +192,6 @@ impl PathTest {
     pub const PREFIX_MAX: usize = 200;
     /// Bytes of a suffix that are tested.
     pub const SUFFIX_MAX: usize = 48;
+    /// Bytes somewhere in a path that are tested.
+    pub const PART_MAX: usize = 8;
 }

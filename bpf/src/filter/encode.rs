@@ -7,7 +7,7 @@ use std::{
     sync::Arc,
 };
 
-use super::{Clause, End, Filter, Filters, NetworkTest, Outcome, Subject, ValueTest, paths};
+use super::{Clause, End, Filter, Filters, NetworkTest, Outcome, PathTest, Subject, ValueTest, paths};
 use crate::{
     CallSet,
     config::put,
@@ -16,6 +16,8 @@ use crate::{
 
 /// The share of all records in [`PlanFilters::marked_share`].
 const ALL: u64 = 1 << 32;
+/// Size of `struct path_part`.
+const PART_BYTES: usize = 24;
 /// `AF_*` that have a bit.
 const FAMILIES: u16 = 64;
 
@@ -154,7 +156,7 @@ fn check(what: &'static str, found: usize, most: usize) -> Result<(), FilterErro
 
 impl Filter {
     /// Size of the values of [`FILTERS_MAP`](crate::FILTERS_MAP).
-    pub const BYTES: usize = 48 + Self::CLAUSES_MAX * Clause::BYTES;
+    pub const BYTES: usize = 64 + Self::PARTS_MAX * PART_BYTES + Self::CLAUSES_MAX * Clause::BYTES;
     /// Where the filters of a bank begin in [`FILTERS_MAP`](crate::FILTERS_MAP), for each bank before it.
     pub const ENTRIES_PER_BANK: u32 = FILTERS_PER_BANK as u32;
 
@@ -183,15 +185,37 @@ impl Filter {
         words.extend(paths::KINDS.map(|kind| set(&|clause| paths::has_kind(clause, kind))));
         words.extend(paths::SUBJECTS.map(|subject| set(&|clause| paths::has_dotdot(clause, subject))));
         words.push(set(&|clause| clause.tries_resolved_path));
-        words.push(0);
+        let parts = paths::parts(self);
+        check("different parts of paths in a filter", parts.len(), Self::PARTS_MAX)?;
+        words.push(u32::try_from(parts.len()).unwrap_or(u32::MAX));
+        words.extend(paths::SUBJECTS.map(|subject| set(&|clause| paths::has_parts(clause, subject))));
+        words.extend(paths::SUBJECTS.map(|subject| set(&|clause| paths::is_in_root(clause, subject))));
         for word in words {
             put(&mut rest, &word.to_ne_bytes());
+        }
+        let mut parts = parts.iter().map(|(bytes, clauses)| part(bytes, *clauses));
+        for _ in 0..Self::PARTS_MAX {
+            put(&mut rest, &parts.next().unwrap_or([0; PART_BYTES]));
         }
         for clause in &self.clauses {
             clause.put(&mut rest)?;
         }
         Ok(bytes)
     }
+}
+
+/// `struct path_part`: the first bytes are the lowest of the word, as the programs load it on a little-endian machine.
+fn part(bytes: &[u8], clauses: u32) -> [u8; PART_BYTES] {
+    let (mut text, mut mask) = ([0; PathTest::PART_MAX], [0; PathTest::PART_MAX]);
+    for ((to, counts), byte) in text.iter_mut().zip(&mut mask).zip(bytes) {
+        (*to, *counts) = (*byte, u8::MAX);
+    }
+    let mut part = [0; PART_BYTES];
+    let mut rest = &mut part[..];
+    put(&mut rest, &text);
+    put(&mut rest, &mask);
+    put(&mut rest, &clauses.to_ne_bytes());
+    part
 }
 
 // === impl Clause ===

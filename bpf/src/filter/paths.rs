@@ -22,6 +22,29 @@ pub(super) fn has_dotdot(clause: &Clause, subject: PathSubject) -> bool {
     clause.paths.iter().any(|test| test.subject == subject && test.kind == PathTestKind::HasDotDot)
 }
 
+pub(super) fn is_in_root(clause: &Clause, subject: PathSubject) -> bool {
+    clause.paths.iter().any(|test| test.subject == subject && test.kind == PathTestKind::InRoot)
+}
+
+pub(super) fn has_parts(clause: &Clause, subject: PathSubject) -> bool {
+    clause.paths.iter().any(|test| test.subject == subject && matches!(test.kind, PathTestKind::Contains(_)))
+}
+
+/// What is looked for anywhere in paths, and the bits of the clauses that look for it, in whichever path.
+pub(super) fn parts(filter: &Filter) -> BTreeMap<Vec<u8>, u32> {
+    let mut parts: BTreeMap<_, u32> = BTreeMap::new();
+    for (index, clause) in filter.clauses.iter().enumerate() {
+        for test in &clause.paths {
+            if let PathTestKind::Contains(text) = &test.kind {
+                let end = text.len().saturating_sub(PathTest::PART_MAX);
+                let bytes = text.iter().skip(end).copied().collect();
+                *parts.entry(bytes).or_default() |= 1 << index;
+            }
+        }
+    }
+    parts
+}
+
 /// Adds the tests of a filter: for each the bit of its clause.
 pub(super) fn add(paths: &mut BTreeMap<PathKey, u64>, filter: u8, of: &Filter) {
     for (index, clause) in of.clauses.iter().enumerate() {
@@ -54,7 +77,7 @@ impl PathTest {
         let is_backward = match self.kind {
             PathTestKind::Prefix(_) | PathTestKind::Exact(_) => false,
             PathTestKind::Suffix(_) => true,
-            PathTestKind::HasDotDot => return None,
+            PathTestKind::HasDotDot | PathTestKind::Contains(_) | PathTestKind::InRoot => return None,
         };
         Some(match (self.subject, is_backward) {
             (PathSubject::First, false) => tested::FIRST,
@@ -72,7 +95,7 @@ impl PathTest {
             // The NUL makes the difference to a prefix.
             PathTestKind::Exact(bytes) => Some([bytes, &b"\0"[..]].concat()),
             PathTestKind::Suffix(bytes) => Some(bytes.iter().rev().take(Self::SUFFIX_MAX).copied().collect()),
-            PathTestKind::HasDotDot => None,
+            PathTestKind::HasDotDot | PathTestKind::Contains(_) | PathTestKind::InRoot => None,
         }
     }
 }

@@ -34,6 +34,7 @@ fn the_encoder_writes_the_objects_structures() {
         ("clause", Clause::BYTES),
         ("value_test", ValueTest::BYTES),
         ("network_test", NetworkTest::BYTES),
+        ("path_part", 24),
         ("path_key", PathKey::BYTES + 4),
     ] {
         assert_eq!(btf.structs[name].size, size, "{name}");
@@ -49,7 +50,13 @@ fn the_encoder_writes_the_objects_structures() {
             ValueTest { subject: Subject::Argument(2), mask: 0x88, values: vec![5, 6] },
         ],
         only_containers: true,
-        paths: vec![path(PathTestKind::HasDotDot), second],
+        paths: vec![
+            path(PathTestKind::HasDotDot),
+            second,
+            path(PathTestKind::Contains(b"liblzma.so.5".to_vec())),
+            PathTest { subject: PathSubject::Second, kind: PathTestKind::Contains(b"k/".to_vec()) },
+            path(PathTestKind::InRoot),
+        ],
         tries_resolved_path: true,
         socket_families: vec![2, 63],
         socket_protocols: vec![6, 255],
@@ -67,7 +74,14 @@ fn the_encoder_writes_the_objects_structures() {
     assert_eq!((of_filter("with_paths", 0), of_filter("with_sockets", 0)), (3, 2));
     assert_eq!([0, 1, 2, 3].map(|kind| of_filter("tested_paths", kind)), [1, 0, 0, 2]);
     assert_eq!((of_filter("with_dotdot", 0), of_filter("with_dotdot", 1)), (2, 0));
-    assert_eq!(of_filter("tries_resolved", 0), 2);
+    assert_eq!((of_filter("tries_resolved", 0), of_filter("part_count", 0)), (2, 2));
+    assert_eq!((of_filter("with_parts", 0), of_filter("with_parts", 1)), (2, 2));
+    assert_eq!((of_filter("in_root", 0), of_filter("in_root", 1)), (2, 0));
+    let of_part = |index: usize, name: &str| at("filter", "parts") + 24 * index + at("path_part", name);
+    assert_eq!(bytes[of_part(0, "bytes")..][..8], *b"k/\0\0\0\0\0\0");
+    assert_eq!(bytes[of_part(0, "mask")..][..8], [0xff, 0xff, 0, 0, 0, 0, 0, 0]);
+    assert_eq!(bytes[of_part(1, "bytes")..][..8], *b"zma.so.5");
+    assert_eq!((word(of_part(1, "mask")), half(of_part(1, "clauses"))), (u64::MAX, 2));
 
     let start = at("filter", "clauses") + Clause::BYTES;
     let of_clause = |name: &str| start + at("clause", name);
@@ -194,7 +208,8 @@ fn ipv4_in_ipv6_is_ipv4() {
         let test = NetworkTest { address, version: 6, prefix_length, ports: (0, 65535), end: End::Any };
         let bytes = encoded(Filter { clauses: vec![Clause { networks: vec![test], ..Clause::default() }] });
         let bytes = *bytes.entries().next().unwrap().1;
-        let start = 48 + 48 + Clause::VALUES_MAX * ValueTest::BYTES;
+        let first_clause = Filter::BYTES - Filter::CLAUSES_MAX * Clause::BYTES;
+        let start = first_clause + 48 + Clause::VALUES_MAX * ValueTest::BYTES;
         (bytes[start..start + 16].to_vec(), bytes[start + 16..start + 32].to_vec(), bytes[start + 36])
     };
     let (address, mask, version) = encoded("::ffff:10.1.2.3", 104);

@@ -40,12 +40,13 @@ fn texts(folder: &Path) -> Vec<String> {
         "..a/secret.key".to_owned(),
         long,
         format!("/{}", "x".repeat(300)),
+        "/./missing-in-root".to_owned(),
     ]
     .to_vec()
 }
 
 /// Scenario: a file is opened by many texts of its path, absolute and relative, and so are its neighbours, under filters for its exact path, for its
-/// directory, for how it ends, and for two dots. Guarantees: those are recorded whose text, made absolute and normal, holds the test, and such as are
+/// directory, for how it ends, for two dots, for what is in it, and for the root directory. Guarantees: those are recorded whose text, made absolute and normal, holds the test, and such as are
 /// too long to tell, and no others.
 #[test]
 fn paths_are_tested_as_text() {
@@ -71,6 +72,11 @@ fn paths_are_tested_as_text() {
         (PathTestKind::Exact(b"/a/secret.key".to_vec()), &[5, 10, 12, 13]),
         (PathTestKind::HasDotDot, &[2, 4, 5, 11, 12, 13]),
         (PathTestKind::Prefix(b"/nowhere".to_vec()), &[12, 13]),
+        (PathTestKind::Contains(b"secret.k".to_vec()), &[0, 1, 2, 3, 4, 5, 6, 7, 8, 10, 11, 12, 13]),
+        (PathTestKind::Contains(b"a/.sec".to_vec()), &[6, 12, 13]),
+        (PathTestKind::Contains(b"in-root".to_vec()), &[12, 13, 14]),
+        (PathTestKind::Contains(b"ret.keyss".to_vec()), &[12, 13]),
+        (PathTestKind::InRoot, &[12, 13, 14]),
     ] {
         loaded.carry_out(&recording(&OPENS), &filters(&OPENS, vec![path_clause(test.clone())]));
         let acted = run(&mut actor("kernel::filters::paths::paths_are_tested_as_text", &folder)).succeeded();

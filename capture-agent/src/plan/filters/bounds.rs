@@ -1,8 +1,8 @@
 //! What the programs have room for, of all calls together.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
-use eyrie_bpf::{Clause, Filters};
+use eyrie_bpf::{Clause, Filter, Filters, PathTest, PathTestKind};
 
 use super::{Condition, Conditions, Numbered, clauses, reduce::reduce};
 use crate::plan::{CallAbi, calls::name};
@@ -15,8 +15,34 @@ const FREQUENT: &[&str] = &[
 
 /// Gives up what there is no room for.
 pub(super) fn bound(conditions: &mut Conditions) {
+    while give_up_parts(conditions) {}
     while give_up_paths(conditions) {}
     give_up_filters(conditions);
+}
+
+/// Takes the paths of a clause out of each filter that looks for too many different parts of paths.
+fn give_up_parts(conditions: &mut Conditions) -> bool {
+    let part = |test: &PathTest| match &test.kind {
+        PathTestKind::Contains(text) => Some(text.clone()),
+        _ => None,
+    };
+    let mut has_given_up = false;
+    conditions.retain(|_, of_call| {
+        let tests = of_call.iter().flat_map(|condition| &condition.clause.paths);
+        let parts: BTreeSet<_> = tests.filter_map(part).collect();
+        if parts.len() <= Filter::PARTS_MAX {
+            return true;
+        }
+        has_given_up = true;
+        let count = |clause: &&Clause| clause.paths.iter().filter_map(part).count();
+        let most = of_call.iter().map(|condition| &condition.clause).max_by_key(count).cloned();
+        let rest = most.and_then(|most| without_paths(of_call, &most)).and_then(reduce);
+        rest.is_some_and(|rest| {
+            *of_call = rest.conditions;
+            true
+        })
+    });
+    has_given_up
 }
 
 /// Takes the most paths of a clause out, if all together are too many.

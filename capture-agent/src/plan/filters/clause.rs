@@ -190,11 +190,18 @@ fn path_test(path: &PathFilter, can: &Abilities) -> Option<PathTest> {
             PathTestKind::HasDotDot
         }
         Kind::RawContains(_) => return None,
+        Kind::Contains(text) => PathTestKind::Contains(
+            text.iter().copied().skip(text.len().saturating_sub(PathTest::PART_MAX)).collect(),
+        ),
+        Kind::Directory(directory) if directory == b"/" => PathTestKind::InRoot,
+        Kind::Directory(directory) => prefix(&[&**directory, b"/"].concat()),
     };
     let is_possible = match &kind {
-        PathTestKind::Prefix(text) | PathTestKind::Suffix(text) => !text.is_empty() && !text.contains(&0),
+        PathTestKind::Prefix(text) | PathTestKind::Suffix(text) | PathTestKind::Contains(text) => {
+            !text.is_empty() && !text.contains(&0)
+        }
         PathTestKind::Exact(text) => !text.contains(&0),
-        PathTestKind::HasDotDot => true,
+        PathTestKind::HasDotDot | PathTestKind::InRoot => true,
     };
     is_possible.then_some(PathTest { subject, kind })
 }

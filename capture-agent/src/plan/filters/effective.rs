@@ -68,6 +68,8 @@ fn path(test: &PathTest) -> PathFilter {
             _ => Kind::Suffix(text.clone()),
         },
         PathTestKind::HasDotDot => Kind::RawContains(b"..".to_vec()),
+        PathTestKind::Contains(text) => Kind::Contains(text.clone()),
+        PathTestKind::InRoot => Kind::Directory(b"/".to_vec()),
     };
     let subject = match test.subject {
         PathSubject::First => capture::PathSubject::Unspecified,

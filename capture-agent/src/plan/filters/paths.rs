@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use eyrie_bpf::{
     PathSubject, PathTest,
-    PathTestKind::{Exact, HasDotDot, Prefix, Suffix},
+    PathTestKind::{Contains, Exact, HasDotDot, InRoot, Prefix, Suffix},
 };
 
 /// Tests to be looked up.
@@ -13,7 +13,9 @@ pub(super) struct PathSet<'a> {
     exact: HashSet<(PathSubject, &'a [u8])>,
     prefixes: HashSet<(PathSubject, &'a [u8])>,
     suffixes: HashSet<(PathSubject, &'a [u8])>,
+    parts: HashSet<(PathSubject, &'a [u8])>,
     with_dots: HashSet<PathSubject>,
+    in_root: HashSet<PathSubject>,
 }
 
 // === impl PathSet ===
@@ -26,7 +28,9 @@ impl<'a> PathSet<'a> {
                 Exact(text) => set.exact.insert((test.subject, text)),
                 Prefix(text) => set.prefixes.insert((test.subject, text)),
                 Suffix(text) => set.suffixes.insert((test.subject, text)),
+                Contains(text) => set.parts.insert((test.subject, text)),
                 HasDotDot => set.with_dots.insert(test.subject),
+                InRoot => set.in_root.insert(test.subject),
             };
         }
         set
@@ -38,7 +42,9 @@ impl<'a> PathSet<'a> {
             Exact(text) => self.exact.contains(&(test.subject, text)),
             Prefix(text) => self.prefixes.contains(&(test.subject, text)),
             Suffix(text) => self.suffixes.contains(&(test.subject, text)),
+            Contains(text) => self.parts.contains(&(test.subject, text)),
             HasDotDot => self.with_dots.contains(&test.subject),
+            InRoot => self.in_root.contains(&test.subject),
         };
         is_there || self.covers_by_another(test)
     }
@@ -52,7 +58,7 @@ impl<'a> PathSet<'a> {
             }
             Prefix(text) => self.has_prefix_of(test.subject, text, text.len().saturating_sub(1)),
             Suffix(text) => self.has_suffix_of(test.subject, text, text.len().saturating_sub(1)),
-            HasDotDot => false,
+            HasDotDot | Contains(_) | InRoot => false,
         }
     }
 

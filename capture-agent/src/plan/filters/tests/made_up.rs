@@ -88,6 +88,13 @@ fn path_holds(test: &PathFilter, tries_resolved: bool, call: &MadeUpCall) -> boo
         Kind::RawContains(part) => {
             part.is_empty() || path.raw.windows(part.len()).any(|window| window == part)
         }
+        Kind::Contains(part) => {
+            text(&|path| part.is_empty() || path.windows(part.len()).any(|window| window == part))
+        }
+        Kind::Directory(directory) => text(&|path| {
+            let end = path.iter().rposition(|byte| *byte == b'/').unwrap_or(0);
+            path.get(..end.max(1)) == Some(directory)
+        }),
     }
 }
 
@@ -158,6 +165,8 @@ fn path_test_holds(test: &PathTest, tries_resolved: bool, call: &MadeUpCall) -> 
         PathTestKind::Exact(exact) => text == exact,
         PathTestKind::Suffix(suffix) => text.ends_with(suffix),
         PathTestKind::HasDotDot => path.raw.windows(2).any(|part| part == b".."),
+        PathTestKind::Contains(part) => text.windows(part.len()).any(|there| there == part),
+        PathTestKind::InRoot => !text.iter().skip(1).any(|byte| *byte == b'/'),
     };
     holds(&path.normal) || (tries_resolved && call.resolved.as_ref().is_some_and(|path| holds(path)))
 }

@@ -26,12 +26,14 @@ fn text() -> impl Strategy<Value = Vec<u8>> {
 }
 
 fn path_filter() -> impl Strategy<Value = PathFilter> {
-    (text(), 0_i32..2, 0..5).prop_map(|(text, subject, kind)| {
+    (text(), 0_i32..2, 0..7).prop_map(|(text, subject, kind)| {
         let kind = match kind {
             0 => Kind::Prefix(text),
             1 => Kind::Exact(text),
             2 => Kind::Suffix(text),
             3 => Kind::Name(text),
+            4 => Kind::Contains(text),
+            5 => Kind::Directory(text),
             _ => Kind::RawContains(text),
         };
         PathFilter { kind: Some(kind), subject }
