@@ -209,14 +209,16 @@ int system_call(u64 *context)
 		    (is_restarted && !is_connect(number, compat)))
 			return 0;
 	}
-	if (is_shed(configured, number, compat))
-		return shed(number, composer->call.flags);
+	composer->weighing.is_shed = is_shed(configured, number, compat);
 	open = open_call_of(number, compat);
 	has_flags = open != CALL_IS_NO_OPEN && note_how(&composer->call, open);
 	state = bears_state(plan, number, compat) ? FLAG_STATE_BEARING : 0;
 	filter = state ? 0 : filter_number(plan, number, compat);
 	if (filter && is_left_out(composer, filter, !is_restarted, has_flags))
 		return on_left_out(composer, number, compat, open != CALL_IS_NO_OPEN);
+	/* What no rule needs is no loss, so that a filter with more tests has its say first. */
+	if (composer->weighing.is_shed && !composer->weighing.filter)
+		return shed(number, composer->call.flags);
 	if (compat)
 		return on_compat_call(composer, number, is_restarted, state);
 	return on_native_call(composer, number, is_restarted, state);

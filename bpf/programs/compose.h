@@ -123,6 +123,8 @@ static __noinline int submit(struct composer *composer)
 	void *ring = ring_of(composer->header.cpu);
 	u64 waiting, capacity, wakeup;
 
+	if (composer->weighing.is_shed)
+		return shed(composer->header.call_number, composer->header.flags);
 	if (!ring)
 		return lose(composer, COUNTER_LOST_BUG);
 	waiting = bpf_ringbuf_query(ring, BPF_RB_AVAIL_DATA);

@@ -38,7 +38,7 @@ __noinline u32 weigh_connect(void)
 	weighing = &composer->weighing;
 	filter = filter_of(composer);
 	/* It has no path that could be told. */
-	if (!filter || weighing->candidates & filter->with_paths)
+	if (!filter || weighing->candidates & filter->with_paths || composer->header.flags & FLAG_REQUESTED_UNREADABLE)
 		return VERDICT_NEEDED;
 	note_info(weighing, &composer->connect.socket);
 	note_asked(composer, &composer->connect.requested, END_REMOTE);

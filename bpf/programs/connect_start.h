@@ -57,7 +57,7 @@ int connect_start(u64 *context)
 	struct sock *sock = (void *)context[0];
 	struct task_struct *task = current_task();
 	struct config *configured = configuration();
-	struct composer *composer = new_composer(SLOT_LIFE);
+	struct composer *composer;
 	struct descriptor_info *info;
 	struct socket *socket;
 	struct inode *inode;
@@ -65,7 +65,11 @@ int connect_start(u64 *context)
 	struct file *file;
 	struct plan *plan;
 
-	if ((s32)context[1] != TCP_CLOSE || (s32)context[2] != TCP_SYN_SENT || !configured || !composer)
+	if ((s32)context[1] != TCP_CLOSE || (s32)context[2] != TCP_SYN_SENT || !configured)
+		return 0;
+	/* Only from here on: other changes of state come in interrupts too, amid a record that is composed in this buffer. */
+	composer = new_composer(SLOT_LIFE);
+	if (!composer)
 		return 0;
 	plan = plan_of(composer);
 	if (!plan || (u32)load(task->tgid) == configured->own_tgid)

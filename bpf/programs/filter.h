@@ -74,22 +74,20 @@ static __always_inline bool holds_values(struct composer *composer, struct claus
 	return true;
 }
 
-static __always_inline void note_task(struct composer *composer, u32 needs)
+static __always_inline void note_user(struct composer *composer)
 {
 	struct task_struct *task = current_task();
-	struct cred *cred;
-	u64 cgroup_id;
+	struct cred *cred = load(task->real_cred);
 
-	if (needs & NEED_USER) {
-		cred = load(task->real_cred);
-		composer->call.user = load(cred->uid.val);
-		composer->weighing.known |= KNOWN_USER;
-	}
-	if (needs & NEED_CONTROL_GROUP) {
-		cgroup_id = cgroup_id_of(task, configuration());
-		if (bpf_map_lookup_elem(&host_cgroups, &cgroup_id))
-			composer->weighing.facts |= FACT_OF_HOST;
-	}
+	composer->call.user = load(cred->uid.val);
+	composer->weighing.known |= KNOWN_USER;
+}
+
+static __always_inline bool is_of_host(void)
+{
+	u64 cgroup_id = cgroup_id_of(current_task(), configuration());
+
+	return bpf_map_lookup_elem(&host_cgroups, &cgroup_id);
 }
 
 /* The first tests, of what the registers and the task tell. */
@@ -105,16 +103,24 @@ __noinline u32 weigh_numbers(u32 slot)
 	filter = filter_of(composer);
 	if (!filter)
 		return VERDICT_NEEDED;
-	note_task(composer, filter->needs);
+	if (filter->needs & NEED_USER)
+		note_user(composer);
 	weighing->candidates = 0;
+	weighing->only_containers = 0;
 	for (u32 index = 0; index < CLAUSES_MAX; index++) {
 		struct clause *clause = &filter->clauses[index];
 
 		if (index >= filter->clause_count)
 			break;
-		if (!(clause->refuses & weighing->facts) && holds_values(composer, clause))
+		if (!(clause->refuses & weighing->facts) && holds_values(composer, clause)) {
 			weighing->candidates |= 1U << index;
+			if (clause->refuses & FACT_OF_HOST)
+				weighing->only_containers |= 1U << index;
+		}
 	}
+	/* It takes a look into a map, and is asked only where it matters. */
+	if (weighing->only_containers && is_of_host())
+		weighing->candidates &= ~weighing->only_containers;
 	return verdict_of(weighing, filter->with_paths | filter->with_sockets);
 }
 

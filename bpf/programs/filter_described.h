@@ -149,6 +149,10 @@ __noinline u32 weigh_detailed(void)
 		return VERDICT_NEEDED;
 	if (weighing->candidates & filter->with_sockets && !weighing->is_socket_tested &&
 	    (record->first.family || record->first.file_system)) {
+		/* A socket that is closed meanwhile, and an address that cannot be read, tell nothing. */
+		if ((!record->first.family && record->first.file_system == SOCKFS_MAGIC) ||
+		    composer->header.flags & FLAG_REQUESTED_UNREADABLE)
+			return VERDICT_NEEDED;
 		note_info(weighing, &record->first);
 		/* Of which end it is depends on the call. */
 		note_asked(composer, &record->address, END_LOCAL | END_REMOTE);

@@ -67,8 +67,11 @@ struct weighing {
 	u32 facts;	/* FACT_* */
 	u32 known;	/* a bit for each subject */
 	u32 candidates; /* clauses that none of the tests so far refuses */
+	u32 only_containers; /* those of them that do if the task is of no container */
 	/* The record is made only for what it notes on the way. */
 	u32 is_left_out;
+	/* Calls of this kind are shed, if their filter wants them. */
+	u32 is_shed;
 	/* The socket that the call is about. */
 	u32 is_socket_tested;
 	u64 families;

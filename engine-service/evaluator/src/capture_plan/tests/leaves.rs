@@ -154,6 +154,9 @@ fn paths_become_tests() {
     );
     assert_eq!(of("evt.arg.path startswith /bin/", "mkdir")[..2], directory);
     assert!(of("evt.arg.path startswith /bin/", "mkdir").contains(&dots));
+    // What is given may be relative, to a directory whose name begins with dots.
+    assert!(of("evt.arg.path startswith /run/..", "mkdir").contains(&path(Kind::Prefix, "/run/")));
+    assert!(of("evt.arg.path startswith /run/..2", "mkdir").contains(&path(Kind::Prefix, "/run/..2")));
     let second = of("evt.arg.newpath = /etc/x", "renameat2");
     assert_eq!(second.first().map(|path| path.subject), Some(1), "{second:?}");
     let link = one("fs.path.source = /etc/x", "symlinkat");

@@ -56,11 +56,12 @@ fn begins_with(text: &[u8]) -> Option<Vec<Kind>> {
     if !text.starts_with(b"/") {
         return None;
     }
-    if has_parent(text) {
-        return Some(vec![dot_dot()]);
-    }
     let start = text.iter().rposition(|byte| *byte == b'/')?;
     let (whole, last) = (text.get(..start)?, text.get(start + 1..)?);
+    // Of whole components only: the last one may be the beginning of a name such as `..data`, in the directory that a path starts from.
+    if has_parent(whole) {
+        return Some(vec![dot_dot()]);
+    }
     let directory = absolute(&components(whole));
     // Nothing may be left of the last one: it may be `.` or `..`, or there may be none.
     let mut kinds = if is_no_name(last) {
