@@ -203,6 +203,14 @@ fn text_leaf() -> impl Strategy<Value = String> {
     )
 }
 
+/// One comparison of a path, or of a part of one.
+pub(super) fn path_leaf() -> impl Strategy<Value = String> {
+    let fields: Vec<_> = FIELDS.iter().filter(|(_, literals)| matches!(literals, Literals::Paths)).collect();
+    let operator = select(&["=", "contains", "contains", "startswith", "endswith", "glob"][..]);
+    (select(fields), operator, select(Literals::Paths.all()))
+        .prop_map(|((field, _), operator, literal)| format!("{field} {operator} {}", quoted(literal)))
+}
+
 fn number_leaf() -> impl Strategy<Value = String> {
     let operator = select(&["=", "!=", "<", "<=", ">", ">="][..]);
     let number = select(&["0", "1", "2", "3", "22", "53", "443", "-1", "-2", "-115", "1024", "65535"][..]);

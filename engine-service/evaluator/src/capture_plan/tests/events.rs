@@ -22,6 +22,15 @@ pub(super) fn arbitrary() -> impl Strategy<Value = Event> {
         2 => two_path_call(),
         4 => register_call(),
     ];
+    events(kind)
+}
+
+/// Any event with a path.
+pub(super) fn with_paths() -> impl Strategy<Value = Event> {
+    events(prop_oneof![3 => open(), 3 => path_call(), 2 => two_path_call()])
+}
+
+fn events(kind: impl Strategy<Value = Made>) -> impl Strategy<Value = Event> {
     (kind, any::<bool>(), 0..40u8).prop_map(|((number, result, kind), is_of_container, rare)| {
         // The one that the fixture has in a container, and one of the host.
         let pid = if is_of_container { 30 } else { 20 };

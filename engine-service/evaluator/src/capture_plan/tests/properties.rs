@@ -84,6 +84,14 @@ proptest! {
         let_through(&if is_negated { format!("not {leaf}") } else { leaf }, &events)?;
     }
 
+    /// Scenario: one comparison of a path, and calls with paths. Guarantees: the same, where more is derived than of other fields.
+    #[test]
+    fn comparisons_of_paths_are_over_approximated(
+        leaf in conditions::path_leaf(), events in vec(events::with_paths(), 4 * EVENTS)
+    ) {
+        let_through(&leaf, &events)?;
+    }
+
     /// Scenario: conditions of many comparisons, nested. Guarantees: the same.
     #[test]
     fn conditions_are_over_approximated(
