@@ -6,7 +6,8 @@ use std::{
 };
 
 use eyrie_bpf::{
-    Clause, End, Filter, NetworkTest, Outcome, PathSubject, PathTest, PathTestKind, Subject, ValueTest,
+    Clause, End, Filter, Filters, NetworkTest, Outcome, PathSubject, PathTest, PathTestKind, Subject,
+    ValueTest,
 };
 use eyrie_proto::capture::{
     self, CallFilter, CallOutcome, ContainerScope, NetworkEnd, NetworkFilter, PathFilter, path_filter::Kind,
@@ -45,7 +46,11 @@ pub(super) fn clauses(filter: &CallFilter, can: &Abilities) -> Vec<Clause> {
         networks_max: (Clause::NETWORKS_MAX - outside.len()).max(1),
     };
     alternatives.widen();
-    alternatives.spread(&Clause { outside, ..clause })
+    let mut clause = Clause { outside, ..clause };
+    if clause.paths.len().saturating_mul(alternatives.count()) > Filters::PATHS_MAX {
+        (clause.paths, clause.tries_resolved_path) = (Vec::new(), false);
+    }
+    alternatives.spread(&clause)
 }
 
 // === impl Alternatives ===
@@ -165,8 +170,12 @@ fn sorted<T: Ord>(values: impl Iterator<Item = T>) -> Vec<T> {
     values.collect::<BTreeSet<_>>().into_iter().collect()
 }
 
-/// The paths, if all of them can be tested: one of them is enough.
+/// The paths, if all of them can be tested: one of them is enough. None if no bound of the programs would leave them, before they are
+/// copied for each clause.
 fn paths(filter: &CallFilter, can: &Abilities) -> (Vec<PathTest>, bool) {
+    if filter.paths.len() > Filters::PATHS_MAX {
+        return (Vec::new(), false);
+    }
     let tests: Option<BTreeSet<_>> = filter.paths.iter().map(|path| path_test(path, can)).collect();
     let tests = tests.unwrap_or_default();
     let tries_resolved = filter.tries_resolved_path && can.is_open && !tests.is_empty();
@@ -247,7 +256,9 @@ fn outside(filter: &CallFilter, can: &Abilities) -> Vec<NetworkTest> {
     if !can.has_socket {
         return Vec::new();
     }
-    let mut outside = distinct(filter.outside_networks.iter().map(network));
+    // Without ports a test holds nearly always, and cannot mean all as it does among `networks`: that would let less through.
+    let tests = filter.outside_networks.iter().map(network).filter(|test| test.ports != (0, 0));
+    let mut outside = distinct(tests);
     outside.sort_by_key(|test| (test.prefix_length, network_order(test)));
     outside.truncate(Clause::NETWORKS_MAX - usize::from(!filter.networks.is_empty()));
     outside
