@@ -152,6 +152,30 @@ fn too_many_paths_are_given_up() {
     assert!(made.unwrap().clauses.iter().all(|clause| clause.paths.len() == 100));
 }
 
+/// Scenario: as many addresses of IPv4 as a clause has room for, each as it is and in IPv6; a network that holds all of them in IPv6. Guarantees: each address
+/// is one test, so that one clause has room, and nothing is widened; what holds more than addresses of IPv4 stays one of IPv6.
+#[test]
+fn an_address_in_both_forms_is_one_test() {
+    let ports = (0, 65_535);
+    let plain = |last| network(&[10, 0, 0, last], 32, ports, NetworkEnd::Remote);
+    let in_ipv6 = |last, bits| {
+        let ip = [&[0; 10][..], &[0xff, 0xff, 10, 0, 0, last]].concat();
+        network(&ip, bits, ports, NetworkEnd::Remote)
+    };
+    let count = u8::try_from(Clause::NETWORKS_MAX).unwrap();
+    let networks = (0..count).flat_map(|last| [plain(last), in_ipv6(last, 128)]).collect();
+    let filter = CallFilter { networks, ..CallFilter::default() };
+    let (made, effective) = of_one("connect", vec![filter.clone()]);
+    let made = made.unwrap();
+    assert_eq!(made.clauses.len(), 1);
+    assert!(made.clauses[0].networks.iter().all(|test| (test.version, test.prefix_length) == (4, 32)));
+    assert_eq!(effective, [filter]);
+    let wide = CallFilter { networks: vec![in_ipv6(0, 95)], ..CallFilter::default() };
+    let (made, _) = of_one("connect", vec![wide]);
+    let test = &made.unwrap().clauses[0].networks[0];
+    assert_eq!((test.version, test.prefix_length), (6, 95));
+}
+
 /// Scenario: tests that the programs cannot make, alone and beside one that they can. Guarantees: they are left out, and the answer
 /// shows the condition without them; where nothing is left every call is recorded, and the answer shows no condition.
 #[test]
