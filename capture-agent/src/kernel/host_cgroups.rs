@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use aya::{
     Ebpf,
-    maps::{HashMap, MapData},
+    maps::{HashMap, MapData, MapError},
 };
 use eyrie_bpf::{HOST_CGROUPS_MAP, HOST_CGROUPS_MAX};
 use tracing::warn;
@@ -49,11 +49,15 @@ impl HostCgroups {
 
     /// The group is gone, or one of a container.
     pub(super) fn remove(&mut self, id: u64) {
-        if !self.told.remove(&id) {
+        if !self.told.contains(&id) {
             return;
         }
-        if let Err(error) = self.map.remove(&id) {
-            warn!(id, "a control group cannot be taken from those of the host: {error}");
+        match self.map.remove(&id) {
+            Ok(()) | Err(MapError::KeyNotFound) => {
+                self.told.remove(&id);
+            }
+            // It stays among those that were told, so that the next one who says so tries again.
+            Err(error) => warn!(id, "a control group cannot be taken from those of the host: {error}"),
         }
     }
 }

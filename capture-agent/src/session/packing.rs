@@ -45,7 +45,7 @@ impl Packing {
         }
     }
 
-    /// The frame as it goes out; as it is where packing makes it no smaller.
+    /// The frame as it goes out; as it is where packing makes it no smaller. The session reads nothing meanwhile, some milliseconds at most.
     pub(super) async fn pack(&mut self, frame: BatchFrame) -> BatchFrame {
         if frame.rows.len() < LEAST_BYTES {
             return frame;
@@ -64,7 +64,10 @@ impl Packing {
                 packed
             }
             // Only by a bug, or as the runtime ends.
-            Err(_) => kept,
+            Err(error) => {
+                warn!("batches are no longer packed, and go out as rows until the next session: {error}");
+                kept
+            }
         }
     }
 }

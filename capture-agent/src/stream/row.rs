@@ -29,15 +29,16 @@ impl RowEncoder {
     ///
     /// A message is what its parts are one after the other; in the order of their numbers it is what prost makes of the whole.
     pub(super) fn encode(&mut self, event: &Event) -> usize {
-        let Event { boot_ns, cpu, call, plan_generation, is_filter_marked, .. } = *event;
+        // All fields, so that none that is added stays out.
+        let Event { boot_ns, cpu, ref task, call, plan_generation, is_filter_marked, ref kind } = *event;
         self.message.clear();
         self.part(&Event { boot_ns, cpu, ..Event::default() });
-        if let Some(task) = &event.task {
+        if let Some(task) = task {
             self.set_task(task);
             self.message.extend_from_slice(&self.task_field);
         }
         self.part(&Event { call, plan_generation, is_filter_marked, ..Event::default() });
-        if let Some(kind) = &event.kind {
+        if let Some(kind) = kind {
             kind.encode(&mut self.message);
         }
         row_size(self.message.len())

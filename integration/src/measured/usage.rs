@@ -7,8 +7,8 @@ use anyhow::Context as _;
 use super::processor_time::ProcessorTime;
 use crate::pages::Metrics;
 
-/// The agent's metric of what became of the programs' records.
-const RECORDS: &str = "eyrie_agent_ring_records_total";
+/// The agent's metric of calls that filters kept in the kernel.
+pub const FILTERED: &str = "eyrie_agent_filtered_total";
 
 /// Figures of agent and engine as they are at one time.
 #[derive(Clone, Debug, Default)]
@@ -91,7 +91,7 @@ impl Reading {
             agent_bytes: self.agent_bytes,
             engine_bytes: self.engine_bytes,
             events: counted("eyrie_agent_events_produced_total", ""),
-            filtered: counted(RECORDS, "outcome=\"filtered\""),
+            filtered: counted(FILTERED, ""),
             losses: counted("eyrie_agent_losses_total", ""),
             sent_bytes: counted("eyrie_agent_sent_bytes_total", ""),
         }

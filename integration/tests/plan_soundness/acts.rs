@@ -7,7 +7,7 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
-use anyhow::{Context as _, ensure};
+use anyhow::{Context as _, bail, ensure};
 use test_programs::Abi;
 
 use super::by_hand;
@@ -39,6 +39,8 @@ const ACTS: &[&str] = &[
 
 /// Opens of the race.
 const RACES: usize = 400;
+/// Races, if in the ones before all opens went the same way.
+const RACE_ATTEMPTS: usize = 10;
 
 /// An act that was done.
 #[derive(Debug)]
@@ -109,8 +111,20 @@ fn by_bound_mount(ground: &Path) -> anyhow::Result<Done> {
     finished("by-bound-mount", command.arg(ACTOR).arg("by-bound-mount").arg(ground))
 }
 
-/// A program opens what lies in memory that somebody else rewrites all the time, and writes a byte to what it opened.
+/// A race that both sides win now and then.
 fn race(ground: &Path) -> anyhow::Result<Done> {
+    for _ in 0..RACE_ATTEMPTS {
+        let (pid, reached) = race_once(ground)?;
+        if (1..RACES).contains(&reached) {
+            return Ok(Done { act: "a race".to_owned(), pid, reached: Some(reached) });
+        }
+    }
+    bail!("each of {RACE_ATTEMPTS} races had the same path in all opens")
+}
+
+/// A program opens what lies in memory that somebody else rewrites all the time, and writes a byte to what it opened. Returns its process id, and
+/// how often that was the watched file.
+fn race_once(ground: &Path) -> anyhow::Result<(u32, usize)> {
     let (watched, decoy) = (ground.join("watched/secret"), ground.join("weather/secret"));
     for file in [&watched, &decoy] {
         fs::create_dir_all(file.parent().context("a file in a folder")?)?;
@@ -133,5 +147,5 @@ fn race(ground: &Path) -> anyhow::Result<Done> {
     succeed("a race", child)?;
     let reached = usize::try_from(fs::metadata(&watched)?.len())?;
     by_hand::empty(ground)?;
-    Ok(Done { act: "a race".to_owned(), pid, reached: Some(reached) })
+    Ok((pid, reached))
 }

@@ -13,13 +13,18 @@ use integration::{
 
 use super::acts::Done;
 
+/// Names of the watches.
+pub(crate) const EVERY_CALL: &str = "every call";
+pub(crate) const MARKED: &str = "marked";
+pub(crate) const DROPPED: &str = "dropped";
+
 /// An engine with an agent of its own.
 pub(crate) struct Watch {
-    name: &'static str,
-    scene: Scene,
-    engine: Program,
+    pub(crate) name: &'static str,
+    pub(crate) scene: Scene,
+    pub(crate) engine: Program,
     agent: Program,
-    engine_pages: String,
+    pub(crate) engine_pages: String,
 }
 
 /// The alerts of one engine: rules and what they said, by process.
@@ -35,9 +40,9 @@ impl Watch {
     /// The one that asks for every call first.
     pub(crate) async fn all(rules: &str) -> anyhow::Result<Vec<Self>> {
         let kinds: [(&str, &[&str]); 3] = [
-            ("every call", &["--plan-filters=false", "--plan-verify-sample-ppm=0"]),
-            ("marked", &["--plan-verify-mode=true"]),
-            ("dropped", &["--plan-verify-sample-ppm=0"]),
+            (EVERY_CALL, &["--plan-filters=false", "--plan-verify-sample-ppm=0"]),
+            (MARKED, &["--plan-verify-mode=true"]),
+            (DROPPED, &["--plan-verify-sample-ppm=0"]),
         ];
         let mut watches = Vec::new();
         for (name, flags) in kinds {
@@ -94,22 +99,6 @@ pub(crate) async fn told(watches: &[Watch], done: &[Done], watched: &Path) -> an
         all.push(Told::new(watch.name, &alerts));
     }
     Ok(all)
-}
-
-/// The engine's filters were in effect, and wrong for no rule.
-pub(crate) async fn check_filters(watches: &[Watch]) -> anyhow::Result<()> {
-    for watch in watches {
-        let violations = pages::metric_sum(&watch.engine_pages, "eyrie_engine_filter_violations_total");
-        assert_eq!(violations, Some(0.0), "{}: {}", watch.name, watch.engine.log_text());
-        let metric = match watch.name {
-            "marked" => "eyrie_agent_filter_marked_total",
-            "dropped" => "eyrie_agent_filtered_total",
-            _ => continue,
-        };
-        let count = || pages::metric(&watch.scene.agent_pages(), metric);
-        eventually(|| Ok(count().filter(|count| *count > 0.0))).await?;
-    }
-    Ok(())
 }
 
 // === impl Told ===

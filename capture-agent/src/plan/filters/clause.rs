@@ -6,7 +6,8 @@ use std::{
 };
 
 use eyrie_bpf::{
-    Clause, End, Filter, NetworkTest, Outcome, PathSubject, PathTest, PathTestKind, Subject, ValueTest,
+    Clause, End, Filter, Filters, NetworkTest, Outcome, PathSubject, PathTest, PathTestKind, Subject,
+    ValueTest,
 };
 use eyrie_proto::capture::{
     self, CallFilter, CallOutcome, ContainerScope, NetworkEnd, NetworkFilter, PathFilter, path_filter::Kind,
@@ -16,6 +17,9 @@ use super::abilities::Abilities;
 
 const DOT_DOT: &[u8] = b"..";
 const ALL_PORTS: (u16, u16) = (0, u16::MAX);
+/// What addresses in IPv6 begin with that stand for those of IPv4.
+const MAPPED: [u8; 12] = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff];
+const MAPPED_BITS: u32 = 96;
 
 /// Alternatives of which a clause has room for some: all of them are tested by several clauses.
 struct Alternatives {
@@ -45,7 +49,11 @@ pub(super) fn clauses(filter: &CallFilter, can: &Abilities) -> Vec<Clause> {
         networks_max: (Clause::NETWORKS_MAX - outside.len()).max(1),
     };
     alternatives.widen();
-    alternatives.spread(&Clause { outside, ..clause })
+    let mut clause = Clause { outside, ..clause };
+    if clause.paths.len().saturating_mul(alternatives.count()) > Filters::PATHS_MAX {
+        (clause.paths, clause.tries_resolved_path) = (Vec::new(), false);
+    }
+    alternatives.spread(&clause)
 }
 
 // === impl Alternatives ===
@@ -165,8 +173,12 @@ fn sorted<T: Ord>(values: impl Iterator<Item = T>) -> Vec<T> {
     values.collect::<BTreeSet<_>>().into_iter().collect()
 }
 
-/// The paths, if all of them can be tested: one of them is enough.
+/// The paths, if all of them can be tested: one of them is enough. None if no bound of the programs would leave them, before they are
+/// copied for each clause.
 fn paths(filter: &CallFilter, can: &Abilities) -> (Vec<PathTest>, bool) {
+    if filter.paths.len() > Filters::PATHS_MAX {
+        return (Vec::new(), false);
+    }
     let tests: Option<BTreeSet<_>> = filter.paths.iter().map(|path| path_test(path, can)).collect();
     let tests = tests.unwrap_or_default();
     let tries_resolved = filter.tries_resolved_path && can.is_open && !tests.is_empty();
@@ -247,7 +259,9 @@ fn outside(filter: &CallFilter, can: &Abilities) -> Vec<NetworkTest> {
     if !can.has_socket {
         return Vec::new();
     }
-    let mut outside = distinct(filter.outside_networks.iter().map(network));
+    // Without ports a test holds nearly always, and cannot mean all as it does among `networks`: that would let less through.
+    let tests = filter.outside_networks.iter().map(network).filter(|test| test.ports != (0, 0));
+    let mut outside = distinct(tests);
     outside.sort_by_key(|test| (test.prefix_length, network_order(test)));
     outside.truncate(Clause::NETWORKS_MAX - usize::from(!filter.networks.is_empty()));
     outside
@@ -263,21 +277,25 @@ pub(super) fn network_order(test: &NetworkTest) -> (u8, [u8; 16], u8, (u16, u16)
     (test.version, test.address, test.prefix_length, test.ports, end)
 }
 
-/// A plan was checked before, so that nothing of it is cut here.
-fn network(filter: &NetworkFilter) -> NetworkTest {
+/// An address in IPv6 that stands for one of IPv4 is that one, as in events. A plan was checked before, so that nothing of it is cut here.
+pub(super) fn network(filter: &NetworkFilter) -> NetworkTest {
+    let (ip, prefix_length) = match filter.ip.strip_prefix(&MAPPED) {
+        Some(ip) if filter.prefix_length >= MAPPED_BITS => (ip, filter.prefix_length - MAPPED_BITS),
+        _ => (&*filter.ip, filter.prefix_length),
+    };
     let mut address = [0; 16];
-    for (to, from) in address.iter_mut().zip(&filter.ip) {
+    for (to, from) in address.iter_mut().zip(ip) {
         *to = *from;
     }
     let port = |port| u16::try_from(port).unwrap_or(u16::MAX);
     NetworkTest {
         address,
-        version: match filter.ip.len() {
+        version: match ip.len() {
             0 => 0,
             4 => 4,
             _ => 6,
         },
-        prefix_length: u8::try_from(filter.prefix_length).unwrap_or(u8::MAX),
+        prefix_length: u8::try_from(prefix_length).unwrap_or(u8::MAX),
         ports: (port(filter.first_port), port(filter.last_port)),
         end: match filter.end() {
             NetworkEnd::Unspecified => End::Any,

@@ -78,7 +78,7 @@ fn path(test: &PathTest) -> PathFilter {
     PathFilter { kind: Some(kind), subject: subject.into() }
 }
 
-fn network(test: &NetworkTest) -> NetworkFilter {
+pub(super) fn network(test: &NetworkTest) -> NetworkFilter {
     let bytes = match test.version {
         0 => 0,
         4 => 4,

@@ -3,9 +3,9 @@
 use std::{collections::HashSet, hash::Hash};
 
 use eyrie_bpf::Clause;
-use eyrie_proto::capture::{CallFilter, PathFilter, path_filter::Kind};
+use eyrie_proto::capture::{CallFilter, NetworkFilter, PathFilter, path_filter::Kind};
 
-use super::{Condition, effective};
+use super::{Condition, clause, effective};
 
 /// Whether the one clause says the same. False where it takes several: that is not looked into.
 pub(super) fn is_exact(asked: &CallFilter, clauses: &[Clause]) -> bool {
@@ -23,12 +23,17 @@ pub(super) fn is_exact(asked: &CallFilter, clauses: &[Clause]) -> bool {
         && is_same(&told.paths, &paths)
         && is_same(&told.socket_families, &asked.socket_families)
         && is_same(&told.socket_protocols, &asked.socket_protocols)
-        && is_same(&told.networks, &asked.networks)
-        && is_same(&told.outside_networks, &asked.outside_networks)
+        && is_same(&told.networks, &canonical(&asked.networks))
+        && is_same(&told.outside_networks, &canonical(&asked.outside_networks))
 }
 
 fn is_same<T: Eq + Hash>(one: &[T], other: &[T]) -> bool {
     one.iter().collect::<HashSet<_>>() == other.iter().collect::<HashSet<_>>()
+}
+
+/// As they are tested and told: one of IPv4 is so in either form.
+fn canonical(networks: &[NetworkFilter]) -> Vec<NetworkFilter> {
+    networks.iter().map(|network| effective::network(&clause::network(network))).collect()
 }
 
 /// A suffix that is a slash and a name is the name.

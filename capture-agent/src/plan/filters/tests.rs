@@ -119,6 +119,63 @@ fn connections_are_tested() {
     assert_eq!(effective, [filter]);
 }
 
+/// Scenario: a condition on what is outside of a network at the remote end, and one at either end; one on what is outside of a network without
+/// ports. Guarantees: both of the first are tested, since a socket without a remote end meets the first alone; the other is given up, and told so.
+#[test]
+fn what_is_outside_is_told_apart() {
+    let outside = |end, ports| CallFilter {
+        outside_networks: vec![network(&[10, 0, 0, 1], 32, ports, end)],
+        ..CallFilter::default()
+    };
+    let ports = (0, 65_535);
+    let both = vec![outside(NetworkEnd::Remote, ports), outside(NetworkEnd::Unspecified, ports)];
+    let (made, effective) = of_one("setsockopt", both.clone());
+    assert_eq!(made.unwrap().clauses.len(), 2);
+    assert!(effective.len() == 2 && both.iter().all(|filter| effective.contains(filter)), "{effective:?}");
+    let (made, effective) = of_one("setsockopt", vec![outside(NetworkEnd::Remote, (0, 0))]);
+    assert!(made.is_none() && effective.is_empty(), "{effective:?}");
+}
+
+/// Scenario: a condition with more paths than the programs have room for, and one whose paths would be too many in all its clauses. Guarantees: the
+/// paths are given up, and the rest is tested.
+#[test]
+fn too_many_paths_are_given_up() {
+    let paths = |count: usize| (0..count).map(|index| prefix(&format!("/{index}/"))).collect();
+    let on = |count, users| CallFilter { user_ids: (0..users).collect(), ..on_paths(paths(count)) };
+    for (count, users) in [(Filters::PATHS_MAX + 1, 2), (Filters::PATHS_MAX / 2, 20)] {
+        let (made, effective) = of_one("unlink", vec![on(count, users)]);
+        let clauses = &made.unwrap().clauses;
+        assert!(clauses.iter().all(|clause| clause.paths.is_empty() && !clause.values.is_empty()));
+        assert!(!effective.is_empty() && effective.iter().all(|filter| filter.paths.is_empty()));
+    }
+    let (made, _) = of_one("unlink", vec![on(100, 20)]);
+    assert!(made.unwrap().clauses.iter().all(|clause| clause.paths.len() == 100));
+}
+
+/// Scenario: as many addresses of IPv4 as a clause has room for, each as it is and in IPv6; a network that holds all of them in IPv6. Guarantees: each address
+/// is one test, so that one clause has room, and nothing is widened; what holds more than addresses of IPv4 stays one of IPv6.
+#[test]
+fn an_address_in_both_forms_is_one_test() {
+    let ports = (0, 65_535);
+    let plain = |last| network(&[10, 0, 0, last], 32, ports, NetworkEnd::Remote);
+    let in_ipv6 = |last, bits| {
+        let ip = [&[0; 10][..], &[0xff, 0xff, 10, 0, 0, last]].concat();
+        network(&ip, bits, ports, NetworkEnd::Remote)
+    };
+    let count = u8::try_from(Clause::NETWORKS_MAX).unwrap();
+    let networks = (0..count).flat_map(|last| [plain(last), in_ipv6(last, 128)]).collect();
+    let filter = CallFilter { networks, ..CallFilter::default() };
+    let (made, effective) = of_one("connect", vec![filter.clone()]);
+    let made = made.unwrap();
+    assert_eq!(made.clauses.len(), 1);
+    assert!(made.clauses[0].networks.iter().all(|test| (test.version, test.prefix_length) == (4, 32)));
+    assert_eq!(effective, [filter]);
+    let wide = CallFilter { networks: vec![in_ipv6(0, 95)], ..CallFilter::default() };
+    let (made, _) = of_one("connect", vec![wide]);
+    let test = &made.unwrap().clauses[0].networks[0];
+    assert_eq!((test.version, test.prefix_length), (6, 95));
+}
+
 /// Scenario: tests that the programs cannot make, alone and beside one that they can. Guarantees: they are left out, and the answer
 /// shows the condition without them; where nothing is left every call is recorded, and the answer shows no condition.
 #[test]

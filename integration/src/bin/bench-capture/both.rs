@@ -7,6 +7,7 @@ use integration::{
         attached::{Arm, Attached},
         needs::{LOAD_CPU, OBSERVER_CPU, pin_to},
         statistics::Estimate,
+        usage::FILTERED,
         workload::{Clock, Workload},
     },
     pages::Metrics,
@@ -22,6 +23,8 @@ use crate::{
 };
 
 const ROUNDS: usize = 9;
+/// The agent's metric of what became of the programs' records.
+const RECORDS: &str = "eyrie_agent_ring_records_total";
 const ARMS: [Arm; 2] = [Arm::Bare, Arm::StockRules];
 
 /// What became of the calls of a run, all processes' together.
@@ -88,6 +91,10 @@ fn run(bench: &Bench, attached: &mut Attached) -> anyhow::Result<(f64, Account)>
         thread::sleep(SETTLE);
     }
     let after = attached.reading()?;
+    anyhow::ensure!(
+        attached.pids().is_none() || [RECORDS, FILTERED].iter().all(|name| after.metrics.has(name)),
+        "the agent's pages have not both {RECORDS} and {FILTERED}"
+    );
     #[expect(clippy::cast_precision_loss, reason = "counts are far below 2^52")]
     let opens = 2.0 * iterations as f64;
     Ok((f64::midpoint(one, other?), Account::between(&before.metrics, &after.metrics, opens)))
@@ -156,12 +163,11 @@ fn row(ratio: Estimate, accounts: &[Account]) -> Vec<String> {
 impl Account {
     fn between(before: &Metrics, after: &Metrics, opens: f64) -> Self {
         let grown = |name: &str, label: &str| after.sum_where(name, label) - before.sum_where(name, label);
-        let records =
-            |outcome: &str| grown("eyrie_agent_ring_records_total", &format!("outcome=\"{outcome}\""));
+        let records = |outcome: &str| grown(RECORDS, &format!("outcome=\"{outcome}\""));
         Self {
             opens,
             produced: records("produced"),
-            filtered: records("filtered"),
+            filtered: grown(FILTERED, ""),
             lost: ["lost_full", "lost_refused", "lost_bug", "lost_degraded"].map(records).iter().sum(),
             told: grown("eyrie_agent_losses_total", "place=\"RING\""),
         }

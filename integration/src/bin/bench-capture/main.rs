@@ -37,8 +37,9 @@ use integration::measured::{
 
 use self::{machine::Machine, report::Report};
 
-/// Between the start of agent and engine and what is measured: what the start itself set going has ended by then.
-const SETTLE: Duration = Duration::from_secs(1);
+/// Between the start of agent and engine and what is measured: what the start itself set going has ended by then. Also between what is
+/// measured and a reading: the agent reads the programs' counters once a second.
+const SETTLE: Duration = Duration::from_secs(2);
 /// Rounds of `--quick`.
 const QUICK_ROUNDS: usize = 3;
 /// Of how many parts `--quick` does a workload's iterations.

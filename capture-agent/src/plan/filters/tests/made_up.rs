@@ -32,8 +32,13 @@ pub(super) struct Path {
 pub(super) struct Socket {
     pub(super) family: u32,
     pub(super) protocol: u32,
-    pub(super) local: (Vec<u8>, u16),
-    pub(super) remote: (Vec<u8>, u16),
+    pub(super) local: Option<(Vec<u8>, u16)>,
+    pub(super) remote: Option<(Vec<u8>, u16)>,
+}
+
+/// What is there is outside, or nothing is there.
+fn one_is_outside<T>(ends: &[T], is_in: impl Fn(&T) -> bool) -> bool {
+    ends.is_empty() || ends.iter().any(|end| !is_in(end))
 }
 
 fn holds_one<T>(tests: &[T], holds: impl Fn(&T) -> bool) -> bool {
@@ -100,10 +105,13 @@ fn path_holds(test: &PathFilter, tries_resolved: bool, call: &MadeUpCall) -> boo
 
 fn socket_holds(filter: &CallFilter, call: &MadeUpCall) -> bool {
     let Some(socket) = &call.socket else { return true };
-    let ends = |test: &NetworkFilter| match test.end() {
-        NetworkEnd::Unspecified => vec![&socket.local, &socket.remote],
-        NetworkEnd::Local => vec![&socket.local],
-        NetworkEnd::Remote => vec![&socket.remote],
+    let ends = |test: &NetworkFilter| -> Vec<_> {
+        let (local, remote) = (socket.local.iter(), socket.remote.iter());
+        match test.end() {
+            NetworkEnd::Unspecified => local.chain(remote).collect(),
+            NetworkEnd::Local => local.collect(),
+            NetworkEnd::Remote => remote.collect(),
+        }
     };
     let is_in = |test: &NetworkFilter, (ip, port): &(Vec<u8>, u16)| {
         let ports = test.first_port..=test.last_port;
@@ -113,7 +121,7 @@ fn socket_holds(filter: &CallFilter, call: &MadeUpCall) -> bool {
     holds_one(&filter.socket_families, |family| *family == socket.family)
         && holds_one(&filter.socket_protocols, |protocol| *protocol == socket.protocol)
         && holds_one(&filter.networks, |test| ends(test).iter().any(|end| is_in(test, end)))
-        && filter.outside_networks.iter().all(|test| ends(test).iter().any(|end| !is_in(test, end)))
+        && filter.outside_networks.iter().all(|test| one_is_outside(&ends(test), |end| is_in(test, end)))
 }
 
 fn same_bits(one: &[u8], other: &[u8], bits: u32) -> bool {
@@ -173,10 +181,13 @@ fn path_test_holds(test: &PathTest, tries_resolved: bool, call: &MadeUpCall) -> 
 
 fn ends_hold(clause: &Clause, call: &MadeUpCall) -> bool {
     let Some(socket) = &call.socket else { return true };
-    let ends = |end| match end {
-        End::Any => vec![&socket.local, &socket.remote],
-        End::Local => vec![&socket.local],
-        End::Remote => vec![&socket.remote],
+    let ends = |end| -> Vec<_> {
+        let (local, remote) = (socket.local.iter(), socket.remote.iter());
+        match end {
+            End::Any => local.chain(remote).collect(),
+            End::Local => local.collect(),
+            End::Remote => remote.collect(),
+        }
     };
     let is_in = |test: &NetworkTest, (ip, port): &(Vec<u8>, u16)| {
         let version = if ip.len() == 4 { 4 } else { 6 };
@@ -187,5 +198,5 @@ fn ends_hold(clause: &Clause, call: &MadeUpCall) -> bool {
     holds_one(&clause.socket_families, |family| u32::from(*family) == socket.family)
         && holds_one(&clause.socket_protocols, |protocol| u32::from(*protocol) == socket.protocol)
         && holds_one(&clause.networks, |test| ends(test.end).iter().any(|end| is_in(test, end)))
-        && clause.outside.iter().all(|test| ends(test.end).iter().any(|end| !is_in(test, end)))
+        && clause.outside.iter().all(|test| one_is_outside(&ends(test.end), |end| is_in(test, end)))
 }

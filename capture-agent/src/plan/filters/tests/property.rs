@@ -134,8 +134,13 @@ fn path() -> impl Strategy<Value = Path> {
 }
 
 fn socket() -> impl Strategy<Value = Socket> {
-    (0_u32..12, 0_u32..260, (address(), 0_u16..6), (address(), 0_u16..6))
-        .prop_map(|(family, protocol, local, remote)| Socket { family, protocol, local, remote })
+    let end = || option::of((address(), 0_u16..6));
+    (0_u32..12, 0_u32..260, end(), end()).prop_map(|(family, protocol, local, remote)| Socket {
+        family,
+        protocol,
+        local,
+        remote,
+    })
 }
 
 /// A call with what calls of this name have.
