@@ -116,6 +116,8 @@ fn path_text(path: &PathFilter, is_other: bool) -> String {
         Some(Kind::Suffix(bytes)) => format!("{what}*{}", bytes_text(bytes)),
         Some(Kind::Name(bytes)) => format!("{what}*/{}", bytes_text(bytes)),
         Some(Kind::RawContains(bytes)) => format!("{what}as given with {}", bytes_text(bytes)),
+        Some(Kind::Contains(bytes)) => format!("{what}with {}", bytes_text(bytes)),
+        Some(Kind::Directory(bytes)) => format!("{what}directly in {}", bytes_text(bytes)),
         None => format!("{what}of any text"),
     }
 }
@@ -268,6 +270,18 @@ mod tests {
             ..CallFilter::default()
         };
         assert_eq!(filter_text(&renames), "result EACCES or EINPROGRESS, path /a or second path /b");
+        let anywhere = CallFilter {
+            paths: vec![
+                path(Kind::Contains(b"liblzma.so.5.6.0".to_vec())),
+                path(Kind::Directory(b"/".to_vec())),
+                path(Kind::RawContains(b"../".to_vec())),
+            ],
+            ..CallFilter::default()
+        };
+        assert_eq!(
+            filter_text(&anywhere),
+            "path with liblzma.so.5.6.0 or directly in / or as given with ../"
+        );
         assert_eq!(filter_text(&CallFilter::default()), "every call");
         assert_eq!(filters_text(&[]), "every call");
         assert_eq!(

@@ -14,7 +14,7 @@ use eyrie_proto::{
 use fields::{EventView, SocketEnds};
 use ipnet::IpNet;
 
-use super::derive::Register;
+use super::{derive::Register, path_test};
 
 /// Whether every test of the filter holds.
 pub(super) fn passes(filter: &CallFilter, view: &EventView<'_>) -> bool {
@@ -90,12 +90,10 @@ fn holds_path(test: &PathFilter, path: &[u8], given: &PathArgument) -> bool {
         Some(path_filter::Kind::Prefix(prefix)) => path.starts_with(prefix),
         Some(path_filter::Kind::Exact(exact)) => path == exact.as_slice(),
         Some(path_filter::Kind::Suffix(suffix)) => path.ends_with(suffix),
-        Some(path_filter::Kind::Name(name)) => {
-            path.strip_suffix(name.as_slice()).is_some_and(|rest| rest.ends_with(b"/"))
-        }
-        Some(path_filter::Kind::RawContains(bytes)) => {
-            memchr::memmem::find(&given.requested, bytes).is_some()
-        }
+        Some(path_filter::Kind::Name(name)) => path_test::has_name(path, name),
+        Some(path_filter::Kind::RawContains(bytes)) => path_test::has_part(&given.requested, bytes),
+        Some(path_filter::Kind::Contains(bytes)) => path_test::has_part(path, bytes),
+        Some(path_filter::Kind::Directory(directory)) => path_test::is_directly_in(path, directory),
         None => true,
     }
 }

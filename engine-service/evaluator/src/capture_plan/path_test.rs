@@ -27,15 +27,39 @@ pub(super) fn implies(strong: &PathFilter, weak: &PathFilter) -> bool {
                 path.ends_with(suffix)
             }
             (Kind::Exact(path) | Kind::Suffix(path), Kind::Name(name)) => has_name(path, name),
-            (Kind::RawContains(bytes), Kind::RawContains(part)) => {
-                memchr::memmem::find(bytes, part).is_some()
-            }
+            (Kind::Exact(path), Kind::Directory(directory)) => is_directly_in(path, directory),
+            (Kind::Directory(directory), Kind::Prefix(prefix)) => below(directory).starts_with(prefix),
+            (Kind::Directory(directory), Kind::Contains(part)) => has_part(&below(directory), part),
+            (Kind::Name(name), Kind::Contains(part)) => has_part(&[b"/", &**name].concat(), part),
+            (
+                Kind::Exact(bytes) | Kind::Prefix(bytes) | Kind::Suffix(bytes) | Kind::Contains(bytes),
+                Kind::Contains(part),
+            )
+            | (Kind::RawContains(bytes), Kind::RawContains(part)) => has_part(bytes, part),
             _ => false,
         }
 }
 
-fn has_name(path: &[u8], name: &[u8]) -> bool {
+/// Whether it is the last component of the path.
+pub(super) fn has_name(path: &[u8], name: &[u8]) -> bool {
     path.strip_suffix(name).is_some_and(|rest| rest.ends_with(b"/"))
+}
+
+/// Whether the bytes are somewhere in the path.
+pub(super) fn has_part(path: &[u8], part: &[u8]) -> bool {
+    memchr::memmem::find(path, part).is_some()
+}
+
+/// Whether the path, which is absolute and normal, is the directory and one more component.
+pub(super) fn is_directly_in(path: &[u8], directory: &[u8]) -> bool {
+    let name = path.strip_prefix(&*below(directory));
+    name.is_some_and(|name| !name.is_empty() && !name.contains(&b'/'))
+}
+
+/// What all paths in a directory begin with.
+fn below(directory: &[u8]) -> Vec<u8> {
+    let slash: &[u8] = if directory.ends_with(b"/") { b"" } else { b"/" };
+    [directory, slash].concat()
 }
 
 /// Whether each test of `strong` implies one of `weak`. Of very long lists it says no.
@@ -75,11 +99,14 @@ fn weakness_of_one(path: &PathFilter) -> u8 {
     match &path.kind {
         Some(Kind::Exact(_)) => 0,
         Some(Kind::Name(_)) => 1,
-        Some(Kind::RawContains(_)) => 2,
-        Some(Kind::Prefix(prefix)) if prefix.len() >= LONG_PREFIX => 3,
-        Some(Kind::Suffix(suffix)) if suffix.len() >= SHORT_SUFFIX => 4,
-        Some(Kind::Prefix(_)) => 5,
-        Some(Kind::Suffix(_)) => 6,
+        Some(Kind::Directory(_)) => 2,
+        Some(Kind::RawContains(_)) => 3,
+        Some(Kind::Prefix(prefix)) if prefix.len() >= LONG_PREFIX => 4,
+        Some(Kind::Suffix(suffix)) if suffix.len() >= SHORT_SUFFIX => 5,
+        Some(Kind::Prefix(_)) => 6,
+        // Programs have room for few of them, so that it stands where nothing else does.
+        Some(Kind::Contains(_)) => 7,
+        Some(Kind::Suffix(_)) => 8,
         None => u8::MAX,
     }
 }

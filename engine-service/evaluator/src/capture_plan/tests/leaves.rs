@@ -137,7 +137,21 @@ fn paths_become_tests() {
     let directory = [path(Kind::Exact, "/bin"), path(Kind::Prefix, "/bin/")];
     assert_eq!(of("fd.directory = /bin", "creat"), directory);
     assert_eq!(of("fd.nameraw contains '../'", "openat"), [path(Kind::RawContains, "../")]);
+    assert_eq!(of("fd.name contains liblzma.so.5", "openat"), [path(Kind::Contains, "liblzma.so.5")]);
+    let root = [path(Kind::Directory, "/"), path(Kind::Exact, "/")];
+    assert_eq!(of("fd.directory = /", "openat"), root);
+    assert_eq!(of("fd.directory = / or fd.name = /x", "open"), root);
     let dots = path(Kind::RawContains, "..");
+    let anywhere = [path(Kind::Contains, "fish_read_history"), dots.clone()];
+    assert_eq!(of("evt.arg.oldpath contains fish_read_history", "rename"), anywhere);
+    assert_eq!(
+        of("fd.name contains ssh and fd.name startswith /etc", "openat"),
+        [path(Kind::Prefix, "/etc")]
+    );
+    assert_eq!(
+        of("fd.name contains /.ssh/ or fd.name contains /. or fd.filename = .x", "openat"),
+        [path(Kind::Contains, "/.")]
+    );
     assert_eq!(of("evt.arg.path startswith /bin/", "mkdir")[..2], directory);
     assert!(of("evt.arg.path startswith /bin/", "mkdir").contains(&dots));
     let second = of("evt.arg.newpath = /etc/x", "renameat2");
@@ -153,7 +167,10 @@ fn paths_become_tests() {
         ("not fd.name = /etc/shadow", "openat"),
         ("fd.name != /etc/shadow", "openat"),
         ("not fd.name != /etc/shadow", "openat"),
-        ("fd.name contains shadow", "openat"),
+        ("fd.name icontains shadow", "openat"),
+        ("not fd.name contains shadow", "openat"),
+        ("not fd.directory = /", "openat"),
+        ("fd.name contains shadow", "read"),
         ("fd.name = /etc/shadow", "open_by_handle_at"),
         ("fd.name = /etc/shadow", "read"),
         ("tolower(fd.name) = /etc/shadow", "openat"),

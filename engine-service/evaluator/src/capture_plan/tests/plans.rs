@@ -3,6 +3,7 @@
 use eyrie_proto::capture::path_filter::Kind;
 
 use super::{super::RulePlans, load, path, rule};
+use crate::filter_text;
 
 /// Scenario: rules on the same calls with the same tests but for paths, with other tests, switched off, and one that never holds. Guarantees:
 /// one filter with the paths and names of all that differ in these only, and nothing of those that do not count.
@@ -31,6 +32,36 @@ fn filters_that_differ_in_paths_are_one() {
     assert_eq!(both.paths, [path(Kind::Exact, "/etc/a"), path(Kind::Exact, "/etc/b")]);
     assert_eq!(open.any_of[1].rules, ["c"]);
     assert_eq!((unlink.any_of.len(), unlink.forced_by_rule.as_str()), (0, "b"));
+}
+
+/// Scenario: two rules on reads of a path each, and one on all reads in containers. Guarantees: the tests of paths stay, beside a filter for
+/// containers alone: what is one is so without letting more through.
+#[test]
+fn filters_that_differ_in_more_stay_apart() {
+    let read = "evt.type = openat and evt.is_open_read = true";
+    let rules = load(
+        [
+            rule("a", &format!("{read} and fd.name contains liblzma.so"), ""),
+            rule("b", &format!("{read} and container.id != host"), ""),
+            rule("c", &format!("{read} and fd.directory = /"), ""),
+        ]
+        .concat(),
+    );
+    let calls = RulePlans::new(&rules).calls();
+    let [open] = &*calls else { panic!("{calls:#?}") };
+    let told: Vec<_> =
+        open.any_of.iter().map(|filter| (filter.rules.concat(), filter_text(filter))).collect();
+    let told: Vec<_> = told.iter().map(|(rules, text)| (rules.as_str(), text.as_str())).collect();
+    assert_eq!(
+        told,
+        [
+            ("b", "opened to read or to read and write or with access mode 3, in a container"),
+            (
+                "ac",
+                "path with liblzma.so or directly in / or /, opened to read or to read and write or with access mode 3"
+            ),
+        ]
+    );
 }
 
 /// Scenario: rules that need every call, for the sake of a comparison, an exclusion, a transformer, another value, and the type alone. Guarantees:

@@ -8,9 +8,10 @@ use rule_language::condition::Operator;
 
 use super::{
     literal::{
-        absolute, before_wildcards, behind_wildcards, below, has_parent, is_no_name, plain_components,
+        absolute, before_wildcards, behind_wildcards, below, between_wildcards, has_parent, is_no_name,
+        plain_components,
     },
-    normal::{prefix, suffix},
+    normal::{part, prefix, suffix},
 };
 
 /// Of a text that is the path as programs test it, unless it was given absolute.
@@ -29,7 +30,10 @@ pub(super) fn of_text(operator: Operator, text: &[u8]) -> Option<Vec<Kind>> {
         }
         Operator::StartsWith => begins_with(text),
         Operator::EndsWith => ends_with(text),
-        Operator::Glob => begins_with(before_wildcards(text)).or_else(|| ends_with(behind_wildcards(text))),
+        Operator::Contains => contains(text),
+        Operator::Glob => begins_with(before_wildcards(text))
+            .or_else(|| ends_with(behind_wildcards(text)))
+            .or_else(|| contains(between_wildcards(text))),
         _ => None,
     }
 }
@@ -83,6 +87,18 @@ fn ends_with(text: &[u8]) -> Option<Vec<Kind>> {
     // What the first one is part of may be `.` or `..`; if there is nothing of it, the slash is the beginning of what counts.
     let is_kept = if first.is_empty() { has_more } else { !is_no_name(first) };
     is_kept.then(|| suffix(text)).flatten().map(|kind| vec![kind])
+}
+
+/// Without `..` in the text its names follow one another in the path as they do there, with one slash between them and one before each.
+fn contains(text: &[u8]) -> Option<Vec<Kind>> {
+    let names = components(text);
+    if names.is_empty() {
+        // Part of a name, or of the way up.
+        return has_parent(text).then(|| vec![Kind::Contains(text.to_vec()), dot_dot()]);
+    }
+    let first = text.split(|byte| *byte == b'/').next().unwrap_or_default();
+    let slash: &[u8] = if is_no_name(first) { b"/" } else { b"" };
+    Some(vec![part(&[slash, &*names.join(&b'/')].concat())?, dot_dot()])
 }
 
 /// What `pmatch` finds: it compares components as they stand there, `.` and `..` too, and a wildcard may stand for them.
@@ -170,6 +186,26 @@ mod tests {
         for none in ["", "/", ".", "..", "a/", "a/.", "./a", "../a", "a//b", "a/../b"] {
             assert_eq!(of(none), None, "{none}");
         }
+    }
+
+    /// Scenario: parts of texts, with dots and slashes at their ends and between. Guarantees: the names that the path has in a row, or
+    /// `..`, of which a part without a name is part, or part of a name; nothing of what any text has.
+    #[test]
+    fn parts_of_texts_become_parts_of_paths() {
+        let of = |text: &str| of_text(Operator::Contains, text.as_bytes());
+        let part = |text: &str| Some(vec![Kind::Contains(bytes(text)), dot_dot()]);
+        assert_eq!(of("fish_read_history"), part("fish_read_history"));
+        assert_eq!(of("/.ssh/"), part("/.ssh"));
+        assert_eq!(of("/.s"), part("/.s"));
+        assert_eq!(of("a//./b/."), part("a/b"));
+        assert_eq!(of("./a"), part("/a"));
+        assert_eq!(of("a/../b"), part("a/b"));
+        assert_eq!(of("a..b"), part("a..b"));
+        assert_eq!(of("../"), part("../"));
+        for none in ["", "/", ".", "/.", "//", "./"] {
+            assert_eq!(of(none), None, "{none}");
+        }
+        assert_eq!(of_text(Operator::Glob, b"*fish_*"), part("fish_"));
     }
 
     /// Scenario: texts that are given, and parts of them. Guarantees: a part that is there however many slashes stand for one.

@@ -15,6 +15,15 @@ pub(super) fn behind_wildcards(pattern: &[u8]) -> &[u8] {
     }
 }
 
+/// The longest text that a pattern has between wildcards; nothing if it has brackets or escapes.
+pub(super) fn between_wildcards(pattern: &[u8]) -> &[u8] {
+    if pattern.iter().any(|byte| matches!(byte, b'[' | b']' | b'\\')) {
+        return &[];
+    }
+    let parts = pattern.split(|byte| matches!(byte, b'*' | b'?'));
+    parts.max_by_key(|part| part.len()).unwrap_or_default()
+}
+
 fn is_special(byte: u8) -> bool {
     matches!(byte, b'*' | b'?' | b'[' | b']' | b'\\')
 }
