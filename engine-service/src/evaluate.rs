@@ -138,6 +138,11 @@ pub trait Evaluate: Send + Sync + 'static {
     /// The event types, as Falco names them, without which some rule could miss a match or the model its state.
     fn event_types_needed(&self) -> &BTreeSet<String>;
 
+    /// Those of them without which the model could miss its state: every event of them is needed.
+    fn state_event_types(&self) -> &BTreeSet<String> {
+        self.event_types_needed()
+    }
+
     /// What the rules for system calls need of hosts, rule by rule: conditions that are necessary for a match.
     fn plans(&self) -> &RulePlans;
 

@@ -57,6 +57,8 @@ pub(crate) struct EvaluationContext {
     pub(crate) metrics: Arc<Metrics>,
     /// For batches that bring no reading of their own.
     pub(crate) clock: ClockReading,
+    /// What plans from this one on keep back must be nothing that the rules need: they were made here, for these rules.
+    pub(crate) first_own_generation: u64,
 }
 
 /// What is the same for all events of a stretch of a batch.
@@ -231,7 +233,7 @@ impl OriginState {
     }
 
     /// Looks at an event without matching it: which rules needed it though filters marked it, and what it costs if it was
-    /// picked. What merely carries state of a recording has no plan, and nobody's filters marked it.
+    /// picked. What merely carries state of a recording has no plan, and what older plans marked they marked by other rules.
     fn look_apart(
         &self,
         stretch: &Stretch<'_>,
@@ -242,7 +244,8 @@ impl OriginState {
     ) {
         let context = stretch.context;
         let event_type = event_type(event, context.host.numbering());
-        let is_violation_possible = event.is_filter_marked && event.plan_generation > 0;
+        let is_violation_possible =
+            event.is_filter_marked && event.plan_generation >= context.first_own_generation;
         let joined = is_violation_possible.then(|| join.container_of(event, &self.model));
         let peer =
             is_violation_possible.then(|| context.metadata.peer(&stretch.around.clusters, event, time_ns));

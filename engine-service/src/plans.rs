@@ -115,14 +115,19 @@ impl Plans {
     }
 }
 
-/// What the rules and the model need: of types that only the model needs every event.
+/// What the rules and the model need: of types that the model needs every event, whatever the rules need of them; of types
+/// that no rule can hold on none.
 fn calls(evaluator: &dyn Evaluate, has_filters: bool) -> Vec<CallPlan> {
     let whole = |event_type: &String| {
         (event_type.clone(), CallPlan { event_type: event_type.clone(), ..CallPlan::default() })
     };
-    let mut calls: BTreeMap<String, CallPlan> = evaluator.event_types_needed().iter().map(whole).collect();
+    let types_whole =
+        if has_filters { evaluator.state_event_types() } else { evaluator.event_types_needed() };
+    let mut calls: BTreeMap<String, CallPlan> = types_whole.iter().map(whole).collect();
     if has_filters {
-        calls.extend(evaluator.calls().into_iter().map(|call| (call.event_type.clone(), call)));
+        for call in evaluator.calls() {
+            calls.entry(call.event_type.clone()).or_insert(call);
+        }
     }
     calls.into_values().collect()
 }

@@ -77,6 +77,7 @@ pub struct RuleEvaluator {
     matching: Matching,
     fields: FieldSettings,
     event_types: BTreeSet<String>,
+    state_event_types: BTreeSet<String>,
     host_names: BTreeSet<String>,
     /// The rules that ask for recordings, and how long.
     captures: BTreeMap<String, Duration>,
@@ -126,9 +127,11 @@ impl RuleEvaluator {
         let additions = &options.output_additions;
         let warnings = append_outputs(&mut loaded.rule_set, additions, &catalogue)?;
         loaded.diagnostics.extend(warnings);
+        let state_event_types: BTreeSet<String> =
+            STATE_EVENT_TYPES.iter().map(|name| (*name).to_owned()).collect();
         let event_types = event_types_needed(&loaded.rule_set)
             .into_iter()
-            .chain(STATE_EVENT_TYPES.iter().map(|name| (*name).to_owned()))
+            .chain(state_event_types.iter().cloned())
             .collect();
         let host_names = host_names_needed(&loaded.rule_set);
         let captures = loaded.rule_set.rules.iter().filter(|rule| rule.enabled && rule.capture);
@@ -139,8 +142,18 @@ impl RuleEvaluator {
         let rules = CompiledRuleSet::new(loaded.rule_set, fields::catalogue())?;
         let fields = options.fields.clone();
         let matching = options.matching;
-        let evaluator =
-            Self { rules, matching, fields, event_types, host_names, captures, plans, planned, facts };
+        let evaluator = Self {
+            rules,
+            matching,
+            fields,
+            event_types,
+            state_event_types,
+            host_names,
+            captures,
+            plans,
+            planned,
+            facts,
+        };
         Ok(LoadedRules { evaluator, warnings: loaded.diagnostics })
     }
 
@@ -162,6 +175,10 @@ impl Evaluate for RuleEvaluator {
 
     fn event_types_needed(&self) -> &BTreeSet<String> {
         &self.event_types
+    }
+
+    fn state_event_types(&self) -> &BTreeSet<String> {
+        &self.state_event_types
     }
 
     fn host_names_needed(&self) -> &BTreeSet<String> {

@@ -261,7 +261,7 @@ fn kind_name(kind: &capture_request::Kind) -> &'static str {
 }
 
 /// What the session's evaluations have in common.
-fn evaluation_context(intake: &Intake, hello: &CheckedHello) -> EvaluationContext {
+fn evaluation_context(intake: &Intake, hello: &CheckedHello, first_own_generation: u64) -> EvaluationContext {
     EvaluationContext {
         evaluator: Arc::clone(&intake.evaluator),
         alerts: AlertContext {
@@ -274,6 +274,7 @@ fn evaluation_context(intake: &Intake, hello: &CheckedHello) -> EvaluationContex
         metadata: Arc::clone(&intake.metadata),
         metrics: Arc::clone(&intake.metrics),
         clock: hello.clock,
+        first_own_generation,
     }
 }
 

@@ -61,6 +61,16 @@ impl PlanProgress {
         }
     }
 
+    /// When a session has begun: the oldest plan from which on all that its agent carries out were made here for this rule
+    /// set. `agents_generation` is the plan that it came with.
+    pub(crate) fn first_of(&self, digest: &str, agents_generation: u64) -> u64 {
+        let serves = |plan: &&SentPlan| plan.digests.iter().any(|served| served == digest);
+        self.activation(digest)
+            .map(|active| active.generation)
+            .or_else(|| self.sent.iter().find(serves).map(|plan| plan.generation))
+            .unwrap_or_else(|| agents_generation.saturating_add(1))
+    }
+
     /// A plan is on its way.
     pub(crate) fn sent(&mut self, plan: &CapturePlan) {
         let sent = SentPlan {
@@ -187,10 +197,12 @@ mod tests {
         let mut same = at_two();
         same.resume(2);
         assert_eq!(since(&same, "d"), Some((2, 10)));
+        assert_eq!((same.first_of("d", 2), same.first_of("other", 2)), (2, 3));
         let mut accepted = at_two();
         accepted.sent(&plan(3, &["d", "e"]));
         accepted.answered(3, true);
         accepted.resume(3);
+        assert_eq!((accepted.first_of("d", 3), accepted.first_of("e", 3)), (2, 3));
         accepted.seen(3, 20);
         assert_eq!((since(&accepted, "d"), since(&accepted, "e")), (Some((2, 10)), Some((3, 20))));
         for unconfirmed in [3, 7] {
@@ -198,6 +210,7 @@ mod tests {
             progress.sent(&plan(3, &["d"]));
             progress.resume(unconfirmed);
             assert_eq!((since(&progress, "d"), progress.running()), (None, None), "{unconfirmed}");
+            assert_eq!(progress.first_of("d", unconfirmed), unconfirmed + 1);
             progress.sent(&plan(unconfirmed + 1, &["d"]));
             progress.seen(unconfirmed, 30);
             assert_eq!(since(&progress, "d"), None, "{unconfirmed}");

@@ -77,6 +77,8 @@ impl Stream {
             metadata: Arc::clone(&replay.metadata),
             metrics: Arc::clone(&replay.metrics),
             clock: header.clock.unwrap_or_default(),
+            // The plans of recordings were made for other rules.
+            first_own_generation: u64::MAX,
             host,
         };
         Self {

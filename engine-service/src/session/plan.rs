@@ -1,6 +1,9 @@
 //! What the agent of a session is told to capture.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    ops::RangeInclusive,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use eyrie_proto::capture::CapturePlan;
 use tokio::sync::watch;
@@ -19,6 +22,7 @@ pub(super) struct SessionPlan {
     status: Arc<Mutex<HostStatus>>,
     /// Of the plan that was made last, or that the agent came with.
     generation: u64,
+    first_generation: u64,
 }
 
 // === impl SessionPlan ===
@@ -26,12 +30,22 @@ pub(super) struct SessionPlan {
 impl SessionPlan {
     /// For an agent that carries out the plan of this generation.
     pub(super) fn new(intake: &Intake, status: &Arc<Mutex<HostStatus>>, agents_generation: u64) -> Self {
+        let progress = |status: &HostStatus| {
+            status.progress.first_of(intake.evaluator.rule_set_digest(), agents_generation)
+        };
         Self {
+            first_generation: progress(&status.lock().unwrap_or_else(PoisonError::into_inner)),
             plans: Arc::clone(&intake.plans),
             calls: intake.plans.subscribe(),
             status: Arc::clone(status),
             generation: agents_generation,
         }
+    }
+
+    /// The plans of this rule set that this engine has sent the agent. What older plans keep back was right by the rules that
+    /// they were made for.
+    pub(super) fn own_generations(&self) -> RangeInclusive<u64> {
+        self.first_generation..=self.generation
     }
 
     /// Resolves when the agent should be asked for something else than in the last plan.

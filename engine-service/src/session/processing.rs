@@ -84,7 +84,7 @@ impl Processor {
         links: Links,
     ) -> Self {
         let through = state.through_sequence;
-        let context = super::evaluation_context(intake, hello);
+        let context = super::evaluation_context(intake, hello, *links.plan.own_generations().start());
         let processor = Self {
             door: intake.recordings.door(&context.alerts.origin_name),
             intake: Arc::clone(intake),
@@ -276,6 +276,8 @@ impl Processor {
             self.through = state.through_sequence;
             self.state = Some(state);
             self.follow_plan(&batch);
+            let own = self.links.plan.own_generations();
+            evaluated.violators.found.retain(|violator| own.contains(&violator.generation));
             self.intake.told_violations(&evaluated.violators, &self.context.alerts, &self.context.host);
             self.show(&evaluated, new_alerts);
             self.request_states(std::mem::take(&mut evaluated.unknown_processes), interrupt).await?;

@@ -1,5 +1,7 @@
 //! Plans that hosts are sent, what is told of them, and filters that keep back too much.
 
+mod judged;
+
 use std::{collections::BTreeSet, sync::Arc};
 
 use engine_service::{
@@ -51,6 +53,10 @@ impl Evaluate for Narrow {
         self.0.event_types_needed()
     }
 
+    fn state_event_types(&self) -> &BTreeSet<String> {
+        self.0.state_event_types()
+    }
+
     fn plans(&self) -> &RulePlans {
         self.0.plans()
     }
@@ -90,11 +96,19 @@ impl Evaluate for Narrow {
 async fn start_narrow(directory: &std::path::Path, plans: PlanOptions) -> (Running, Metrics) {
     let source = rule_language::Source { name: "r.yaml".into(), text: RULES.into() };
     let rules = RuleEvaluator::compile(&[source], &RuleOptions::default()).unwrap().evaluator;
+    start(directory, Arc::new(Narrow(rules)), plans).await
+}
+
+async fn start(
+    directory: &std::path::Path,
+    evaluator: Arc<dyn Evaluate>,
+    plans: PlanOptions,
+) -> (Running, Metrics) {
     let listener = Listener::bind("127.0.0.1:0".parse().unwrap(), ListenSecurity::LOCAL).await.unwrap();
     let metrics = Metrics::local().unwrap();
     let instruments = Instruments { meter: metrics.meter(), ..Instruments::default() };
     let options = EngineOptions { plans, ..options() };
-    let (evaluator, log) = (Arc::new(Narrow(rules)), sqlite(directory));
+    let log = sqlite(directory);
     let engine = Engine { evaluator, log, listener, output: None, options, instruments };
     (engine.start().await.unwrap(), metrics)
 }
