@@ -211,7 +211,7 @@ fn what_cannot_be_tested_is_widened() {
     ];
     for (name, filter) in untestable {
         let (made, effective) = of_one(name, vec![filter.clone()]);
-        assert_eq!(effective, [any.clone()], "{name} {filter:?}");
+        assert_eq!(effective, std::slice::from_ref(&any), "{name} {filter:?}");
         assert_eq!(made.unwrap().clauses.len(), 1);
         let alone = CallFilter { outcome: 0, ..filter };
         let (made, effective) = of_one(name, vec![alone.clone()]);
