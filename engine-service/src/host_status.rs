@@ -1,13 +1,16 @@
 //! What operators see of an origin: counted by its session, read by `HostService`.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use eyrie_proto::{
-    capture::{AgentInfo, Host, LossTotal, PlanAnswer},
+    capture::{AgentInfo, Host, LossTotal},
     event::{Origin, origin},
 };
 
-use crate::plans::{Costs, HostPlan, PlanProgress, Violations};
+use crate::plans::{Costs, HostPlan, KeptAnswer, PlanProgress, Violations};
 
 /// Seconds over which the event rate is taken.
 const RATE_SECONDS: usize = 10;
@@ -31,7 +34,7 @@ pub(crate) struct HostStatus {
     pub(crate) losses: Vec<LossTotal>,
     pub(crate) rule_set_digest: String,
     /// What the agent said to the plan of this session that it answered last.
-    pub(crate) plan: Option<PlanAnswer>,
+    pub(crate) plan: Option<Arc<KeptAnswer>>,
     pub(crate) progress: PlanProgress,
     pub(crate) violations: Violations,
     pub(crate) costs: Costs,
@@ -129,7 +132,7 @@ impl HostStatus {
             process_count: self.process_count,
             losses: self.losses.clone(),
             rule_set_digest: self.rule_set_digest.clone(),
-            plan: self.plan.clone(),
+            plan: self.plan.as_ref().map(|kept| kept.without_effective()),
             epoch: self.epoch,
         }
     }

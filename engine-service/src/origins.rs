@@ -14,7 +14,8 @@ use crate::{error::RpcError, host_status::HostStatus, origin_state::OriginState}
 /// How many origins and states are kept, and how long.
 #[derive(Clone, Debug)]
 pub(crate) struct OriginLimits {
-    /// Origins, connected or not: some tens of KiB each with their plans and what those cost, without their states.
+    /// Origins, connected or not: some tens of KiB each with their plans and what those cost, at most some MiB, without their
+    /// states.
     pub(crate) max_origins: usize,
     /// States of origins that are not connected: some MiB each.
     pub(crate) max_held_states: usize,

@@ -9,6 +9,7 @@ mod answers;
 mod costs;
 mod coverage;
 mod hosts;
+mod kept_answer;
 mod options;
 mod progress;
 mod rule_service;
@@ -27,6 +28,7 @@ pub use self::options::PlanOptions;
 pub(crate) use self::{
     costs::Costs,
     hosts::HostPlan,
+    kept_answer::KeptAnswer,
     progress::PlanProgress,
     rule_service::RuleServer,
     sampling::{Sample, Sampler},

@@ -50,7 +50,7 @@ const STATE_EVENT_TYPES: &[&str] = &[
 ];
 
 /// Rules whose filters events are tested against: some 100 ns each, for one event of some dozens.
-const MAX_TESTED_RULES: usize = 1_024;
+pub(crate) const MAX_TESTED_RULES: usize = 1_024;
 
 /// What the events of a host are called as a source.
 const SYSCALL_SOURCE: &str = "syscall";

@@ -48,7 +48,7 @@ pub(super) fn write(
     }
     writeln!(output, "  {} {}", "on".dimmed(), printable(rule.hostname.as_bytes()).bold())?;
     for call in &rule.calls {
-        writeln!(output, "    {}: {}", call.event_type, on_host(call))?;
+        writeln!(output, "    {}: {}", call.event_type, on_host(rule, call))?;
     }
     Ok(())
 }
@@ -94,10 +94,13 @@ fn forced(call: &RuleCall) -> Option<String> {
     }
 }
 
-fn on_host(call: &RuleCall) -> String {
+fn on_host(rule: &ExplainRuleResponse, call: &RuleCall) -> String {
     let cost = call.cost.unwrap_or_default();
     let recorded = match &call.effective {
         Some(effective) => format!("recorded: {}", filters_text(&effective.any_of)),
+        None if call.uncaptured_reason.is_empty() && rule.is_answer_cut => {
+            "what is recorded was too much to be kept".to_owned()
+        }
         None if call.uncaptured_reason.is_empty() => "not answered yet".to_owned(),
         None => format!("not recorded, or not whole: {}", printable(call.uncaptured_reason.as_bytes())),
     };
@@ -134,6 +137,7 @@ pub(super) fn to_json(rule: &ExplainRuleResponse) -> Value {
         "any_type": rule.is_of_any_type,
         "host": rule.origin.as_ref().map(|_| &rule.hostname),
         "origin": rule.origin.as_ref().map(ToString::to_string),
+        "answer_cut": rule.is_answer_cut,
         "calls": rule.calls.iter().map(call).collect::<Vec<_>>(),
     })
 }

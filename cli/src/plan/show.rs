@@ -53,7 +53,7 @@ fn write(output: &mut impl Write, host: &ListPlansResponse) -> std::io::Result<(
             output,
             "{} filters kept back events of {} that the rule '{}' needed: {} of those that were marked",
             "fault:".red(),
-            violation.event_type,
+            printable(violation.event_type.as_bytes()),
             printable(violation.rule.as_bytes()),
             violation.count
         )?;
@@ -85,8 +85,8 @@ fn headline(host: &ListPlansResponse) -> String {
 fn row(host: &ListPlansResponse, call: &CallStatus) -> Vec<Cell> {
     let cost = call.cost.unwrap_or_default();
     vec![
-        Cell::new(&call.event_type),
-        Cell::new(cut(&recorded(call))),
+        Cell::new(printable(call.event_type.as_bytes())),
+        Cell::new(cut(&recorded(host, call))),
         number(rate(cost.events_per_second)),
         number(byte_rate(cost.bytes_per_second)),
         number(cost.events),
@@ -101,16 +101,19 @@ fn dropped(host: &ListPlansResponse, marked: u64) -> String {
         (_, _, 0) => String::new(),
         (true, ..) => format!("{marked} marked"),
         (false, 0, _) => "-".to_owned(),
-        (false, ppm, marked) => format!("~{}", marked.saturating_mul(MILLION / ppm.min(MILLION))),
+        (false, ppm, marked) => format!("~{}", marked.saturating_mul(MILLION) / ppm.min(MILLION)),
     }
 }
 
 /// What of the type's events comes.
-fn recorded(call: &CallStatus) -> String {
+fn recorded(host: &ListPlansResponse, call: &CallStatus) -> String {
     let text = match (&call.effective, &call.asked) {
         (Some(effective), _) => filters_text(&effective.any_of),
         (None, Some(_)) if !call.uncaptured_reason.is_empty() => {
             return format!("not, or not whole: {}", printable(call.uncaptured_reason.as_bytes()));
+        }
+        (None, Some(asked)) if host.is_answer_cut => {
+            format!("asked for, and its answer was too large to be kept: {}", filters_text(&asked.any_of))
         }
         (None, Some(asked)) => format!("asked for, not answered: {}", filters_text(&asked.any_of)),
         (None, None) => "comes by itself".to_owned(),
@@ -164,6 +167,7 @@ fn to_json(host: &ListPlansResponse) -> Value {
         "verify_sample_ppm": host.verify_sample_ppm,
         "failure": host.failure,
         "calls": host.calls.iter().map(call).collect::<Vec<_>>(),
+        "answer_cut": host.is_answer_cut,
         "violations": host.violations.iter().map(violation).collect::<Vec<_>>(),
     })
 }
@@ -207,8 +211,28 @@ mod tests {
             (uncaptured, "not, or not whole: no such \\u{1b}[31m call", "the state of processes"),
             (call("connect", Some(1), None), "asked for, not answered: uid 0", ""),
         ] {
-            assert_eq!((&*recorded(&call), &*forced_by(&call)), (what, who), "{call:?}");
+            let host = ListPlansResponse::default();
+            assert_eq!((&*recorded(&host, &call), &*forced_by(&call)), (what, who), "{call:?}");
         }
+    }
+
+    /// Scenario: a host whose answer was too large, a type with an escape in its name, and samples of which one stands for a
+    /// number that is not whole. Guarantees: the answer is not said to be missing; the name is no terminal's order; the number
+    /// is right.
+    #[test]
+    fn what_is_odd_is_told_well() {
+        let host = ListPlansResponse {
+            is_answer_cut: true,
+            verify_sample_ppm: 600_000,
+            calls: vec![call("\u{1b}[31m", Some(1), None)],
+            ..ListPlansResponse::default()
+        };
+        let told = recorded(&host, &host.calls[0]);
+        assert_eq!(told, "asked for, and its answer was too large to be kept: uid 0");
+        let mut output = anstream::StripStream::new(Vec::new());
+        write(&mut output, &host).unwrap();
+        assert!(String::from_utf8(output.into_inner()).unwrap().contains("\\u{1b}[31m"));
+        assert_eq!(dropped(&host, 6), "~10");
     }
 
     /// Scenario: a host with a plan, its costs, and a fault of a filter. Guarantees: the table has them all.

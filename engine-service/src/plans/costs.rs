@@ -8,6 +8,7 @@ use std::{
 use eyrie_proto::capture::CallCost;
 
 use super::Sample;
+use crate::rule_evaluator::MAX_TESTED_RULES;
 
 /// Rules and event types whose events are counted: 50 bytes each, of every origin.
 const MAX_RULE_COUNTS: usize = 2_048;
@@ -81,11 +82,16 @@ impl Costs {
         })
     }
 
-    /// Of the events of a type, the share that a rule's own filters let through; `None` if there were none.
+    /// Of the events of a type, the share that a rule's own filters let through; `None` if there were none, or if it was not counted.
     #[allow(clippy::cast_precision_loss, reason = "a share for people")]
     pub(crate) fn admitted_share(&self, rule: u32, event_type: &str) -> Option<f64> {
         let (name, cost) = self.types.get_key_value(event_type)?;
-        let admitted = self.admitted.get(&(rule, *name)).copied().unwrap_or_default();
+        let is_tested = usize::try_from(rule).is_ok_and(|rule| rule < MAX_TESTED_RULES);
+        let admitted = match self.admitted.get(&(rule, *name)) {
+            Some(admitted) => *admitted,
+            None if is_tested && self.admitted.len() < MAX_RULE_COUNTS => 0,
+            None => return None,
+        };
         (cost.events > 0).then(|| admitted as f64 / cost.events as f64)
     }
 }
@@ -155,7 +161,8 @@ mod tests {
         assert!((900.0..1_100.0).contains(&rate), "{rate}");
     }
 
-    /// Scenario: more rules than are counted. Guarantees: memory stays bounded, and what is counted goes on.
+    /// Scenario: more rules than are counted. Guarantees: memory stays bounded, what is counted goes on, and of the others no
+    /// share is told.
     #[test]
     fn memory_is_bounded() {
         let mut costs = Costs::default();
@@ -165,5 +172,6 @@ mod tests {
         }
         assert_eq!(costs.admitted.len(), MAX_RULE_COUNTS);
         assert_eq!(costs.admitted_share(0, "read"), Some(1.0));
+        assert_eq!(costs.admitted_share(19_999, "read"), None);
     }
 }

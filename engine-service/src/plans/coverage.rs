@@ -73,7 +73,7 @@ impl<'a> HostCoverage<'a> {
             return reasons;
         }
         if !host.failure().is_empty() {
-            let generation = host.answer.as_ref().map_or(0, |answer| answer.generation);
+            let generation = host.answer.as_ref().map_or(0, |kept| kept.answer.generation);
             reasons.push(format!("the agent refused plan {generation}: {}", host.failure()));
         }
         if host.progress.activation(self.asked.digest).is_none() {
@@ -145,7 +145,7 @@ impl<'a> HostCoverage<'a> {
                 violation.event_type, violation.count, violation.last_sequence, violation.last_generation
             ));
         }
-        let unresolvable = host.answer.iter().flat_map(|answer| &answer.unresolvable_names);
+        let unresolvable = host.answer.iter().flat_map(|kept| &kept.answer.unresolvable_names);
         for name in unresolvable.filter(|name| rule.host_names.contains(&name.name)) {
             response.reasons.push(format!(
                 "the name {} is not resolved there, so comparisons with it are false: {}",
@@ -162,7 +162,7 @@ impl<'a> HostCoverage<'a> {
     fn uncaptured(&self, calls: &[&'a CallPlan], reasons: &mut Vec<String>) -> usize {
         let mut by_reason: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
         for call in calls {
-            if let Some(reason) = self.by_type.uncaptured(&call.event_type) {
+            if let Some(reason) = self.by_type.gap(call) {
                 by_reason.entry(reason).or_default().push(&call.event_type);
             }
         }
@@ -177,9 +177,16 @@ impl<'a> HostCoverage<'a> {
             let is_so = |call: &&&CallPlan| self.by_type.widening(call) == Some(wanted);
             calls.iter().filter(is_so).map(|call| call.event_type.as_str()).collect::<Vec<_>>()
         };
+        if self.host.is_answer_cut() {
+            notes.push("what the agent says it records was too much to be kept".to_owned());
+        }
         for (widening, what) in [
             (Widening::Whole, "every call is recorded"),
             (Widening::Partly, "more is recorded than was asked for"),
+            (
+                Widening::Fewer,
+                "conditions that were asked for are not among those that the agent says it tests",
+            ),
         ] {
             let types = widened(widening);
             if !types.is_empty() {

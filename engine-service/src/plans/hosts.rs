@@ -2,15 +2,20 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    sync::Arc,
     time::Instant,
 };
 
 use eyrie_proto::{
-    capture::{AgentInfo, CallFilter, CallPlan, CallStatus, ListPlansResponse, PlanAnswer},
+    capture::{AgentInfo, CallFilter, CallPlan, CallStatus, ListPlansResponse},
     event::Origin,
 };
 
-use super::{Costs, PlanOptions, PlanProgress, Violations};
+use super::{Costs, KeptAnswer, PlanOptions, PlanProgress, Violations};
+
+/// Gaps that an agent does not tell of itself.
+const SILENT: &str = "the agent does not say that it records it";
+const NARROWED: &str = "the agent records only some of it";
 
 /// See the module.
 #[derive(Clone, Debug)]
@@ -19,7 +24,7 @@ pub(crate) struct HostPlan {
     pub(crate) agent: AgentInfo,
     pub(crate) is_connected: bool,
     pub(crate) connected_since_ns: u64,
-    pub(crate) answer: Option<PlanAnswer>,
+    pub(crate) answer: Option<Arc<KeptAnswer>>,
     pub(crate) progress: PlanProgress,
     pub(crate) violations: Violations,
     pub(crate) costs: Costs,
@@ -28,27 +33,32 @@ pub(crate) struct HostPlan {
 /// The parts of a [`HostPlan`] by event type.
 #[derive(Debug, Default)]
 pub(super) struct ByType<'a> {
+    /// The host has said what it carries out of the newest plan.
+    is_answered: bool,
     effective: BTreeMap<&'a str, &'a CallPlan>,
     uncaptured: BTreeMap<&'a str, &'a str>,
 }
 
-/// How a host records more than it was asked for.
+/// How what a host records differs from what it was asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Widening {
     /// Every call, though not all were asked for.
     Whole,
-    /// Some of the conditions are wider.
+    /// Some of the conditions are others, which should be wider.
     Partly,
+    /// Nothing is tested but what was asked for, and not all of it.
+    Fewer,
 }
 
 // === impl HostPlan ===
 
 impl HostPlan {
     pub(super) fn by_type(&self) -> ByType<'_> {
-        let Some(answer) = &self.answer else { return ByType::default() };
+        let Some(answer) = self.answer.as_ref().map(|kept| &kept.answer) else { return ByType::default() };
         let effective = answer.effective.iter().flat_map(|plan| &plan.calls);
         let uncaptured = answer.uncaptured.iter();
         ByType {
+            is_answered: answer.effective.is_some() && answer.generation == self.progress.sent_generation(),
             effective: effective.map(|call| (call.event_type.as_str(), call)).collect(),
             uncaptured: uncaptured.map(|call| (call.event_type.as_str(), call.reason.as_str())).collect(),
         }
@@ -56,7 +66,12 @@ impl HostPlan {
 
     /// Why the plan that was answered last was not taken; empty if it was.
     pub(super) fn failure(&self) -> &str {
-        self.answer.as_ref().map_or("", |answer| &answer.failure)
+        self.answer.as_ref().map_or("", |kept| &kept.answer.failure)
+    }
+
+    /// What it carries out was too large to be kept.
+    pub(super) fn is_answer_cut(&self) -> bool {
+        self.answer.as_ref().is_some_and(|kept| kept.is_effective_cut)
     }
 
     /// As the contract has it.
@@ -76,7 +91,12 @@ impl HostPlan {
             event_type: event_type.to_owned(),
             asked: asked.get(event_type).map(|call| (*call).clone()),
             effective: by_type.effective(event_type).cloned(),
-            uncaptured_reason: by_type.uncaptured(event_type).unwrap_or_default().to_owned(),
+            uncaptured_reason: match asked.get(event_type) {
+                Some(call) => by_type.gap(call),
+                None => by_type.uncaptured(event_type),
+            }
+            .unwrap_or_default()
+            .to_owned(),
             cost: Some(self.costs.of_type(event_type, now)),
         };
         ListPlansResponse {
@@ -91,6 +111,7 @@ impl HostPlan {
             failure: self.failure().to_owned(),
             calls: types.into_iter().map(status).collect(),
             violations: self.violations.all().to_vec(),
+            is_answer_cut: self.is_answer_cut(),
         }
     }
 }
@@ -106,6 +127,19 @@ impl<'a> ByType<'a> {
         self.uncaptured.get(event_type).copied()
     }
 
+    /// Why what was asked for does not come, or not whole: silence is no promise. `None` if it does, or if the host has not said.
+    pub(super) fn gap(&self, asked: &CallPlan) -> Option<&'a str> {
+        self.uncaptured(&asked.event_type).or_else(|| match self.effective(&asked.event_type) {
+            None if self.is_answered => Some(SILENT),
+            Some(effective)
+                if self.is_answered && asked.any_of.is_empty() && !effective.any_of.is_empty() =>
+            {
+                Some(NARROWED)
+            }
+            _ => None,
+        })
+    }
+
     /// How the host carries out what was asked for; `None` if it does so exactly, or has not said.
     pub(super) fn widening(&self, asked: &CallPlan) -> Option<Widening> {
         let effective = self.effective(&asked.event_type)?;
@@ -117,7 +151,13 @@ impl<'a> ByType<'a> {
         }
         let bare = |filter: &CallFilter| CallFilter { rules: Vec::new(), ..filter.clone() };
         let effective: Vec<CallFilter> = effective.any_of.iter().map(bare).collect();
-        let is_exact = asked.any_of.iter().all(|filter| effective.contains(&bare(filter)));
-        (!is_exact).then_some(Widening::Partly)
+        let wanted: Vec<CallFilter> = asked.any_of.iter().map(bare).collect();
+        let is_all_tested = wanted.iter().all(|filter| effective.contains(filter));
+        let is_all_wanted = effective.iter().all(|filter| wanted.contains(filter));
+        match (is_all_tested, is_all_wanted) {
+            (true, _) => None,
+            (false, true) => Some(Widening::Fewer),
+            (false, false) => Some(Widening::Partly),
+        }
     }
 }

@@ -3,7 +3,7 @@
 use std::{collections::HashMap, sync::Arc, time::Instant};
 
 use eyrie_proto::capture::{
-    ExplainRuleRequest, ExplainRuleResponse, ListPlansRequest, ListPlansResponse, RuleCall,
+    CallPlan, ExplainRuleRequest, ExplainRuleResponse, ListPlansRequest, ListPlansResponse, RuleCall,
     plan_service_server::PlanService,
 };
 use tokio::sync::mpsc;
@@ -90,6 +90,8 @@ fn explain(
     let place = planned.get(&rule.name).copied();
     let plans = intake.evaluator.plans().rules();
     let plan = place.and_then(|place| plans.get(usize::try_from(place).ok()?));
+    let calls = intake.plans.calls();
+    let asked: HashMap<&str, &CallPlan> = calls.iter().map(|call| (call.event_type.as_str(), call)).collect();
     let (by_type, now) = (host.map(HostPlan::by_type).unwrap_or_default(), Instant::now());
     let call = |call: &evaluator::RuleCall| {
         let (forced_clause, forced_reason) =
@@ -100,7 +102,11 @@ fn explain(
             forced_clause,
             forced_reason,
             effective: by_type.effective(&call.event_type).cloned(),
-            uncaptured_reason: by_type.uncaptured(&call.event_type).unwrap_or_default().to_owned(),
+            uncaptured_reason: asked
+                .get(call.event_type.as_str())
+                .map_or_else(|| by_type.uncaptured(&call.event_type), |asked| by_type.gap(asked))
+                .unwrap_or_default()
+                .to_owned(),
             cost: host.map(|host| host.costs.of_type(&call.event_type, now)),
             admitted_share: host.and_then(|host| host.costs.admitted_share(place?, &call.event_type)),
         }
@@ -112,5 +118,6 @@ fn explain(
         origin: host.map(|host| host.origin.clone()),
         hostname: host.map(|host| host.agent.hostname.clone()).unwrap_or_default(),
         calls: plan.iter().flat_map(|plan| &plan.calls).map(call).collect(),
+        is_answer_cut: host.is_some_and(HostPlan::is_answer_cut),
     }
 }

@@ -19,12 +19,11 @@ use super::{
     next_message,
     unpacking::{self, Fault},
 };
-use crate::{error::RpcError, host_status::HostStatus, intake::SessionLimits, log_limit::LogLimit};
+use crate::{
+    error::RpcError, host_status::HostStatus, intake::SessionLimits, log_limit::LogLimit, plans::KeptAnswer,
+};
 
 static SPANS_REFUSED: LogLimit = LogLimit::new(Duration::from_secs(10));
-
-/// Bytes of an effective plan that is kept to be shown.
-const MAX_KEPT_PLAN_BYTES: usize = 256 * 1024;
 
 /// What processing gets to do.
 #[derive(Debug)]
@@ -105,7 +104,7 @@ fn take_spans(data: &SpanData, tracer: &PipelineTracer) {
     }
 }
 
-fn take_plan_answer(mut answer: PlanAnswer, status: &Mutex<HostStatus>) {
+fn take_plan_answer(answer: PlanAnswer, status: &Mutex<HostStatus>) {
     if !answer.failure.is_empty() {
         tracing::warn!(
             generation = answer.generation,
@@ -113,12 +112,9 @@ fn take_plan_answer(mut answer: PlanAnswer, status: &Mutex<HostStatus>) {
             answer.failure
         );
     }
-    if answer.encoded_len() > MAX_KEPT_PLAN_BYTES {
-        answer.effective = None;
-        answer.uncaptured.truncate(64);
-        answer.unresolvable_names.truncate(64);
-    }
+    let (generation, is_accepted) = (answer.generation, answer.failure.is_empty());
+    let kept = Arc::new(KeptAnswer::from(answer));
     let mut status = status.lock().unwrap_or_else(PoisonError::into_inner);
-    status.progress.answered(answer.generation, answer.failure.is_empty());
-    status.plan = Some(answer);
+    status.progress.answered(generation, is_accepted);
+    status.plan = Some(kept);
 }

@@ -1,11 +1,17 @@
 //! Events of a batch that came packed.
 
 use eyrie_proto::capture::{Batch, BatchEncoding, RejectionReason};
-use prost::Message as _;
+use prost::{
+    Message as _,
+    encoding::{DecodeContext, decode_key, skip_field},
+};
 use zstd::zstd_safe::get_frame_content_size;
 
 /// Up to here unpacking and decoding take a few hundred microseconds, and need no thread of their own.
 const SHORT_BYTES: usize = 64 * 1024;
+
+/// Of an event with what is around it: it says at least when it happened, in 8 bytes and a tag.
+const LEAST_EVENT_BYTES: usize = 11;
 
 /// Why a batch cannot be unpacked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,6 +63,9 @@ fn unpacked(mut batch: Box<Batch>, bytes: u64, size: usize) -> (Box<Batch>, u64,
             return (batch, bytes, Some(malformed(format!("its events cannot be unpacked: {error}"))));
         }
     };
+    if let Err(fault) = has_events(&rows, batch.event_count) {
+        return (batch, bytes, Some(fault));
+    }
     match Batch::decode(rows.as_slice()) {
         Ok(of_events) => {
             let packed_bytes = batch.packed_events.len() as u64;
@@ -67,6 +76,26 @@ fn unpacked(mut batch: Box<Batch>, bytes: u64, size: usize) -> (Box<Batch>, u64,
         }
         Err(error) => (batch, bytes, Some(malformed(format!("its packed events are none: {error}")))),
     }
+}
+
+/// Whether the rows may be so many events as the batch says. Looked at before they are decoded: an event of two bytes takes some
+/// hundred in memory, and a hundred bytes unpack to half a million of them.
+fn has_events(rows: &[u8], count: u32) -> Result<(), Fault> {
+    let most = rows.len() / LEAST_EVENT_BYTES;
+    if usize::try_from(count).map_or(true, |count| count > most) {
+        return Err(malformed(format!("it says {count} events and has {} bytes of them", rows.len())));
+    }
+    let no_events = |error| malformed(format!("its packed events are none: {error}"));
+    let (mut rest, mut found) = (rows, 0_u32);
+    while !rest.is_empty() {
+        let (tag, wire_type) = decode_key(&mut rest).map_err(no_events)?;
+        skip_field(wire_type, tag, &mut rest, DecodeContext::default()).map_err(no_events)?;
+        found = found.saturating_add(1);
+        if found > count {
+            return Err(malformed(format!("it says {count} events and has more")));
+        }
+    }
+    Ok(())
 }
 
 fn malformed(message: String) -> Fault {

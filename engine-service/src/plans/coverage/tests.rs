@@ -1,5 +1,7 @@
 //! What coverage says of hosts in every condition.
 
+use std::sync::Arc;
+
 use eyrie_proto::{
     capture::{
         AgentInfo, CallFilter, CapturePlan, MissingAbility, PlanAnswer, UncapturedCall, UnresolvableName,
@@ -8,7 +10,7 @@ use eyrie_proto::{
 };
 
 use super::*;
-use crate::plans::{Costs, PlanProgress, Violations, Violator};
+use crate::plans::{Costs, KeptAnswer, PlanProgress, Violations, Violator};
 
 const DIGEST: &str = "sha256:d";
 
@@ -45,6 +47,14 @@ fn plan(generation: u64) -> CapturePlan {
     }
 }
 
+fn kept(answer: PlanAnswer) -> Option<Arc<KeptAnswer>> {
+    Some(Arc::new(answer.into()))
+}
+
+fn answer_of(host: &mut HostPlan) -> &mut PlanAnswer {
+    &mut Arc::make_mut(host.answer.as_mut().unwrap()).answer
+}
+
 /// A host that carries out plan 3 just as it was asked to.
 fn covered() -> HostPlan {
     let mut progress = PlanProgress::default();
@@ -57,7 +67,7 @@ fn covered() -> HostPlan {
         agent: AgentInfo { hostname: "h1".to_owned(), ..AgentInfo::default() },
         is_connected: true,
         connected_since_ns: 5,
-        answer: Some(PlanAnswer { generation: 3, effective: Some(plan(3)), ..PlanAnswer::default() }),
+        answer: kept(PlanAnswer { generation: 3, effective: Some(plan(3)), ..PlanAnswer::default() }),
         progress,
         violations: Violations::default(),
         costs: Costs::default(),
@@ -93,7 +103,7 @@ fn what_keeps_all_rules_from_being_active_is_told() {
     accepted.progress.answered(4, true);
     let mut refused = fresh();
     refused.progress.answered(4, false);
-    refused.answer = Some(PlanAnswer { generation: 4, failure: "too much".into(), ..PlanAnswer::default() });
+    refused.answer = kept(PlanAnswer { generation: 4, failure: "too much".into(), ..PlanAnswer::default() });
     let foreign = HostPlan { progress: PlanProgress::default(), answer: None, ..covered() };
     for (host, reason) in [
         (HostPlan { is_connected: false, ..covered() }, "the host is not connected"),
@@ -115,13 +125,48 @@ fn what_is_not_captured_is_told() {
     let mut host = covered();
     let uncaptured =
         |event_type: &str| UncapturedCall { event_type: event_type.into(), reason: "over budget".into() };
-    host.answer.as_mut().unwrap().uncaptured = vec![uncaptured("openat")];
+    answer_of(&mut host).uncaptured = vec![uncaptured("openat")];
     let row = of(&host, &rule("R", &["open", "openat"]));
     assert_eq!((row.is_active, row.reasons), (true, vec!["openat: over budget".to_owned()]));
     assert!(of(&host, &rule("Other", &["connect"])).reasons.is_empty());
-    host.answer.as_mut().unwrap().uncaptured.push(uncaptured("open"));
+    answer_of(&mut host).uncaptured.push(uncaptured("open"));
     let row = of(&host, &rule("R", &["open", "openat"]));
     assert_eq!((row.is_active, row.reasons), (false, vec!["open, openat: over budget".to_owned()]));
+}
+
+/// Scenario: an agent whose answer has not a word of one type, tests conditions on a type of which it was asked for everything,
+/// and leaves out a condition of a third. Guarantees: the first two are gaps; the third is told.
+#[test]
+fn silence_is_no_promise() {
+    let mut host = covered();
+    answer_of(&mut host).effective.as_mut().unwrap().calls = vec![call("openat", 1), call("connect", 1)];
+    let row = of(&host, &rule("R", &["open"]));
+    assert_eq!(
+        (row.is_active, row.reasons),
+        (false, vec!["open: the agent does not say that it records it".to_owned()])
+    );
+    let row = of(&host, &rule("R", &["openat"]));
+    assert!(row.is_active && row.reasons.is_empty(), "{row:?}");
+    assert!(
+        row.notes.concat().starts_with("openat: conditions that were asked for are not among"),
+        "{row:?}"
+    );
+    let whole = [call("connect", 0)];
+    let row = HostCoverage::new(&host, &Asked::new(&whole, DIGEST)).of(&rule("R", &["connect"]));
+    assert_eq!(
+        (row.is_active, row.reasons),
+        (false, vec!["connect: the agent records only some of it".to_owned()])
+    );
+}
+
+/// Scenario: an answer that was too large to be kept. Guarantees: the rule is active, and that is noted.
+#[test]
+fn an_answer_that_was_cut_is_noted() {
+    let mut host = covered();
+    host.answer = Some(Arc::new(KeptAnswer { is_effective_cut: true, ..KeptAnswer::default() }));
+    let row = of(&host, &rule("R", &["open"]));
+    assert!(row.is_active && row.reasons.is_empty(), "{row:?}");
+    assert_eq!(row.notes, ["what the agent says it records was too much to be kept"]);
 }
 
 /// Scenario: an agent without an ability, a name that it does not resolve, a filter that kept back what a rule needed, on a
@@ -135,10 +180,12 @@ fn gaps_and_notes_are_told_apart() {
         reason: "old kernel".into(),
         consequence: "no snapshot".into(),
     }];
-    let answer = host.answer.as_mut().unwrap();
+    let answer = answer_of(&mut host);
     answer.unresolvable_names = vec![UnresolvableName { name: "a.test".into(), reason: "too long".into() }];
+    let mut wider = call("openat", 1);
+    wider.any_of[0].results = vec![0, 1];
     let effective = answer.effective.as_mut().unwrap();
-    effective.calls = vec![call("connect", 1), call("open", 0), call("openat", 1)];
+    effective.calls = vec![call("connect", 1), call("open", 0), wider];
     host.violations.add(&Violator {
         rule: "R".into(),
         is_certain: true,

@@ -67,6 +67,9 @@ async fn what_cannot_be_unpacked_has_its_reason() {
         ("no frame", b"plainly none".to_vec(), Malformed),
         ("nothing", Vec::new(), Malformed),
         ("no events", pack(&[0xff; 100]), Malformed),
+        ("more events than it says", pack(&rows(6)), Malformed),
+        ("many empty events", pack(&[0x22, 0].repeat(LIMIT / 2)), Malformed),
+        ("fewer bytes than so many events have", pack(&[0x22, 0].repeat(5)), Malformed),
     ] {
         let (batch, unpacked_bytes, fault) = unpack(packed(bytes, 5), 50, LIMIT).await;
         assert_eq!(fault.map(|fault| fault.reason), Some(reason), "{what}");
