@@ -62,7 +62,10 @@ fn heal(table: &mut ProcessTable, task: &Task, boot_ns: u64) -> Option<Acting> {
     };
     let new_parent = refresh(process, task, key, boot_ns);
     let acting = Acting { pid: key.pid, is_unlisted: process.is_incomplete && !process.is_requested };
-    if let Some(parent) = new_parent {
+    // The kernel gives children to another parent only a while after it has told of the end: until then they still name the old one.
+    if let Some(parent) = new_parent
+        && (table.get(parent).is_some() || !table.gone().has_pid(parent))
+    {
         table.set_parent(key.pid, parent, None);
     }
     Some(acting)

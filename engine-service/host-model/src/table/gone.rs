@@ -47,6 +47,11 @@ impl Gone {
         of_pid.into_iter().any(|&(pid, start_boot_ns, _)| is_same(ProcessKey { pid, start_boot_ns }, key))
     }
 
+    /// Whether one with this pid ended a moment ago.
+    pub(crate) fn has_pid(&self, pid: u32) -> bool {
+        self.by_pid.range((pid, 0, 0)..=(pid, u64::MAX, u64::MAX)).next().is_some()
+    }
+
     /// Who is gone, and since when, the longest first.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (ProcessKey, u64)> + '_ {
         let entry = |&(end, pid, start_boot_ns): &(u64, u32, u64)| (ProcessKey { pid, start_boot_ns }, end);

@@ -101,3 +101,20 @@ fn a_later_process_is_no_ancestor() {
     assert_eq!(get(&model, 20).parent_pid(), 10);
     assert!(pids(model.ancestors(get(&model, 20))).is_empty());
 }
+
+/// Scenario: a process ends; its child acts before the kernel has given it to the reaper, and again afterwards. Guarantees: the child is the
+/// reaper's as soon as the end is told, and who has ended does not become a parent again; a parent that is not known at all does.
+#[test]
+fn who_has_ended_is_no_parent_again() {
+    let mut model = after([
+        exec(1, task(10, 1), "/bin/sh"),
+        fork(2, task(10, 1), key(20)),
+        fork(3, task(20, 10), key(30)),
+    ]);
+    model.apply(&exit(10, task(20, 10), 10));
+    assert_eq!(get(&model, 30).parent_pid(), 10);
+    model.apply(&plain(11, task(30, 20)));
+    assert_eq!(get(&model, 30).parent_pid(), 10);
+    model.apply(&plain(12, task(30, 7)));
+    assert_eq!(get(&model, 30).parent_pid(), 7);
+}
