@@ -7,7 +7,9 @@ use std::{
     sync::Arc,
 };
 
-use super::{Clause, End, Filter, Filters, NetworkTest, Outcome, PathTest, Subject, ValueTest, paths};
+use super::{
+    Clause, End, Filter, Filters, NetworkTest, Outcome, PathTest, PathTestKind, Subject, ValueTest, paths,
+};
 use crate::{
     CallSet,
     config::put,
@@ -183,13 +185,21 @@ impl Filter {
             set(&Clause::tests_socket),
         ];
         words.extend(paths::KINDS.map(|kind| set(&|clause| paths::has_kind(clause, kind))));
-        words.extend(paths::SUBJECTS.map(|subject| set(&|clause| paths::has_dotdot(clause, subject))));
+        words.extend(paths::SUBJECTS.map(|subject| {
+            set(&|clause| paths::has(clause, subject, |kind| *kind == PathTestKind::HasDotDot))
+        }));
         words.push(set(&|clause| clause.tries_resolved_path));
         let parts = paths::parts(self);
         check("different parts of paths in a filter", parts.len(), Self::PARTS_MAX)?;
         words.push(u32::try_from(parts.len()).unwrap_or(u32::MAX));
-        words.extend(paths::SUBJECTS.map(|subject| set(&|clause| paths::has_parts(clause, subject))));
-        words.extend(paths::SUBJECTS.map(|subject| set(&|clause| paths::is_in_root(clause, subject))));
+        words.extend(paths::SUBJECTS.map(|subject| {
+            set(&|clause| paths::has(clause, subject, |kind| matches!(kind, PathTestKind::Contains(_))))
+        }));
+        words.extend(
+            paths::SUBJECTS.map(|subject| {
+                set(&|clause| paths::has(clause, subject, |kind| *kind == PathTestKind::InRoot))
+            }),
+        );
         for word in words {
             put(&mut rest, &word.to_ne_bytes());
         }
@@ -323,7 +333,7 @@ impl NetworkTest {
     pub(crate) const BYTES: usize = 40;
 
     fn encode(&self, is_outside: bool) -> [u8; Self::BYTES] {
-        let (address, version, prefix_length) = self.canonical();
+        let Self { address, version, prefix_length, .. } = self.canonical();
         let mask = mask(if version == 0 { 0 } else { prefix_length });
         let mut bytes = [0; Self::BYTES];
         let mut rest = &mut bytes[..];
@@ -342,8 +352,9 @@ impl NetworkTest {
         bytes
     }
 
-    /// An IPv4 address in IPv6 (`::ffff:0:0/96`) is one of IPv4, as in the events.
-    fn canonical(&self) -> ([u8; 16], u8, u8) {
+    /// The same test as the programs make it: an IPv4 address in IPv6 (`::ffff:0:0/96`) is one of IPv4, as in the events.
+    #[must_use]
+    pub fn canonical(self) -> Self {
         let mapped = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff];
         match self.address.strip_prefix(&mapped) {
             Some(rest) if self.version == 6 && self.prefix_length >= 96 => {
@@ -351,9 +362,9 @@ impl NetworkTest {
                 for (to, from) in address.iter_mut().zip(rest) {
                     *to = *from;
                 }
-                (address, 4, self.prefix_length - 96)
+                Self { address, version: 4, prefix_length: self.prefix_length - 96, ..self }
             }
-            _ => (self.address, self.version, self.prefix_length),
+            _ => self,
         }
     }
 }

@@ -18,16 +18,9 @@ pub(super) fn has_kind(clause: &Clause, kind: u8) -> bool {
     clause.paths.iter().any(|test| test.kind() == Some(kind))
 }
 
-pub(super) fn has_dotdot(clause: &Clause, subject: PathSubject) -> bool {
-    clause.paths.iter().any(|test| test.subject == subject && test.kind == PathTestKind::HasDotDot)
-}
-
-pub(super) fn is_in_root(clause: &Clause, subject: PathSubject) -> bool {
-    clause.paths.iter().any(|test| test.subject == subject && test.kind == PathTestKind::InRoot)
-}
-
-pub(super) fn has_parts(clause: &Clause, subject: PathSubject) -> bool {
-    clause.paths.iter().any(|test| test.subject == subject && matches!(test.kind, PathTestKind::Contains(_)))
+/// Whether a clause has such a test of that path.
+pub(super) fn has(clause: &Clause, subject: PathSubject, is_it: impl Fn(&PathTestKind) -> bool) -> bool {
+    clause.paths.iter().any(|test| test.subject == subject && is_it(&test.kind))
 }
 
 /// What is looked for anywhere in paths, and the bits of the clauses that look for it, in whichever path.

@@ -17,9 +17,6 @@ use super::abilities::Abilities;
 
 const DOT_DOT: &[u8] = b"..";
 const ALL_PORTS: (u16, u16) = (0, u16::MAX);
-/// What addresses in IPv6 begin with that stand for those of IPv4.
-const MAPPED: [u8; 12] = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff];
-const MAPPED_BITS: u32 = 96;
 
 /// Alternatives of which a clause has room for some: all of them are tested by several clauses.
 struct Alternatives {
@@ -279,23 +276,19 @@ pub(super) fn network_order(test: &NetworkTest) -> (u8, [u8; 16], u8, (u16, u16)
 
 /// An address in IPv6 that stands for one of IPv4 is that one, as in events. A plan was checked before, so that nothing of it is cut here.
 pub(super) fn network(filter: &NetworkFilter) -> NetworkTest {
-    let (ip, prefix_length) = match filter.ip.strip_prefix(&MAPPED) {
-        Some(ip) if filter.prefix_length >= MAPPED_BITS => (ip, filter.prefix_length - MAPPED_BITS),
-        _ => (&*filter.ip, filter.prefix_length),
-    };
     let mut address = [0; 16];
-    for (to, from) in address.iter_mut().zip(ip) {
+    for (to, from) in address.iter_mut().zip(&filter.ip) {
         *to = *from;
     }
     let port = |port| u16::try_from(port).unwrap_or(u16::MAX);
     NetworkTest {
         address,
-        version: match ip.len() {
+        version: match filter.ip.len() {
             0 => 0,
             4 => 4,
             _ => 6,
         },
-        prefix_length: u8::try_from(prefix_length).unwrap_or(u8::MAX),
+        prefix_length: u8::try_from(filter.prefix_length).unwrap_or(u8::MAX),
         ports: (port(filter.first_port), port(filter.last_port)),
         end: match filter.end() {
             NetworkEnd::Unspecified => End::Any,
@@ -303,4 +296,5 @@ pub(super) fn network(filter: &NetworkFilter) -> NetworkTest {
             NetworkEnd::Remote => End::Remote,
         },
     }
+    .canonical()
 }
