@@ -63,17 +63,6 @@ static __always_inline bool holds_value(struct composer *composer, struct value_
 	       value == test->values[3] || value == test->values[4] || value == test->values[5];
 }
 
-static __always_inline bool holds_values(struct composer *composer, struct clause *clause)
-{
-	for (u32 index = 0; index < VALUE_TESTS_MAX; index++) {
-		if (index >= clause->value_count)
-			break;
-		if (!holds_value(composer, &clause->values[index]))
-			return false;
-	}
-	return true;
-}
-
 static __always_inline void note_user(struct composer *composer)
 {
 	struct task_struct *task = current_task();
@@ -83,11 +72,39 @@ static __always_inline void note_user(struct composer *composer)
 	composer->weighing.known |= KNOWN_USER;
 }
 
+/* `bucket_of` of src/host_cgroups.rs. */
+static __always_inline u32 host_cgroup_bucket(u64 id)
+{
+	return id * 0x9e3779b97f4a7c15ULL >> 51 & (HOST_CGROUP_BUCKETS - 1);
+}
+
 static __always_inline bool is_of_host(void)
 {
-	u64 cgroup_id = cgroup_id_of(current_task(), configuration());
+	u64 id = cgroup_id_of(current_task(), configuration());
+	u32 key = host_cgroup_bucket(id);
+	struct host_cgroups *bucket = bpf_map_lookup_elem(&host_cgroups, &key);
 
-	return bpf_map_lookup_elem(&host_cgroups, &cgroup_id);
+	if (!bucket)
+		return false;
+	for (u32 index = 0; index < HOST_CGROUPS_PER_BUCKET; index++) {
+		if (bucket->ids[index] == id && bucket->complements[index] == ~id)
+			return true;
+	}
+	return false;
+}
+
+/* A number by chance, good enough for a sample: the helper costs as much as several tests. */
+static __always_inline u32 roll(struct composer *composer)
+{
+	u32 dice = composer->dice;
+
+	if (!dice)
+		dice = bpf_get_prandom_u32() | 1;
+	dice ^= dice << 13;
+	dice ^= dice >> 17;
+	dice ^= dice << 5;
+	composer->dice = dice;
+	return dice;
 }
 
 /* The first tests, of what the registers and the task tell. */
@@ -105,22 +122,22 @@ __noinline u32 weigh_numbers(u32 slot)
 		return VERDICT_NEEDED;
 	if (filter->needs & NEED_USER)
 		note_user(composer);
-	weighing->candidates = 0;
-	weighing->only_containers = 0;
-	for (u32 index = 0; index < CLAUSES_MAX; index++) {
-		struct clause *clause = &filter->clauses[index];
+	weighing->candidates = (1U << (filter->clause_count & 31)) - 1;
+	if (weighing->facts & FACT_SUCCEEDED)
+		weighing->candidates &= ~filter->if_failed;
+	if (weighing->facts & FACT_FAILED)
+		weighing->candidates &= ~filter->if_succeeded;
+	for (u32 index = 0; index < FILTER_VALUE_TESTS_MAX; index++) {
+		struct value_test *test = &filter->values[index];
 
-		if (index >= filter->clause_count)
+		if (index >= filter->value_count || !weighing->candidates)
 			break;
-		if (!(clause->refuses & weighing->facts) && holds_values(composer, clause)) {
-			weighing->candidates |= 1U << index;
-			if (clause->refuses & FACT_OF_HOST)
-				weighing->only_containers |= 1U << index;
-		}
+		if (!holds_value(composer, test))
+			weighing->candidates &= ~test->clauses;
 	}
 	/* It takes a look into a map, and is asked only where it matters. */
-	if (weighing->only_containers && is_of_host())
-		weighing->candidates &= ~weighing->only_containers;
+	if (weighing->candidates & filter->in_containers && is_of_host())
+		weighing->candidates &= ~filter->in_containers;
 	return verdict_of(weighing, filter->with_paths | filter->with_sockets);
 }
 
@@ -130,7 +147,7 @@ static __always_inline bool leave_out(struct composer *composer)
 	struct plan *plan = plan_of(composer);
 
 	composer->weighing.filter = 0;
-	if (plan && plan->marked_share && bpf_get_prandom_u32() < plan->marked_share) {
+	if (plan && plan->marked_share && roll(composer) < plan->marked_share) {
 		composer->call.flags |= FLAG_FILTER_MARKED;
 		count(false, COUNTER_MARKED);
 		return false;

@@ -24,7 +24,8 @@ struct path_tester {
 	u32 length;
 	u32 at;
 	u32 depth;
-	u32 reserved;
+	/* Whether what was copied has two dots somewhere. */
+	u32 has_dotdot;
 	u8 starts[COMPONENTS_MAX];
 };
 
@@ -43,6 +44,12 @@ static __always_inline struct path_tester *path_tester(void)
 }
 
 #define ALL_BYTES(byte) (0x0101010101010101ULL * (byte))
+
+/* The place of the first bytes of a test of paths in `heads`: `head_number` in src/filter/paths.rs. */
+static __always_inline u32 head_number(u64 head)
+{
+	return head * 0x9e3779b97f4a7c15ULL >> 57 & (PATH_HEADS - 1);
+}
 
 /* The highest bit of each byte that is zero. */
 static __always_inline u64 zero_bytes(u64 word)
@@ -70,8 +77,9 @@ static __always_inline u64 word_of(struct composer *composer, u32 offset, u32 le
 /* Copies a path to be tested, and says whether it is absolute and normal already, as most are. */
 static __always_inline bool copy_normal(struct composer *composer, struct path_tester *tester, u32 offset, u32 length)
 {
-	u64 carried_slash = 0, carried_dot = 0, odd = 0;
+	u64 carried_slash = 0, carried_dot = 0, carried = 0, odd = 0, dotdots = 0;
 
+	tester->has_dotdot = length > TESTABLE_BYTES_MAX;
 	if (!length || length > TESTABLE_BYTES_MAX)
 		return false;
 	for (u32 index = 0; index < TESTABLE_WORDS; index++) {
@@ -88,9 +96,12 @@ static __always_inline bool copy_normal(struct composer *composer, struct path_t
 		/* Two slashes, or a component that is a dot or begins with two. */
 		odd |= behind_slash & slashes;
 		odd |= (dot_behind_slash << 8 | carried_dot) & (slashes | dots | zero_bytes(word));
+		dotdots |= (dots << 8 | carried) & dots;
+		carried = dots >> 56;
 		carried_slash = slashes >> 56;
 		carried_dot = dot_behind_slash >> 56;
 	}
+	tester->has_dotdot = dotdots != 0;
 	if (odd || tester->forward.bytes[0] != '/')
 		return false;
 	tester->length = length;
@@ -207,6 +218,16 @@ static __always_inline bool make_normal(struct path_tester *tester, const struct
 	return true;
 }
 
+/* Of the candidates, those that may have a test of a path that begins with these eight bytes, turned around if the test is. */
+static __always_inline u32 begun_by(struct filter *filter, u32 kind, u64 head, u32 candidates)
+{
+	u64 begun = filter->short_paths[kind & (TESTED_KINDS - 1)];
+
+	begun |= filter->heads[kind & (TESTED_KINDS - 1)][head_number(head)];
+	begun |= filter->heads[kind & (TESTED_KINDS - 1)][head_number((u32)head)];
+	return candidates & begun;
+}
+
 static __always_inline u32 look_up(struct composer *composer, struct path_key *key, u32 kind, u32 length)
 {
 	u64 *clauses;
@@ -217,6 +238,17 @@ static __always_inline u32 look_up(struct composer *composer, struct path_key *k
 	key->kind = kind;
 	clauses = bpf_map_lookup_elem(&path_tests, key);
 	return clauses ? *clauses : 0;
+}
+
+/* The last eight bytes of the path, turned around. */
+static __always_inline u64 ending(struct path_tester *tester)
+{
+	u32 at = offset_of(struct path_tester, forward.bytes) + tester->length - 8;
+
+	forget(at);
+	if (at > sizeof(*tester) - 8)
+		return 0;
+	return __builtin_bswap64(*(u64 *)((u8 *)tester + at));
 }
 
 /* Turns the end of the path around. */
@@ -250,6 +282,28 @@ static __always_inline bool is_in_root(struct path_tester *tester)
 		slashes |= zero_bytes(word ^ ALL_BYTES('/')) & (index ? ~0ULL : ~0xffULL);
 	}
 	return !slashes;
+}
+
+/* Whether the path has the two bytes of some part that it is searched for only then. Without branches in the loop, as below. */
+static __always_inline bool may_have_parts(struct path_tester *tester, struct filter *filter)
+{
+	u64 carried[PARTS_OF_PATHS_MAX] = {}, found = 0;
+
+	for (u32 index = 0; index < TESTABLE_WORDS; index++) {
+		u64 word;
+
+		if (8 * index > tester->length)
+			break;
+		word = ((u64 *)tester->forward.bytes)[index];
+		for (u32 number = 0; number < PARTS_OF_PATHS_MAX; number++) {
+			struct path_part *part = &filter->parts[number];
+			u64 firsts = zero_bytes(word ^ part->first);
+
+			found |= (firsts << 8 | carried[number]) & zero_bytes(word ^ part->second);
+			carried[number] = firsts >> 56;
+		}
+	}
+	return found;
 }
 
 /* The clauses that hold by what the path has somewhere. Without branches in the loop, so that the verifier looks at it once a place. */
@@ -294,6 +348,7 @@ __noinline u32 test_path(u32 second)
 	struct filter *filter;
 	u32 candidates, holding = 0, kind = second ? TESTED_SECOND : TESTED_FIRST;
 	u32 with_parts, in_root, length;
+	bool is_normal = false;
 
 	if (!composer || !tester)
 		return MAY_HOLD;
@@ -304,20 +359,22 @@ __noinline u32 test_path(u32 second)
 	requested = &weighing->requested;
 	base = &weighing->base;
 	candidates = weighing->candidates;
-	if (candidates & filter->with_dotdot[!!second] && has_dotdot(requested->offset, requested->length))
+	if (!base->length)
+		is_normal = copy_normal(composer, tester, requested->offset, requested->length);
+	else if (candidates & filter->with_dotdot[!!second])
+		tester->has_dotdot = has_dotdot(requested->offset, requested->length);
+	if (candidates & filter->with_dotdot[!!second] && tester->has_dotdot)
 		holding |= filter->with_dotdot[!!second];
 	with_parts = candidates & filter->with_parts[!!second];
 	in_root = candidates & filter->in_root[!!second];
 	if (!(candidates & (filter->tested_paths[kind] | filter->tested_paths[kind + 1]) || with_parts || in_root))
 		return holding;
-	if (base->length || !copy_normal(composer, tester, requested->offset, requested->length)) {
-		if (!make_normal(tester, base, requested))
-			return MAY_HOLD;
-	}
+	if (!is_normal && !make_normal(tester, base, requested))
+		return MAY_HOLD;
 	length = tester->length;
-	if (candidates & filter->tested_paths[kind])
+	if (begun_by(filter, kind, *(u64 *)tester->forward.bytes, candidates & filter->tested_paths[kind]))
 		holding |= look_up(composer, &tester->forward, kind, length + 1);
-	if (candidates & filter->tested_paths[kind + 1]) {
+	if (begun_by(filter, kind + 1, ending(tester), candidates & filter->tested_paths[kind + 1])) {
 		reverse(tester);
 		holding |= look_up(composer, &tester->backward, kind + 1,
 				   length < SUFFIX_BYTES_MAX ? length : SUFFIX_BYTES_MAX);
@@ -325,7 +382,8 @@ __noinline u32 test_path(u32 second)
 	if (in_root && is_in_root(tester))
 		holding |= in_root;
 	/* It costs most, and is not asked where the answer is known. */
-	if (with_parts & ~holding && !(candidates & holding))
+	if (with_parts && !(candidates & holding) &&
+	    (with_parts & filter->with_short_parts || may_have_parts(tester, filter)))
 		holding |= with_parts & test_parts();
 	return holding;
 }

@@ -26,6 +26,9 @@ typedef _Bool bool;
  * sees it. */
 #define forget(number) asm volatile("" : "+r"(number))
 
+/* Keeps clang from making one call of two with different maps, which the kernel would have to ask for the kind of map each time. */
+#define keep_apart(address) asm volatile("" : "+r"(address))
+
 /* Makes clang read memory anew, from which even an address comes back as a plain number. */
 #define forget_memory() asm volatile("" : : : "memory")
 

@@ -67,7 +67,6 @@ struct weighing {
 	u32 facts;	/* FACT_* */
 	u32 known;	/* a bit for each subject */
 	u32 candidates; /* clauses that none of the tests so far refuses */
-	u32 only_containers; /* those of them that do if the task is of no container */
 	/* The record is made only for what it notes on the way. */
 	u32 is_left_out;
 	/* Calls of this kind are shed, if their filter wants them. */
@@ -93,6 +92,8 @@ struct weighing {
 struct composer {
 	/* The bank of plans that this record is made by. */
 	u32 bank;
+	/* The last number by chance. */
+	u32 dice;
 	/* Bytes of the record so far: never more than this leaves the kernel, so that what an earlier record left behind
 	 * in the buffer stays there. */
 	u32 length;
@@ -132,7 +133,6 @@ struct composer {
 			enum step_argument argument;
 			enum history_flag history;
 			enum plan_limit plan_limit;
-			enum fact fact;
 			enum subject subject;
 			enum end end;
 			enum filter_need need;
@@ -184,7 +184,7 @@ struct {
 	map_type(value, struct plan);
 } plans SEC(".maps");
 
-/* Some 960 KiB. */
+/* Some 1.2 MiB. */
 struct {
 	map_int(type, BPF_MAP_TYPE_ARRAY);
 	map_int(max_entries, PLAN_BANKS *FILTERS_PER_BANK);
@@ -203,11 +203,10 @@ struct {
 
 /* Control groups of the configured hierarchy that are known to be none of a container. */
 struct {
-	map_int(type, BPF_MAP_TYPE_HASH);
-	map_int(max_entries, HOST_CGROUPS_MAX);
-	map_int(map_flags, BPF_F_NO_PREALLOC);
-	map_type(key, u64);
-	map_type(value, u8);
+	map_int(type, BPF_MAP_TYPE_ARRAY);
+	map_int(max_entries, HOST_CGROUP_BUCKETS);
+	map_type(key, u32);
+	map_type(value, struct host_cgroups);
 } host_cgroups SEC(".maps");
 
 /* What is read of each call that has no program of its own: native calls, and 32-bit calls from CALL_NUMBERS on. */
@@ -298,8 +297,12 @@ static __always_inline struct composer *composer_of(u32 slot)
 {
 	u32 key = 0;
 
-	if (slot == SLOT_SNAPSHOT)
-		return bpf_map_lookup_elem(&snapshot_composer, &key);
+	if (slot == SLOT_SNAPSHOT) {
+		struct composer *composer = bpf_map_lookup_elem(&snapshot_composer, &key);
+
+		keep_apart(composer);
+		return composer;
+	}
 	return bpf_map_lookup_elem(&composers, &slot);
 }
 
@@ -324,8 +327,12 @@ static __always_inline struct path_buffer *path_buffer_of(u32 slot)
 {
 	u32 key = 0;
 
-	if (slot == SLOT_SNAPSHOT)
-		return bpf_map_lookup_elem(&snapshot_path_buffer, &key);
+	if (slot == SLOT_SNAPSHOT) {
+		struct path_buffer *buffer = bpf_map_lookup_elem(&snapshot_path_buffer, &key);
+
+		keep_apart(buffer);
+		return buffer;
+	}
 	return bpf_map_lookup_elem(&path_buffers, &slot);
 }
 

@@ -63,26 +63,19 @@ static __always_inline struct file *opened_file(struct composer *composer)
 }
 
 /* The tests of paths, before more is composed than these. What they have put into the record is not put there again. */
-__noinline u32 weigh_open(u32 is_relative)
+static __always_inline u32 weigh_open(struct composer *composer, bool is_relative)
 {
-	struct composer *composer = composer_of(SLOT_CALL);
-	struct task_struct *task = current_task();
-	struct weighing *weighing;
-	struct open_record *open;
-	struct filter *filter;
-	struct file *file;
+	struct weighing *weighing = &composer->weighing;
+	struct open_record *open = &composer->open;
+	struct filter *filter = filter_of(composer);
 	u32 holding, resolved;
+	struct file *file;
 
-	if (!composer)
-		return VERDICT_NEEDED;
-	open = &composer->open;
-	weighing = &composer->weighing;
-	filter = filter_of(composer);
 	/* With RESOLVE_IN_ROOT a path means another one than it does as text. An open has no socket to test. */
 	if (!filter || open->resolve & RESOLVE_IN_ROOT || weighing->candidates & ~filter->with_paths)
 		return VERDICT_NEEDED;
 	if (is_relative && !(composer->header.flags & FLAG_REQUESTED_UNREADABLE)) {
-		put_base(composer, SLOT_CALL, task, open->directory_fd, &open->base);
+		put_base(composer, SLOT_CALL, current_task(), open->directory_fd, &open->base);
 		weighing->has_base = true;
 	}
 	holding = test_requested(composer, &open->requested, &open->base, false);
@@ -93,7 +86,8 @@ __noinline u32 weigh_open(u32 is_relative)
 	if (resolved && !(weighing->candidates & holding)) {
 		file = opened_file(composer);
 		if (file) {
-			put_file_path(composer, SLOT_CALL, task, file, &open->file, &open->resolved);
+			put_file_path(composer, SLOT_CALL, current_task(), file, &open->file,
+				      &open->resolved);
 			weighing->has_resolved = true;
 			holding |= resolved & test_resolved(composer, &open->resolved);
 		}
@@ -104,7 +98,7 @@ __noinline u32 weigh_open(u32 is_relative)
 __noinline int on_open(u32 which)
 {
 	struct composer *composer = composer_of(SLOT_CALL);
-	struct task_struct *task = current_task();
+	struct task_struct *task;
 	struct weighing *weighing;
 	struct open_record *open;
 	struct file *file;
@@ -120,8 +114,9 @@ __noinline int on_open(u32 which)
 	address = put_open_arguments(open, &composer->call, which);
 	open->fd = composer->call.result;
 	is_relative = put_requested_path(composer, &open->requested, address);
-	if (weighing->filter && weigh_open(is_relative) == VERDICT_NOT_NEEDED && leave_out(composer))
+	if (weighing->filter && weigh_open(composer, is_relative) == VERDICT_NOT_NEEDED && leave_out(composer))
 		return 0;
+	task = current_task();
 	put_call_header(composer, task, RECORD_OPEN, 0);
 	/* With RESOLVE_IN_ROOT even an absolute path starts at the directory. */
 	if (!weighing->has_base && (is_relative || open->resolve & RESOLVE_IN_ROOT))

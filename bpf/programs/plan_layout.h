@@ -11,6 +11,8 @@ enum plan_limit {
 	FILTERS_PER_BANK = 64,
 	CLAUSES_MAX = 16,
 	VALUE_TESTS_MAX = 3,
+	/* Of all clauses of a filter, different ones. */
+	FILTER_VALUE_TESTS_MAX = CLAUSES_MAX * VALUE_TESTS_MAX,
 	VALUES_MAX = 6,
 	NETWORK_TESTS_MAX = 6,
 	/* What an LPM trie has room for behind the first bytes of our keys. */
@@ -19,8 +21,11 @@ enum plan_limit {
 	TESTABLE_BYTES_MAX = 247,
 	SUFFIX_BYTES_MAX = 48,
 	PARTS_OF_PATHS_MAX = 4,
+	/* A power of two. */
+	PATH_HEADS = 128,
 	PATH_TESTS_MAX = 8192,
-	HOST_CGROUPS_MAX = 16384,
+	HOST_CGROUP_BUCKETS = 8192,
+	HOST_CGROUPS_PER_BUCKET = 4,
 };
 
 /* An entry of the map `plans`. */
@@ -44,12 +49,10 @@ struct plan {
 	u8 compat_filters[CALL_BITMAP_WORDS * 64];
 };
 
-/* What is known of a call; of a clause: what it refuses. */
+/* What is known of a call that has ended. */
 enum fact {
 	FACT_SUCCEEDED = 1 << 0,
 	FACT_FAILED = 1 << 1,
-	/* Its task is in a control group that is known to be none of a container. */
-	FACT_OF_HOST = 1 << 2,
 };
 
 /* What a number is tested of: arguments 0 to 5, and these. */
@@ -64,10 +67,12 @@ struct value_test {
 	u64 mask;
 	/* One of them it is, masked. What is not used repeats the first. */
 	u64 values[VALUES_MAX];
+	/* Those that do not hold if it fails. */
+	u32 clauses;
 	u8 subject;
 	/* It is not zero, masked; `values` do not count. */
 	u8 is_nonzero;
-	u8 reserved[6];
+	u8 reserved[2];
 };
 
 enum end {
@@ -88,22 +93,20 @@ struct network_test {
 	u8 reserved;
 };
 
-/* Tests all of which have to hold; those of paths are in the map `path_tests`. */
+/* Tests of a socket, all of which have to hold. The other tests of a clause are in the filter, and those of paths in the map
+ * `path_tests`. */
 struct clause {
-	u32 refuses; /* FACT_* */
-	u8 value_count;
 	u8 network_count;
 	u8 has_inside; /* one of the networks is not `is_outside`: one of these has to hold */
 	u8 has_protocols;
+	u8 reserved[5];
 	u64 families; /* a bit for each AF_*; 0 for any socket, or none */
 	u64 protocols[4];
-	struct value_test values[VALUE_TESTS_MAX];
 	struct network_test networks[NETWORK_TESTS_MAX];
 };
 
 enum filter_need {
 	NEED_USER = 1 << 0,
-	NEED_CONTROL_GROUP = 1 << 1,
 };
 
 /* Which path of a call is tested, and from which end. */
@@ -119,6 +122,9 @@ enum tested_path {
 struct path_part {
 	u64 bytes;
 	u64 mask;
+	/* Two bytes that it has one after the other, eight times each: a path without them is not searched for the part. */
+	u64 first;
+	u64 second;
 	u32 clauses;
 	u32 reserved;
 };
@@ -134,12 +140,31 @@ struct filter {
 	u32 with_dotdot[2];
 	/* Those whose tests of the first path may hold for the kernel's path of what was opened. */
 	u32 tries_resolved;
-	u32 part_count;
+	/* Those with a part of a single byte. */
+	u32 with_short_parts;
 	/* Those that hold if the first or the second path has one of `parts`, and if it is directly in the root directory. */
 	u32 with_parts[2];
 	u32 in_root[2];
+	/* Those that hold only if the call failed, if it succeeded, and if it is not known to be made outside of containers. */
+	u32 if_failed;
+	u32 if_succeeded;
+	u32 in_containers;
+	u32 value_count;
+	/* Those with tests of paths of less than four bytes. */
+	u32 short_paths[TESTED_KINDS];
+	/* Those with tests of paths whose first eight bytes, or four if there are no more than seven, come to this number: without any,
+	 * a path is not looked up. */
+	u16 heads[TESTED_KINDS][PATH_HEADS];
 	struct path_part parts[PARTS_OF_PATHS_MAX];
+	struct value_test values[FILTER_VALUE_TESTS_MAX];
 	struct clause clauses[CLAUSES_MAX];
+};
+
+/* An entry of the map `host_cgroups`: groups whose ids come to the same number. Looked up without a call, which costs more here than all
+ * that it does. Each has its complement beside it, so that one that is being written is none. */
+struct host_cgroups {
+	u64 ids[HOST_CGROUPS_PER_BUCKET];
+	u64 complements[HOST_CGROUPS_PER_BUCKET];
 };
 
 /* A key of the map `path_tests`; the value has the bits of the clauses that hold for what begins so. */

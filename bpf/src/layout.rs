@@ -15,8 +15,9 @@ pub(crate) mod btf;
 mod tests;
 
 pub(crate) use constants::{
-    CALL_BITMAP_WORDS, COUNTERS_PER_CLASS, FILTERS_PER_BANK, PATH_KEY_BYTES, STEPS_MAX, TESTABLE_BYTES_MAX,
-    argument, controller, counter, end, fact, need, step, subject, tested,
+    CALL_BITMAP_WORDS, COUNTERS_PER_CLASS, FILTERS_PER_BANK, HOST_CGROUP_BUCKETS, HOST_CGROUPS_PER_BUCKET,
+    PATH_HEADS, PATH_KEY_BYTES, STEPS_MAX, TESTABLE_BYTES_MAX, argument, controller, counter, end, need,
+    step, subject, tested,
 };
 pub use constants::{
     PART_BYTES, RECORD_BYTES_MAX, RING_BYTES, cgroup_flag, exit_flag, file_flag, flag, history_flag, kind,

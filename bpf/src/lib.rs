@@ -44,6 +44,7 @@ mod counters;
 mod decode;
 mod encode;
 mod filter;
+mod host_cgroups;
 mod layout;
 mod loss_source;
 mod object;
@@ -60,6 +61,7 @@ pub use filter::{
     Clause, End, Filter, FilterError, Filters, NetworkTest, Outcome, PathKey, PathSubject, PathTest,
     PathTestKind, PlanFilters, Subject, ValueTest,
 };
+pub use host_cgroups::{HostCgroupBucket, HostCgroupTable};
 pub use layout::{
     DescriptorInfo, Endpoint, FileInfo, Header, PART_BYTES, PathInfo, RECORD_BYTES_MAX, RING_BYTES, Reserved,
     cgroup_flag, exit_flag, file_flag, flag, history_flag, kind, task_flag,
@@ -67,8 +69,7 @@ pub use layout::{
 pub use loss_source::LossSource;
 pub use object::{
     Attach, CALL_SHAPES_MAP, CGROUP_PROGRAMS, CONFIG_MAP, COUNTERS_MAP, FILTERS_MAP, HOST_CGROUPS_MAP,
-    HOST_CGROUPS_MAX, LOSS_SOURCES_MAP, Object, PATH_TESTS_MAP, PLANS_MAP, Program, RINGS_MAP,
-    SNAPSHOT_PROGRAM,
+    LOSS_SOURCES_MAP, Object, PATH_TESTS_MAP, PLANS_MAP, Program, RINGS_MAP, SNAPSHOT_PROGRAM,
 };
 pub use record::{
     Call, Cgroup, ChangeDirectory, Connect, DetailedCall, Exec, Exit, FailedExec, Fork, Open, Record, Task,

@@ -33,10 +33,8 @@ pub const PLANS_MAP: &str = "plans";
 pub const FILTERS_MAP: &str = "filters";
 /// Trie of `u64` by [`PathKey::encode`](crate::PathKey::encode), with the tests of both banks.
 pub const PATH_TESTS_MAP: &str = "path_tests";
-/// Hash map of `u8`, which means nothing, by the id of a control group that is known to be none of a container.
+/// Array of [`HostCgroupBucket`](crate::HostCgroupBucket)s: control groups that are known to be none of a container.
 pub const HOST_CGROUPS_MAP: &str = "host_cgroups";
-/// How many of them it has room for.
-pub const HOST_CGROUPS_MAX: usize = 16_384;
 /// Array of [`Shape::encode`](crate::Shape::encode), at [`Shape::index`](crate::Shape::index).
 pub const CALL_SHAPES_MAP: &str = "call_shapes";
 /// Per-CPU array of `u64`, indexed by [`Counter::index`](crate::Counter::index).

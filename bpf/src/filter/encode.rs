@@ -13,13 +13,23 @@ use super::{
 use crate::{
     CallSet,
     config::put,
-    layout::{FILTERS_PER_BANK, end, fact, need, subject},
+    layout::{FILTERS_PER_BANK, end, need, subject},
 };
 
 /// The share of all records in [`PlanFilters::marked_share`].
 const ALL: u64 = 1 << 32;
 /// Size of `struct path_part`.
-const PART_BYTES: usize = 24;
+const PART_BYTES: usize = 40;
+/// One that is not there: no path has such bytes, or none that is searched for nothing.
+const NO_PART: [u8; PART_BYTES] = {
+    let mut part = [0; PART_BYTES];
+    let mut index = 16;
+    while index < 32 {
+        part[index] = u8::MAX;
+        index += 1;
+    }
+    part
+};
 /// `AF_*` that have a bit.
 const FAMILIES: u16 = 64;
 
@@ -158,7 +168,13 @@ fn check(what: &'static str, found: usize, most: usize) -> Result<(), FilterErro
 
 impl Filter {
     /// Size of the values of [`FILTERS_MAP`](crate::FILTERS_MAP).
-    pub const BYTES: usize = 64 + Self::PARTS_MAX * PART_BYTES + Self::CLAUSES_MAX * Clause::BYTES;
+    pub const BYTES: usize = 80
+        + paths::Heads::BYTES
+        + Self::PARTS_MAX * PART_BYTES
+        + Self::VALUES_MAX * ValueTest::BYTES
+        + Self::CLAUSES_MAX * Clause::BYTES;
+    /// Different tests of numbers in all clauses.
+    const VALUES_MAX: usize = Self::CLAUSES_MAX * Clause::VALUES_MAX;
     /// Where the filters of a bank begin in [`FILTERS_MAP`](crate::FILTERS_MAP), for each bank before it.
     pub const ENTRIES_PER_BANK: u32 = FILTERS_PER_BANK as u32;
 
@@ -166,51 +182,79 @@ impl Filter {
         check("clauses of a filter", self.clauses.len(), Self::CLAUSES_MAX)?;
         let mut bytes = [0; Self::BYTES];
         let mut rest = &mut bytes[..];
-        let set = |is_in: &dyn Fn(&Clause) -> bool| {
-            let bits = self.clauses.iter().enumerate().filter(|(_, clause)| is_in(clause));
-            bits.fold(0_u32, |set, (index, _)| set | 1 << index)
-        };
-        let of_user = |clause: &Clause| clause.values.iter().any(|test| test.subject == Subject::UserId);
-        let mut needs = 0;
-        if self.clauses.iter().any(of_user) {
-            needs |= need::USER;
-        }
-        if self.clauses.iter().any(|clause| clause.only_containers) {
-            needs |= need::CONTROL_GROUP;
-        }
-        let mut words = vec![
-            u32::try_from(self.clauses.len()).unwrap_or(u32::MAX),
-            needs,
-            set(&|clause| !clause.paths.is_empty()),
-            set(&Clause::tests_socket),
-        ];
-        words.extend(paths::KINDS.map(|kind| set(&|clause| paths::has_kind(clause, kind))));
-        words.extend(paths::SUBJECTS.map(|subject| {
-            set(&|clause| paths::has(clause, subject, |kind| *kind == PathTestKind::HasDotDot))
-        }));
-        words.push(set(&|clause| clause.tries_resolved_path));
+        let values = self.value_tests()?;
         let parts = paths::parts(self);
         check("different parts of paths in a filter", parts.len(), Self::PARTS_MAX)?;
-        words.push(u32::try_from(parts.len()).unwrap_or(u32::MAX));
-        words.extend(paths::SUBJECTS.map(|subject| {
-            set(&|clause| paths::has(clause, subject, |kind| matches!(kind, PathTestKind::Contains(_))))
-        }));
-        words.extend(
-            paths::SUBJECTS.map(|subject| {
-                set(&|clause| paths::has(clause, subject, |kind| *kind == PathTestKind::InRoot))
-            }),
-        );
-        for word in words {
+        let heads = paths::Heads::new(self);
+        for word in self.first_words(&parts, values.len()) {
             put(&mut rest, &word.to_ne_bytes());
         }
+        heads.put(&mut rest);
         let mut parts = parts.iter().map(|(bytes, clauses)| part(bytes, *clauses));
         for _ in 0..Self::PARTS_MAX {
-            put(&mut rest, &parts.next().unwrap_or([0; PART_BYTES]));
+            put(&mut rest, &parts.next().unwrap_or(NO_PART));
+        }
+        let mut values = values.into_iter();
+        for _ in 0..Self::VALUES_MAX {
+            put(&mut rest, &values.next().unwrap_or([0; ValueTest::BYTES]));
         }
         for clause in &self.clauses {
             clause.put(&mut rest)?;
         }
         Ok(bytes)
+    }
+
+    /// A bit for each clause of that kind.
+    fn set(&self, is_in: impl Fn(&Clause) -> bool) -> u32 {
+        let bits = self.clauses.iter().enumerate().filter(|(_, clause)| is_in(clause));
+        bits.fold(0, |set, (index, _)| set | 1 << index)
+    }
+
+    /// The fields of `struct filter` before those of paths' beginnings.
+    fn first_words(&self, parts: &BTreeMap<Vec<u8>, u32>, value_count: usize) -> Vec<u32> {
+        let count = |of: usize| u32::try_from(of).unwrap_or(u32::MAX);
+        let of_user = |clause: &Clause| clause.values.iter().any(|test| test.subject == Subject::UserId);
+        let needs = if self.clauses.iter().any(of_user) { need::USER } else { 0 };
+        let mut words = vec![
+            count(self.clauses.len()),
+            needs,
+            self.set(|clause| !clause.paths.is_empty()),
+            self.set(Clause::tests_socket),
+        ];
+        words.extend(paths::KINDS.map(|kind| self.set(|clause| paths::has_kind(clause, kind))));
+        words.extend(paths::SUBJECTS.map(|subject| {
+            self.set(|clause| paths::has(clause, subject, |kind| *kind == PathTestKind::HasDotDot))
+        }));
+        words.push(self.set(|clause| clause.tries_resolved_path));
+        words.push(
+            parts.iter().filter(|(bytes, _)| bytes.len() < 2).fold(0, |set, (_, clauses)| set | clauses),
+        );
+        words.extend(paths::SUBJECTS.map(|subject| {
+            self.set(|clause| paths::has(clause, subject, |kind| matches!(kind, PathTestKind::Contains(_))))
+        }));
+        words.extend(paths::SUBJECTS.map(|subject| {
+            self.set(|clause| paths::has(clause, subject, |kind| *kind == PathTestKind::InRoot))
+        }));
+        words.push(self.set(|clause| clause.outcome == Some(Outcome::Failed)));
+        words.push(self.set(|clause| clause.outcome == Some(Outcome::Succeeded)));
+        words.push(self.set(|clause| clause.only_containers));
+        words.push(count(value_count));
+        words
+    }
+
+    /// The different tests of numbers, each with the clauses that have it.
+    fn value_tests(&self) -> Result<Vec<[u8; ValueTest::BYTES]>, FilterError> {
+        let mut tests: Vec<(&ValueTest, u32)> = Vec::new();
+        for (index, clause) in self.clauses.iter().enumerate() {
+            check("tests of numbers in a clause", clause.values.len(), Clause::VALUES_MAX)?;
+            for test in &clause.values {
+                match tests.iter_mut().find(|(other, _)| *other == test) {
+                    Some((_, clauses)) => *clauses |= 1 << index,
+                    None => tests.push((test, 1 << index)),
+                }
+            }
+        }
+        tests.into_iter().map(|(test, clauses)| test.encode(clauses)).collect()
     }
 }
 
@@ -224,6 +268,9 @@ fn part(bytes: &[u8], clauses: u32) -> [u8; PART_BYTES] {
     let mut rest = &mut part[..];
     put(&mut rest, &text);
     put(&mut rest, &mask);
+    let [first, second] = paths::rare_pair(bytes);
+    put(&mut rest, &[first; 8]);
+    put(&mut rest, &[second; 8]);
     put(&mut rest, &clauses.to_ne_bytes());
     part
 }
@@ -231,22 +278,12 @@ fn part(bytes: &[u8], clauses: u32) -> [u8; PART_BYTES] {
 // === impl Clause ===
 
 impl Clause {
-    pub(crate) const BYTES: usize =
-        48 + Self::VALUES_MAX * ValueTest::BYTES + Self::NETWORKS_MAX * NetworkTest::BYTES;
+    pub(crate) const BYTES: usize = 48 + Self::NETWORKS_MAX * NetworkTest::BYTES;
 
     fn tests_socket(&self) -> bool {
         let is_any =
             self.socket_families.is_empty() && self.socket_protocols.is_empty() && self.networks.is_empty();
         !is_any || !self.outside.is_empty()
-    }
-
-    fn refuses(&self) -> u32 {
-        let outcome = match self.outcome {
-            None => 0,
-            Some(Outcome::Succeeded) => fact::FAILED,
-            Some(Outcome::Failed) => fact::SUCCEEDED,
-        };
-        outcome | if self.only_containers { fact::OF_HOST } else { 0 }
     }
 
     /// A bit for each family; all of them if one has none.
@@ -267,20 +304,14 @@ impl Clause {
 
     fn put(&self, rest: &mut &mut [u8]) -> Result<(), FilterError> {
         let networks = self.networks.len() + self.outside.len();
-        check("tests of numbers in a clause", self.values.len(), Self::VALUES_MAX)?;
         check("tests of addresses in a clause", networks, Self::NETWORKS_MAX)?;
-        put(rest, &self.refuses().to_ne_bytes());
-        let count = |of: usize| u8::try_from(of).unwrap_or(u8::MAX);
-        let counts = [count(self.values.len()), count(networks)];
-        let has = [!self.networks.is_empty(), !self.socket_protocols.is_empty()];
-        put(rest, &[counts, has.map(u8::from)].concat());
+        let count = u8::try_from(networks).unwrap_or(u8::MAX);
+        let [has_inside, has_protocols] =
+            [!self.networks.is_empty(), !self.socket_protocols.is_empty()].map(u8::from);
+        put(rest, &[count, has_inside, has_protocols, 0, 0, 0, 0, 0]);
         put(rest, &self.families().to_ne_bytes());
         for word in self.protocols() {
             put(rest, &word.to_ne_bytes());
-        }
-        for index in 0..Self::VALUES_MAX {
-            let test = self.values.get(index).map_or(Ok([0; ValueTest::BYTES]), ValueTest::encode)?;
-            put(rest, &test);
         }
         let inside = self.networks.iter().map(|test| test.encode(false));
         let outside = self.outside.iter().map(|test| test.encode(true));
@@ -297,7 +328,8 @@ impl Clause {
 impl ValueTest {
     pub(crate) const BYTES: usize = 8 + 8 * Self::VALUES_MAX + 8;
 
-    fn encode(&self) -> Result<[u8; Self::BYTES], FilterError> {
+    /// As the test of these clauses.
+    fn encode(&self, clauses: u32) -> Result<[u8; Self::BYTES], FilterError> {
         check("values of a test", self.values.len(), Self::VALUES_MAX)?;
         let mut bytes = [0; Self::BYTES];
         let mut rest = &mut bytes[..];
@@ -307,6 +339,7 @@ impl ValueTest {
         for index in 0..Self::VALUES_MAX {
             put(&mut rest, &self.values.get(index).unwrap_or(&first).to_ne_bytes());
         }
+        put(&mut rest, &clauses.to_ne_bytes());
         put(&mut rest, &[self.subject.encode(), self.values.is_empty().into()]);
         Ok(bytes)
     }

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use super::{Clause, Filter, PathKey, PathSubject, PathTest, PathTestKind};
 use crate::{
     PlanBank,
-    layout::{PATH_KEY_BYTES, TESTABLE_BYTES_MAX, tested},
+    config::put,
+    layout::{PATH_HEADS, PATH_KEY_BYTES, TESTABLE_BYTES_MAX, tested},
 };
 
 /// In the order of `tested_paths` of `struct filter`.
@@ -13,6 +14,15 @@ pub(super) const KINDS: [u8; tested::KINDS as usize] =
     [tested::FIRST, tested::FIRST_BACKWARD, tested::SECOND, tested::SECOND_BACKWARD];
 /// In the order of `with_dotdot` of `struct filter`.
 pub(super) const SUBJECTS: [PathSubject; 2] = [PathSubject::First, PathSubject::Second];
+
+/// What the tests of a filter begin with, for each kind of test: the bits of their clauses.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Heads {
+    /// Of tests of less than four bytes.
+    short: [u32; KINDS.len()],
+    /// Of the others by the number of their first eight bytes, or four.
+    numbers: [[u16; PATH_HEADS]; KINDS.len()],
+}
 
 pub(super) fn has_kind(clause: &Clause, kind: u8) -> bool {
     clause.paths.iter().any(|test| test.kind() == Some(kind))
@@ -38,6 +48,19 @@ pub(super) fn parts(filter: &Filter) -> BTreeMap<Vec<u8>, u32> {
     parts
 }
 
+/// Two bytes that the part has one after the other, and that not every path has.
+pub(super) fn rare_pair(part: &[u8]) -> [u8; 2] {
+    let commonness = |byte: u8| match byte {
+        b'/' => 4,
+        b'a'..=b'z' => 3,
+        b'.' | b'-' | b'_' => 2,
+        b'0'..=b'9' => 1,
+        _ => 0,
+    };
+    let pairs = part.windows(2).filter_map(|pair| <[u8; 2]>::try_from(pair).ok());
+    pairs.min_by_key(|pair| pair.map(commonness).iter().sum::<u32>()).unwrap_or_default()
+}
+
 /// Adds the tests of a filter: for each the bit of its clause.
 pub(super) fn add(paths: &mut BTreeMap<PathKey, u64>, filter: u8, of: &Filter) {
     for (index, clause) in of.clauses.iter().enumerate() {
@@ -47,6 +70,11 @@ pub(super) fn add(paths: &mut BTreeMap<PathKey, u64>, filter: u8, of: &Filter) {
             }
         }
     }
+}
+
+/// `head_number` of `programs/filter_path.h`.
+fn head_number(head: u64) -> usize {
+    usize::try_from(head.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 57).unwrap_or_default()
 }
 
 /// A trie finds the longest prefix alone, so that each has what shorter ones have.
@@ -59,6 +87,46 @@ pub(super) fn join_prefixes(paths: &mut BTreeMap<PathKey, u64>) {
         }
         *clauses |= shorter.last().map_or(0, |(_, clauses)| *clauses);
         shorter.push((key, *clauses));
+    }
+}
+
+// === impl Heads ===
+
+impl Heads {
+    pub(super) const BYTES: usize = KINDS.len() * (4 + 2 * PATH_HEADS);
+
+    pub(super) fn new(filter: &Filter) -> Self {
+        let mut heads = Self { short: [0; KINDS.len()], numbers: [[0; PATH_HEADS]; KINDS.len()] };
+        for (index, clause) in filter.clauses.iter().enumerate() {
+            for test in &clause.paths {
+                if let (Some(kind), Some(bytes)) = (test.kind(), test.bytes()) {
+                    heads.add(kind.into(), &bytes, 1 << index);
+                }
+            }
+        }
+        heads
+    }
+
+    fn add(&mut self, kind: usize, bytes: &[u8], clause: u16) {
+        let (Some(short), Some(numbers)) = (self.short.get_mut(kind), self.numbers.get_mut(kind)) else {
+            return;
+        };
+        let eight = bytes.first_chunk().map(|head| u64::from_le_bytes(*head));
+        let four = bytes.first_chunk().map(|head| u32::from_le_bytes(*head).into());
+        match eight.or(four) {
+            Some(head) => {
+                if let Some(clauses) = numbers.get_mut(head_number(head)) {
+                    *clauses |= clause;
+                }
+            }
+            None => *short |= u32::from(clause),
+        }
+    }
+
+    /// `short_paths` and `heads` of `struct filter`.
+    pub(super) fn put(&self, rest: &mut &mut [u8]) {
+        self.short.iter().for_each(|clauses| put(rest, &clauses.to_ne_bytes()));
+        self.numbers.iter().flatten().for_each(|clauses| put(rest, &clauses.to_ne_bytes()));
     }
 }
 

@@ -1,5 +1,8 @@
 use super::*;
-use crate::{PlanBank, layout::btf::Btf};
+use crate::{
+    PlanBank,
+    layout::{PATH_HEADS, btf::Btf},
+};
 
 fn path(kind: PathTestKind) -> PathTest {
     PathTest { subject: PathSubject::First, kind }
@@ -34,7 +37,7 @@ fn the_encoder_writes_the_objects_structures() {
         ("clause", Clause::BYTES),
         ("value_test", ValueTest::BYTES),
         ("network_test", NetworkTest::BYTES),
-        ("path_part", 24),
+        ("path_part", 40),
         ("path_key", PathKey::BYTES + 4),
     ] {
         assert_eq!(btf.structs[name].size, size, "{name}");
@@ -63,41 +66,50 @@ fn the_encoder_writes_the_objects_structures() {
         networks: vec![network],
         outside: vec![NetworkTest { end: End::Any, ..network }],
     };
-    let filter = Filter { clauses: vec![clause(&[PathTestKind::Exact(b"/y".to_vec())]), full] };
+    let first = Clause {
+        values: full.values.iter().skip(1).cloned().collect(),
+        ..clause(&[PathTestKind::Exact(b"/y".to_vec()), PathTestKind::Contains(b"~".to_vec())])
+    };
+    let filter = Filter { clauses: vec![first, full] };
     let filters = encoded(filter);
     let (number, bytes) = filters.entries().next().unwrap();
     assert_eq!(number, 1);
     let half = |place: usize| u32::from_ne_bytes(bytes[place..][..4].try_into().unwrap());
     let word = |place: usize| u64::from_ne_bytes(bytes[place..][..8].try_into().unwrap());
     let of_filter = |name: &str, index: usize| half(at("filter", name) + 4 * index);
-    assert_eq!((of_filter("clause_count", 0), of_filter("needs", 0)), (2, 3));
+    assert_eq!((of_filter("clause_count", 0), of_filter("needs", 0)), (2, 1));
     assert_eq!((of_filter("with_paths", 0), of_filter("with_sockets", 0)), (3, 2));
     assert_eq!([0, 1, 2, 3].map(|kind| of_filter("tested_paths", kind)), [1, 0, 0, 2]);
     assert_eq!((of_filter("with_dotdot", 0), of_filter("with_dotdot", 1)), (2, 0));
-    assert_eq!((of_filter("tries_resolved", 0), of_filter("part_count", 0)), (2, 2));
-    assert_eq!((of_filter("with_parts", 0), of_filter("with_parts", 1)), (2, 2));
+    assert_eq!((of_filter("tries_resolved", 0), of_filter("with_short_parts", 0)), (2, 1));
+    assert_eq!((of_filter("with_parts", 0), of_filter("with_parts", 1)), (3, 2));
     assert_eq!((of_filter("in_root", 0), of_filter("in_root", 1)), (2, 0));
-    let of_part = |index: usize, name: &str| at("filter", "parts") + 24 * index + at("path_part", name);
+    assert_eq!((of_filter("if_failed", 0), of_filter("if_succeeded", 0)), (0, 2));
+    assert_eq!((of_filter("in_containers", 0), of_filter("value_count", 0)), (2, 2));
+    assert_eq!([0, 1, 2, 3].map(|kind| of_filter("short_paths", kind)), [1, 0, 0, 2]);
+    let of_part = |index: usize, name: &str| at("filter", "parts") + 40 * index + at("path_part", name);
     assert_eq!(bytes[of_part(0, "bytes")..][..8], *b"k/\0\0\0\0\0\0");
     assert_eq!(bytes[of_part(0, "mask")..][..8], [0xff, 0xff, 0, 0, 0, 0, 0, 0]);
     assert_eq!(bytes[of_part(1, "bytes")..][..8], *b"zma.so.5");
     assert_eq!((word(of_part(1, "mask")), half(of_part(1, "clauses"))), (u64::MAX, 2));
+    assert_eq!(bytes[of_part(1, "first")..][..8], *b"........");
+    assert_eq!(bytes[of_part(1, "second")..][..8], *b"55555555");
+    assert_eq!((bytes[of_part(3, "first")], half(of_part(3, "clauses"))), (0xff, 0));
 
     let start = at("filter", "clauses") + Clause::BYTES;
     let of_clause = |name: &str| start + at("clause", name);
-    assert_eq!(half(of_clause("refuses")), 2 | 4);
     let byte = |name: &str| bytes[of_clause(name)];
-    assert_eq!((byte("value_count"), byte("network_count")), (2, 2));
-    assert_eq!((byte("has_inside"), byte("has_protocols")), (1, 1));
+    assert_eq!((byte("network_count"), byte("has_inside"), byte("has_protocols")), (2, 1, 1));
     assert_eq!(word(of_clause("families")), 1 << 2 | 1 << 63);
     assert_eq!((word(of_clause("protocols")), word(of_clause("protocols") + 24)), (1 << 6, 1 << 63));
 
     let value =
-        |index: usize, name: &str| of_clause("values") + index * ValueTest::BYTES + at("value_test", name);
-    assert_eq!((bytes[value(0, "subject")], bytes[value(0, "is_nonzero")]), (8, 1));
-    assert_eq!((bytes[value(1, "subject")], bytes[value(1, "is_nonzero")]), (2, 0));
-    assert_eq!((word(value(1, "mask")), word(value(1, "values"))), (0x88, 5));
-    assert_eq!((word(value(1, "values") + 8), word(value(1, "values") + 40)), (6, 5));
+        |index: usize, name: &str| at("filter", "values") + index * ValueTest::BYTES + at("value_test", name);
+    assert_eq!((bytes[value(0, "subject")], bytes[value(0, "is_nonzero")]), (2, 0));
+    assert_eq!((word(value(0, "mask")), word(value(0, "values")), half(value(0, "clauses"))), (0x88, 5, 3));
+    assert_eq!((word(value(0, "values") + 8), word(value(0, "values") + 40)), (6, 5));
+    assert_eq!((bytes[value(1, "subject")], bytes[value(1, "is_nonzero")]), (8, 1));
+    assert_eq!(half(value(1, "clauses")), 2);
 
     for (index, ends, is_outside) in [(0, 2, 0), (1, 3, 1)] {
         let place =
@@ -139,6 +151,43 @@ fn the_longest_prefix_has_all_clauses() {
     assert!(filters.paths().keys().all(|key| key.bytes.len() <= PathTest::PREFIX_MAX));
     let (bits, bytes) = filters.paths().keys().next().unwrap().encode(PlanBank::Second);
     assert_eq!((bits, &bytes[..8], bytes[8]), (64, &b"\x01\x01\0\0/etc"[..], 0));
+}
+
+/// Scenario: prefixes, exact paths and suffixes of all lengths. Guarantees: each is found by the first bytes of a path that holds it, and
+/// by those of hardly any other.
+#[test]
+fn paths_are_told_apart_by_their_first_bytes() {
+    let btf = Btf::of_object();
+    let member =
+        |name: &str| btf.structs["filter"].members.iter().find(|member| member.name == name).unwrap().offset;
+    let filters = encoded(Filter {
+        clauses: vec![
+            clause(&[PathTestKind::Prefix(b"/e".to_vec()), PathTestKind::Suffix(b"_history".to_vec())]),
+            clause(&[PathTestKind::Prefix(b"/etc".to_vec())]),
+            clause(&[PathTestKind::Exact(b"/root/x".to_vec()), PathTestKind::Suffix(b".conf".to_vec())]),
+            clause(&[PathTestKind::Prefix(b"/etc/ssh/".to_vec()), PathTestKind::Exact(b"/va".to_vec())]),
+        ],
+    });
+    let (_, bytes) = filters.entries().next().unwrap();
+    let begun = |kind: usize, head: &[u8; 8]| {
+        let short = member("short_paths") + 4 * kind;
+        let clauses = |head: u64| {
+            let number = usize::try_from(head.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 57).unwrap();
+            let place = member("heads") + 2 * (PATH_HEADS * kind + number);
+            u32::from(u16::from_le_bytes(bytes[place..][..2].try_into().unwrap()))
+        };
+        let head = u64::from_le_bytes(*head);
+        u32::from_le_bytes(bytes[short..][..4].try_into().unwrap())
+            | clauses(head)
+            | clauses(head & 0xffff_ffff)
+    };
+    assert_eq!(begun(0, b"/etc/ssh"), 0b1011);
+    assert_eq!(begun(0, b"/etc/pas"), 0b0011);
+    assert_eq!(begun(0, b"/root/x\0"), 0b0101);
+    assert_eq!(begun(0, b"/va\0...."), 0b1001);
+    assert_eq!(begun(0, b"/usr/lib"), 0b0001);
+    assert_eq!((begun(1, b"yrotsih_"), begun(1, b"fnoc.tsr"), begun(1, b"fnoxxtsr")), (1, 4, 0));
+    assert_eq!((begun(2, b"/etc/ssh"), begun(3, b"yrotsih_")), (0, 0));
 }
 
 /// Scenario: the same filter for several calls, another one, and more of everything than there is room for. Guarantees: equal filters are
@@ -209,7 +258,7 @@ fn ipv4_in_ipv6_is_ipv4() {
         let bytes = encoded(Filter { clauses: vec![Clause { networks: vec![test], ..Clause::default() }] });
         let bytes = *bytes.entries().next().unwrap().1;
         let first_clause = Filter::BYTES - Filter::CLAUSES_MAX * Clause::BYTES;
-        let start = first_clause + 48 + Clause::VALUES_MAX * ValueTest::BYTES;
+        let start = first_clause + 48;
         (bytes[start..start + 16].to_vec(), bytes[start + 16..start + 32].to_vec(), bytes[start + 36])
     };
     let (address, mask, version) = encoded("::ffff:10.1.2.3", 104);

@@ -36,6 +36,12 @@ pub(crate) const FILTERS_PER_BANK: usize = 64;
 pub(crate) const PATH_KEY_BYTES: usize = 252;
 /// Longest path that is tested.
 pub(crate) const TESTABLE_BYTES_MAX: usize = 247;
+/// Numbers that the first bytes of tests of paths come to.
+pub(crate) const PATH_HEADS: usize = 128;
+/// Places of control groups that are known to be none of a container: a power of two.
+pub(crate) const HOST_CGROUP_BUCKETS: usize = 8192;
+/// How many have the same place.
+pub(crate) const HOST_CGROUPS_PER_BUCKET: usize = 4;
 /// Steps of one call's shape.
 pub(crate) const STEPS_MAX: usize = 6;
 
@@ -214,14 +220,6 @@ constants! {
 }
 
 constants! {
-    pub(crate) mod fact: u32 = "FACT_" {
-        SUCCEEDED = 1 << 0,
-        FAILED = 1 << 1,
-        OF_HOST = 1 << 2,
-    }
-}
-
-constants! {
     pub(crate) mod subject: u8 = "SUBJECT_" {
         RESULT = 6,
         OPEN_FLAGS = 7,
@@ -239,7 +237,6 @@ constants! {
 constants! {
     pub(crate) mod need: u32 = "NEED_" {
         USER = 1 << 0,
-        CONTROL_GROUP = 1 << 1,
     }
 }
 

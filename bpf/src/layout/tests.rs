@@ -2,13 +2,13 @@ use std::sync::Arc;
 
 use super::{
     CALL_BITMAP_WORDS, COUNTERS_PER_CLASS, Described, DescriptorInfo, Endpoint, FILTERS_PER_BANK, Field,
-    FieldPlace, FileInfo, Header, PART_BYTES, PATH_KEY_BYTES, PathInfo, RECORD_BYTES_MAX, STEPS_MAX,
-    TESTABLE_BYTES_MAX, btf::Btf, constants,
+    FieldPlace, FileInfo, HOST_CGROUP_BUCKETS, HOST_CGROUPS_PER_BUCKET, Header, PART_BYTES, PATH_HEADS,
+    PATH_KEY_BYTES, PathInfo, RECORD_BYTES_MAX, STEPS_MAX, TESTABLE_BYTES_MAX, btf::Btf, constants,
 };
 use crate::{
     Call, CallSet, Cgroup, CgroupController, ChangeDirectory, Clause, Config, Connect, DetailedCall, Exec,
-    Exit, FailedExec, Filter, Filters, Fork, HOST_CGROUPS_MAX, LossSource, Object, Open, PathTest, PlanBank,
-    PlanFilters, RING_BYTES, Task, UringCompletion, UringRequest, ValueTest, calls,
+    Exit, FailedExec, Filter, Filters, Fork, LossSource, Object, Open, PathTest, PlanBank, PlanFilters,
+    RING_BYTES, Task, UringCompletion, UringRequest, ValueTest, calls,
 };
 
 /// What Rust calls otherwise than C.
@@ -76,7 +76,6 @@ fn constants_are_those_of_the_object() {
         ("COUNTER_", constants::counter::TABLE),
         ("STEP_", constants::step::TABLE),
         ("ARGUMENT_", constants::argument::TABLE),
-        ("FACT_", constants::fact::TABLE),
         ("SUBJECT_", constants::subject::TABLE),
         ("END_", constants::end::TABLE),
         ("NEED_", constants::need::TABLE),
@@ -107,11 +106,13 @@ fn constants_are_those_of_the_object() {
         ("VALUE_TESTS_MAX", Clause::VALUES_MAX),
         ("VALUES_MAX", ValueTest::VALUES_MAX),
         ("NETWORK_TESTS_MAX", Clause::NETWORKS_MAX),
+        ("PATH_HEADS", PATH_HEADS),
         ("PATH_KEY_BYTES", PATH_KEY_BYTES),
         ("TESTABLE_BYTES_MAX", TESTABLE_BYTES_MAX),
         ("SUFFIX_BYTES_MAX", PathTest::SUFFIX_MAX),
         ("PATH_TESTS_MAX", Filters::PATHS_MAX),
-        ("HOST_CGROUPS_MAX", HOST_CGROUPS_MAX),
+        ("HOST_CGROUP_BUCKETS", HOST_CGROUP_BUCKETS),
+        ("HOST_CGROUPS_PER_BUCKET", HOST_CGROUPS_PER_BUCKET),
     ] {
         assert_eq!(btf.values[name], value as u64, "{name}");
     }

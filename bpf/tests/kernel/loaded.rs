@@ -14,8 +14,9 @@ use aya::{
 };
 use eyrie_bpf::{
     Attach, CALL_SHAPES_MAP, CONFIG_MAP, COUNTERS_MAP, Config, Counts, EventClass, FILTERS_MAP, Filter,
-    Filters, HOST_CGROUPS_MAP, LOSS_SOURCES_MAP, LossSource, PATH_TESTS_MAP, PLANS_MAP, PathKey, PlanBank,
-    PlanFilters, RINGS_MAP, Record, SNAPSHOT_PROGRAM, Shape, Step, decode, split_first,
+    Filters, HOST_CGROUPS_MAP, HostCgroupBucket, HostCgroupTable, LOSS_SOURCES_MAP, LossSource,
+    PATH_TESTS_MAP, PLANS_MAP, PathKey, PlanBank, PlanFilters, RINGS_MAP, Record, SNAPSHOT_PROGRAM, Shape,
+    Step, decode, split_first,
 };
 
 use crate::OBJECT;
@@ -31,6 +32,7 @@ pub(crate) struct Loaded {
     rings: ArrayOfMaps<MapData, RingBuf<MapData>>,
     ring: RingBuf<MapData>,
     bank: PlanBank,
+    host_cgroups: HostCgroupTable,
 }
 
 /// Records of some processes, in the order in which they came.
@@ -76,7 +78,13 @@ impl Loaded {
             .load(OBJECT.bytes())
             .unwrap();
         let rings = ArrayOfMaps::try_from(ebpf.take_map(RINGS_MAP).unwrap()).unwrap();
-        let mut loaded = Self { ebpf, rings, ring: new_ring(ring_bytes), bank: PlanBank::default() };
+        let mut loaded = Self {
+            ebpf,
+            rings,
+            ring: new_ring(ring_bytes),
+            bank: PlanBank::default(),
+            host_cgroups: HostCgroupTable::default(),
+        };
         loaded.rings.set(0, &loaded.ring, 0).unwrap();
         loaded.configure(config);
         for program in OBJECT.programs() {
@@ -143,7 +151,9 @@ impl Loaded {
     /// Says of a control group that it is none of a container.
     pub(crate) fn tell_host_cgroup(&mut self, id: u64) {
         let map = self.ebpf.map_mut(HOST_CGROUPS_MAP).unwrap();
-        HashMap::<_, u64, u8>::try_from(map).unwrap().insert(id, 1, 0).unwrap();
+        let mut map = Array::<_, [u64; HostCgroupBucket::WORDS]>::try_from(map).unwrap();
+        let bucket = self.host_cgroups.insert(id).unwrap();
+        map.set(bucket.index, bucket.words, 0).unwrap();
     }
 
     /// Says what is read of a call.

@@ -1,20 +1,22 @@
 //! The control groups of which the programs know that they are none of a container's.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 
 use aya::{
     Ebpf,
-    maps::{HashMap, MapData, MapError},
+    maps::{Array, MapData, MapError},
 };
-use eyrie_bpf::{HOST_CGROUPS_MAP, HOST_CGROUPS_MAX};
+use eyrie_bpf::{HOST_CGROUPS_MAP, HostCgroupBucket, HostCgroupTable};
 use tracing::warn;
 
 use super::KernelError;
 
 /// The map, and what is in it. What there is no room for is missing, so that more is recorded.
 pub(super) struct HostCgroups {
-    map: HashMap<MapData, u64, u8>,
-    told: HashSet<u64>,
+    map: Array<MapData, [u64; HostCgroupBucket::WORDS]>,
+    table: HostCgroupTable,
+    /// What could not be written yet.
+    unwritten: HashMap<u32, HostCgroupBucket>,
     was_failure_told: bool,
 }
 
@@ -23,41 +25,39 @@ pub(super) struct HostCgroups {
 impl HostCgroups {
     pub(super) fn new(ebpf: &mut Ebpf) -> Result<Self, KernelError> {
         let map = ebpf.take_map(HOST_CGROUPS_MAP).ok_or_else(KernelError::no_map(HOST_CGROUPS_MAP))?;
-        let map = HashMap::try_from(map).map_err(KernelError::map(HOST_CGROUPS_MAP))?;
-        Ok(Self { map, told: HashSet::new(), was_failure_told: false })
+        let map = Array::try_from(map).map_err(KernelError::map(HOST_CGROUPS_MAP))?;
+        let table = HostCgroupTable::default();
+        Ok(Self { map, table, unwritten: HashMap::new(), was_failure_told: false })
     }
 
     /// The group is known to be none of a container.
     pub(super) fn insert(&mut self, id: u64) {
-        // No group has the id 0: it stands for one that is not known.
-        if id == 0 || self.told.len() >= HOST_CGROUPS_MAX || self.told.contains(&id) {
-            return;
-        }
-        match self.map.insert(id, 1, 0) {
-            Ok(()) => {
-                self.told.insert(id);
-            }
-            Err(error) => {
-                if !std::mem::replace(&mut self.was_failure_told, true) {
-                    warn!(
-                        "a control group of the host cannot be told to the programs, which record more: {error}"
-                    );
-                }
-            }
+        if let Some(bucket) = self.table.insert(id) {
+            self.write(bucket);
         }
     }
 
     /// The group is gone, or one of a container.
     pub(super) fn remove(&mut self, id: u64) {
-        if !self.told.contains(&id) {
-            return;
+        if let Some(bucket) = self.table.remove(id) {
+            self.write(bucket);
         }
-        match self.map.remove(&id) {
-            Ok(()) | Err(MapError::KeyNotFound) => {
-                self.told.remove(&id);
-            }
-            // It stays among those that were told, so that the next one who says so tries again.
-            Err(error) => warn!(id, "a control group cannot be taken from those of the host: {error}"),
+    }
+
+    /// Writes a bucket, and those that could not be written before: a group that stays in the map is taken for one of the host.
+    fn write(&mut self, bucket: HostCgroupBucket) {
+        self.unwritten.insert(bucket.index, bucket);
+        let Self { map, unwritten, .. } = self;
+        let mut failure: Option<MapError> = None;
+        unwritten.retain(|index, bucket| {
+            map.set(*index, bucket.words, 0).map_err(|error| failure = Some(error)).is_err()
+        });
+        if let Some(error) = failure
+            && !std::mem::replace(&mut self.was_failure_told, true)
+        {
+            warn!(
+                "which control groups are the host's cannot be told to the programs; it is tried again: {error}"
+            );
         }
     }
 }
