@@ -8,7 +8,7 @@
 /* Remembers that this end connected, and to whom: also while it still does. */
 static __always_inline void note_connect(struct composer *composer, struct descriptor_info *info, u64 socket)
 {
-	struct socket_past now = {};
+	struct socket_past now = { .socket = socket, .inode = info->file.inode, .role = HISTORY_CLIENT };
 	s64 result = composer->call.result;
 
 	if (result != 0 && result != -EINPROGRESS)
@@ -18,30 +18,53 @@ static __always_inline void note_connect(struct composer *composer, struct descr
 		note_role(composer, socket, info->file.inode, HISTORY_CLIENT);
 		return;
 	}
-	now.inode = info->file.inode;
-	now.role = HISTORY_CLIENT;
 	now.family = info->family;
 	now.port = __builtin_bswap16(info->remote.port);
 	__builtin_memcpy(now.address, info->remote.address, sizeof(now.address));
-	info->history |= note_peer(composer, socket, &now, true);
+	info->history |= note_peer(composer, &now, true);
 }
 
-/* The tests of the socket and of the address that was asked for. */
-__noinline u32 weigh_connect(void)
+/* The same of a call that is left out, whose socket is in `weighing`. */
+static __always_inline int keep_connect(struct composer *composer)
 {
-	struct composer *composer = composer_of(SLOT_CALL);
-	struct weighing *weighing;
-	struct filter *filter;
+	struct weighing *weighing = &composer->weighing;
+	struct socket_past now = {
+		.socket = composer->call.socket,
+		.inode = composer->call.socket_inode,
+		.role = HISTORY_CLIENT,
+		.family = weighing->family,
+	};
+	s64 result = composer->call.result;
 
-	if (!composer)
-		return VERDICT_NEEDED;
-	weighing = &composer->weighing;
-	filter = filter_of(composer);
+	if (!now.socket || (result != 0 && result != -EINPROGRESS))
+		return 0;
+	if (now.family != AF_INET && now.family != AF_INET6) {
+		note_role(composer, now.socket, now.inode, HISTORY_CLIENT);
+		return 0;
+	}
+	now.port = __builtin_bswap16(weighing->remote.port);
+	__builtin_memcpy(now.address, weighing->remote.address, sizeof(now.address));
+	note_peer(composer, &now, true);
+	return 0;
+}
+
+/* The tests of the socket, which `find_socket` has found, and of the address that was asked for. */
+static __always_inline u32 weigh_connect(struct composer *composer)
+{
+	struct weighing *weighing = &composer->weighing;
+	struct filter *filter = filter_of(composer);
+	struct internet_address asked = {};
+	u32 length = composer->call.arguments[2];
+
 	/* It has no path that could be told. */
-	if (!filter || weighing->candidates & filter->with_paths || composer->header.flags & FLAG_REQUESTED_UNREADABLE)
+	if (!filter || weighing->candidates & filter->with_paths)
 		return VERDICT_NEEDED;
-	note_info(weighing, &composer->connect.socket);
-	note_asked(composer, &composer->connect.requested, END_REMOTE);
+	forget(length);
+	if (length > sizeof(asked))
+		length = sizeof(asked);
+	if (bpf_probe_read_user(&asked, length, (void *)composer->call.arguments[1]) != 0)
+		return VERDICT_NEEDED;
+	note_address(weighing, &asked, length, END_REMOTE);
 	return weigh_socket(SLOT_CALL);
 }
 
@@ -49,19 +72,28 @@ __noinline u32 weigh_connect(void)
 __noinline int on_connect(u32 extra_flags)
 {
 	struct composer *composer = composer_of(SLOT_CALL);
-	struct task_struct *task = current_task();
 	struct descriptor_info *info;
 	struct socket *socket = NULL;
+	struct weighing *weighing;
+	struct task_struct *task;
 	struct file *file;
 
 	if (!composer)
 		return 0;
+	weighing = &composer->weighing;
+	if (weighing->filter || weighing->is_left_out) {
+		weighing->first_fd = composer->call.arguments[0];
+		if (find_socket(true) && !weighing->is_left_out)
+			weighing->is_left_out = weigh_connect(composer) == VERDICT_NOT_NEEDED && leave_out(composer);
+		if (weighing->is_left_out)
+			return keep_connect(composer);
+	}
+	task = current_task();
 	clear(composer, sizeof(composer->connect));
 	info = &composer->connect.socket;
 	info->fd = composer->call.arguments[0];
-	if (!composer->weighing.is_left_out)
-		put_requested_address(composer, &composer->connect.requested, composer->call.arguments[1],
-				      (u32)composer->call.arguments[2]);
+	put_requested_address(composer, &composer->connect.requested, composer->call.arguments[1],
+			      (u32)composer->call.arguments[2]);
 	file = file_of(task, info->fd);
 	/* Of its file the inode alone is told: a socket's has no more to say. */
 	if (file)
@@ -70,10 +102,6 @@ __noinline int on_connect(u32 extra_flags)
 		put_socket(composer, info, socket);
 		note_connect(composer, info, (u64)read_kernel(socket->sk));
 	}
-	if (composer->weighing.is_left_out)
-		return 0;
-	if (file && composer->weighing.filter && weigh_connect() == VERDICT_NOT_NEEDED && leave_out(composer))
-		return 0;
 	put_call_header(composer, task, RECORD_CONNECT, extra_flags);
 	return submit(composer);
 }

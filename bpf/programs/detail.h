@@ -138,16 +138,19 @@ __noinline int step_history(u32 step)
 		if (!is_internet || peer.port)
 			*history |= note_role(composer, socket, composer->call.socket_inode, step >> 24);
 	} else if (is_internet && composer->detailed.first.type != SOCK_STREAM) {
+		now.socket = socket;
 		now.inode = composer->call.socket_inode;
 		/* As Falco does it: servers begin by receiving and clients by sending. */
 		now.role = is_second(step) ? HISTORY_SERVER : HISTORY_CLIENT;
 		now.family = peer.family;
 		now.port = peer.port;
-		if (peer.family == AF_INET)
+		if (peer.family == AF_INET) {
 			__builtin_memcpy(now.address, peer.ipv4, sizeof(peer.ipv4));
-		else
-			__builtin_memcpy(now.address, peer.ipv6, sizeof(peer.ipv6));
-		*history |= note_peer(composer, socket, &now, false);
+		} else {
+			now.address[0] = peer.ipv6[0];
+			now.address[1] = peer.ipv6[1];
+		}
+		*history |= note_peer(composer, &now, false);
 	}
 	return 0;
 }

@@ -80,6 +80,7 @@ static __always_inline void note_socket(struct weighing *weighing, struct sock *
 	read_beginning(&start, sock);
 	family = field_in(&start, sock->__sk_common.skc_family);
 	note_no_socket(weighing);
+	weighing->family = family;
 	weighing->families = family_bit(family);
 	weighing->protocol = read_kernel(sock->sk_protocol);
 	if (family != AF_INET && family != AF_INET6)
@@ -87,6 +88,7 @@ static __always_inline void note_socket(struct weighing *weighing, struct sock *
 	put_internet(&local, &remote, family, sock, &start);
 	note_endpoint(weighing, PLACE_LOCAL, family, &local, END_LOCAL);
 	note_endpoint(weighing, PLACE_REMOTE, family, &remote, END_REMOTE);
+	weighing->remote = remote;
 }
 
 /* The start of struct sockaddr_in and sockaddr_in6. */
@@ -97,26 +99,31 @@ struct internet_address {
 	u64 ipv6[2];
 };
 
-/* Notes the address that a call was given or gave, which lies in the record. */
+/* Notes the address that a call was given or gave. */
+static __always_inline void note_address(struct weighing *weighing, const struct internet_address *asked, u32 length, u32 ends)
+{
+	u16 port = __builtin_bswap16(asked->port);
+
+	if (asked->family == AF_INET && length >= 8) {
+		weighing->families |= family_bit(AF_INET);
+		note_end(weighing, PLACE_ASKED, AF_INET, *(u32 *)asked->ipv4, 0, port, ends);
+	} else if (asked->family == AF_INET6 && length >= sizeof(*asked)) {
+		weighing->families |= family_bit(AF_INET6);
+		note_end(weighing, PLACE_ASKED, AF_INET6, asked->ipv6[0], asked->ipv6[1], port, ends);
+	}
+}
+
+/* The same of one that lies in the record. */
 static __always_inline void note_asked(struct composer *composer, const struct span *span, u32 ends)
 {
-	struct weighing *weighing = &composer->weighing;
 	struct internet_address asked = {};
 	u32 at = span->offset;
-	u16 port;
 
 	forget(at);
 	if (span->length < 8 || at > RECORD_BYTES_MAX - sizeof(asked))
 		return;
 	bpf_probe_read_kernel(&asked, sizeof(asked), composer->bytes + at);
-	port = __builtin_bswap16(asked.port);
-	if (asked.family == AF_INET) {
-		weighing->families |= family_bit(AF_INET);
-		note_end(weighing, PLACE_ASKED, AF_INET, *(u32 *)asked.ipv4, 0, port, ends);
-	} else if (asked.family == AF_INET6 && span->length >= sizeof(asked)) {
-		weighing->families |= family_bit(AF_INET6);
-		note_end(weighing, PLACE_ASKED, AF_INET6, asked.ipv6[0], asked.ipv6[1], port, ends);
-	}
+	note_address(&composer->weighing, &asked, span->length, ends);
 }
 
 /* Whether the end is in the network, or may be. */

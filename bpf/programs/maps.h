@@ -78,6 +78,9 @@ struct weighing {
 	/* WALK_* of the directories that paths of the record start from. */
 	u32 base_flags;
 	struct tested_end ends[ENDS_MAX];
+	/* The socket's family, and its other end as the kernel has it. */
+	u32 family;
+	struct endpoint remote;
 	/* The first descriptor of a call that is described, and the role that it gives its socket. */
 	s32 first_fd;
 	u32 role;
