@@ -104,6 +104,13 @@ static __always_inline bool is_recorded(struct plan *plan, u32 number, bool comp
 	return has_bit(compat ? plan->compat_calls : plan->calls, number);
 }
 
+/* The same before it is known whose number it is. */
+static __always_inline bool may_be_recorded(struct plan *plan, u64 number)
+{
+	/* What lies above the bitmaps may be a number of x32. */
+	return number >= CALL_BITMAP_WORDS * 64 || has_bit(plan->calls, number) || has_bit(plan->compat_calls, number);
+}
+
 static __always_inline bool bears_state(struct plan *plan, u32 number, bool compat)
 {
 	return has_bit(compat ? plan->compat_state_calls : plan->state_calls, number);
@@ -164,11 +171,11 @@ SEC("tp_btf/sys_exit")
 int system_call(u64 *context)
 {
 	struct pt_regs *regs = (void *)context[0];
-	struct task_struct *task = current_task();
 	struct config *configured = configuration();
-	bool compat = is_compat(task), is_restarted;
+	s64 result = context[1], number;
+	struct task_struct *task;
+	bool compat, is_restarted;
 	u32 flags, bank, state, filter;
-	s64 number = numbered_call(regs, compat, &flags), result = context[1];
 	struct composer *composer;
 	enum open_call open;
 	struct plan *plan;
@@ -176,11 +183,14 @@ int system_call(u64 *context)
 
 	if (!configured)
 		return 0;
-	if (number < 0 || number >= CALL_BITMAP_WORDS * 64)
-		return 0;
 	bank = current_bank(configured);
 	plan = plan_in(bank);
-	if (!plan || !is_recorded(plan, number, compat))
+	if (!plan || !may_be_recorded(plan, call_number(regs)))
+		return 0;
+	task = current_task();
+	compat = is_compat(task);
+	number = numbered_call(regs, compat, &flags);
+	if (number < 0 || number >= CALL_BITMAP_WORDS * 64 || !is_recorded(plan, number, compat))
 		return 0;
 	if ((u32)load(task->tgid) == configured->own_tgid) {
 		count(false, COUNTER_OWN);
@@ -197,6 +207,8 @@ int system_call(u64 *context)
 		return 0;
 	composer->bank = bank;
 	composer->weighing.filter = 0;
+	composer->weighing.traits = 0;
+	composer->weighing.has_socket = false;
 	composer->weighing.is_left_out = false;
 	composer->call.number = number;
 	composer->call.result = result;

@@ -45,18 +45,19 @@ static __always_inline bool is_start_needed(struct composer *composer, struct pl
 	begin_weighing(composer, filter, false);
 	verdict = weigh_numbers(SLOT_LIFE);
 	if (verdict == VERDICT_OPEN) {
-		note_socket(&composer->weighing, sock);
+		note_known_socket(&composer->weighing, sock);
 		verdict = weigh_socket(SLOT_LIFE);
 	}
-	return verdict != VERDICT_NOT_NEEDED || !leave_out(composer);
+	/* A call that is left out is counted when it ends. */
+	return verdict != VERDICT_NOT_NEEDED || is_marked(composer);
 }
 
 SEC("tp_btf/inet_sock_set_state")
 int connect_start(u64 *context)
 {
 	struct sock *sock = (void *)context[0];
-	struct task_struct *task = current_task();
-	struct config *configured = configuration();
+	struct task_struct *task;
+	struct config *configured;
 	struct composer *composer;
 	struct descriptor_info *info;
 	struct socket *socket;
@@ -65,16 +66,21 @@ int connect_start(u64 *context)
 	struct file *file;
 	struct plan *plan;
 
-	if ((s32)context[1] != TCP_CLOSE || (s32)context[2] != TCP_SYN_SENT || !configured)
+	/* One change in six, so that nothing is asked before. */
+	if ((s32)context[1] != TCP_CLOSE || (s32)context[2] != TCP_SYN_SENT)
+		return 0;
+	configured = configuration();
+	if (!configured)
 		return 0;
 	/* Only from here on: other changes of state come in interrupts too, amid a record that is composed in this buffer. */
 	composer = new_composer(SLOT_LIFE);
 	if (!composer)
 		return 0;
+	task = current_task();
 	plan = plan_of(composer);
 	if (!plan || (u32)load(task->tgid) == configured->own_tgid)
 		return 0;
-	if (!is_in_connect(composer, task, configured, plan))
+	if (!is_in_connect(composer, task, configured, plan) || !is_start_needed(composer, plan, sock))
 		return 0;
 	socket = load(sock->sk_socket);
 	file = load(socket->file);
@@ -82,8 +88,6 @@ int connect_start(u64 *context)
 	if (!file)
 		file = file_of(task, composer->call.arguments[0]);
 	if (!file || read_kernel(file->f_flags) & O_NONBLOCK)
-		return 0;
-	if (!is_start_needed(composer, plan, sock))
 		return 0;
 	begin_call(composer, task, RECORD_CONNECT, sizeof(composer->connect), FLAG_STARTED_ONLY);
 	info = &composer->connect.socket;

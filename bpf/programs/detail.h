@@ -235,15 +235,20 @@ __noinline int keep_past(void)
 
 	if (!composer || !keeps_history(composer))
 		return 0;
-	traits = shape_traits();
+	traits = shape_traits(composer);
 	if (!(traits & (TRAIT_ROLE | TRAIT_PEER)) || composer->call.result < 0)
 		return 0;
-	if (traits & (TRAIT_ADDRESS | TRAIT_PEER)) {
+	if (traits & TRAIT_ADDRESS) {
+		/* Peers are noted of sockets alone that may have several. */
+		if (!(traits & TRAIT_ROLE) && composer->weighing.has_socket && composer->call.socket &&
+		    (!is_internet(composer->weighing.family) ||
+		     read_kernel(((struct sock *)composer->call.socket)->sk_type) == SOCK_STREAM))
+			return 0;
 		composer->weighing.is_left_out = true;
 		return on_described_call(0);
 	}
 	/* The tests may have found it already. */
-	if ((composer->weighing.is_socket_tested || find_socket(false)) && composer->call.socket)
+	if (traits & TRAIT_ROLE && (composer->weighing.has_socket || find_socket(false)) && composer->call.socket)
 		note_role(composer, composer->call.socket, composer->call.socket_inode, composer->weighing.role);
 	return 0;
 }

@@ -141,17 +141,24 @@ __noinline u32 weigh_numbers(u32 slot)
 	return verdict_of(weighing, filter->with_paths | filter->with_sockets);
 }
 
-/* Counts a call that is not needed. False if it is recorded all the same, and marked. */
-static __always_inline bool leave_out(struct composer *composer)
+/* Whether what is not needed is recorded all the same, and marked. */
+static __always_inline bool is_marked(struct composer *composer)
 {
 	struct plan *plan = plan_of(composer);
 
 	composer->weighing.filter = 0;
-	if (plan && plan->marked_share && roll(composer) < plan->marked_share) {
-		composer->call.flags |= FLAG_FILTER_MARKED;
-		count(false, COUNTER_MARKED);
+	if (!plan || !plan->marked_share || roll(composer) >= plan->marked_share)
 		return false;
-	}
+	composer->call.flags |= FLAG_FILTER_MARKED;
+	count(false, COUNTER_MARKED);
+	return true;
+}
+
+/* Counts a call that is not needed. False if it is recorded all the same, and marked. */
+static __always_inline bool leave_out(struct composer *composer)
+{
+	if (is_marked(composer))
+		return false;
 	count(false, COUNTER_FILTERED);
 	return true;
 }

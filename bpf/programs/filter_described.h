@@ -10,11 +10,13 @@
 enum shape_trait {
 	/* It has a first descriptor, which is in `weighing` then. */
 	TRAIT_FIRST = 1 << 0,
-	/* It has an address, which is an end of the socket as well. */
+	/* It has an address, or may have one, which is an end of the socket as well. */
 	TRAIT_ADDRESS = 1 << 1,
 	/* It makes its socket a client or a server, as `weighing` has it. */
 	TRAIT_ROLE = 1 << 2,
 	TRAIT_PEER = 1 << 3,
+	/* They are known. */
+	TRAITS_KNOWN = 1 << 4,
 };
 
 static __always_inline struct call_shape *shape_of(struct composer *composer)
@@ -25,11 +27,11 @@ static __always_inline struct call_shape *shape_of(struct composer *composer)
 }
 
 /* What there is to know of the call's shape for its filter. */
-__noinline u32 shape_traits(void)
+__noinline u32 find_traits(void)
 {
 	struct composer *composer = composer_of(SLOT_CALL);
+	u32 traits = TRAITS_KNOWN;
 	struct call_shape *shape;
-	u32 traits = 0;
 
 	if (!composer)
 		return 0;
@@ -50,6 +52,10 @@ __noinline u32 shape_traits(void)
 			break;
 		case STEP_ADDRESS:
 		case STEP_ADDRESS_BACK:
+			/* Most have none. */
+			if (argument_of(composer, step->argument))
+				traits |= TRAIT_ADDRESS;
+			break;
 		case STEP_MESSAGE:
 		case STEP_MESSAGES:
 		case STEP_DESCRIPTOR_PAIR:
@@ -65,6 +71,14 @@ __noinline u32 shape_traits(void)
 		}
 	}
 	return traits;
+}
+
+/* The same, found once a call. */
+static __always_inline u32 shape_traits(struct composer *composer)
+{
+	if (!composer->weighing.traits)
+		composer->weighing.traits = find_traits();
+	return composer->weighing.traits;
 }
 
 /* Finds the socket of the first descriptor, and notes what is tested of it if there are tests. False where nothing is open there by now, so that
@@ -83,6 +97,7 @@ __noinline u32 find_socket(u32 is_tested)
 	if (!file)
 		return false;
 	socket = socket_of(file, &composer->call.socket_inode);
+	composer->weighing.has_socket = !socket;
 	if (!socket) {
 		note_no_socket(&composer->weighing);
 		return true;
@@ -91,8 +106,9 @@ __noinline u32 find_socket(u32 is_tested)
 	if (!sock)
 		return false;
 	composer->call.socket = (u64)sock;
+	composer->weighing.has_socket = true;
 	if (is_tested)
-		note_socket(&composer->weighing, sock);
+		note_socket(composer, sock);
 	return true;
 }
 
@@ -110,11 +126,17 @@ __noinline u32 weigh_described(void)
 		return VERDICT_NEEDED;
 	if (!(composer->weighing.candidates & filter->with_sockets))
 		return VERDICT_OPEN;
-	traits = shape_traits();
-	if (!(traits & TRAIT_FIRST) || traits & TRAIT_ADDRESS)
+	traits = shape_traits(composer);
+	if (!(traits & TRAIT_FIRST))
 		return VERDICT_OPEN;
-	if (find_socket(true))
+	if (find_socket(true)) {
+		/* An address is an end of those sockets alone that have such ends. */
+		if (traits & TRAIT_ADDRESS && (!composer->call.socket || is_internet(composer->weighing.family)))
+			return VERDICT_OPEN;
 		return weigh_socket(SLOT_CALL);
+	}
+	if (traits & TRAIT_ADDRESS)
+		return VERDICT_OPEN;
 	composer->weighing.is_socket_tested = true;
 	return verdict_of(&composer->weighing, filter->with_paths);
 }

@@ -71,24 +71,67 @@ static __always_inline void note_no_socket(struct weighing *weighing)
 	weighing->ends[PLACE_ASKED].ends = 0;
 }
 
-static __always_inline void note_socket(struct weighing *weighing, struct sock *sock)
+static __always_inline bool is_internet(u32 family)
 {
+	return family == AF_INET || family == AF_INET6;
+}
+
+/* Notes the family, and no protocol. Whether it has addresses. */
+static __always_inline bool note_family(struct weighing *weighing, u32 family)
+{
+	note_no_socket(weighing);
+	weighing->family = family;
+	weighing->families = family_bit(family);
+	return is_internet(family);
+}
+
+/* Notes a socket of which there is an address alone. */
+static __always_inline void note_socket(struct composer *composer, struct sock *sock)
+{
+	struct weighing *weighing = &composer->weighing;
 	struct endpoint local = {}, remote = {};
+	struct filter *filter = filter_of(composer);
 	struct beginning start;
+	bool has_ends;
 	u32 family;
 
 	read_beginning(&start, sock);
 	family = field_in(&start, sock->__sk_common.skc_family);
-	note_no_socket(weighing);
-	weighing->family = family;
-	weighing->families = family_bit(family);
-	weighing->protocol = read_kernel(sock->sk_protocol);
-	if (family != AF_INET && family != AF_INET6)
+	has_ends = note_family(weighing, family);
+	if (!filter || filter->needs & NEED_PROTOCOL)
+		weighing->protocol = read_kernel(sock->sk_protocol);
+	if (!has_ends)
 		return;
 	put_internet(&local, &remote, family, sock, &start);
 	note_endpoint(weighing, PLACE_LOCAL, family, &local, END_LOCAL);
 	note_endpoint(weighing, PLACE_REMOTE, family, &remote, END_REMOTE);
 	weighing->remote = remote;
+}
+
+/* The same of a socket whose type the verifier knows. */
+static __always_inline void note_known_socket(struct weighing *weighing, struct sock *sock)
+{
+	u32 family = load(sock->__sk_common.skc_family);
+	u16 local_port = load(sock->__sk_common.skc_num), remote_port = load(sock->__sk_common.skc_dport);
+	bool has_ends = note_family(weighing, family);
+
+	weighing->protocol = load(sock->sk_protocol);
+	if (!has_ends)
+		return;
+	remote_port = __builtin_bswap16(remote_port);
+	if (family == AF_INET) {
+		note_end(weighing, PLACE_LOCAL, family, load(sock->__sk_common.skc_rcv_saddr), 0, local_port, END_LOCAL);
+		note_end(weighing, PLACE_REMOTE, family, load(sock->__sk_common.skc_daddr), 0, remote_port, END_REMOTE);
+	} else if (field_exists(sock->__sk_common.skc_v6_daddr)) {
+		struct in6_addr local = load(sock->__sk_common.skc_v6_rcv_saddr);
+		struct in6_addr remote = load(sock->__sk_common.skc_v6_daddr);
+		u64 halves[4];
+
+		__builtin_memcpy(halves, &local, sizeof(local));
+		__builtin_memcpy(halves + 2, &remote, sizeof(remote));
+		note_end(weighing, PLACE_LOCAL, family, halves[0], halves[1], local_port, END_LOCAL);
+		note_end(weighing, PLACE_REMOTE, family, halves[2], halves[3], remote_port, END_REMOTE);
+	}
 }
 
 /* The start of struct sockaddr_in and sockaddr_in6. */

@@ -84,6 +84,10 @@ struct weighing {
 	/* The first descriptor of a call that is described, and the role that it gives its socket. */
 	s32 first_fd;
 	u32 role;
+	/* TRAIT_* of its shape; 0 while they are not known. */
+	u32 traits;
+	/* Whether what is behind that descriptor was found: `call.socket`, or that it is no socket. */
+	u32 has_socket;
 	/* What the tests have put into the record. */
 	u32 has_base;
 	u32 has_resolved;

@@ -107,6 +107,7 @@ struct clause {
 
 enum filter_need {
 	NEED_USER = 1 << 0,
+	NEED_PROTOCOL = 1 << 1,
 };
 
 /* Which path of a call is tested, and from which end. */

@@ -7,19 +7,21 @@
 
 static __always_inline struct socket *socket_of(struct file *file, u64 *inode_number)
 {
-	struct inode *inode = read_kernel(file->f_inode);
 	struct beginning start;
-	struct super_block *super;
+	struct socket *socket;
+	struct inode *inode;
 
+	read_beginning(&start, file);
+	inode = field_in(&start, file->f_inode);
+	/* A Unix socket in a directory has the same type of file. It can be opened with O_PATH alone, and has nothing here. */
+	socket = field_in(&start, file->private_data);
+	if (!socket)
+		return NULL;
 	read_beginning(&start, inode);
-	/* A Unix socket in a directory has the same file type; one that is open is on sockfs. */
 	if ((field_in(&start, inode->i_mode) & S_IFMT) != S_IFSOCK)
 		return NULL;
-	super = field_in(&start, inode->i_sb);
-	if (read_kernel(super->s_magic) != SOCKFS_MAGIC)
-		return NULL;
 	*inode_number = field_in(&start, inode->i_ino);
-	return read_kernel(file->private_data);
+	return socket;
 }
 
 /* Both ends of an internet socket of which the beginning was read. */

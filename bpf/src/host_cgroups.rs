@@ -25,10 +25,13 @@ pub struct HostCgroupBucket {
 impl HostCgroupTable {
     /// Adds a group; the bucket to write, unless the group is in there already or there is no room.
     pub fn insert(&mut self, id: u64) -> Option<HostCgroupBucket> {
+        // No group has the id 0: it stands for one that is not known.
+        if id == 0 {
+            return None;
+        }
         let index = bucket_of(id);
         let ids = self.buckets.entry(index).or_default();
-        // No group has the id 0: it stands for one that is not known.
-        if id == 0 || ids.contains(&id) || ids.len() >= HOST_CGROUPS_PER_BUCKET {
+        if ids.contains(&id) || ids.len() >= HOST_CGROUPS_PER_BUCKET {
             return None;
         }
         ids.push(id);

@@ -214,7 +214,13 @@ impl Filter {
     fn first_words(&self, parts: &BTreeMap<Vec<u8>, u32>, value_count: usize) -> Vec<u32> {
         let count = |of: usize| u32::try_from(of).unwrap_or(u32::MAX);
         let of_user = |clause: &Clause| clause.values.iter().any(|test| test.subject == Subject::UserId);
-        let needs = if self.clauses.iter().any(of_user) { need::USER } else { 0 };
+        let mut needs = 0;
+        if self.clauses.iter().any(of_user) {
+            needs |= need::USER;
+        }
+        if self.clauses.iter().any(|clause| !clause.socket_protocols.is_empty()) {
+            needs |= need::PROTOCOL;
+        }
         let mut words = vec![
             count(self.clauses.len()),
             needs,

@@ -237,6 +237,7 @@ constants! {
 constants! {
     pub(crate) mod need: u32 = "NEED_" {
         USER = 1 << 0,
+        PROTOCOL = 1 << 1,
     }
 }
 

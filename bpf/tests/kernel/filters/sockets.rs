@@ -1,6 +1,7 @@
 use std::{
+    io::Write as _,
     net::{TcpListener, TcpStream, UdpSocket},
-    os::unix::net::UnixStream,
+    os::unix::net::{UnixDatagram, UnixStream},
 };
 
 use eyrie_bpf::{Argument, Clause, End, NetworkTest, Place, Record, Role, Step, flag, history_flag};
@@ -40,7 +41,8 @@ fn network(address: &str, prefix_length: u8, ports: (u16, u16), end: End) -> Net
 fn act() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let stream = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-    let (accepted, _) = listener.accept().unwrap();
+    let (mut accepted, _) = listener.accept().unwrap();
+    accepted.write_all(b"x").unwrap();
     accepted.shutdown(std::net::Shutdown::Write).unwrap();
     drop(stream);
     let refused = {
@@ -51,6 +53,7 @@ fn act() {
     let datagrams = UdpSocket::bind("127.0.0.1:0").unwrap();
     datagrams.send_to(b"x", "127.0.0.2:9").unwrap();
     UnixStream::connect("/eyrie-missing").unwrap_err();
+    UnixDatagram::unbound().unwrap().send_to(b"x", "/eyrie-missing").unwrap_err();
 }
 
 /// What was recorded: numbers of calls, with `start` where only the beginning was.
@@ -72,7 +75,7 @@ fn describe(loaded: &mut crate::kernel::loaded::Loaded) {
     loaded.describe(ACCEPT4, false, &[made, Step::Role(Role::Server)]);
 }
 
-/// Scenario: a TCP connection over IPv4 loopback, one over IPv6 that is refused, a datagram, and a Unix socket, under filters for families, protocols, networks inside and outside, and
+/// Scenario: a TCP connection over IPv4 loopback with a byte, one over IPv6 that is refused, a datagram, and Unix sockets, under filters for families, protocols, networks inside and outside, and
 /// ports. Guarantees: exactly those calls are recorded of whose socket, or of the address that was asked for, the clause may hold.
 #[test]
 fn sockets_are_tested() {
@@ -93,21 +96,24 @@ fn sockets_are_tested() {
         calls.iter().copied().filter(|(_, is_start)| has_starts || !is_start).collect()
     };
     let (tcp4, accept, shut) = ([(CONNECT, true), (CONNECT, false)], (ACCEPT4, false), (SHUTDOWN, false));
-    let (tcp6, send, unix) = ([(CONNECT, true), (CONNECT, false)], (SENDTO, false), (CONNECT, false));
+    // A send without an address on the connection, one with an address, and one with the address of a Unix socket.
+    let sent = (SENDTO, false);
+    let tcp = [&tcp4[..], &[accept, sent, shut]].concat();
+    let (tcp6, send, unix) = ([(CONNECT, true), (CONNECT, false)], sent, [(CONNECT, false), sent]);
     let mut loaded = loaded(&recording(&CALLS), &Default::default());
     describe(&mut loaded);
     for (name, clause, expected) in [
-        ("all", Clause::default(), start(&[&tcp4[..], &[accept, shut], &tcp6, &[send, unix]].concat())),
-        ("ipv4", of(&[AF_INET]), start(&[&tcp4[..], &[accept, shut, send]].concat())),
-        ("ipv6 and unix", of(&[AF_INET6, AF_UNIX]), start(&[&tcp6[..], &[unix]].concat())),
+        ("all", Clause::default(), start(&[&tcp[..], &tcp6, &[send], &unix].concat())),
+        ("ipv4", of(&[AF_INET]), start(&[&tcp[..], &[send]].concat())),
+        ("ipv6 and unix", of(&[AF_INET6, AF_UNIX]), start(&[&tcp6[..], &unix].concat())),
         ("udp", udp, vec![send]),
-        ("loopback", inside(&[loopback]), start(&[&tcp4[..], &[accept, shut, send]].concat())),
-        ("not loopback", outside(&[loopback]), start(&[&tcp6[..], &[unix]].concat())),
+        ("loopback", inside(&[loopback]), start(&[&tcp[..], &[send]].concat())),
+        ("not loopback", outside(&[loopback]), start(&[&tcp6[..], &unix].concat())),
         ("ten", inside(&[network("10.0.0.0", 8, any, End::Any)]), vec![]),
         ("asked for", inside(&[network("127.0.0.2", 32, (9, 9), End::Remote)]), vec![send]),
         ("port", inside(&[network("127.0.0.2", 32, (10, 99), End::Any)]), vec![]),
         ("refused", inside(&[network("::1", 128, any, End::Remote)]), start(&tcp6)),
-        ("neither loopback", outside(&[loopback, network("::1", 128, any, End::Any)]), vec![unix]),
+        ("neither loopback", outside(&[loopback, network("::1", 128, any, End::Any)]), unix.to_vec()),
     ] {
         let filters = filters(&CALLS, vec![clause]);
         loaded.carry_out(&recording(&CALLS), &filters);
@@ -147,4 +153,38 @@ fn what_is_left_out_is_remembered() {
         let histories: Vec<_> = recorded.iter().filter_map(history).collect();
         assert_eq!(histories, [history_flag::CLIENT, history_flag::SERVER]);
     }
+}
+
+/// Scenario: datagrams to two addresses, the first of which is left out, on a socket that shares its place in the table of pasts with many others that
+/// come in between. Guarantees: the second is told as one to another peer, by who began; and a socket that did nothing before has no past.
+#[test]
+fn peers_of_what_is_left_out_are_remembered() {
+    if is_acting() {
+        let datagrams = UdpSocket::bind("127.0.0.1:0").unwrap();
+        datagrams.send_to(b"x", "127.0.0.2:9").unwrap();
+        for _ in 0..100 {
+            UdpSocket::bind("127.0.0.1:0").unwrap().send_to(b"x", "127.0.0.2:9").unwrap();
+        }
+        datagrams.send_to(b"x", "127.0.0.2:10").unwrap();
+        datagrams.send_to(b"x", "127.0.0.2:10").unwrap();
+        UdpSocket::bind("127.0.0.1:0").unwrap().send_to(b"x", "127.0.0.2:10").unwrap();
+        return;
+    }
+    requires!(Requirement::Kernel);
+    let (_keep, folder) = folder();
+    let ten = Clause { networks: vec![network("127.0.0.2", 32, (10, 10), End::Remote)], ..Clause::default() };
+    let config = eyrie_bpf::Config { has_socket_history: true, ..recording(&[SENDTO]) };
+    let mut loaded = loaded(&config, &filters(&[SENDTO], vec![ten]));
+    describe(&mut loaded);
+    let acted =
+        run(&mut actor("kernel::filters::sockets::peers_of_what_is_left_out_are_remembered", &folder))
+            .succeeded();
+    let recorded = loaded.drain(acted.pid);
+    let history = |record: Record<'_>| match record {
+        Record::DetailedCall(call) => Some(call.first.history),
+        _ => None,
+    };
+    let histories: Vec<_> = recorded.iter().filter_map(history).collect();
+    let client = history_flag::CLIENT;
+    assert_eq!(histories, [client | history_flag::PEER_CHANGED, client, client]);
 }
