@@ -7,7 +7,10 @@ use eyrie_proto::capture::{
     path_filter::Kind,
 };
 
-use super::{super::derive::Calls, needed, needed_with, path};
+use super::{
+    super::{derive::Calls, path_test::Preference},
+    needed, needed_with, path,
+};
 
 fn one(condition: &str, event_type: &str) -> CallFilter {
     let mut filters = needed(condition, event_type).unwrap_or_else(|| panic!("{condition}: never"));
@@ -161,10 +164,10 @@ fn paths_become_tests() {
     assert_eq!(second.first().map(|path| path.subject), Some(1), "{second:?}");
     let link = one("fs.path.source = /etc/x", "symlinkat");
     assert_eq!((link.outcome(), link.paths.len()), (CallOutcome::Succeeded, 1));
-    let calls = Calls { event_type: "openat", is_match_resolved: true };
+    let calls = Calls { event_type: "openat", is_match_resolved: true, preference: Preference::Narrow };
     let resolved = needed_with("fd.name = /etc/shadow", calls).unwrap();
     assert!(resolved[0].tries_resolved_path && resolved[0].paths == [shadow]);
-    let calls = Calls { event_type: "unlink", is_match_resolved: true };
+    let calls = Calls { event_type: "unlink", is_match_resolved: true, preference: Preference::Narrow };
     assert_eq!(needed_with("evt.arg.path = /etc/shadow", calls), Some(Vec::new()));
     assert_open(&[
         ("not fd.name = /etc/shadow", "openat"),
