@@ -11,16 +11,22 @@ use eyrie_proto::capture::{
 const ITEMS_SHOWN: usize = 4;
 
 /// `O_*` of x86-64 that rules are about; the access mode is told apart.
-const OPEN_FLAGS: [(u64, &str); 9] = [
+const OPEN_FLAGS: [(u64, &str); 13] = [
     (0o100, "O_CREAT"),
     (0o200, "O_EXCL"),
     (0o1000, "O_TRUNC"),
     (0o2000, "O_APPEND"),
+    (0o4000, "O_NONBLOCK"),
+    (0o10_000, "O_DSYNC"),
     (0o40_000, "O_DIRECT"),
     (0o200_000, "O_DIRECTORY"),
     (0o400_000, "O_NOFOLLOW"),
     (0o2_000_000, "O_CLOEXEC"),
+    // Without O_DSYNC, which is O_SYNC with it.
+    (0o4_000_000, "O_SYNC"),
     (0o10_000_000, "O_PATH"),
+    // Without O_DIRECTORY, which belongs to it.
+    (0o20_000_000, "O_TMPFILE"),
 ];
 const ACCESS_MODE: u64 = 0o3;
 /// Negative errnos that rules are about.
