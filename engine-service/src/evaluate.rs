@@ -119,6 +119,8 @@ pub struct RuleFacts {
     pub event_types: Option<Vec<String>>,
     /// The names of hosts that it compares addresses with.
     pub host_names: BTreeSet<String>,
+    /// Whether it compares something of containers.
+    pub asks_of_containers: bool,
 }
 
 /// A rule needed an event that the capture plan's filters would have dropped.

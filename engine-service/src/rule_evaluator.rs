@@ -292,6 +292,7 @@ fn facts(rule: &rule_language::Rule) -> RuleFacts {
         source: rule.source.clone(),
         event_types: rule.event_types.clone(),
         host_names: host_names_of(&rule.condition),
+        asks_of_containers: evaluator::asks_of_containers(&rule.condition),
     }
 }
 

@@ -1,12 +1,13 @@
 //! From the conditions of a plan to what the programs test: each step either keeps what a condition says or lets more through.
 //!
 //! A condition of the plan becomes one or several clauses (`clause`), with the tests that the programs can make of that call
-//! (`abilities`). The clauses of a call are made few without letting anything more through, and then, if there are still too
+//! (`abilities`), as far as that is not too much for the agent (`budget`). The clauses of a call are made few without letting anything more through, and then, if there are still too
 //! many, by giving up what tells least (`reduce`). What all calls take together is bounded at last (`bounds`). The effective
 //! plan is read off what came out (`effective`), so that it cannot say anything else.
 
 mod abilities;
 mod bounds;
+mod budget;
 mod check;
 mod clause;
 mod effective;
@@ -27,8 +28,8 @@ use std::{
 use eyrie_bpf::{Clause, Filter, Filters, Outcome};
 use eyrie_proto::capture::{CallFilter, CallPlan, CapturePlan};
 
-use self::abilities::Abilities;
 pub(super) use self::check::check;
+use self::{abilities::Abilities, budget::Budget};
 use super::calls::{CallAbi, is_exec, is_tracepoint, name, numbers, state_calls};
 
 /// A call by its numbering and number.
@@ -38,7 +39,7 @@ type Numbered = (CallAbi, u32);
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 struct Condition {
     clause: Clause,
-    rules: BTreeSet<String>,
+    rules: BTreeSet<Arc<str>>,
 }
 
 /// What the calls of a plan are tested for.
@@ -61,8 +62,10 @@ impl Tested {
         seen_only: impl Iterator<Item = &'a str>,
     ) -> Self {
         let (mut conditions, mut exact) = (Conditions::new(), BTreeMap::new());
-        for (call, filters) in filters_by_number(asked) {
-            let (of_call, is_exact) = conditions_of(call, &filters);
+        let mut by_number = filters_by_number(asked);
+        let budget = Budget::new(&mut by_number);
+        for (call, filters) in by_number {
+            let (of_call, is_exact) = conditions_of(call, &filters, &budget);
             let Some(reduced) = reduce::reduce(of_call) else { continue };
             if is_exact && reduced.is_exact {
                 exact.insert(call, filters.into_iter().cloned().collect());
@@ -122,11 +125,9 @@ fn numbered(event_type: &str) -> impl Iterator<Item = Numbered> + use<> {
 }
 
 /// What is asked of each call, by whatever names; without the calls that somebody wants all of.
-fn filters_by_number<'a>(
-    asked: impl Iterator<Item = &'a CallPlan> + Clone,
-) -> BTreeMap<Numbered, Vec<&'a CallFilter>> {
+fn filters_by_number<'a>(asked: impl Iterator<Item = &'a CallPlan> + Clone) -> budget::Asked<'a> {
     let of_calls = || asked.clone().filter(|plan| !is_tracepoint(&plan.event_type));
-    let mut filters: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    let mut filters = budget::Asked::new();
     for plan in of_calls() {
         for call in numbered(&plan.event_type) {
             filters.entry(call).or_default().extend(&plan.any_of);
@@ -141,12 +142,12 @@ fn filters_by_number<'a>(
 }
 
 /// Clauses of which one holds wherever one of the conditions does, and whether they hold nowhere else.
-fn conditions_of(call: Numbered, filters: &[&CallFilter]) -> (Vec<Condition>, bool) {
+fn conditions_of(call: Numbered, filters: &[&CallFilter], budget: &Budget) -> (Vec<Condition>, bool) {
     let abilities = Abilities::of(call);
     let (mut conditions, mut is_exact) = (Vec::new(), true);
-    for filter in filters {
-        let rules: BTreeSet<_> = filter.rules.iter().cloned().collect();
-        let clauses = clause::clauses(filter, &abilities);
+    for (place, filter) in filters.iter().enumerate() {
+        let rules: BTreeSet<_> = filter.rules.iter().map(|rule| Arc::from(&**rule)).collect();
+        let clauses = clause::clauses(filter, &abilities, budget.has_paths(call, place));
         is_exact &= exactness::is_exact(filter, &clauses);
         conditions.extend(clauses.into_iter().map(|clause| Condition { clause, rules: rules.clone() }));
     }

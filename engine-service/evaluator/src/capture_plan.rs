@@ -7,6 +7,7 @@ mod admission;
 mod derive;
 mod filter;
 mod need;
+mod parts;
 mod path_test;
 
 use std::collections::BTreeMap;
@@ -15,7 +16,7 @@ use eyrie_proto::capture::{CallFilter, CallPlan};
 use fields::EventView;
 use rule_language::{Catalogue as _, Rule, RuleSet};
 
-use self::{derive::Calls, need::Need};
+use self::{derive::Calls, need::Need, path_test::Preference};
 
 /// The source of system calls.
 const SYSTEM_CALLS: &str = "syscall";
@@ -63,7 +64,10 @@ impl RulePlans {
     /// Of the enabled rules for system calls.
     pub fn new(rules: &RuleSet) -> Self {
         let needed = rules.rules.iter().filter(|rule| rule.enabled && rule.source == SYSTEM_CALLS);
-        Self { rules: needed.map(RulePlan::new).collect() }
+        let needed: Vec<&Rule> = needed.collect();
+        let mut rules: Vec<_> = needed.iter().copied().map(RulePlan::new).collect();
+        parts::spare(&mut rules, &needed);
+        Self { rules }
     }
 
     /// In load order.
@@ -105,7 +109,7 @@ fn plan(event_type: &str, needed: &[(&RulePlan, &RuleCall)]) -> CallPlan {
 
 impl RulePlan {
     fn new(rule: &Rule) -> Self {
-        let of_type = |event_type: &str| RuleCall::new(rule, event_type);
+        let of_type = |event_type: &str| RuleCall::new(rule, event_type, Preference::Narrow);
         let calls = match &rule.event_types {
             Some(types) => types.iter().filter_map(|event_type| of_type(event_type)).collect(),
             None => fields::catalogue()
@@ -122,8 +126,8 @@ impl RulePlan {
 
 impl RuleCall {
     /// `None` if the rule can hold on no event of the type.
-    fn new(rule: &Rule, event_type: &str) -> Option<Self> {
-        let calls = Calls { event_type, is_match_resolved: rule.match_resolved };
+    fn new(rule: &Rule, event_type: &str, preference: Preference) -> Option<Self> {
+        let calls = Calls { event_type, is_match_resolved: rule.match_resolved, preference };
         let need = derive::need(&rule.condition, false, calls);
         if need.is_impossible() {
             return None;

@@ -11,16 +11,22 @@ use eyrie_proto::capture::{
 const ITEMS_SHOWN: usize = 4;
 
 /// `O_*` of x86-64 that rules are about; the access mode is told apart.
-const OPEN_FLAGS: [(u64, &str); 9] = [
+const OPEN_FLAGS: [(u64, &str); 13] = [
     (0o100, "O_CREAT"),
     (0o200, "O_EXCL"),
     (0o1000, "O_TRUNC"),
     (0o2000, "O_APPEND"),
+    (0o4000, "O_NONBLOCK"),
+    (0o10_000, "O_DSYNC"),
     (0o40_000, "O_DIRECT"),
     (0o200_000, "O_DIRECTORY"),
     (0o400_000, "O_NOFOLLOW"),
     (0o2_000_000, "O_CLOEXEC"),
+    // Without O_DSYNC, which is O_SYNC with it.
+    (0o4_000_000, "O_SYNC"),
     (0o10_000_000, "O_PATH"),
+    // Without O_DIRECTORY, which belongs to it.
+    (0o20_000_000, "O_TMPFILE"),
 ];
 const ACCESS_MODE: u64 = 0o3;
 /// Negative errnos that rules are about.
@@ -28,6 +34,8 @@ const RESULTS: [(i64, &str); 5] =
     [(-1, "EPERM"), (-2, "ENOENT"), (-11, "EAGAIN"), (-13, "EACCES"), (-115, "EINPROGRESS")];
 const FAMILIES: [(u32, &str); 5] =
     [(1, "AF_UNIX"), (2, "AF_INET"), (10, "AF_INET6"), (16, "AF_NETLINK"), (17, "AF_PACKET")];
+/// From more families on those that are missing are fewer.
+const FAMILIES_LISTED: usize = 32;
 const PROTOCOLS: [(u32, &str); 5] =
     [(0, "default protocol"), (1, "ICMP"), (6, "TCP"), (17, "UDP"), (58, "ICMPv6")];
 
@@ -65,8 +73,7 @@ pub fn filter_text(filter: &CallFilter) -> String {
     }
     parts.extend(filter.open_flags.iter().map(open_flags_text));
     parts.extend(filter.arguments.iter().map(argument_text));
-    let families = filter.socket_families.iter().map(|number| named(*number, &FAMILIES, "family"));
-    push_listed(&mut parts, "", families);
+    push_families(&mut parts, &filter.socket_families);
     let protocols = filter.socket_protocols.iter().map(|number| named(*number, &PROTOCOLS, "protocol"));
     push_listed(&mut parts, "", protocols);
     push_listed(&mut parts, "address in ", filter.networks.iter().map(network_text));
@@ -180,6 +187,17 @@ fn argument_text(argument: &ArgumentFilter) -> String {
         "argument {number}{masked} {}",
         listed(argument.values.iter().map(|value| format!("{value:#x}")), " or ")
     )
+}
+
+/// Of nearly all families those are named that are missing.
+fn push_families(parts: &mut Vec<String>, families: &[u32]) {
+    let name = |number: u32| named(number, &FAMILIES, "family");
+    if families.len() <= FAMILIES_LISTED {
+        push_listed(parts, "", families.iter().copied().map(name));
+        return;
+    }
+    let missing: Vec<_> = (0..u64::BITS).filter(|number| !families.contains(number)).map(name).collect();
+    parts.push(format!("no socket of {}", missing.join(" or ")));
 }
 
 fn named(number: u32, names: &[(u32, &str)], kind: &str) -> String {

@@ -17,6 +17,7 @@
 mod capture_plan;
 mod compare;
 mod condition;
+mod container_fields;
 mod error;
 mod filter_text;
 #[cfg(test)]
@@ -34,6 +35,7 @@ mod truth;
 
 pub use self::capture_plan::{Forced, RuleCall, RulePlan, RulePlans, admits};
 pub use self::condition::CompiledCondition;
+pub use self::container_fields::asks_of_containers;
 pub use self::error::{CompileError, CompileProblem};
 pub use self::filter_text::{filter_text, filters_text};
 pub use self::greedy::{Greed, greedy};

@@ -23,8 +23,8 @@ const DIRECTORY: u32 = 0o040_000;
 const SOCKET_TYPE_MASK: u32 = 0xf;
 /// AF_* of linux/socket.h.
 const AF_UNIX: u32 = 1;
-const AF_INET: u32 = 2;
-const AF_INET6: u32 = 10;
+pub(crate) const AF_INET: u32 = 2;
+pub(crate) const AF_INET6: u32 = 10;
 const AF_NETLINK: u32 = 16;
 
 /// What an event says about its descriptor.
@@ -39,7 +39,7 @@ pub(crate) struct Subject<'a> {
     /// The path that was asked for, of opens that take one.
     pub(crate) path: Option<&'a PathArgument>,
     /// The address that was asked for, and whether it was not reached.
-    requested: Option<&'a SocketAddress>,
+    pub(crate) requested: Option<&'a SocketAddress>,
     is_failed: bool,
     /// Which end this call makes the socket, whatever it was before.
     role: SocketRole,

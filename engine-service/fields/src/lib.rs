@@ -59,7 +59,7 @@ pub use self::backwards::{
 };
 pub use self::catalogue::{Fields, catalogue};
 pub use self::declaration::Scope;
-pub use self::event_socket::{SocketEnds, event_socket, socket_ends};
+pub use self::event_socket::{SeenSocket, seen_socket};
 pub use self::event_type::event_type;
 pub use self::extractor::{FieldError, FieldExtractor};
 pub use self::eyrie::LOSS_WINDOW;

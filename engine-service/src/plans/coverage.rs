@@ -1,5 +1,7 @@
 //! Which rules are active on a host since when, and why not.
 
+mod abilities;
+
 use std::collections::{BTreeMap, HashMap};
 
 use eyrie_proto::{
@@ -90,9 +92,6 @@ impl<'a> HostCoverage<'a> {
                 None => {}
             }
         }
-        reasons.extend(host.agent.missing_abilities.iter().map(|missing| {
-            format!("the agent lacks {}: {} ({})", missing.name, missing.consequence, missing.reason)
-        }));
         reasons
     }
 
@@ -130,6 +129,9 @@ impl<'a> HostCoverage<'a> {
 
     fn of_system_calls(&self, rule: &RuleFacts, response: &mut ListCoverageResponse) {
         let (host, calls) = (self.host, self.asked.of_rule(rule));
+        let lacking = host.agent.missing_abilities.iter();
+        let lacking = lacking.filter(|missing| abilities::is_needed(missing, rule));
+        response.reasons.extend(lacking.map(abilities::lacks));
         let missing = self.uncaptured(&calls, &mut response.reasons);
         let activation = host.progress.activation(self.asked.digest);
         response.is_active =

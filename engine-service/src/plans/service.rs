@@ -6,8 +6,6 @@ use eyrie_proto::capture::{
     CallPlan, ExplainRuleRequest, ExplainRuleResponse, ListPlansRequest, ListPlansResponse, RuleCall,
     plan_service_server::PlanService,
 };
-use tokio::sync::mpsc;
-use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
 
 use super::{
@@ -56,13 +54,8 @@ impl PlanService for PlanServer {
         let hosts = wanted.find(&self.0, &peer)?;
         let (intake, planned) = (Arc::clone(&self.0), planned(&self.0));
         if hosts.is_empty() {
-            let explained = rules.iter().map(|rule| Ok(explain(&intake, rule, &planned, None)));
-            let (sender, receiver) = mpsc::channel(rules.len().max(1));
-            for explained in explained {
-                // There is room for all.
-                let _ = sender.try_send(explained);
-            }
-            return Ok(Response::new(ReceiverStream::new(receiver)));
+            let explained = move |rule| vec![explain(&intake, &rule, &planned, None)];
+            return Ok(answer_each(&self.0, rules, explained));
         }
         let pairs: Vec<_> = rules
             .into_iter()

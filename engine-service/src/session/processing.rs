@@ -18,6 +18,7 @@ use eyrie_proto::{
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
+use self::working::Pace;
 use super::{
     OutstandingCredit, Responses,
     batch_tracing::BatchTracing,
@@ -54,6 +55,7 @@ pub(super) struct Processor {
     links: Links,
     out_of_order: u32,
     requests: u64,
+    pace: Pace,
     /// What others want of the stream.
     door: Door,
 }
@@ -95,6 +97,7 @@ impl Processor {
             links,
             out_of_order: 0,
             requests: 0,
+            pace: Pace::default(),
         };
         processor.show(&Evaluated::default(), 0);
         processor
@@ -256,13 +259,15 @@ impl Processor {
                     (&shared, bytes, after),
                     &mut evaluated.alerts,
                 );
-                context.metrics.count_evaluation(begun.elapsed());
-                (state, evaluated, evidence)
+                let spent = begun.elapsed();
+                context.metrics.count_evaluation(spent);
+                (state, evaluated, evidence, spent)
             };
-            let is_short = working::is_short(batch.events.len(), bytes);
+            let is_short = self.pace.is_short(batch.events.len(), bytes);
             let worked = working::work(is_short, work).await;
-            let (mut state, mut evaluated, evidence) =
+            let (mut state, mut evaluated, evidence, spent) =
                 worked.map_err(|working::Failed| Stop::Failed(RpcError::EvaluationFailed { sequence }))?;
+            self.pace.measured(evaluated.event_count, spent);
             trace.evaluated(&evaluated);
             let new_alerts = self.make_durable(&mut evaluated, state.through_sequence, interrupt).await?;
             trace.appended();

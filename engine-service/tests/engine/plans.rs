@@ -344,8 +344,8 @@ async fn what_a_host_cannot_do_is_told() {
     agent.leave_at_the_engines_end(engine).await;
 }
 
-/// Scenario: four opens, of which a rule's own filters let one through, and one more that was marked. Guarantees: events,
-/// bytes and the rule's share are told by type and by rule; without a host, what the rule needs is told all the same.
+/// Scenario: three opens, of which a rule's own filters let one through, and one more that was marked. Guarantees: events,
+/// bytes and the rule's share of what was not marked are told by type and by rule; without a host, what the rule needs is told all the same.
 #[tokio::test]
 async fn costs_are_told_by_type_and_rule() {
     let directory = tempfile::tempdir().unwrap();
@@ -369,7 +369,7 @@ async fn costs_are_told_by_type_and_rule() {
     assert_eq!((explained.hostname.as_str(), cost.events, cost.marked_events), ("h1", 4, 1));
     let framed = cost.bytes - u64::try_from(bytes).unwrap();
     assert!((4..=4 * 4).contains(&framed) && cost.events_per_second > 0.0, "{cost:?}, {bytes} bytes");
-    assert_eq!(told.admitted_share, Some(0.25));
+    assert_eq!(told.admitted_share, Some(1.0 / 3.0));
     assert!(!told.effective.as_ref().unwrap().any_of.is_empty());
     let listed = plans(&engine).await.remove(0);
     let status = listed.calls.iter().find(|call| call.event_type == "openat").unwrap();

@@ -6,8 +6,7 @@ use std::{
 };
 
 use eyrie_bpf::{
-    Clause, End, Filter, Filters, NetworkTest, Outcome, PathSubject, PathTest, PathTestKind, Subject,
-    ValueTest,
+    Clause, End, Filter, NetworkTest, Outcome, PathSubject, PathTest, PathTestKind, Subject, ValueTest,
 };
 use eyrie_proto::capture::{
     self, CallFilter, CallOutcome, ContainerScope, NetworkEnd, NetworkFilter, PathFilter, path_filter::Kind,
@@ -28,9 +27,10 @@ struct Alternatives {
 }
 
 /// The clauses, of which one holds whenever the condition does.
-pub(super) fn clauses(filter: &CallFilter, can: &Abilities) -> Vec<Clause> {
-    let (paths, tries_resolved_path) = paths(filter, can);
+pub(super) fn clauses(filter: &CallFilter, can: &Abilities, has_paths: bool) -> Vec<Clause> {
+    let (paths, tries_resolved_path) = if has_paths { paths(filter, can) } else { (Vec::new(), false) };
     let outside = outside(filter, can);
+    let alternatives = Alternatives::of(filter, can, outside.len());
     let clause = Clause {
         outcome: outcome(filter),
         only_containers: filter.container_scope() == ContainerScope::Container,
@@ -38,24 +38,31 @@ pub(super) fn clauses(filter: &CallFilter, can: &Abilities) -> Vec<Clause> {
         tries_resolved_path,
         socket_families: families(filter, can),
         socket_protocols: protocols(filter, can),
+        outside,
         ..Clause::default()
     };
-    let mut alternatives = Alternatives {
-        values: values(filter, can),
-        networks: networks(filter, can),
-        networks_max: (Clause::NETWORKS_MAX - outside.len()).max(1),
-    };
-    alternatives.widen();
-    let mut clause = Clause { outside, ..clause };
-    if clause.paths.len().saturating_mul(alternatives.count()) > Filters::PATHS_MAX {
-        (clause.paths, clause.tries_resolved_path) = (Vec::new(), false);
-    }
     alternatives.spread(&clause)
+}
+
+/// How many clauses that will be.
+pub(super) fn count(filter: &CallFilter, can: &Abilities) -> usize {
+    Alternatives::of(filter, can, outside(filter, can).len()).count()
 }
 
 // === impl Alternatives ===
 
 impl Alternatives {
+    /// Beside so many tests of what is outside.
+    fn of(filter: &CallFilter, can: &Abilities, outside: usize) -> Self {
+        let mut alternatives = Self {
+            values: values(filter, can),
+            networks: networks(filter, can),
+            networks_max: (Clause::NETWORKS_MAX - outside).max(1),
+        };
+        alternatives.widen();
+        alternatives
+    }
+
     /// Gives up what is in most pieces until the clauses are few enough.
     fn widen(&mut self) {
         self.values.sort_by_key(|test| rank(test.subject));
@@ -170,21 +177,17 @@ fn sorted<T: Ord>(values: impl Iterator<Item = T>) -> Vec<T> {
     values.collect::<BTreeSet<_>>().into_iter().collect()
 }
 
-/// The paths, if all of them can be tested: one of them is enough. None if no bound of the programs would leave them, before they are
-/// copied for each clause.
+/// The paths, if all of them can be tested: one of them is enough.
 fn paths(filter: &CallFilter, can: &Abilities) -> (Vec<PathTest>, bool) {
-    if filter.paths.len() > Filters::PATHS_MAX {
-        return (Vec::new(), false);
-    }
     let tests: Option<BTreeSet<_>> = filter.paths.iter().map(|path| path_test(path, can)).collect();
     let tests = tests.unwrap_or_default();
     let tries_resolved = filter.tries_resolved_path && can.is_open && !tests.is_empty();
     (tests.into_iter().collect(), tries_resolved)
 }
 
-/// `None` for what cannot be tested or always holds.
+/// `None` for what cannot be tested, is not known here, or always holds.
 fn path_test(path: &PathFilter, can: &Abilities) -> Option<PathTest> {
-    let (subject, is_there) = match path.subject() {
+    let (subject, is_there) = match capture::PathSubject::try_from(path.subject).ok()? {
         capture::PathSubject::Unspecified => (PathSubject::First, can.has_first_path),
         capture::PathSubject::Second => (PathSubject::Second, can.has_second_path),
     };
@@ -238,12 +241,17 @@ fn protocols(filter: &CallFilter, can: &Abilities) -> Vec<u8> {
 }
 
 fn networks(filter: &CallFilter, can: &Abilities) -> Vec<NetworkTest> {
-    if !can.has_socket {
+    if !can.has_socket || !has_known_ends(&filter.networks) {
         return Vec::new();
     }
     let mut networks = distinct(filter.networks.iter().map(network).map(with_any_port));
     networks.sort_by_key(network_order);
     networks
+}
+
+/// A newer engine may have others.
+fn has_known_ends(networks: &[NetworkFilter]) -> bool {
+    networks.iter().all(|network| NetworkEnd::try_from(network.end).is_ok())
 }
 
 /// Ports that were left out are all ports.
@@ -253,7 +261,7 @@ fn with_any_port(test: NetworkTest) -> NetworkTest {
 
 /// As many as leave room for one of the others, the largest first: each leaves out most.
 fn outside(filter: &CallFilter, can: &Abilities) -> Vec<NetworkTest> {
-    if !can.has_socket {
+    if !can.has_socket || !has_known_ends(&filter.outside_networks) {
         return Vec::new();
     }
     // Without ports a test holds nearly always, and cannot mean all as it does among `networks`: that would let less through.

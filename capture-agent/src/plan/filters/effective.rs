@@ -20,7 +20,7 @@ pub(super) fn filter(condition: &Condition) -> CallFilter {
         socket_families: clause.socket_families.iter().copied().map(u32::from).collect(),
         socket_protocols: clause.socket_protocols.iter().copied().map(u32::from).collect(),
         outside_networks: clause.outside.iter().map(network).collect(),
-        rules: condition.rules.iter().cloned().collect(),
+        rules: condition.rules.iter().map(|rule| rule.to_string()).collect(),
         ..CallFilter::default()
     };
     for test in &clause.values {

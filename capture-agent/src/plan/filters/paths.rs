@@ -1,6 +1,6 @@
 //! Sets of tests of paths, of which one has to hold.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 use eyrie_bpf::{
     PathSubject, PathTest,
@@ -13,6 +13,9 @@ pub(super) struct PathSet<'a> {
     exact: HashSet<(PathSubject, &'a [u8])>,
     prefixes: HashSet<(PathSubject, &'a [u8])>,
     suffixes: HashSet<(PathSubject, &'a [u8])>,
+    /// Lengths of prefixes and suffixes: there are few, and only these are worth a look.
+    prefix_lengths: BTreeSet<usize>,
+    suffix_lengths: BTreeSet<usize>,
     parts: HashSet<(PathSubject, &'a [u8])>,
     with_dots: HashSet<PathSubject>,
     in_root: HashSet<PathSubject>,
@@ -24,6 +27,11 @@ impl<'a> PathSet<'a> {
     pub(super) fn new(tests: &'a [PathTest]) -> Self {
         let mut set = Self::default();
         for test in tests {
+            match &test.kind {
+                Prefix(text) => set.prefix_lengths.insert(text.len()),
+                Suffix(text) => set.suffix_lengths.insert(text.len()),
+                _ => false,
+            };
             match &test.kind {
                 Exact(text) => set.exact.insert((test.subject, text)),
                 Prefix(text) => set.prefixes.insert((test.subject, text)),
@@ -63,14 +71,16 @@ impl<'a> PathSet<'a> {
     }
 
     fn has_prefix_of(&self, subject: PathSubject, text: &[u8], longest: usize) -> bool {
-        (0..=longest.min(PathTest::PREFIX_MAX))
-            .filter_map(|length| text.get(..length))
+        self.prefix_lengths
+            .range(..=longest)
+            .filter_map(|length| text.get(..*length))
             .any(|prefix| self.prefixes.contains(&(subject, prefix)))
     }
 
     fn has_suffix_of(&self, subject: PathSubject, text: &[u8], longest: usize) -> bool {
-        (0..=longest.min(PathTest::SUFFIX_MAX))
-            .filter_map(|length| text.get(text.len().checked_sub(length)?..))
+        self.suffix_lengths
+            .range(..=longest)
+            .filter_map(|length| text.get(text.len().checked_sub(*length)?..))
             .any(|suffix| self.suffixes.contains(&(subject, suffix)))
     }
 }

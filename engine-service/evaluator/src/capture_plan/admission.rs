@@ -11,7 +11,7 @@ use eyrie_proto::{
     },
     event::{PathArgument, event::Kind},
 };
-use fields::{EventView, SocketEnds};
+use fields::{EventView, SeenSocket};
 use ipnet::IpNet;
 
 use super::{derive::Register, path_test};
@@ -23,8 +23,7 @@ pub(super) fn passes(filter: &CallFilter, view: &EventView<'_>) -> bool {
         && filter.open_flags.iter().all(|test| holds_open_flags(test, view))
         && is_in_scope(filter.container_scope(), view)
         && holds_paths(filter, view)
-        && is_of_socket(filter, view)
-        && holds_networks(filter, view)
+        && holds_socket(filter, view)
 }
 
 /// Of a call that has not ended it is not known.
@@ -110,36 +109,66 @@ fn path_of<'a>(view: &EventView<'a>, subject: PathSubject) -> Option<&'a PathArg
     if subject == PathSubject::Second { second } else { first }
 }
 
-fn is_of_socket(filter: &CallFilter, view: &EventView<'_>) -> bool {
-    let Some(socket) = fields::event_socket(view.event) else { return true };
-    let is_one = |values: &[u32], value| values.is_empty() || values.contains(&value);
-    is_one(&filter.socket_families, socket.family) && is_one(&filter.socket_protocols, socket.protocol)
+fn holds_socket(filter: &CallFilter, view: &EventView<'_>) -> bool {
+    let Some(socket) = fields::seen_socket(view.event) else { return true };
+    let protocols = &filter.socket_protocols;
+    let ends = Ends::of(&socket, matches!(view.event.kind, Some(Kind::Connect(_))));
+    (filter.socket_families.is_empty()
+        || filter.socket_families.iter().any(|family| socket.families.contains(family)))
+        && (protocols.is_empty() || socket.protocol.is_some_and(|protocol| protocols.contains(&protocol)))
+        && (filter.networks.is_empty() || filter.networks.iter().any(|network| ends.is_inside(network)))
+        && filter.outside_networks.iter().all(|network| ends.is_outside(network))
 }
 
-fn holds_networks(filter: &CallFilter, view: &EventView<'_>) -> bool {
-    let Some(ends) = fields::socket_ends(view.event) else { return true };
-    let is_inside = |network: &NetworkFilter| ends_of(network, ends).any(|end| is_in(network, end));
-    // An end that is not there is not in it.
-    let is_outside = |network: &NetworkFilter| {
-        let mut ends = ends_of(network, ends).peekable();
-        ends.peek().is_none() || ends.any(|end| !is_in(network, end))
-    };
-    (filter.networks.is_empty() || filter.networks.iter().any(is_inside))
-        && filter.outside_networks.iter().all(is_outside)
+/// The ends that tests are about, and whether each is one for tests of the local and of the remote end.
+struct Ends(Vec<(SocketAddr, bool, bool)>);
+
+// === impl Ends ===
+
+impl Ends {
+    /// Which end an address is that a call has says only connect.
+    fn of(socket: &SeenSocket, is_connect: bool) -> Self {
+        let local = socket.local.map(|end| (end, true, false));
+        let remote = socket.remote.map(|end| (end, false, true));
+        let asked = socket.asked.map(|end| (end, !is_connect, true));
+        Self([local, remote, asked].into_iter().flatten().collect())
+    }
+
+    fn tested(&self, end: NetworkEnd) -> impl Iterator<Item = SocketAddr> {
+        let is_tested = move |(_, is_local, is_remote): &&(SocketAddr, bool, bool)| match end {
+            NetworkEnd::Unspecified => true,
+            NetworkEnd::Local => *is_local,
+            NetworkEnd::Remote => *is_remote,
+        };
+        self.0.iter().filter(is_tested).map(|(end, ..)| *end)
+    }
+
+    fn is_inside(&self, network: &NetworkFilter) -> bool {
+        self.tested(network.end()).any(|end| is_in(network, end))
+    }
+
+    /// What is not there is outside. A port that is not known may be any.
+    fn is_outside(&self, network: &NetworkFilter) -> bool {
+        if is_without_ports(network) {
+            return true;
+        }
+        let has_all_ports = (network.first_port, network.last_port) == (0, u16::MAX.into());
+        let is_out = |end| !is_in(network, end) || (end.port() == 0 && !has_all_ports);
+        let mut ends = self.tested(network.end()).peekable();
+        ends.peek().is_none() || ends.any(is_out)
+    }
 }
 
-fn ends_of(network: &NetworkFilter, ends: SocketEnds) -> impl Iterator<Item = SocketAddr> {
-    let (local, remote) = match network.end() {
-        NetworkEnd::Local => (ends.local, None),
-        NetworkEnd::Remote => (None, ends.remote),
-        NetworkEnd::Unspecified => (ends.local, ends.remote),
-    };
-    local.into_iter().chain(remote)
-}
-
+/// Whether the end is in the network, or may be: a port that is not known may be any.
 fn is_in(network: &NetworkFilter, end: SocketAddr) -> bool {
-    (network.first_port..=network.last_port).contains(&end.port().into())
+    let ports = network.first_port..=network.last_port;
+    (end.port() == 0 || is_without_ports(network) || ports.contains(&end.port().into()))
         && (network.ip.is_empty() || network_of(network).is_none_or(|network| network.contains(&end.ip())))
+}
+
+/// Its ports were left out: among networks that is all of them, and of those that have to be outside it is no test.
+fn is_without_ports(network: &NetworkFilter) -> bool {
+    (network.first_port, network.last_port) == (0, 0)
 }
 
 fn network_of(network: &NetworkFilter) -> Option<IpNet> {

@@ -16,7 +16,7 @@ mod sockets;
 
 use rule_language::condition::{Check, Expr};
 
-use super::{Forced, need::Need};
+use super::{Forced, need::Need, path_test::Preference};
 use leaf::Leaf;
 pub(super) use registers::Register;
 
@@ -27,6 +27,8 @@ pub(super) struct Calls<'a> {
     pub(super) event_type: &'a str,
     /// The condition may hold of the kernel's paths instead.
     pub(super) is_match_resolved: bool,
+    /// Which tests of paths it is asked for where one of several is enough.
+    pub(super) preference: Preference,
 }
 
 /// What is necessary for the condition to be true or unknown. Recurses as deep as the condition is nested.
@@ -40,7 +42,7 @@ pub(super) fn need(condition: &Expr, is_negated: bool, calls: Calls<'_>) -> Need
     let mut all = Need::of_constant(is_conjunction);
     for part in parts {
         let need = need(part, is_negated, calls);
-        all = if is_conjunction { all.and(need) } else { all.or(need) };
+        all = if is_conjunction { all.and_preferring(need, calls.preference) } else { all.or(need) };
         if all.is_impossible() && is_conjunction || all.is_nothing() && !is_conjunction {
             break;
         }

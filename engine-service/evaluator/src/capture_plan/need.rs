@@ -2,7 +2,10 @@
 
 use eyrie_proto::capture::CallFilter;
 
-use super::filter::{both, either, implies, is_open, merged};
+use super::{
+    filter::{both, either, implies, is_open, merged},
+    path_test::Preference,
+};
 
 /// The most alternatives of one rule on one event type.
 pub(super) const MAX_ALTERNATIVES: usize = 64;
@@ -46,6 +49,11 @@ impl Need {
 
     /// What is necessary for both conditions.
     pub(super) fn and(self, other: Self) -> Self {
+        self.and_preferring(other, Preference::default())
+    }
+
+    /// The same. Where both test paths, one of the two tests is enough: the one that is preferred.
+    pub(super) fn and_preferring(self, other: Self, preference: Preference) -> Self {
         let (mut first, mut second) = (self, other);
         if first.0.len().saturating_mul(second.0.len()) > MAX_ALTERNATIVES {
             // Tests go, alternatives do not: what they have in common stands for all of them.
@@ -55,7 +63,7 @@ impl Need {
         let mut all = Self::impossible();
         for own in &first.0 {
             for more in &second.0 {
-                if let Some(filter) = both(own, more) {
+                if let Some(filter) = both(own, more, preference) {
                     all.add(filter);
                 }
             }

@@ -8,6 +8,18 @@ const LONG_LIST: usize = 1_024;
 const LONG_PREFIX: usize = 10;
 /// A suffix with fewer bytes than this is hardly a test.
 const SHORT_SUFFIX: usize = 4;
+/// Nor are so few bytes anywhere in a path, as `/.` and `.so`.
+const SHORT_PART: usize = 4;
+
+/// Which tests of paths a call is asked for where one of several is enough.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Preference {
+    /// Those that few paths hold.
+    #[default]
+    Narrow,
+    /// The same, but bytes anywhere in a path only where nothing else is to be had.
+    FewParts,
+}
 
 /// A test of one of the two paths of a call.
 pub(super) fn test(kind: Kind, subject: PathSubject) -> PathFilter {
@@ -91,11 +103,12 @@ pub(super) fn add(paths: &mut Vec<PathFilter>, path: PathFilter) {
 }
 
 /// How little a list of tests of which one has to hold says: the least that one of them says, then how many there are.
-pub(super) fn weakness(paths: &[PathFilter]) -> (u8, usize) {
-    (paths.iter().map(weakness_of_one).max().unwrap_or(u8::MAX), paths.len())
+pub(super) fn weakness(paths: &[PathFilter], preference: Preference) -> (u8, usize) {
+    let weakest = paths.iter().map(|path| weakness_of_one(path, preference)).max();
+    (weakest.unwrap_or(u8::MAX), paths.len())
 }
 
-fn weakness_of_one(path: &PathFilter) -> u8 {
+fn weakness_of_one(path: &PathFilter, preference: Preference) -> u8 {
     match &path.kind {
         Some(Kind::Exact(_)) => 0,
         Some(Kind::Name(_)) => 1,
@@ -103,10 +116,10 @@ fn weakness_of_one(path: &PathFilter) -> u8 {
         Some(Kind::RawContains(_)) => 3,
         Some(Kind::Prefix(prefix)) if prefix.len() >= LONG_PREFIX => 4,
         Some(Kind::Suffix(suffix)) if suffix.len() >= SHORT_SUFFIX => 5,
-        Some(Kind::Prefix(_)) => 6,
-        // Programs have room for few of them, so that it stands where nothing else does.
-        Some(Kind::Contains(_)) => 7,
-        Some(Kind::Suffix(_)) => 8,
+        Some(Kind::Contains(part)) if part.len() >= SHORT_PART && preference == Preference::Narrow => 6,
+        Some(Kind::Prefix(_)) => 7,
+        Some(Kind::Contains(_)) => 8,
+        Some(Kind::Suffix(_)) => 9,
         None => u8::MAX,
     }
 }

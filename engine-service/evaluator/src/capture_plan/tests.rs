@@ -10,11 +10,11 @@ mod stock;
 use eyrie_proto::capture::{CallFilter, PathFilter, PathSubject, path_filter::Kind};
 use rule_language::{RuleSet, Source};
 
-use super::{derive::Calls, *};
+use super::{derive::Calls, path_test::Preference, *};
 
 /// What a condition needs of the calls of a type: `None` if it cannot hold on any, nothing if it needs all.
 fn needed(condition: &str, event_type: &str) -> Option<Vec<CallFilter>> {
-    needed_with(condition, Calls { event_type, is_match_resolved: false })
+    needed_with(condition, Calls { event_type, is_match_resolved: false, preference: Preference::Narrow })
 }
 
 fn needed_with(condition: &str, calls: Calls<'_>) -> Option<Vec<CallFilter>> {

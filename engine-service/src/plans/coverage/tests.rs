@@ -209,6 +209,27 @@ fn gaps_and_notes_are_told_apart() {
     assert_eq!((other.reasons.len(), other.notes.len()), (1, 0), "{other:?}");
 }
 
+/// Scenario: an agent that lacks programs for control groups, for the starts of connects, for its snapshot, and something that is not known here; a
+/// rule on containers, one on connects, one on any type, and one on neither. Guarantees: each has those gaps that make it see less.
+#[test]
+fn what_an_agent_lacks_is_a_gap_of_who_needs_it() {
+    let mut host = covered();
+    let lacking = |name: &str| MissingAbility { name: name.into(), ..MissingAbility::default() };
+    host.agent.missing_abilities =
+        ["cgroup_scan", "connect_start", "task_snapshot", "anything"].map(lacking).to_vec();
+    let gaps = |rule: &RuleFacts| {
+        let row = of(&host, rule);
+        assert!(row.is_active);
+        let name = |reason: &String| reason.split([' ', ':']).nth(3).unwrap().to_owned();
+        row.reasons.iter().map(name).collect::<Vec<_>>()
+    };
+    let of_containers = RuleFacts { asks_of_containers: true, ..rule("C", &["open"]) };
+    assert_eq!(gaps(&of_containers), ["cgroup_scan", "anything"]);
+    assert_eq!(gaps(&rule("N", &["open", "connect"])), ["connect_start", "anything"]);
+    assert_eq!(gaps(&RuleFacts { event_types: None, ..rule("A", &[]) }), ["connect_start", "anything"]);
+    assert_eq!(gaps(&rule("O", &["open"])), ["anything"]);
+}
+
 /// Scenario: a rule that is off, a rule for another source, and an instance of that source. Guarantees: the first two are
 /// not active on a host, and say why; the last needs no plan.
 #[test]

@@ -1,18 +1,47 @@
 //! Where an evaluation runs.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    time::Duration,
+};
 
-/// Events that are evaluated in less than half a millisecond, and what they may have with them.
+/// What work may take on an async thread.
+const SHORT: Duration = Duration::from_micros(500);
+/// Events that few rules evaluate in that time, and what they may have with them: so many at most, whatever was measured.
 const SHORT_EVENTS: usize = 128;
 const SHORT_BYTES: u64 = 64 * 1024;
+/// Of so many events the time counts. Those before count half, so that one evaluation that was interrupted is soon forgotten.
+const MEASURED_EVENTS: u64 = 256;
 
 /// It panicked.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Failed;
 
-/// Whether so much work is done sooner than another thread has woken up for it.
-pub(super) fn is_short(events: usize, bytes: u64) -> bool {
-    events <= SHORT_EVENTS && bytes <= SHORT_BYTES
+/// How long events took of late: that depends on the rules.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Pace {
+    events: u64,
+    spent: Duration,
+}
+
+// === impl Pace ===
+
+impl Pace {
+    /// Whether so much work is done sooner than another thread has woken up for it. What was never measured is believed to be fast.
+    pub(super) fn is_short(&self, events: usize, bytes: u64) -> bool {
+        let of_events = u128::from(u64::try_from(events).unwrap_or(u64::MAX));
+        let expected_ns = self.spent.as_nanos().saturating_mul(of_events) / u128::from(self.events.max(1));
+        events <= SHORT_EVENTS && bytes <= SHORT_BYTES && expected_ns < SHORT.as_nanos()
+    }
+
+    /// Takes notice of an evaluation.
+    pub(super) fn measured(&mut self, events: u64, spent: Duration) {
+        self.events = self.events.saturating_add(events);
+        self.spent = self.spent.saturating_add(spent);
+        while self.events > MEASURED_EVENTS {
+            (self.events, self.spent) = (self.events / 2, self.spent / 2);
+        }
+    }
 }
 
 /// Does short work at once, and other work off the async threads. Nothing that `work` had is used by anybody after it has failed.
@@ -44,7 +73,28 @@ mod tests {
         for is_short in [true, false] {
             assert_eq!(work(is_short, move || assert!(!is_here(), "made to order")).await.is_err(), is_short);
         }
-        assert!(is_short(1, 100) && is_short(SHORT_EVENTS, SHORT_BYTES));
-        assert!(!is_short(SHORT_EVENTS + 1, 100) && !is_short(1, SHORT_BYTES + 1));
+    }
+
+    /// Scenario: evaluations of which nothing is known, which are fast, which become slow, and fast again. Guarantees: counts alone decide at first;
+    /// of slow events only so few are short that they are done in time, and soon none if one alone takes too long; what is fast again is short again; more
+    /// than the counts is never short.
+    #[test]
+    fn what_is_short_is_measured() {
+        let mut pace = Pace::default();
+        let is_bounded = |pace: &Pace| {
+            !pace.is_short(SHORT_EVENTS + 1, 100)
+                && !pace.is_short(1, SHORT_BYTES + 1)
+                && pace.is_short(SHORT_EVENTS, SHORT_BYTES)
+        };
+        assert!(is_bounded(&pace));
+        pace.measured(10_000, Duration::from_micros(10_000));
+        assert!(is_bounded(&pace), "{pace:?}");
+        let many = |pace: &mut Pace, of_one: Duration| (0..50).for_each(|_| pace.measured(64, of_one * 64));
+        many(&mut pace, Duration::from_micros(40));
+        assert!(pace.is_short(8, 100) && !pace.is_short(20, 100), "{pace:?}");
+        many(&mut pace, Duration::from_millis(1));
+        assert!(!pace.is_short(1, 100), "{pace:?}");
+        many(&mut pace, Duration::from_micros(1));
+        assert!(is_bounded(&pace), "{pace:?}");
     }
 }

@@ -20,6 +20,11 @@ fn mask() -> impl Strategy<Value = u64> {
     prop_oneof![Just(0xf), Just(0xffff_ffff), Just(u64::MAX), 1_u64..]
 }
 
+/// Others are refused.
+fn masked(mask: u64, values: Vec<u64>) -> Vec<u64> {
+    values.into_iter().map(|value| value & mask).collect()
+}
+
 fn text() -> impl Strategy<Value = Vec<u8>> {
     let part = select(vec!["", "/", "/a", "/b", "/ab", "a", "b", ".", ".."]);
     prop_oneof![8 => vec(part, 0..4).prop_map(|parts| parts.concat().into_bytes()), 1 => Just(vec![b'/'; 260])]
@@ -58,8 +63,9 @@ fn network_filter() -> impl Strategy<Value = NetworkFilter> {
 
 fn call_filter() -> impl Strategy<Value = CallFilter> {
     let arguments = (0_u32..6, mask(), vec(number(), 0..9))
-        .prop_map(|(index, mask, values)| ArgumentFilter { index, mask, values });
-    let flags = (mask(), vec(number(), 0..3)).prop_map(|(mask, values)| FlagFilter { mask, values });
+        .prop_map(|(index, mask, values)| ArgumentFilter { index, mask, values: masked(mask, values) });
+    let flags = (mask(), vec(number(), 0..3))
+        .prop_map(|(mask, values)| FlagFilter { mask, values: masked(mask, values) });
     let numbers = (
         0_i32..3,
         0_i32..3,

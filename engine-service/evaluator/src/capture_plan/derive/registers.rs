@@ -38,6 +38,8 @@ fn one_of(index: u32, mut values: Vec<u64>) -> Need {
     if values.is_empty() {
         return Need::impossible();
     }
+    // Agents refuse what no mask has.
+    values.iter_mut().for_each(|value| *value &= INT);
     values.sort_unstable();
     values.dedup();
     of(ArgumentFilter { index, mask: INT, values })

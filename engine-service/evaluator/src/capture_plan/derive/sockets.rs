@@ -76,6 +76,11 @@ fn internet() -> Need {
     families(vec![AF_INET, AF_INET6])
 }
 
+/// What is about a socket of another family: agents know these by bits.
+fn other_than_internet() -> Need {
+    families((0..u64::BITS).filter(|family| !matches!(*family, AF_INET | AF_INET6)).collect())
+}
+
 /// The literals of a comparison of equality; what is compared may be no socket at all where it is another one.
 fn equal_texts<'a>(leaf: &Leaf<'a>) -> Option<&'a [Literal]> {
     leaf.alternatives().filter(|_| matches!(leaf.operator, Operator::Eq | Operator::In))

@@ -1,15 +1,19 @@
 //! What two filters say together.
 
-use eyrie_proto::capture::{CallFilter, CallOutcome, NetworkFilter};
+use eyrie_proto::capture::{CallFilter, CallOutcome, NetworkFilter, PathFilter};
 
 use super::{add_missing, outcome_of, values};
-use crate::capture_plan::path_test;
+use crate::capture_plan::path_test::{self, Preference};
 
 /// A filter that follows from both; `None` if no call holds both. Of two disjunctions of paths or networks it has the one that fewer calls
-/// hold: that of both together has no form here.
-pub(in crate::capture_plan) fn both(first: &CallFilter, second: &CallFilter) -> Option<CallFilter> {
+/// hold, or that is preferred: that of both together has no form here.
+pub(in crate::capture_plan) fn both(
+    first: &CallFilter,
+    second: &CallFilter,
+    preference: Preference,
+) -> Option<CallFilter> {
     let (outcome, results) = ended(first, second)?;
-    let (paths, tries_resolved_path) = paths(first, second);
+    let (paths, tries_resolved_path) = paths(first, second, preference);
     let mut outside_networks = first.outside_networks.clone();
     add_missing(&mut outside_networks, &second.outside_networks);
     // Where it is not known, both scopes may hold.
@@ -63,11 +67,12 @@ fn common<T: PartialEq + Clone>(first: &[T], second: &[T]) -> Option<Vec<T>> {
     }
 }
 
-fn paths(first: &CallFilter, second: &CallFilter) -> (Vec<eyrie_proto::capture::PathFilter>, bool) {
+fn paths(first: &CallFilter, second: &CallFilter, preference: Preference) -> (Vec<PathFilter>, bool) {
+    let weakness = |paths: &[PathFilter]| path_test::weakness(paths, preference);
     let chosen = match (&*first.paths, &*second.paths) {
         ([], _) => second,
         (_, []) => first,
-        (own, other) if path_test::weakness(other) < path_test::weakness(own) => second,
+        (own, other) if weakness(other) < weakness(own) => second,
         _ => first,
     };
     (chosen.paths.clone(), chosen.tries_resolved_path)

@@ -2,9 +2,9 @@
 
 use eyrie_proto::event::{
     Accept, Bind, ChangeNamespace, Connect, Descriptor, DescriptorCall, Event, FileDescriptor,
-    InternetAddress, KernelCall, Open, PathArgument, PathCall, ProcessAccess, ProcessControl, ProcessKey,
-    ResourceLimit, Signal, SocketAddress, SocketCreate, SocketDescriptor, SocketOption, SystemCall, Task,
-    Transfer, TwoPathCall, descriptor, event::Kind, socket_address,
+    InternetAddress, KernelCall, Open, OtherDescriptor, PathArgument, PathCall, ProcessAccess,
+    ProcessControl, ProcessKey, ResourceLimit, Signal, SocketAddress, SocketCreate, SocketDescriptor,
+    SocketOption, SystemCall, Task, Transfer, TwoPathCall, descriptor, event::Kind, socket_address,
 };
 use proptest::{collection, option, prelude::*, sample::select};
 
@@ -153,8 +153,10 @@ fn socket() -> impl Strategy<Value = Option<Descriptor>> {
             };
             descriptor::Kind::Socket(socket)
         });
-    let file = Just(descriptor::Kind::File(FileDescriptor::default()));
-    let kind = option::weighted(0.9, prop_oneof![9 => socket, 1 => file]);
+    let file = descriptor::Kind::File(FileDescriptor::default());
+    let event = OtherDescriptor { r#type: "event".to_owned(), ..OtherDescriptor::default() };
+    let no_socket = select(vec![file, descriptor::Kind::Other(event)]);
+    let kind = option::weighted(0.9, prop_oneof![7 => socket, 2 => no_socket]);
     option::weighted(0.95, kind.prop_map(|kind| Descriptor { fd: 4, kind }))
 }
 
@@ -178,7 +180,11 @@ fn on_socket() -> impl Strategy<Value = Made> {
             let kind = match number {
                 43 | 288 => Kind::Accept(Accept { descriptor: made(descriptor), ..Accept::default() }),
                 44 | 47 => Kind::Transfer(Transfer { descriptor, peer, ..Transfer::default() }),
-                _ => Kind::Bind(Bind { descriptor, requested: peer, ..Bind::default() }),
+                // listen is given no address.
+                _ => {
+                    let requested = peer.filter(|_| number == 49);
+                    Kind::Bind(Bind { descriptor, requested, ..Bind::default() })
+                }
             };
             (number, result, kind)
         },

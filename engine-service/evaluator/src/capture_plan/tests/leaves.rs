@@ -7,7 +7,11 @@ use eyrie_proto::capture::{
     path_filter::Kind,
 };
 
-use super::{super::derive::Calls, needed, needed_with, path};
+use super::{
+    super::{derive::Calls, path_test::Preference},
+    needed, needed_with, path,
+};
+use crate::filter_text;
 
 fn one(condition: &str, event_type: &str) -> CallFilter {
     let mut filters = needed(condition, event_type).unwrap_or_else(|| panic!("{condition}: never"));
@@ -161,10 +165,10 @@ fn paths_become_tests() {
     assert_eq!(second.first().map(|path| path.subject), Some(1), "{second:?}");
     let link = one("fs.path.source = /etc/x", "symlinkat");
     assert_eq!((link.outcome(), link.paths.len()), (CallOutcome::Succeeded, 1));
-    let calls = Calls { event_type: "openat", is_match_resolved: true };
+    let calls = Calls { event_type: "openat", is_match_resolved: true, preference: Preference::Narrow };
     let resolved = needed_with("fd.name = /etc/shadow", calls).unwrap();
     assert!(resolved[0].tries_resolved_path && resolved[0].paths == [shadow]);
-    let calls = Calls { event_type: "unlink", is_match_resolved: true };
+    let calls = Calls { event_type: "unlink", is_match_resolved: true, preference: Preference::Narrow };
     assert_eq!(needed_with("evt.arg.path = /etc/shadow", calls), Some(Vec::new()));
     assert_open(&[
         ("not fd.name = /etc/shadow", "openat"),
@@ -228,7 +232,14 @@ fn ends_of_sockets_become_networks() {
     let not_local = one("fd.net != '127.0.0.0/8'", "connect");
     assert_eq!(not_local.outside_networks, [outside([127, 0, 0, 0], 8, NetworkEnd::Remote)]);
     let not_private = "not fd.snet in ('10.0.0.0/8', '192.168.0.0/16')";
-    assert_eq!(one(not_private, "connect").outside_networks.len(), 2);
+    // Of a socket of another family the address that it was to be connected to is no end.
+    let connected = needed(not_private, "connect").unwrap();
+    assert_eq!((connected.len(), connected[0].outside_networks.len()), (2, 2));
+    assert_eq!(filter_text(&connected[1]), "no socket of AF_INET or AF_INET6");
+    assert_eq!(one(&format!("fd.typechar = 4 and {not_private}"), "connect").outside_networks.len(), 2);
+    // What a socket could not be bound to is no end, and what was sent to is none of its own.
+    assert!(one("fd.ip != '8.8.8.8'", "bind").outside_networks.is_empty());
+    assert_eq!(one("fd.lip != '8.8.8.8'", "sendto").outside_networks.len(), 1);
     // A failed accept is about no socket.
     let accepted = needed(not_private, "accept4").unwrap();
     assert_eq!(accepted[0].outside_networks[0].end(), NetworkEnd::Local);
@@ -251,6 +262,8 @@ fn ends_of_sockets_become_networks() {
     );
     assert_open(&[
         (not_private, "sendto"),
+        ("not fd.lip = '8.8.8.8'", "sendto"),
+        ("not fd.ip = '8.8.8.8'", "bind"),
         ("not fd.typechar = 4", "connect"),
         ("fd.typechar != 4", "connect"),
         ("fd.typechar = f", "connect"),

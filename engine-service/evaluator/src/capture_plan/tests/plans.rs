@@ -64,6 +64,32 @@ fn filters_that_differ_in_more_stay_apart() {
     );
 }
 
+/// Scenario: rules on bytes in a path and on its short beginning, as many as programs have room for bytes, and one more; two that say the same bytes.
+/// Guarantees: the bytes are tested, since fewer paths have them, until there are too many: then the last rules make do with the beginning. What has nothing
+/// else keeps its bytes.
+#[test]
+fn bytes_in_paths_are_few() {
+    let rule_on = |name: &str, bytes: &str| {
+        let both = format!("evt.type = openat and fd.name startswith /opt and fd.name contains /{bytes}/");
+        rule(name, &both, "")
+    };
+    let bytes_only = rule("only", "evt.type = openat and fd.name contains /only/", "");
+    let parts_of = |rules: String| {
+        let plans = RulePlans::new(&load(rules));
+        let told = plans.rules().iter().map(|plan| filter_text(&plan.calls[0].any_of[0]));
+        told.collect::<Vec<_>>()
+    };
+    let four = ["aaaa", "bbbb", "cccc", "dddd"].map(|bytes| rule_on(bytes, bytes)).concat();
+    let with = |bytes: &str| format!("path with /{bytes}/");
+    let expected = ["aaaa", "bbbb", "cccc", "dddd"].map(with).to_vec();
+    assert_eq!(parts_of(four.clone()), expected);
+    let again = [four.clone(), rule_on("again", "aaaa")].concat();
+    assert_eq!(parts_of(again), [&*expected, &[with("aaaa")]].concat());
+    let more = [four, bytes_only, rule_on("eeee", "eeee")].concat();
+    let opt = || "path /opt*".to_owned();
+    assert_eq!(parts_of(more), [&expected[..3], &[opt(), with("only"), opt()]].concat());
+}
+
 /// Scenario: rules that need every call, for the sake of a comparison, an exclusion, a transformer, another value, and the type alone. Guarantees:
 /// each says which part of its condition is to blame.
 #[test]

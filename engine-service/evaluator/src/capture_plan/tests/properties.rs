@@ -17,6 +17,7 @@ use super::{
         RulePlans, admission, admits,
         derive::{self, Calls},
         filter::{both, either, implies, merged},
+        path_test::Preference,
     },
     conditions, events, load, rule,
 };
@@ -51,11 +52,14 @@ fn let_through(condition: &str, events: &[Event]) -> Result<(), TestCaseError> {
         for event in events {
             let view = view(event, &host);
             let event_type = fields::event_type(event, view.architecture).unwrap();
-            for is_match_resolved in [false, true] {
+            let narrow = Preference::Narrow;
+            for (is_match_resolved, preference) in
+                [(false, narrow), (true, narrow), (false, Preference::FewParts)]
+            {
                 if !may_hold(&compiled, &view, is_match_resolved) {
                     continue;
                 }
-                let need = derive::need(&expr, false, Calls { event_type, is_match_resolved });
+                let need = derive::need(&expr, false, Calls { event_type, is_match_resolved, preference });
                 prop_assert!(!need.is_impossible(), "{condition}\nnever on {event_type}: {event:?}");
                 let filters = need.into_filters();
                 prop_assert!(
@@ -108,7 +112,7 @@ proptest! {
         let_through(&condition, &events)?;
         if let Some(expr) = checked(&condition) {
             for event_type in ["openat", "connect", "renameat2"] {
-                let calls = Calls { event_type, is_match_resolved: false };
+                let calls = Calls { event_type, is_match_resolved: false, preference: Preference::Narrow };
                 let filters = derive::need(&expr, false, calls).into_filters();
                 prop_assert!(filters.len() <= super::super::need::MAX_ALTERNATIVES);
             }
@@ -126,7 +130,7 @@ proptest! {
             let view = view(event, &host);
             let event_type = fields::event_type(event, view.architecture).unwrap();
             let filters_of = |condition: &String| {
-                let calls = Calls { event_type, is_match_resolved: false };
+                let calls = Calls { event_type, is_match_resolved: false, preference: Preference::Narrow };
                 checked(condition).map(|expr| derive::need(&expr, false, calls).into_filters()).unwrap_or_default()
             };
             let passes = |filter: &CallFilter| admission::passes(filter, &view);
@@ -138,7 +142,7 @@ proptest! {
                     if let Some(merged) = merged(first, second) {
                         prop_assert_eq!(passes(&merged), own || other, "{:?}\n{:?}", first, second);
                     }
-                    if let Some(both) = both(first, second) {
+                    if let Some(both) = both(first, second, Preference::Narrow) {
                         prop_assert!(!(own && other) || passes(&both), "{first:?}\n{second:?}");
                     }
                 }
@@ -212,7 +216,8 @@ fn filters_leave_out_much() {
         for event in &events {
             let view = view(event, &host);
             let event_type = fields::event_type(event, view.architecture).unwrap();
-            let need = derive::need(&expr, false, Calls { event_type, is_match_resolved: false });
+            let calls = Calls { event_type, is_match_resolved: false, preference: Preference::Narrow };
+            let need = derive::need(&expr, false, calls);
             if need.is_impossible() {
                 continue;
             }

@@ -114,6 +114,19 @@ fn in_words(filters: &[CallFilter]) -> Vec<String> {
     filters.iter().map(|filter| format!("{:?}: {}", filter.rules, filter_text(filter))).collect()
 }
 
+/// Scenario: the stock rule on keys of SSH, which asks for bytes in the path and for a pattern. Guarantees: opens are tested for the bytes: that a path is
+/// of somebody's home says less.
+#[test]
+fn keys_of_users_are_told_by_their_directory() {
+    requires!(Requirement::Data);
+    let plans = RulePlans::new(&stock(&FILES));
+    let rule = plans.rules().iter().find(|plan| plan.rule == "Read ssh information").unwrap();
+    let open = rule.calls.iter().find(|call| call.event_type == "openat").unwrap();
+    let paths: Vec<_> = open.any_of.iter().flat_map(|filter| &filter.paths).collect();
+    assert!(paths.contains(&&path(Kind::Contains, "/.ssh/")), "{:#?}", in_words(&open.any_of));
+    assert!(!paths.contains(&&path(Kind::Prefix, "/home/")), "{:#?}", in_words(&open.any_of));
+}
+
 /// Scenario: the stock rules that count as stable. Guarantees: every open is tested by its path.
 #[test]
 fn stable_rules_test_the_paths_of_opens() {

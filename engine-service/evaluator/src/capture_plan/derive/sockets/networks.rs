@@ -6,7 +6,7 @@ use eyrie_proto::capture::{CallFilter, NetworkEnd, NetworkFilter};
 use ipnet::{IpNet, Ipv6Net};
 use rule_language::condition::{Literal, LiteralValue};
 
-use super::{super::super::need::Need, End, internet};
+use super::{super::super::need::Need, End, internet, other_than_internet};
 use crate::capture_plan::derive::leaf::{Leaf, Order, whole};
 
 /// The last port.
@@ -22,12 +22,27 @@ struct Ends {
     last_port: u32,
 }
 
+/// Which address a call has besides those of its socket. To programs it is an end of that, for tests of either end but of connect, where it is
+/// remote.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Asked {
+    Nothing,
+    /// To rules it is the remote end, if there is an internet socket and that has no other one.
+    OfConnect,
+    OfTransfer,
+    /// To rules it is no end.
+    Unseen,
+}
+
 pub(super) fn need(leaf: &Leaf<'_>, end: End) -> Option<Need> {
-    let outside = leaf.equals_none_of().and_then(ends_of);
+    let asked = Asked::of(leaf.event_type());
+    let outside = leaf.equals_none_of().and_then(ends_of).filter(|_| asked.lets_test(end, leaf.is_negated));
     if leaf.is_negated {
-        // An end that there may not be can be anywhere. An empty list is no test.
-        let ends = outside.filter(|_| end != End::Unknown)?;
-        return Some(Need::of(is_outside(&ends, end)));
+        // An empty list is no test.
+        let need = Need::of(is_outside(&outside?, end));
+        // What is asked for of another socket is tested, and no end to rules.
+        let is_seen = asked == Asked::Nothing || end == End::Local;
+        return Some(if is_seen { need } else { need.or(other_than_internet()) });
     }
     let test = match (outside, inside(leaf)) {
         (Some(ends), _) => is_outside(&ends, end),
@@ -77,6 +92,29 @@ fn is_outside(ends: &[Ends], end: End) -> CallFilter {
         ends.iter().filter(|ends| ends.is_told()).map(move |ends| ends.test(end))
     };
     CallFilter { outside_networks: tested.iter().flat_map(outside).collect(), ..CallFilter::default() }
+}
+
+// === impl Asked ===
+
+impl Asked {
+    fn of(event_type: &str) -> Self {
+        match event_type {
+            "connect" => Self::OfConnect,
+            "recvfrom" | "recvmmsg" | "recvmsg" | "sendmmsg" | "sendmsg" | "sendto" => Self::OfTransfer,
+            "bind" | "getpeername" | "getsockname" => Self::Unseen,
+            _ => Self::Nothing,
+        }
+    }
+
+    /// Whether a test of what is outside holds wherever the comparison does. Where that is negated there may be no end at all.
+    fn lets_test(self, end: End, is_negated: bool) -> bool {
+        match (self, end) {
+            (Self::Unseen, End::Either) => false,
+            (Self::OfConnect, End::Unknown) | (Self::Nothing, End::Unknown) => !is_negated,
+            (Self::OfTransfer, End::Local | End::Unknown) | (Self::Unseen, _) => !is_negated,
+            _ => true,
+        }
+    }
 }
 
 // === impl Ends ===

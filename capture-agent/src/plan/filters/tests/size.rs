@@ -1,0 +1,70 @@
+//! Plans that are small and would become large.
+
+use prost::Message as _;
+
+use super::*;
+use crate::plan::filters::budget::{Asked, CLAUSES_MADE_MAX, PATHS_MADE_MAX};
+
+/// Paths that few bytes say.
+fn short_paths(first: usize, count: usize) -> Vec<PathFilter> {
+    (first..first + count).map(|index| prefix(&format!("/{index:x}"))).collect()
+}
+
+/// Scenario: a plan of nearly a megabyte of short paths, in conditions that take sixteen clauses each, of many calls; and one condition with few paths.
+/// Guarantees: what would be made of it is within the bound before anything is made; the conditions that lost their paths say so, with what is left of
+/// them; the one with few has its paths.
+#[test]
+fn a_plan_of_short_paths_is_bounded() {
+    let users = || (0..96).collect::<Vec<_>>();
+    let names = ["openat", "unlink", "rmdir", "mkdir", "chmod", "chown", "access", "stat"];
+    let many = |place: usize| {
+        let conditions = 0..30;
+        conditions
+            .map(|index| CallFilter {
+                user_ids: users(),
+                results: vec![i64::try_from(index).unwrap()],
+                ..on_paths(short_paths(place * 20_000 + index * 500, 400))
+            })
+            .collect()
+    };
+    let mut calls: Vec<_> = names.iter().enumerate().map(|(place, name)| call(name, many(place))).collect();
+    calls.push(call("lstat", vec![on_paths(short_paths(0, 10))]));
+    let plan = plan(calls.clone());
+    assert!((700_000..check::PLAN_BYTES_MAX).contains(&plan.encoded_len()), "{}", plan.encoded_len());
+
+    let mut asked: Asked<'_> = filters_by_number(calls.iter());
+    let budget = Budget::new(&mut asked);
+    let made = asked.iter().flat_map(|(call, filters)| {
+        let (conditions, _) = conditions_of(*call, filters, &budget);
+        conditions.into_iter().map(|condition| condition.clause.paths.len())
+    });
+    let made: usize = made.sum();
+    assert!((PATHS_MADE_MAX / 2..=PATHS_MADE_MAX).contains(&made), "{made}");
+
+    let (compiled, answer) = compile(plan, &initial_settings(0));
+    assert_eq!(answer.failure, "");
+    let effective = answer.effective.unwrap().calls;
+    let has_paths = |call: &CallPlan| call.any_of.iter().all(|filter| !filter.paths.is_empty());
+    assert!(effective.iter().any(|call| !has_paths(call) && !call.any_of.is_empty()));
+    assert_eq!(effective.last().unwrap().any_of, calls.last().unwrap().any_of);
+    let filters = compiled.unwrap().filters;
+    let tests = filters.native.values().flat_map(|filter| &filter.clauses).map(|clause| clause.paths.len());
+    assert!(tests.sum::<usize>() <= Filters::PATHS_MAX);
+}
+
+/// Scenario: a call with more conditions than are looked at, beside another call. Guarantees: every call of the first is recorded, and the answer
+/// says so; the other has its filter.
+#[test]
+fn a_call_with_too_many_conditions_is_recorded_whole() {
+    let of = |result: usize| CallFilter {
+        results: vec![i64::try_from(result).unwrap()],
+        ..on_paths(short_paths(result, 1))
+    };
+    let (filters, effective) = compiled(vec![
+        call("unlink", (0..=CLAUSES_MADE_MAX).map(of).collect()),
+        call("rmdir", (0..3).map(of).collect()),
+    ]);
+    assert!(effective["unlink"].is_empty() && !effective["rmdir"].is_empty());
+    assert!(!filters.native.contains_key(&numbers("unlink").0.unwrap()));
+    assert!(filters.native.contains_key(&numbers("rmdir").0.unwrap()));
+}
