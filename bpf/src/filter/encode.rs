@@ -20,16 +20,6 @@ use crate::{
 const ALL: u64 = 1 << 32;
 /// Size of `struct path_part`.
 const PART_BYTES: usize = 40;
-/// One that is not there: no path has such bytes, or none that is searched for nothing.
-const NO_PART: [u8; PART_BYTES] = {
-    let mut part = [0; PART_BYTES];
-    let mut index = 16;
-    while index < 32 {
-        part[index] = u8::MAX;
-        index += 1;
-    }
-    part
-};
 /// `AF_*` that have a bit.
 const FAMILIES: u16 = 64;
 
@@ -192,7 +182,7 @@ impl Filter {
         heads.put(&mut rest);
         let mut parts = parts.iter().map(|(bytes, clauses)| part(bytes, *clauses));
         for _ in 0..Self::PARTS_MAX {
-            put(&mut rest, &parts.next().unwrap_or(NO_PART));
+            put(&mut rest, &parts.next().unwrap_or_else(no_part));
         }
         let mut values = values.into_iter();
         for _ in 0..Self::VALUES_MAX {
@@ -270,11 +260,24 @@ fn part(bytes: &[u8], clauses: u32) -> [u8; PART_BYTES] {
     for ((to, counts), byte) in text.iter_mut().zip(&mut mask).zip(bytes) {
         (*to, *counts) = (*byte, u8::MAX);
     }
+    join_part(text, mask, paths::rare_pair(bytes), clauses)
+}
+
+/// One that is not there: next to no path has its two bytes.
+fn no_part() -> [u8; PART_BYTES] {
+    join_part([0; PathTest::PART_MAX], [0; PathTest::PART_MAX], [u8::MAX; 2], 0)
+}
+
+fn join_part(
+    text: [u8; PathTest::PART_MAX],
+    mask: [u8; PathTest::PART_MAX],
+    [first, second]: [u8; 2],
+    clauses: u32,
+) -> [u8; PART_BYTES] {
     let mut part = [0; PART_BYTES];
     let mut rest = &mut part[..];
     put(&mut rest, &text);
     put(&mut rest, &mask);
-    let [first, second] = paths::rare_pair(bytes);
     put(&mut rest, &[first; 8]);
     put(&mut rest, &[second; 8]);
     put(&mut rest, &clauses.to_ne_bytes());
