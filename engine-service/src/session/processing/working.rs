@@ -2,8 +2,8 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-/// Events that are evaluated in less than half a millisecond, and what they may have with them.
-const SHORT_EVENTS: usize = 128;
+/// Events that are evaluated in about half a millisecond, and what they may have with them.
+const SHORT_EVENTS: usize = 256;
 const SHORT_BYTES: u64 = 64 * 1024;
 
 /// It panicked.
