@@ -119,7 +119,5 @@ mod tests {
             let call = Call { header: header(name, 1), arguments };
             assert!(!readings.leaves_out(&Record::Call(call)), "{name}");
         }
-        let exit = Record::Exit(eyrie_bpf::Exit { header: header("PRLIMIT64", 1), ..Default::default() });
-        assert!(!readings.leaves_out(&exit));
     }
 }
