@@ -67,17 +67,17 @@ fn is_of_limits(header: &Header) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use eyrie_bpf::{Call, DetailedCall, calls, flag};
+    use eyrie_bpf::{Call, DetailedCall, flag};
     use eyrie_proto::capture::CallPlan;
 
     use super::*;
 
     fn header(name: &str, plan_generation: u64) -> Header {
-        let number = calls::NATIVE.iter().find(|call| call.name == name).unwrap().number;
-        Header { call_number: number, flags: flag::HAS_CALL, plan_generation, ..Header::default() }
+        let call_number = plan::numbers(name).0.unwrap();
+        Header { call_number, flags: flag::HAS_CALL, plan_generation, ..Header::default() }
     }
 
-    fn plan(generation: u64, event_types: &[&str]) -> CapturePlan {
+    fn asking(generation: u64, event_types: &[&str]) -> CapturePlan {
         let call =
             |event_type: &&str| CallPlan { event_type: (*event_type).to_owned(), ..CallPlan::default() };
         CapturePlan { generation, calls: event_types.iter().map(call).collect(), ..CapturePlan::default() }
@@ -89,7 +89,7 @@ mod tests {
     fn what_a_plan_wants_stays() {
         let mut readings = LimitReadings::default();
         let is_left_out = |readings: &LimitReadings, generation| {
-            let header = header("PRLIMIT64", generation);
+            let header = header(CALL, generation);
             let arguments = [0, 3, 0, 9, 0, 0];
             let plain = readings.leaves_out(&Record::Call(Call { header, arguments }));
             let detailed = DetailedCall { header, arguments, ..DetailedCall::default() };
@@ -97,15 +97,15 @@ mod tests {
             plain
         };
         assert!(!is_left_out(&readings, 0));
-        readings.follow(&plan(4, &["open"]));
+        readings.follow(&asking(4, &["open"]));
         assert_eq!([3, 4].map(|generation| is_left_out(&readings, generation)), [false, true]);
-        readings.follow(&plan(5, &["close"]));
+        readings.follow(&asking(5, &["close"]));
         assert_eq!([4, 5].map(|generation| is_left_out(&readings, generation)), [true; 2]);
-        for asking in EVENT_TYPES {
-            readings.follow(&plan(6, &["open", asking]));
+        for event_type in EVENT_TYPES {
+            readings.follow(&asking(6, &["open", event_type]));
             assert_eq!([5, 6].map(|generation| is_left_out(&readings, generation)), [false; 2]);
         }
-        readings.follow(&plan(7, &[]));
+        readings.follow(&asking(7, &[]));
         assert_eq!([6, 7].map(|generation| is_left_out(&readings, generation)), [false, true]);
     }
 
@@ -113,8 +113,8 @@ mod tests {
     #[test]
     fn what_bears_state_stays() {
         let mut readings = LimitReadings::default();
-        readings.follow(&plan(1, &[]));
-        for (name, argument) in [("PRLIMIT64", 9), ("SETPGID", 0), ("SETRLIMIT", 0)] {
+        readings.follow(&asking(1, &[]));
+        for (name, argument) in [(CALL, 9), ("setpgid", 0), ("setrlimit", 0)] {
             let arguments = [0, 7, argument, 0, 0, 0];
             let call = Call { header: header(name, 1), arguments };
             assert!(!readings.leaves_out(&Record::Call(call)), "{name}");
