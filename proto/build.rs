@@ -26,6 +26,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     fs::write(out_dir.join("eyrie.binpb"), descriptors.encode_to_vec())?;
     tonic_prost_build::configure()
         .btree_map(".")
+        .codec_path("crate::SliceCodec")
         // Most containers have none, and it is many times as large as the rest.
         .boxed(".eyrie.metadata.v1.Container.kubernetes")
         .compile_fds(descriptors)?;

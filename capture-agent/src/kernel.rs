@@ -7,6 +7,7 @@ mod call_costs;
 mod counters;
 mod error;
 mod host_cgroups;
+mod limit_readings;
 mod loss_sources;
 mod own_process;
 mod plan_banks;
@@ -376,7 +377,12 @@ impl EventSource for Kernel {
         let settings = self.shedding.without(compiled.settings);
         let before = std::mem::replace(&mut self.settings, settings);
         match self.write_plan(&filters) {
-            Ok(()) => self.shedding.answer(answer),
+            Ok(()) => {
+                if let Some(effective) = &answer.effective {
+                    self.records.limit_readings.follow(effective);
+                }
+                self.shedding.answer(answer)
+            }
             Err(error) => {
                 self.settings = before;
                 failed(error.to_string())
@@ -413,6 +419,7 @@ impl EventSource for Kernel {
     fn show(&self, meter: &telemetry::Meter) {
         self.counters.show(meter);
         self.rings.show(meter);
+        self.records.limit_readings.show(meter);
         self.shedding.show(meter);
     }
 

@@ -19,7 +19,8 @@ use crate::{
     rules::{RulesError, read_sources},
 };
 
-/// Event types that change what the model holds of processes: they are wanted whatever the rules say.
+/// Event types that change what the model holds of processes: they are wanted whatever the rules say. `prlimit` is none of them: agents
+/// tell every change of a limit unasked, and where it is asked for every reading of one as well, as each program's start has it.
 const STATE_EVENT_TYPES: &[&str] = &[
     "capset",
     "chdir",
@@ -32,7 +33,6 @@ const STATE_EVENT_TYPES: &[&str] = &[
     "fork",
     "pivot_root",
     "prctl",
-    "prlimit",
     "procexit",
     "setfsgid",
     "setfsuid",

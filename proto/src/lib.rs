@@ -1,7 +1,7 @@
 //! The contract between Eyrie's services: generated messages and services.
 //!
 //! The `.proto` files under `proto/eyrie` are the source and carry the documentation; this crate compiles them and adds
-//! nothing but names for what several services spell the same way. What is released there is never renumbered.
+//! nothing but names for what several services spell the same way, and a codec that reads messages faster. What is released there is never renumbered.
 //! This crate is not the place for behaviour.
 #![forbid(unsafe_code)]
 // Generated code: the protocol files are documented, prost carries their comments over where it can.
@@ -15,6 +15,9 @@
 )]
 
 mod origin;
+mod slice_codec;
+
+pub use slice_codec::{SliceCodec, SliceDecoder};
 
 /// Eyrie's messages and services by area and version.
 pub mod eyrie {

@@ -3,7 +3,9 @@
 use eyrie_bpf::{Connect, DecodeError, Record, decode, flag};
 use eyrie_proto::event::{Event, EventClass, LossPlace, LossReason, LossRecord, event::Kind};
 
-use super::{call_costs::CallCosts, started::StartedConnects, uring::UringRequests};
+use super::{
+    call_costs::CallCosts, limit_readings::LimitReadings, started::StartedConnects, uring::UringRequests,
+};
 use crate::{cgroups::Cgroups, clock, record_to_event, source::Drained, stream::LossLedger};
 
 /// Where events go; see [`EventSource::drain`](crate::EventSource::drain).
@@ -15,6 +17,7 @@ pub(super) struct Records {
     /// Records that could not be understood.
     losses: LossLedger,
     pub(super) costs: CallCosts,
+    pub(super) limit_readings: LimitReadings,
     started: StartedConnects,
     requests: UringRequests,
     is_ending: bool,
@@ -30,6 +33,9 @@ impl Records {
             Err(error) => return count(&mut self.losses, error, bytes),
         };
         self.costs.count(record.header());
+        if self.limit_readings.leaves_out(&record) {
+            return;
+        }
         match record {
             Record::Cgroup(record) => {
                 if let Some(fact) = cgroups.record(&record) {

@@ -1,14 +1,16 @@
 //! The stream's encoding: batches go out as the bytes that they already are.
 
 use bytes::BufMut as _;
-use eyrie_proto::capture::{CaptureRequest, CaptureResponse};
+use eyrie_proto::{
+    SliceDecoder,
+    capture::{CaptureRequest, CaptureResponse},
+};
 use prost::Message;
 use telemetry::observe::Count;
 use tonic::{
     Status,
-    codec::{BufferSettings, Codec, EncodeBuf, Encoder},
+    codec::{Codec, EncodeBuf, Encoder},
 };
-use tonic_prost::{ProstCodec, ProstDecoder};
 
 use crate::stream::BatchFrame;
 
@@ -49,14 +51,14 @@ impl Codec for CaptureCodec {
     type Encode = Upstream;
     type Decode = CaptureResponse;
     type Encoder = UpstreamEncoder;
-    type Decoder = ProstDecoder<CaptureResponse>;
+    type Decoder = SliceDecoder<CaptureResponse>;
 
     fn encoder(&mut self) -> Self::Encoder {
         UpstreamEncoder { sent_bytes: self.sent_bytes.clone() }
     }
 
     fn decoder(&mut self) -> Self::Decoder {
-        ProstCodec::<CaptureRequest, CaptureResponse>::raw_decoder(BufferSettings::default())
+        SliceDecoder::default()
     }
 }
 

@@ -21,7 +21,7 @@ pub(crate) struct Program {
     pub(crate) arguments: Strings,
     pub(crate) environment: Strings,
     pub(crate) executable: Option<Executable>,
-    pub(crate) standard_streams: Box<[StandardStream]>,
+    pub(crate) standard_streams: Arc<[StandardStream]>,
     pub(crate) exec_boot_ns: u64,
     pub(crate) is_truncated: bool,
     pub(crate) memory: MemoryUse,
@@ -49,15 +49,16 @@ impl Program {
 
     /// What `exec` executed in a process that ran `previous` before.
     pub(crate) fn from_exec(exec: &Exec, boot_ns: u64, limits: &Limits, previous: &Self) -> Self {
-        let (arguments, cut) = clip_strings(&exec.arguments, limits.max_arguments_bytes);
+        let (arguments, cut) =
+            clip_or_share(&exec.arguments, limits.max_arguments_bytes, &previous.arguments);
         let (environment, cut_too) =
             clip_or_share(&exec.environment, limits.max_environment_bytes, &previous.environment);
         let mut program = Self {
             exe: clip_path(&exec.exe).into(),
-            arguments: arguments.into(),
+            arguments,
             environment,
             executable: exec.executable.clone(),
-            standard_streams: clip_streams(&exec.standard_streams),
+            standard_streams: clip_or_share_streams(&exec.standard_streams, &previous.standard_streams),
             exec_boot_ns: boot_ns,
             is_truncated: exec.is_truncated || cut || cut_too,
             memory: MemoryUse {
@@ -105,13 +106,23 @@ pub(crate) fn clip_path(path: &[u8]) -> &[u8] {
 }
 
 /// The descriptors 0 to 2 with bounded names.
-fn clip_streams(streams: &[StandardStream]) -> Box<[StandardStream]> {
+fn clip_streams(streams: &[StandardStream]) -> Arc<[StandardStream]> {
     let clip = |stream: &StandardStream| StandardStream {
         fd: stream.fd,
-        r#type: stream.r#type.chars().take(32).collect(),
+        r#type: first_chars(&stream.r#type, 32).to_owned(),
         name: clip_path(&stream.name).to_vec(),
     };
     streams.iter().take(3).map(clip).collect()
+}
+
+/// As [`clip_streams`], but the very allocation of `known` if that says the same: programs leave most streams to those that they start.
+fn clip_or_share_streams(streams: &[StandardStream], known: &Arc<[StandardStream]>) -> Arc<[StandardStream]> {
+    if *streams == **known { Arc::clone(known) } else { clip_streams(streams) }
+}
+
+fn first_chars(text: &str, count: usize) -> &str {
+    let end = text.char_indices().nth(count).map_or(text.len(), |(at, _)| at);
+    text.get(..end).unwrap_or(text)
 }
 
 /// As many strings as fit, the last one cut, each counted with the zero that ends it; and whether anything was cut.

@@ -5,12 +5,13 @@
 
 mod eviction;
 mod gone;
+mod pid_hash;
 
 use std::collections::{BTreeSet, HashMap};
 
 use eyrie_proto::event::ProcessKey;
 
-use self::gone::Gone;
+use self::{gone::Gone, pid_hash::PidHash};
 use crate::{
     Counters, Limits,
     process::{Process, Thread, is_same},
@@ -26,7 +27,7 @@ const INIT_PID: u32 = 1;
 #[cfg_attr(test, derive(PartialEq))]
 pub(crate) struct ProcessTable {
     /// Boxed: a hash table is up to half empty, and moves all it has when it grows.
-    by_pid: HashMap<u32, Box<Process>>,
+    by_pid: HashMap<u32, Box<Process>, PidHash>,
     /// (parent, child) of all processes, also where the parent is not known.
     children: BTreeSet<(u32, u32)>,
     /// Who ended by the last event, and when.
@@ -47,7 +48,7 @@ impl ProcessTable {
     pub(crate) fn new(limits: Limits) -> Self {
         let limits = Limits { max_processes: limits.max_processes.max(MIN_PROCESSES), ..limits };
         Self {
-            by_pid: HashMap::new(),
+            by_pid: HashMap::default(),
             children: BTreeSet::new(),
             ended: None,
             gone: Gone::default(),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 /// As late as an event may be seen where there are few. What each look and each batch costs is paid so many times a second
 /// the less: half of the agent's and engine's time on a host with some thousand events a second.
-const LONGEST: Duration = Duration::from_millis(20);
+const LONGEST: Duration = Duration::from_millis(40);
 /// A look more often would find little more than its own cost.
 const SHORTEST: Duration = Duration::from_millis(1);
 /// From here on twice as often: the programs wake us at 25.
@@ -46,10 +46,10 @@ mod tests {
     #[test]
     fn the_period_follows_the_fill() {
         let mut period = DrainPeriod::default();
-        let quiet: Vec<_> = (0..22).map(|_| period.after(0).as_millis()).collect();
-        assert_eq!(quiet, (2..=20).chain([20; 3]).collect::<Vec<_>>());
+        let quiet: Vec<_> = (0..42).map(|_| period.after(0).as_millis()).collect();
+        assert_eq!(quiet, (2..=40).chain([40; 3]).collect::<Vec<_>>());
         let flood: Vec<_> = (0..6).map(|_| period.after(60).as_micros()).collect();
-        assert_eq!(flood, [10_000, 5_000, 2_500, 1_250, 1_000, 1_000]);
+        assert_eq!(flood, [20_000, 10_000, 5_000, 2_500, 1_250, 1_000]);
         assert_eq!([period.after(5), period.after(11)], [SHORTEST; 2]);
         assert_eq!(period.after(2), SHORTEST + STEP);
     }

@@ -8,7 +8,7 @@ use std::{
 /// What work may take on an async thread.
 const SHORT: Duration = Duration::from_micros(500);
 /// Events that few rules evaluate in that time, and what they may have with them: so many at most, whatever was measured.
-const SHORT_EVENTS: usize = 128;
+const SHORT_EVENTS: usize = 256;
 const SHORT_BYTES: u64 = 64 * 1024;
 /// Of so many events the time counts. Those before count half, so that one evaluation that was interrupted is soon forgotten.
 const MEASURED_EVENTS: u64 = 256;
