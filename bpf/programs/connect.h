@@ -5,47 +5,22 @@
 #include "filter_described.h"
 #include "socket.h"
 
-/* Remembers that this end connected, and to whom: also while it still does. */
-static __always_inline void note_connect(struct composer *composer, struct descriptor_info *info, u64 socket)
+/* Remembers that this end connected, and to whom: also while it still does. Returns its history. */
+static __always_inline u32 note_connect(struct composer *composer, u64 socket, u64 inode, u16 family,
+					const struct endpoint *remote)
 {
-	struct socket_past now = { .socket = socket, .inode = info->file.inode, .role = HISTORY_CLIENT };
+	struct socket_past now = { .socket = socket, .inode = inode, .role = HISTORY_CLIENT, .family = family };
 	s64 result = composer->call.result;
 
 	if (result != 0 && result != -EINPROGRESS)
-		return;
-	info->history = HISTORY_CLIENT;
-	if (info->family != AF_INET && info->family != AF_INET6) {
-		note_role(composer, socket, info->file.inode, HISTORY_CLIENT);
-		return;
-	}
-	now.family = info->family;
-	now.port = __builtin_bswap16(info->remote.port);
-	__builtin_memcpy(now.address, info->remote.address, sizeof(now.address));
-	info->history |= note_peer(composer, &now, true);
-}
-
-/* The same of a call that is left out, whose socket is in `weighing`. */
-static __always_inline int keep_connect(struct composer *composer)
-{
-	struct weighing *weighing = &composer->weighing;
-	struct socket_past now = {
-		.socket = composer->call.socket,
-		.inode = composer->call.socket_inode,
-		.role = HISTORY_CLIENT,
-		.family = weighing->family,
-	};
-	s64 result = composer->call.result;
-
-	if (!now.socket || (result != 0 && result != -EINPROGRESS))
 		return 0;
-	if (now.family != AF_INET && now.family != AF_INET6) {
-		note_role(composer, now.socket, now.inode, HISTORY_CLIENT);
-		return 0;
+	if (!is_internet(family)) {
+		note_role(composer, socket, inode, HISTORY_CLIENT);
+		return HISTORY_CLIENT;
 	}
-	now.port = __builtin_bswap16(weighing->remote.port);
-	__builtin_memcpy(now.address, weighing->remote.address, sizeof(now.address));
-	note_peer(composer, &now, true);
-	return 0;
+	now.port = __builtin_bswap16(remote->port);
+	__builtin_memcpy(now.address, remote->address, sizeof(now.address));
+	return HISTORY_CLIENT | note_peer(composer, &now, true);
 }
 
 /* The tests of the socket, which `find_socket` has found, and of the address that was asked for. */
@@ -85,8 +60,12 @@ __noinline int on_connect(u32 extra_flags)
 		weighing->first_fd = composer->call.arguments[0];
 		if (find_socket(true) && !weighing->is_left_out)
 			weighing->is_left_out = weigh_connect(composer) == VERDICT_NOT_NEEDED && leave_out(composer);
-		if (weighing->is_left_out)
-			return keep_connect(composer);
+		if (weighing->is_left_out) {
+			if (composer->call.socket)
+				note_connect(composer, composer->call.socket, composer->call.socket_inode,
+					     weighing->family, &weighing->remote);
+			return 0;
+		}
 	}
 	task = current_task();
 	clear(composer, sizeof(composer->connect));
@@ -100,7 +79,8 @@ __noinline int on_connect(u32 extra_flags)
 		socket = socket_of(file, &info->file.inode);
 	if (socket) {
 		put_socket(composer, info, socket);
-		note_connect(composer, info, (u64)read_kernel(socket->sk));
+		info->history |= note_connect(composer, (u64)read_kernel(socket->sk), info->file.inode, info->family,
+					      &info->remote);
 	}
 	put_call_header(composer, task, RECORD_CONNECT, extra_flags);
 	return submit(composer);

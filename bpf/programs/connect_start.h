@@ -89,6 +89,8 @@ int connect_start(u64 *context)
 		file = file_of(task, composer->call.arguments[0]);
 	if (!file || read_kernel(file->f_flags) & O_NONBLOCK)
 		return 0;
+	if (composer->call.flags & FLAG_FILTER_MARKED)
+		count(false, COUNTER_MARKED);
 	begin_call(composer, task, RECORD_CONNECT, sizeof(composer->connect), FLAG_STARTED_ONLY);
 	info = &composer->connect.socket;
 	info->fd = composer->call.arguments[0];

@@ -120,7 +120,7 @@ __noinline int step_history(u32 step)
 	struct composer *composer = composer_of(SLOT_CALL);
 	struct internet_address peer = {};
 	struct socket_past now = {};
-	bool is_internet;
+	bool has_ends;
 	u32 at, *history;
 	u64 socket;
 
@@ -131,13 +131,13 @@ __noinline int step_history(u32 step)
 	forget(at);
 	if (composer->detailed.address.length >= 8 && at <= RECORD_BYTES_MAX - sizeof(peer))
 		bpf_probe_read_kernel(&peer, sizeof(peer), composer->bytes + at);
-	is_internet = peer.family == AF_INET || peer.family == AF_INET6;
+	has_ends = is_internet(peer.family);
 	history = &composer->detailed.first.history;
 	if (kind_of(step) == STEP_ROLE) {
 		/* Who binds to any port is no server yet. */
-		if (!is_internet || peer.port)
+		if (!has_ends || peer.port)
 			*history |= note_role(composer, socket, composer->call.socket_inode, step >> 24);
-	} else if (is_internet && composer->detailed.first.type != SOCK_STREAM) {
+	} else if (has_ends && composer->detailed.first.type != SOCK_STREAM) {
 		now.socket = socket;
 		now.inode = composer->call.socket_inode;
 		/* As Falco does it: servers begin by receiving and clients by sending. */

@@ -75,7 +75,7 @@ static __always_inline void note_user(struct composer *composer)
 /* `bucket_of` of src/host_cgroups.rs. */
 static __always_inline u32 host_cgroup_bucket(u64 id)
 {
-	return id * 0x9e3779b97f4a7c15ULL >> 51 & (HOST_CGROUP_BUCKETS - 1);
+	return spread(id) >> 51 & (HOST_CGROUP_BUCKETS - 1);
 }
 
 static __always_inline bool is_of_host(void)
@@ -141,7 +141,7 @@ __noinline u32 weigh_numbers(u32 slot)
 	return verdict_of(weighing, filter->with_paths | filter->with_sockets);
 }
 
-/* Whether what is not needed is recorded all the same, and marked. */
+/* Whether what is not needed is recorded all the same, and marked, which whoever records it counts. */
 static __always_inline bool is_marked(struct composer *composer)
 {
 	struct plan *plan = plan_of(composer);
@@ -150,17 +150,16 @@ static __always_inline bool is_marked(struct composer *composer)
 	if (!plan || !plan->marked_share || roll(composer) >= plan->marked_share)
 		return false;
 	composer->call.flags |= FLAG_FILTER_MARKED;
-	count(false, COUNTER_MARKED);
 	return true;
 }
 
 /* Counts a call that is not needed. False if it is recorded all the same, and marked. */
 static __always_inline bool leave_out(struct composer *composer)
 {
-	if (is_marked(composer))
-		return false;
-	count(false, COUNTER_FILTERED);
-	return true;
+	bool is_left_out = !is_marked(composer);
+
+	count(false, is_left_out ? COUNTER_FILTERED : COUNTER_MARKED);
+	return is_left_out;
 }
 
 /* The same of a call whose record is composed already. */

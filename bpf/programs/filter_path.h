@@ -48,7 +48,7 @@ static __always_inline struct path_tester *path_tester(void)
 /* The place of the first bytes of a test of paths in `heads`: `head_number` in src/filter/paths.rs. */
 static __always_inline u32 head_number(u64 head)
 {
-	return head * 0x9e3779b97f4a7c15ULL >> 57 & (PATH_HEADS - 1);
+	return spread(head) >> 57 & (PATH_HEADS - 1);
 }
 
 /* The highest bit of each byte that is zero. */

@@ -29,6 +29,13 @@ typedef _Bool bool;
 /* Keeps clang from making one call of two with different maps, which the kernel would have to ask for the kind of map each time. */
 #define keep_apart(address) asm volatile("" : "+r"(address))
 
+/* Spreads a number over all bits of a word, of which the highest are the best: `head_number` of src/filter/paths.rs and `bucket_of` of
+ * src/host_cgroups.rs do the same. */
+static __always_inline u64 spread(u64 number)
+{
+	return number * 0x9e3779b97f4a7c15ULL;
+}
+
 /* Makes clang read memory anew, from which even an address comes back as a plain number. */
 #define forget_memory() asm volatile("" : : : "memory")
 

@@ -45,10 +45,13 @@ static __always_inline bool keeps_history(struct composer *composer)
 	return plan && plan->has_socket_history;
 }
 
-static __always_inline struct past_bucket *past_bucket_of(u64 socket)
+/* NULL where no past is kept. */
+static __always_inline struct past_bucket *past_bucket_of(struct composer *composer, u64 socket)
 {
-	u32 key = socket * 0x9e3779b97f4a7c15ULL >> 51 & (PAST_BUCKETS - 1);
+	u32 key = spread(socket) >> 51 & (PAST_BUCKETS - 1);
 
+	if (!keeps_history(composer))
+		return NULL;
 	return bpf_map_lookup_elem(&socket_pasts, &key);
 }
 
@@ -56,10 +59,10 @@ static __always_inline u32 checksum_of(const struct socket_past *past)
 {
 	u64 sum = past->socket ^ (u64)past->role << 32 ^ (u64)past->family << 16 ^ past->port;
 
-	sum = (sum * 0x9e3779b97f4a7c15ULL) ^ past->inode;
-	sum = (sum * 0x9e3779b97f4a7c15ULL) ^ past->address[0];
-	sum = (sum * 0x9e3779b97f4a7c15ULL) ^ past->address[1];
-	return sum * 0x9e3779b97f4a7c15ULL >> 32;
+	sum = spread(sum) ^ past->inode;
+	sum = spread(sum) ^ past->address[0];
+	sum = spread(sum) ^ past->address[1];
+	return spread(sum) >> 32;
 }
 
 static __always_inline struct socket_past *past_in(struct past_bucket *bucket, u64 socket, u64 inode)
@@ -101,12 +104,9 @@ static __always_inline void put_past(struct past_bucket *bucket, struct socket_p
 
 static __always_inline u32 role_of(struct composer *composer, u64 socket, u64 inode)
 {
-	struct past_bucket *bucket;
+	struct past_bucket *bucket = past_bucket_of(composer, socket);
 	struct socket_past *past;
 
-	if (!keeps_history(composer))
-		return 0;
-	bucket = past_bucket_of(socket);
 	if (!bucket)
 		return 0;
 	past = past_in(bucket, socket, inode);
@@ -117,12 +117,9 @@ static __always_inline u32 role_of(struct composer *composer, u64 socket, u64 in
 static __always_inline u32 note_role(struct composer *composer, u64 socket, u64 inode, u32 role)
 {
 	struct socket_past now = { .socket = socket, .inode = inode, .role = role };
-	struct past_bucket *bucket;
+	struct past_bucket *bucket = past_bucket_of(composer, socket);
 	struct socket_past *past;
 
-	if (!keeps_history(composer))
-		return 0;
-	bucket = past_bucket_of(socket);
 	if (!bucket)
 		return 0;
 	past = past_in(bucket, socket, inode);
@@ -139,13 +136,10 @@ static __always_inline u32 note_role(struct composer *composer, u64 socket, u64 
  * 0 where no past is kept. The role in `now` holds if it `is_certain`, or if the socket has none yet. */
 static __always_inline u32 note_peer(struct composer *composer, struct socket_past *now, bool is_certain)
 {
-	struct past_bucket *bucket;
+	struct past_bucket *bucket = past_bucket_of(composer, now->socket);
 	struct socket_past *past;
 	u32 changes = 0;
 
-	if (!keeps_history(composer))
-		return 0;
-	bucket = past_bucket_of(now->socket);
 	if (!bucket)
 		return 0;
 	past = past_in(bucket, now->socket, now->inode);
