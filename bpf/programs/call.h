@@ -147,6 +147,14 @@ static __always_inline enum open_call open_call_of(u32 number, bool compat)
 	return number == (compat ? COMPAT_CREAT : NATIVE_CREAT) ? CALL_CREAT : CALL_IS_NO_OPEN;
 }
 
+/* Whether this is a connect, by that name, whose start left word that no clause wants it. */
+static __always_inline bool is_foreseen_connect(struct composer *composer, struct task_struct *task, struct plan *plan,
+						bool compat)
+{
+	return HAS_STARTS && composer->call.number == (compat ? COMPAT_CONNECT : NATIVE_CONNECT) &&
+	       is_foreseen(composer, task, plan);
+}
+
 /* Whether the call is left out, by the tests that cost least. */
 static __always_inline bool is_left_out(struct composer *composer, u32 filter, bool has_ended, bool has_flags)
 {
@@ -226,8 +234,12 @@ int system_call(u64 *context)
 	has_flags = open != CALL_IS_NO_OPEN && note_how(&composer->call, open);
 	state = bears_state(plan, number, compat) ? FLAG_STATE_BEARING : 0;
 	filter = state ? 0 : filter_number(plan, number, compat);
-	if (filter && is_left_out(composer, filter, !is_restarted, has_flags))
+	if (filter && is_foreseen_connect(composer, task, plan, compat)) {
+		if (leave_out(composer))
+			return note_foreseen_connect();
+	} else if (filter && is_left_out(composer, filter, !is_restarted, has_flags)) {
 		return on_left_out(composer, number, compat, open != CALL_IS_NO_OPEN);
+	}
 	/* What no rule needs is no loss, so that a filter with more tests has its say first. */
 	if (composer->weighing.is_shed && !composer->weighing.filter)
 		return shed(number, composer->call.flags);

@@ -34,8 +34,9 @@ static __always_inline bool is_in_connect(struct composer *composer, struct task
 	return is_recorded(plan, number, compat) && !is_shed(configured, number, compat);
 }
 
-/* Whether the filter of the call wants its start: as of any call that has not ended. */
-static __always_inline bool is_start_needed(struct composer *composer, struct plan *plan, struct sock *sock)
+/* Whether the filter of the call wants its start: as of any call that has not ended. What no end can change is left for the end. */
+static __always_inline bool is_start_needed(struct composer *composer, struct task_struct *task, struct plan *plan,
+					    struct sock *sock)
 {
 	u32 filter = filter_number(plan, composer->call.number, is_of_32_bits(composer));
 	u32 verdict;
@@ -44,12 +45,16 @@ static __always_inline bool is_start_needed(struct composer *composer, struct pl
 		return true;
 	begin_weighing(composer, filter, false);
 	verdict = weigh_numbers(SLOT_LIFE);
-	if (verdict == VERDICT_OPEN) {
-		note_known_socket(&composer->weighing, sock);
+	if (verdict == VERDICT_NEEDED)
+		return true;
+	note_known_socket(&composer->weighing, sock);
+	if (verdict == VERDICT_OPEN)
 		verdict = weigh_socket(SLOT_LIFE);
-	}
+	if (verdict != VERDICT_NOT_NEEDED)
+		return true;
+	foresee_connect(composer, task, plan, sock);
 	/* A call that is left out is counted when it ends. */
-	return verdict != VERDICT_NOT_NEEDED || is_marked(composer);
+	return is_marked(composer);
 }
 
 SEC("tp_btf/inet_sock_set_state")
@@ -80,7 +85,7 @@ int connect_start(u64 *context)
 	plan = plan_of(composer);
 	if (!plan || (u32)load(task->tgid) == configured->own_tgid)
 		return 0;
-	if (!is_in_connect(composer, task, configured, plan) || !is_start_needed(composer, plan, sock))
+	if (!is_in_connect(composer, task, configured, plan) || !is_start_needed(composer, task, plan, sock))
 		return 0;
 	socket = load(sock->sk_socket);
 	file = load(socket->file);

@@ -140,13 +140,16 @@ static __always_inline void read_beginning(struct beginning *beginning, const vo
 	})
 
 /* The current task, and a field of something that is reached from it. The fuller object knows the task's type, and
- * loads cost next to nothing; the baseline is for kernels whose helper tells a mere number, and reads memory. */
+ * loads cost next to nothing; the baseline is for kernels whose helper tells a mere number, and reads memory. It does not see calls as
+ * they start. */
 #ifdef EYRIE_BASELINE
 #define current_task() ((struct task_struct *)bpf_get_current_task())
 #define load(field) read_kernel(field)
+enum { HAS_STARTS = false };
 #else
 #define current_task() bpf_get_current_task_btf()
 #define load(field) (field)
+enum { HAS_STARTS = true };
 #endif
 
 #endif

@@ -193,6 +193,8 @@ struct task_struct {
 	kuid_t loginuid;
 	u32 sessionid;
 	struct css_set *cgroups;
+	unsigned long nvcsw;
+	unsigned long nivcsw;
 	unsigned long min_flt;
 	unsigned long maj_flt;
 };

@@ -40,7 +40,7 @@ pub(crate) struct Subject<'a> {
     pub(crate) path: Option<&'a PathArgument>,
     /// The address that was asked for, and whether it was not reached.
     pub(crate) requested: Option<&'a SocketAddress>,
-    is_failed: bool,
+    pub(crate) is_failed: bool,
     /// Which end this call makes the socket, whatever it was before.
     role: SocketRole,
 }

@@ -20,7 +20,7 @@ pub struct SeenSocket {
     pub local: Option<SocketAddr>,
     /// Its peer's.
     pub remote: Option<SocketAddr>,
-    /// The internet address that the call was given or gave.
+    /// The internet address that the call was given or gave; not where a connect has reached its peer, which rules see instead.
     pub asked: Option<SocketAddr>,
 }
 
@@ -36,7 +36,9 @@ pub fn seen_socket(event: &Event) -> Option<SeenSocket> {
     if let descriptor::Kind::Socket(socket) = kind {
         seen.note_socket(socket);
     }
-    let asked = asked.filter(|address| is_internet(address));
+    let has_reached =
+        matches!(event.kind, Some(Kind::Connect(_))) && !subject.is_failed && seen.remote.is_some();
+    let asked = asked.filter(|address| !has_reached && is_internet(address));
     seen.families.extend(asked.map(family_of));
     seen.asked = asked.and_then(|address| seen.note_end(address));
     Some(seen)

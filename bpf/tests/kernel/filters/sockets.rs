@@ -4,7 +4,10 @@ use std::{
     os::unix::net::{UnixDatagram, UnixStream},
 };
 
-use eyrie_bpf::{Argument, Clause, End, NetworkTest, Place, Record, Role, Step, flag, history_flag};
+use eyrie_bpf::{
+    Argument, Clause, End, Filters, NetworkTest, Outcome, Place, Record, Role, Step, flag, history_flag,
+};
+use rustix::net::{AddressFamily, SocketFlags, SocketType};
 use test_requirements::{Requirement, requires};
 
 use super::{filters, loaded, recording};
@@ -152,6 +155,65 @@ fn what_is_left_out_is_remembered() {
         };
         let histories: Vec<_> = recorded.iter().filter_map(history).collect();
         assert_eq!(histories, [history_flag::CLIENT, history_flag::SERVER]);
+    }
+}
+
+/// Scenario: connections over IPv4 and IPv6, one that does not block, and one that is refused, under a filter that is sure of the first three when they
+/// start; then a byte on each. Guarantees: their ends are left out as well, or marked in verify mode, and each is a client that did not change its peer.
+/// With a clause for those that fail, no start decides for an end.
+#[test]
+fn the_start_of_a_connect_decides_for_its_end() {
+    if is_acting() {
+        let (four, six) = (TcpListener::bind("127.0.0.1:0").unwrap(), TcpListener::bind("[::1]:0").unwrap());
+        let address = four.local_addr().unwrap();
+        for to in [address, six.local_addr().unwrap()] {
+            TcpStream::connect(to).unwrap().write_all(b"x").unwrap();
+        }
+        let flags = SocketFlags::NONBLOCK;
+        let unblocking =
+            rustix::net::socket_with(AddressFamily::INET, SocketType::STREAM, flags, None).unwrap();
+        // Over loopback even this one may be through at once.
+        let _ = rustix::net::connect(&unblocking, &address);
+        TcpStream::from(unblocking).write_all(b"x").unwrap();
+        drop(four);
+        TcpStream::connect(address).unwrap_err();
+        return;
+    }
+    requires!(Requirement::Kernel);
+    let (_keep, folder) = folder();
+    let (start, end, sent) = ((CONNECT, true), (CONNECT, false), (SENDTO, false));
+    let has_starts = crate::OBJECT == eyrie_bpf::Object::Full;
+    let clause = Clause {
+        networks: vec![network("10.0.0.0", 8, (0, 65535), End::Any)],
+        outcome: Some(Outcome::Succeeded),
+        ..Clause::default()
+    };
+    // What has not ended may fail yet, and what goes on has a result below zero.
+    let failed = Clause { outcome: Some(Outcome::Failed), ..Clause::default() };
+    for (clauses, is_verify_mode, expected, marked) in [
+        (vec![clause.clone()], false, vec![sent, sent, sent], 0),
+        (vec![clause.clone()], true, vec![start, end, sent, start, end, sent, end, sent, start, end], 7),
+        (vec![clause, failed], false, vec![start, sent, start, sent, end, sent, start, end], 0),
+    ] {
+        let config = eyrie_bpf::Config { has_socket_history: true, ..recording(&CALLS) };
+        let filters = Filters { is_verify_mode, ..filters(&[CONNECT], clauses) };
+        let mut loaded = loaded(&config, &filters);
+        describe(&mut loaded);
+        let test = "kernel::filters::sockets::the_start_of_a_connect_decides_for_its_end";
+        let acted = run(&mut actor(test, &folder)).succeeded();
+        let recorded = loaded.drain(acted.pid);
+        let expected: Vec<_> = expected.into_iter().filter(|(_, is_start)| has_starts || !is_start).collect();
+        assert_eq!(calls(&recorded), expected);
+        if has_starts {
+            let is_marked = |record: &Record<'_>| record.header().has(flag::FILTER_MARKED);
+            assert_eq!(recorded.iter().filter(is_marked).count(), marked);
+        }
+        let history = |record: Record<'_>| match record {
+            Record::DetailedCall(call) => Some(call.first.history),
+            _ => None,
+        };
+        let histories: Vec<_> = recorded.iter().filter_map(history).collect();
+        assert_eq!(histories, [history_flag::CLIENT; 3]);
     }
 }
 
