@@ -177,19 +177,9 @@ struct {
 	map_values(struct ring);
 } rings SEC(".maps");
 
-struct {
-	map_int(type, BPF_MAP_TYPE_ARRAY);
-	map_int(max_entries, 1);
-	map_type(key, u32);
-	map_type(value, struct config);
-} config SEC(".maps");
-
-struct {
-	map_int(type, BPF_MAP_TYPE_ARRAY);
-	map_int(max_entries, PLAN_BANKS);
-	map_type(key, u32);
-	map_type(value, struct plan);
-} plans SEC(".maps");
+/* Global variables, as each call that returns asks for them: programs have their addresses in them, and look nothing up. */
+struct config config SEC(".data.config") = {};
+struct plan plans[PLAN_BANKS] SEC(".data.plans") = {};
 
 /* Some 1.2 MiB. */
 struct {
@@ -273,9 +263,7 @@ struct {
 
 static __always_inline struct config *configuration(void)
 {
-	u32 key = 0;
-
-	return bpf_map_lookup_elem(&config, &key);
+	return &config;
 }
 
 /* The plan that holds now. */
@@ -286,7 +274,7 @@ static __always_inline u32 current_bank(struct config *configured)
 
 static __always_inline struct plan *plan_in(u32 bank)
 {
-	return bpf_map_lookup_elem(&plans, &bank);
+	return &plans[bank & (PLAN_BANKS - 1)];
 }
 
 /* The ring of a processor; NULL where user space has put none. */

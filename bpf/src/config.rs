@@ -1,3 +1,5 @@
+use std::ops::Range;
+
 use crate::{
     PlanFilters,
     layout::{CALL_BITMAP_WORDS, controller},
@@ -93,9 +95,11 @@ pub struct CallSet([u64; CALL_BITMAP_WORDS]);
 impl Config {
     /// Size of the value of [`CONFIG_MAP`](crate::CONFIG_MAP).
     pub const BYTES: usize = 32 + 2 * CALL_BITMAP_WORDS * size_of::<u64>();
-    /// Size of the values of [`PLANS_MAP`](crate::PLANS_MAP).
+    /// Size of a plan.
     pub const PLAN_BYTES: usize =
         32 + 4 * CALL_BITMAP_WORDS * size_of::<u64>() + 2 * CallSet::NUMBERS as usize;
+    /// Size of the value of [`PLANS_MAP`](crate::PLANS_MAP).
+    pub const PLANS_BYTES: usize = PlanBank::COUNT * Self::PLAN_BYTES;
 
     /// What belongs to no plan, and which plan holds, as the programs read it: `struct config` of `programs/layout.h`, in the
     /// machine's byte order.
@@ -174,11 +178,20 @@ impl PlanBank {
     /// How many there are.
     pub const COUNT: usize = 2;
 
-    /// Its place in [`PLANS_MAP`](crate::PLANS_MAP).
+    /// Its number.
     pub fn index(self) -> u32 {
         match self {
             Self::First => 0,
             Self::Second => 1,
+        }
+    }
+
+    /// Its plan's place in the one value of [`PLANS_MAP`](crate::PLANS_MAP). To write the other one's again as it is disturbs no
+    /// program.
+    pub fn place(self) -> Range<usize> {
+        match self {
+            Self::First => 0..Config::PLAN_BYTES,
+            Self::Second => Config::PLAN_BYTES..Config::PLANS_BYTES,
         }
     }
 

@@ -12,7 +12,7 @@
 //!   [`PlanFilters`] to [`FILTERS_MAP`] and [`PATH_TESTS_MAP`]; then one word of [`CONFIG_MAP`] makes it hold. A program looks at that
 //!   word once, so that a record is made by one plan, whose generation it carries. Whoever writes a bank again must
 //!   have waited until no program can use it any more: replacing a ring does. [`CONFIG_MAP`] may be written at any time, and so may
-//!   [`HOST_CGROUPS_MAP`], the control groups that are known to be none of a container. There are no global variables.
+//!   [`HOST_CGROUPS_MAP`], the control groups that are known to be none of a container.
 //! - **What is read of a call**: [`CALL_SHAPES_MAP`], an array with a [`Shape`] for each call. The calls of [`calls`] have
 //!   programs of their own and need none; a call without a shape is told with its registers alone.
 //! - **Out of it, live**: records in the rings of [`RINGS_MAP`], each of which [`decode`] turns into a [`Record`] that

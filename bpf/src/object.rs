@@ -25,9 +25,10 @@ pub const RINGS_MAP: &str = "rings";
 /// Hash map of `u64` by [`LossSource::BYTES`](crate::LossSource::BYTES): losses by who had them, as far as there is room.
 pub const LOSS_SOURCES_MAP: &str = "loss_sources";
 /// Array of one entry: the bytes of [`Config::encode`](crate::Config::encode).
-pub const CONFIG_MAP: &str = "config";
-/// Array of an entry for each [`PlanBank`](crate::PlanBank): the bytes of [`Config::encode_plan`](crate::Config::encode_plan).
-pub const PLANS_MAP: &str = "plans";
+pub const CONFIG_MAP: &str = ".data.config";
+/// Array of one entry, which has the bytes of [`Config::encode_plan`](crate::Config::encode_plan) for each bank, where
+/// [`PlanBank::place`](crate::PlanBank::place) says.
+pub const PLANS_MAP: &str = ".data.plans";
 /// Array with [`Filter::ENTRIES_PER_BANK`](crate::Filter::ENTRIES_PER_BANK) entries for each bank: see
 /// [`PlanFilters::entries`](crate::PlanFilters::entries).
 pub const FILTERS_MAP: &str = "filters";

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use aya::{
     Ebpf,
-    maps::{Array, LpmTrie, MapData, lpm_trie::Key},
+    maps::{Array, LpmTrie, MapData, MapError, lpm_trie::Key},
 };
 use eyrie_bpf::{Config, FILTERS_MAP, Filter, PATH_TESTS_MAP, PLANS_MAP, PathKey, PlanBank, PlanFilters};
 
@@ -12,7 +12,7 @@ use super::KernelError;
 
 /// The maps that a plan is written to.
 pub(super) struct PlanBanks {
-    plans: Array<MapData, [u8; Config::PLAN_BYTES]>,
+    plans: Array<MapData, [u8; Config::PLANS_BYTES]>,
     filters: Array<MapData, [u8; Filter::BYTES]>,
     path_tests: LpmTrie<MapData, [u8; PathKey::BYTES], u64>,
     /// What the trie has of each bank.
@@ -61,9 +61,14 @@ impl PlanBanks {
             let index = bank.index() * Filter::ENTRIES_PER_BANK + number;
             self.filters.set(index, filter, 0).map_err(KernelError::map(FILTERS_MAP))?;
         }
-        let plan = settings.encode_plan(filters);
-        self.plans.set(bank.index(), plan, 0).map_err(KernelError::map(PLANS_MAP))?;
+        self.write_plan(bank, &settings.encode_plan(filters)).map_err(KernelError::map(PLANS_MAP))?;
         Ok(bank)
+    }
+
+    fn write_plan(&mut self, bank: PlanBank, plan: &[u8; Config::PLAN_BYTES]) -> Result<(), MapError> {
+        let mut plans = self.plans.get(&0, 0)?;
+        plans[bank.place()].copy_from_slice(plan);
+        self.plans.set(0, plans, 0)
     }
 
     /// The settings name this bank from now on.
