@@ -25,7 +25,7 @@ static __always_inline u64 family_bit(u32 family)
 	return family < 64 ? 1ULL << family : ~0ULL;
 }
 
-/* Notes an end, unless it is unset. `low` and `high` are the address's halves. */
+/* Notes an end. `low` and `high` are the address's halves. */
 static __always_inline void note_end(struct weighing *weighing, u32 place, u32 family, u64 low, u64 high, u16 port,
 				     u32 ends)
 {
@@ -46,12 +46,20 @@ static __always_inline void note_end(struct weighing *weighing, u32 place, u32 f
 	} else {
 		end->version = 6;
 	}
-	if (!port && !low && !high)
-		return;
 	end->address[0] = low;
 	end->address[1] = high;
 	end->port = port;
 	end->ends = ends;
+}
+
+/* The same of an end that the kernel has, which is all zeros where there is none. */
+static __always_inline void note_own_end(struct weighing *weighing, u32 place, u32 family, u64 low, u64 high, u16 port,
+					 u32 ends)
+{
+	if (port || low || high)
+		note_end(weighing, place, family, low, high, port, ends);
+	else
+		weighing->ends[place].ends = 0;
 }
 
 static __always_inline void note_endpoint(struct weighing *weighing, u32 place, u32 family,
@@ -59,7 +67,7 @@ static __always_inline void note_endpoint(struct weighing *weighing, u32 place, 
 {
 	const u64 *halves = (const u64 *)endpoint->address;
 
-	note_end(weighing, place, family, halves[0], halves[1], endpoint->port, ends);
+	note_own_end(weighing, place, family, halves[0], halves[1], endpoint->port, ends);
 }
 
 static __always_inline void note_no_socket(struct weighing *weighing)
@@ -120,8 +128,8 @@ static __always_inline void note_known_socket(struct weighing *weighing, struct 
 		return;
 	remote_port = __builtin_bswap16(remote_port);
 	if (family == AF_INET) {
-		note_end(weighing, PLACE_LOCAL, family, load(sock->__sk_common.skc_rcv_saddr), 0, local_port, END_LOCAL);
-		note_end(weighing, PLACE_REMOTE, family, load(sock->__sk_common.skc_daddr), 0, remote_port, END_REMOTE);
+		note_own_end(weighing, PLACE_LOCAL, family, load(sock->__sk_common.skc_rcv_saddr), 0, local_port, END_LOCAL);
+		note_own_end(weighing, PLACE_REMOTE, family, load(sock->__sk_common.skc_daddr), 0, remote_port, END_REMOTE);
 	} else if (field_exists(sock->__sk_common.skc_v6_daddr)) {
 		struct in6_addr local = load(sock->__sk_common.skc_v6_rcv_saddr);
 		struct in6_addr remote = load(sock->__sk_common.skc_v6_daddr);
@@ -129,8 +137,8 @@ static __always_inline void note_known_socket(struct weighing *weighing, struct 
 
 		__builtin_memcpy(halves, &local, sizeof(local));
 		__builtin_memcpy(halves + 2, &remote, sizeof(remote));
-		note_end(weighing, PLACE_LOCAL, family, halves[0], halves[1], local_port, END_LOCAL);
-		note_end(weighing, PLACE_REMOTE, family, halves[2], halves[3], remote_port, END_REMOTE);
+		note_own_end(weighing, PLACE_LOCAL, family, halves[0], halves[1], local_port, END_LOCAL);
+		note_own_end(weighing, PLACE_REMOTE, family, halves[2], halves[3], remote_port, END_REMOTE);
 	}
 }
 

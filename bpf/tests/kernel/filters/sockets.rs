@@ -69,6 +69,13 @@ fn calls(recorded: &Recorded) -> Vec<(u32, bool)> {
     recorded.iter().filter_map(of).collect()
 }
 
+fn connect_of<'a>(recorded: &'a Recorded) -> eyrie_bpf::Connect<'a> {
+    recorded.only(|record| match record {
+        Record::Connect(connect) => Some(connect),
+        _ => None,
+    })
+}
+
 fn describe(loaded: &mut crate::kernel::loaded::Loaded) {
     let fd = Step::Descriptor { place: Place::First, argument: Argument::At(0) };
     let made = Step::Descriptor { place: Place::First, argument: Argument::Result };
@@ -156,6 +163,28 @@ fn what_is_left_out_is_remembered() {
         let histories: Vec<_> = recorded.iter().filter_map(history).collect();
         assert_eq!(histories, [history_flag::CLIENT, history_flag::SERVER]);
     }
+}
+
+/// Scenario: connections to the address 0.0.0.0, one of which reaches a listener and one fails, under a filter for that address. Guarantees: the one that
+/// fails is recorded, as what was asked for is its peer to rules; the other has reached another address.
+#[test]
+fn no_address_is_one_that_can_be_asked_for() {
+    if is_acting() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        TcpStream::connect(("0.0.0.0", listener.local_addr().unwrap().port())).unwrap();
+        TcpStream::connect("0.0.0.0:0").unwrap_err();
+        return;
+    }
+    requires!(Requirement::Kernel);
+    let (_keep, folder) = folder();
+    let nobody = network("0.0.0.0", 32, (0, 65535), End::Remote);
+    let clause = Clause { networks: vec![nobody], ..Clause::default() };
+    let mut loaded = loaded(&recording(&CALLS), &filters(&CALLS, vec![clause]));
+    let test = "kernel::filters::sockets::no_address_is_one_that_can_be_asked_for";
+    let acted = run(&mut actor(test, &folder)).succeeded();
+    let recorded = loaded.drain(acted.pid);
+    assert_eq!(calls(&recorded), [(CONNECT, false)]);
+    assert!(connect_of(&recorded).header.call_result < 0);
 }
 
 /// Scenario: connections over IPv4 and IPv6, one that does not block, and one that is refused, under a filter that is sure of the first three when they

@@ -94,7 +94,8 @@ fn of_types(leaf: &Leaf<'_>) -> Option<Vec<u32>> {
             // An IPv6 socket with an IPv4 peer counts as IPv4.
             (true, b"4") | (false, b"ipv4") => &[AF_INET, AF_INET6],
             (true, b"6") | (false, b"ipv6") => &[AF_INET6],
-            (true, b"u") | (false, b"unix") => &[AF_UNIX],
+            // The character is userfaultfd's as well.
+            (false, b"unix") => &[AF_UNIX],
             (true, b"n") | (false, b"netlink") => &[AF_NETLINK],
             _ => return None,
         });

@@ -267,6 +267,7 @@ fn ends_of_sockets_become_networks() {
         ("not fd.typechar = 4", "connect"),
         ("fd.typechar != 4", "connect"),
         ("fd.typechar = f", "connect"),
+        ("fd.typechar = u", "connect"),
         ("not fd.l4proto = tcp", "connect"),
         ("fd.ip = '8.8.8.8'", "read"),
         ("fd.sip.name = a.test", "connect"),
