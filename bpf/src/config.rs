@@ -1,5 +1,3 @@
-use std::ops::Range;
-
 use crate::{
     PlanFilters,
     layout::{CALL_BITMAP_WORDS, controller},
@@ -95,11 +93,9 @@ pub struct CallSet([u64; CALL_BITMAP_WORDS]);
 impl Config {
     /// Size of the value of [`CONFIG_MAP`](crate::CONFIG_MAP).
     pub const BYTES: usize = 32 + 2 * CALL_BITMAP_WORDS * size_of::<u64>();
-    /// Size of a plan.
+    /// Size of a plan, of which [`PLANS_MAP`](crate::PLANS_MAP) has one for each bank.
     pub const PLAN_BYTES: usize =
         32 + 4 * CALL_BITMAP_WORDS * size_of::<u64>() + 2 * CallSet::NUMBERS as usize;
-    /// Size of the value of [`PLANS_MAP`](crate::PLANS_MAP).
-    pub const PLANS_BYTES: usize = PlanBank::COUNT * Self::PLAN_BYTES;
 
     /// What belongs to no plan, and which plan holds, as the programs read it: `struct config` of `programs/layout.h`, in the
     /// machine's byte order.
@@ -186,12 +182,12 @@ impl PlanBank {
         }
     }
 
-    /// Its plan's place in the one value of [`PLANS_MAP`](crate::PLANS_MAP). To write the other one's again as it is disturbs no
-    /// program.
-    pub fn place(self) -> Range<usize> {
+    /// What both have, as the value of [`PLANS_MAP`](crate::PLANS_MAP) does: this one's.
+    pub fn of<T>(self, both: &mut [T; Self::COUNT]) -> &mut T {
+        let [first, second] = both;
         match self {
-            Self::First => 0..Config::PLAN_BYTES,
-            Self::Second => Config::PLAN_BYTES..Config::PLANS_BYTES,
+            Self::First => first,
+            Self::Second => second,
         }
     }
 

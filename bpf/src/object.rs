@@ -26,8 +26,8 @@ pub const RINGS_MAP: &str = "rings";
 pub const LOSS_SOURCES_MAP: &str = "loss_sources";
 /// Array of one entry: the bytes of [`Config::encode`](crate::Config::encode).
 pub const CONFIG_MAP: &str = ".data.config";
-/// Array of one entry, which has the bytes of [`Config::encode_plan`](crate::Config::encode_plan) for each bank, where
-/// [`PlanBank::place`](crate::PlanBank::place) says.
+/// Array of one entry, which has the bytes of [`Config::encode_plan`](crate::Config::encode_plan) for each bank, one after the other. To
+/// write the other bank's again as they are disturbs no program.
 pub const PLANS_MAP: &str = ".data.plans";
 /// Array with [`Filter::ENTRIES_PER_BANK`](crate::Filter::ENTRIES_PER_BANK) entries for each bank: see
 /// [`PlanFilters::entries`](crate::PlanFilters::entries).

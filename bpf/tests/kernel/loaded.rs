@@ -122,9 +122,9 @@ impl Loaded {
         self.rings.set(0, &self.ring, 0).unwrap();
         self.write_filters(bank, &filters);
         let map = self.ebpf.map_mut(PLANS_MAP).unwrap();
-        let mut map = Array::<_, [u8; Config::PLANS_BYTES]>::try_from(map).unwrap();
+        let mut map = Array::<_, [[u8; Config::PLAN_BYTES]; PlanBank::COUNT]>::try_from(map).unwrap();
         let mut plans = map.get(&0, 0).unwrap();
-        plans[bank.place()].copy_from_slice(&config.encode_plan(&filters));
+        *bank.of(&mut plans) = config.encode_plan(&filters);
         map.set(0, plans, 0).unwrap();
         let map = self.ebpf.map_mut(CONFIG_MAP).unwrap();
         let mut map = Array::<_, [u8; Config::BYTES]>::try_from(map).unwrap();

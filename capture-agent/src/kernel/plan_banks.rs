@@ -12,7 +12,7 @@ use super::KernelError;
 
 /// The maps that a plan is written to.
 pub(super) struct PlanBanks {
-    plans: Array<MapData, [u8; Config::PLANS_BYTES]>,
+    plans: Array<MapData, [[u8; Config::PLAN_BYTES]; PlanBank::COUNT]>,
     filters: Array<MapData, [u8; Filter::BYTES]>,
     path_tests: LpmTrie<MapData, [u8; PathKey::BYTES], u64>,
     /// What the trie has of each bank.
@@ -61,13 +61,13 @@ impl PlanBanks {
             let index = bank.index() * Filter::ENTRIES_PER_BANK + number;
             self.filters.set(index, filter, 0).map_err(KernelError::map(FILTERS_MAP))?;
         }
-        self.write_plan(bank, &settings.encode_plan(filters)).map_err(KernelError::map(PLANS_MAP))?;
+        self.write_plan(bank, settings.encode_plan(filters)).map_err(KernelError::map(PLANS_MAP))?;
         Ok(bank)
     }
 
-    fn write_plan(&mut self, bank: PlanBank, plan: &[u8; Config::PLAN_BYTES]) -> Result<(), MapError> {
+    fn write_plan(&mut self, bank: PlanBank, plan: [u8; Config::PLAN_BYTES]) -> Result<(), MapError> {
         let mut plans = self.plans.get(&0, 0)?;
-        plans[bank.place()].copy_from_slice(plan);
+        *bank.of(&mut plans) = plan;
         self.plans.set(0, plans, 0)
     }
 
@@ -80,8 +80,7 @@ impl PlanBanks {
     /// Makes the trie have these tests of the bank and no others. What is the same in both plans is left alone.
     fn write_paths(&mut self, bank: PlanBank, wanted: &BTreeMap<PathKey, u64>) -> Result<(), KernelError> {
         let failed = KernelError::map(PATH_TESTS_MAP);
-        let [first, second] = &mut self.written;
-        let written = if bank == PlanBank::First { first } else { second };
+        let written = bank.of(&mut self.written);
         let is_over = |key: &&PathKey| !wanted.contains_key(*key);
         let over: Vec<PathKey> = written.keys().filter(is_over).cloned().collect();
         for key in over {

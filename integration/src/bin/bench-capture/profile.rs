@@ -1,6 +1,8 @@
-//! Where the time goes, by `perf`: of agent and engine, and of a workload, whose time in the kernel has the BPF programs'.
+//! Where the time goes, by `perf`: of agent and engine, and what they add to a workload, whose time in the kernel has the BPF programs'.
 //!
 //! It samples these processes alone, by the processor's clock, since virtual machines have no counters.
+
+mod excess;
 
 use std::{
     fmt::Write as _,
@@ -14,10 +16,15 @@ use anyhow::{Context as _, ensure};
 use integration::measured::{attached::Arm, needs::LOAD_CPU, workload::Workload};
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::Bench;
+use self::excess::Sampled;
+use crate::{Bench, workloads::as_f64};
 
 /// A prime, so as not to keep step with anything.
-const HERTZ: &str = "1997";
+const HERTZ: u32 = 1997;
+/// The same for workloads, of which little is added.
+const LOAD_HERTZ: u32 = 9973;
+/// So many times the iterations that are measured, for the same reason.
+const LONGER: u64 = 5;
 /// Symbols below this share are left out.
 const LEAST_PERCENT: &str = "0.5";
 /// For perf to begin.
@@ -27,17 +34,15 @@ const BEGIN: Duration = Duration::from_millis(500);
 pub(crate) fn measure(bench: &Bench, workloads: &[Workload]) -> anyhow::Result<String> {
     let mut text = String::new();
     for workload in workloads {
+        let bare = sampled(bench, *workload)?;
         let attached = bench.start(Arm::StockRules)?;
         let (agent, engine) = attached.pids().context("no agent")?;
-        let load_file = bench.folder().join("load.perf");
-        let iterations = bench.iterations(*workload);
         let mut own = Vec::new();
         for (name, pid) in [("agent", agent), ("engine", engine)] {
             let file = bench.folder().join(format!("{name}.perf"));
             own.push((name, Sampler::of(pid, &file)?, file));
         }
-        let load = bench.load.command(LOAD_CPU, *workload, iterations);
-        sample(load, &load_file)?;
+        let with = sampled(bench, *workload)?;
         for (name, sampler, file) in own {
             sampler.end()?;
             let _ = writeln!(text, "\nProfile of the {name} under {workload}:\n\n```\n{}```", top(&file)?);
@@ -45,8 +50,8 @@ pub(crate) fn measure(bench: &Bench, workloads: &[Workload]) -> anyhow::Result<S
         attached.stop()?;
         let _ = writeln!(
             text,
-            "\nProfile of the workload {workload} itself, with the kernel's part:\n\n```\n{}```",
-            top(&load_file)?
+            "\nWhat is added to {workload}, with the kernel's part, nanoseconds an iteration:\n\n```\n{}```",
+            excess::tell(&bare, &with)
         );
     }
     Ok(text)
@@ -60,7 +65,8 @@ struct Sampler(Child);
 
 impl Sampler {
     fn of(pid: u32, file: &Path) -> anyhow::Result<Self> {
-        let child = recorder(file).args(["-p", &pid.to_string()]).spawn().context("cannot run perf")?;
+        let child =
+            recorder(file, HERTZ).args(["-p", &pid.to_string()]).spawn().context("cannot run perf")?;
         thread::sleep(BEGIN);
         Ok(Self(child))
     }
@@ -80,27 +86,36 @@ impl Drop for Sampler {
     }
 }
 
-/// Runs a program, and samples it and its children.
-fn sample(command: Command, file: &Path) -> anyhow::Result<()> {
-    let status = recorder(file).arg("--").arg(command.get_program()).args(command.get_args()).status();
+/// Runs a workload, and samples it and its children.
+fn sampled(bench: &Bench, workload: Workload) -> anyhow::Result<Sampled> {
+    let file = bench.folder().join("load.perf");
+    let iterations = bench.iterations(workload) * LONGER;
+    let load = bench.load.command(LOAD_CPU, workload, iterations);
+    let status = recorder(&file, LOAD_HERTZ).arg("--").arg(load.get_program()).args(load.get_args()).status();
     ensure!(status.context("cannot run perf")?.success(), "perf record failed");
-    Ok(())
+    Sampled::read(&file, f64::from(LOAD_HERTZ), as_f64(iterations))
 }
 
-fn recorder(file: &Path) -> Command {
+fn recorder(file: &Path, hertz: u32) -> Command {
     let mut perf = Command::new("perf");
-    perf.args(["record", "-q", "-e", "cpu-clock", "-F", HERTZ, "-o"]).arg(file);
+    perf.args(["record", "-q", "-e", "cpu-clock", "-F", &hertz.to_string(), "-o"]).arg(file);
     perf.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     perf
 }
 
 /// The dearest symbols.
 fn top(file: &Path) -> anyhow::Result<String> {
-    let mut perf = Command::new("perf");
-    perf.args(["report", "--stdio", "--sort", "comm,dso,symbol", "--percent-limit", LEAST_PERCENT, "-i"]);
-    let output = perf.arg(file).stdin(Stdio::null()).output().context("cannot run perf")?;
+    let mut perf = perf_report(file);
+    perf.args(["--sort", "comm,dso,symbol", "--percent-limit", LEAST_PERCENT]);
+    let output = perf.output().context("cannot run perf")?;
     ensure!(output.status.success(), "perf report: {}", String::from_utf8_lossy(&output.stderr));
     Ok(lines(&String::from_utf8_lossy(&output.stdout)))
+}
+
+fn perf_report(file: &Path) -> Command {
+    let mut perf = Command::new("perf");
+    perf.args(["report", "--stdio", "-i"]).arg(file).stdin(Stdio::null());
+    perf
 }
 
 /// Without comments and empty lines.

@@ -185,7 +185,7 @@ fn goals(workload: Workload, costs: &Costs) -> Vec<Goal> {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "counts are far below 2^52")]
-fn as_f64(count: impl TryInto<u64>) -> f64 {
+pub(crate) fn as_f64(count: impl TryInto<u64>) -> f64 {
     count.try_into().unwrap_or_default() as f64
 }
 
