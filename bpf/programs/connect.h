@@ -130,6 +130,9 @@ static __always_inline u32 weigh_connect(struct composer *composer)
 	if (bpf_probe_read_user(&asked, length, (void *)composer->call.arguments[1]) != 0)
 		return VERDICT_NEEDED;
 	note_address(weighing, &asked, length, END_REMOTE);
+	/* After a failure the kernel has what is left of a peer, and rules see the one that was asked for. */
+	if (weighing->facts & FACT_FAILED && !has_connected(composer) && weighing->ends[PLACE_ASKED].ends)
+		weighing->ends[PLACE_REMOTE].ends = 0;
 	return weigh_socket(SLOT_CALL);
 }
 

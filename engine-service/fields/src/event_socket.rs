@@ -18,7 +18,7 @@ pub struct SeenSocket {
     pub protocol: Option<u32>,
     /// Its own end, of an internet socket that has one. An IPv4 address in IPv6 counts as IPv4.
     pub local: Option<SocketAddr>,
-    /// Its peer's.
+    /// Its peer's; not where a connect has failed and was given an address, which rules see instead.
     pub remote: Option<SocketAddr>,
     /// The internet address that the call was given or gave; not where a connect has reached its peer, which rules see instead.
     pub asked: Option<SocketAddr>,
@@ -36,11 +36,14 @@ pub fn seen_socket(event: &Event) -> Option<SeenSocket> {
     if let descriptor::Kind::Socket(socket) = kind {
         seen.note_socket(socket);
     }
-    let has_reached =
-        matches!(event.kind, Some(Kind::Connect(_))) && !subject.is_failed && seen.remote.is_some();
+    let is_connect = matches!(event.kind, Some(Kind::Connect(_)));
+    let has_reached = is_connect && !subject.is_failed && seen.remote.is_some();
     let asked = asked.filter(|address| !has_reached && is_internet(address));
     seen.families.extend(asked.map(family_of));
     seen.asked = asked.and_then(|address| seen.note_end(address));
+    if is_connect && subject.is_failed && seen.asked.is_some() {
+        seen.remote = None;
+    }
     Some(seen)
 }
 

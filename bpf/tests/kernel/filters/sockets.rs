@@ -123,6 +123,7 @@ fn sockets_are_tested() {
         ("asked for", inside(&[network("127.0.0.2", 32, (9, 9), End::Remote)]), vec![send]),
         ("port", inside(&[network("127.0.0.2", 32, (10, 99), End::Any)]), vec![]),
         ("refused", inside(&[network("::1", 128, any, End::Remote)]), start(&tcp6)),
+        ("another port", inside(&[network("::1", 128, (1, 1), End::Remote)]), vec![]),
         ("neither loopback", outside(&[loopback, network("::1", 128, any, End::Any)]), unix.to_vec()),
     ] {
         let filters = filters(&CALLS, vec![clause]);
