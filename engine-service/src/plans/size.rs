@@ -6,11 +6,15 @@ use prost::Message as _;
 /// For what is around a plan in its message, and the generation.
 const SLACK_BYTES: usize = 4 * 1024;
 
-/// The plan, within the limit: where it is too large, the largest sets of conditions go, and every call of their types is
-/// asked for.
+/// The plan, within the limit: where it is too large, the names of rules go first, all but one of each condition, as they are for people
+/// alone; then the largest sets of conditions, and every call of their types is asked for.
 pub(super) fn fitting(mut plan: CapturePlan, max_message_bytes: usize) -> CapturePlan {
     let limit = max_message_bytes.saturating_sub(SLACK_BYTES);
     let mut bytes = plan.encoded_len();
+    if bytes > limit {
+        plan.calls.iter_mut().flat_map(|call| &mut call.any_of).for_each(|filter| filter.rules.truncate(1));
+        bytes = plan.encoded_len();
+    }
     while bytes > limit {
         let filtered = plan.calls.iter_mut().filter(|call| !call.any_of.is_empty());
         let Some(largest) = filtered.max_by_key(|call| call.encoded_len()) else {
@@ -57,6 +61,17 @@ mod tests {
             ..CallFilter::default()
         };
         CallPlan { event_type: event_type.to_owned(), any_of: vec![filter], ..CallPlan::default() }
+    }
+
+    /// Scenario: a plan that is too large by the names of its rules. Guarantees: one of them stays for each condition, and all conditions.
+    #[test]
+    fn names_go_before_conditions() {
+        let mut plan =
+            CapturePlan { calls: vec![call("open", 10), call("unlink", 1)], ..CapturePlan::default() };
+        plan.calls[0].any_of[0].rules = (0..100).map(|number| format!("{number:01000}")).collect();
+        let fitted = fitting(plan.clone(), 64 << 10);
+        plan.calls[0].any_of[0].rules.truncate(1);
+        assert_eq!(fitted, plan);
     }
 
     /// Scenario: a plan that fits, and one with two large sets of paths of which one is too much. Guarantees: the first is

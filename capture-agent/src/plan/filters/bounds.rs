@@ -1,6 +1,9 @@
 //! What the programs have room for, of all calls together.
 
-use std::collections::{BTreeSet, HashSet};
+use std::{
+    cmp::Reverse,
+    collections::{BTreeSet, HashSet},
+};
 
 use eyrie_bpf::{Clause, Filter, Filters, PathTest, PathTestKind};
 
@@ -36,7 +39,7 @@ fn give_up_parts(conditions: &mut Conditions) -> bool {
         has_given_up = true;
         let count = |clause: &&Clause| clause.paths.iter().filter_map(part).count();
         let most = of_call.iter().map(|condition| &condition.clause).max_by_key(count).cloned();
-        let rest = most.and_then(|most| without_paths(of_call, &most)).and_then(reduce);
+        let rest = most.and_then(|most| without_paths(of_call, &HashSet::from([most]))).and_then(reduce);
         rest.is_some_and(|rest| {
             *of_call = rest.conditions;
             true
@@ -45,17 +48,25 @@ fn give_up_parts(conditions: &mut Conditions) -> bool {
     has_given_up
 }
 
-/// Takes the most paths of a clause out, if all together are too many.
+/// Takes the paths of the clauses out that have most, as many as have to go, if all together are too many.
 fn give_up_paths(conditions: &mut Conditions) -> bool {
     let mut seen = HashSet::new();
     let filters = conditions.values().map(|conditions| clauses(conditions));
     let filters: Vec<_> = filters.filter(|filter| seen.insert(filter.clone())).collect();
-    let count: usize = filters.iter().flatten().map(|clause| clause.paths.len()).sum();
-    if count <= Filters::PATHS_MAX {
+    let mut by_length: Vec<_> = filters.into_iter().flatten().collect();
+    let mut count: usize = by_length.iter().map(|clause| clause.paths.len()).sum();
+    by_length.sort_by_key(|clause| Reverse(clause.paths.len()));
+    let mut longest = HashSet::new();
+    for clause in by_length {
+        if count <= Filters::PATHS_MAX {
+            break;
+        }
+        count -= clause.paths.len();
+        longest.insert(clause);
+    }
+    if longest.is_empty() {
         return false;
     }
-    let longest = filters.into_iter().flatten().max_by_key(|clause| clause.paths.len());
-    let Some(longest) = longest else { return false };
     conditions.retain(|_, of_call| match without_paths(of_call, &longest) {
         None => true,
         Some(rest) => match reduce(rest) {
@@ -69,13 +80,16 @@ fn give_up_paths(conditions: &mut Conditions) -> bool {
     true
 }
 
-/// Without the paths of this clause; `None` if it is not among them.
-fn without_paths(conditions: &[Condition], of: &Clause) -> Option<Vec<Condition>> {
-    let is_among = conditions.iter().any(|condition| condition.clause == *of);
-    let wider = Clause { paths: Vec::new(), tries_resolved_path: false, ..of.clone() };
+/// Without the paths of these clauses; `None` if none of them is among them.
+fn without_paths(conditions: &[Condition], of: &HashSet<Clause>) -> Option<Vec<Condition>> {
+    let is_among = conditions.iter().any(|condition| of.contains(&condition.clause));
     let without = |condition: &Condition| {
-        let clause = if condition.clause == *of { wider.clone() } else { condition.clause.clone() };
-        Condition { clause, rules: condition.rules.clone() }
+        let mut wider = condition.clone();
+        if of.contains(&condition.clause) {
+            wider.clause.paths.clear();
+            wider.clause.tries_resolved_path = false;
+        }
+        wider
     };
     is_among.then(|| conditions.iter().map(without).collect())
 }

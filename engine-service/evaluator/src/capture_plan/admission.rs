@@ -2,7 +2,11 @@
 //!
 //! It is as narrow as programs may be: what an event cannot tell, passes.
 
-use std::net::{IpAddr, SocketAddr};
+use std::{
+    borrow::Cow,
+    cell::LazyCell,
+    net::{IpAddr, SocketAddr},
+};
 
 use eyrie_proto::{
     capture::{
@@ -69,19 +73,37 @@ fn is_in_scope(scope: ContainerScope, view: &EventView<'_>) -> bool {
 }
 
 fn holds_paths(filter: &CallFilter, view: &EventView<'_>) -> bool {
-    let resolved = |path: &PathArgument, test: &PathFilter| {
-        filter.tries_resolved_path && !path.resolved.is_empty() && holds_path(test, &path.resolved, path)
-    };
+    let [first, second] = [PathSubject::Unspecified, PathSubject::Second]
+        .map(|subject| LazyCell::new(move || path_of(view, subject).map(TestedPath::of)));
     let holds = |test: &PathFilter| {
-        let Some(path) = path_of(view, test.subject()) else { return true };
-        let is_based = path.requested.starts_with(b"/") || !path.base.is_empty();
-        path.is_unreadable
-            || path.is_truncated
-            || !is_based
-            || holds_path(test, &fields::asked_for(path, &[]), path)
-            || resolved(path, test)
+        let tested = if test.subject() == PathSubject::Second { &*second } else { &*first };
+        tested.as_ref().is_none_or(|tested| tested.holds(test, filter.tries_resolved_path))
     };
     filter.paths.is_empty() || filter.paths.iter().any(holds)
+}
+
+/// A path of a call as it is tested: made once, for however many tests.
+struct TestedPath<'a> {
+    given: &'a PathArgument,
+    /// `None` where it cannot be told.
+    asked: Option<Cow<'a, [u8]>>,
+}
+
+// === impl TestedPath ===
+
+impl<'a> TestedPath<'a> {
+    fn of(given: &'a PathArgument) -> Self {
+        let is_based = given.requested.starts_with(b"/") || !given.base.is_empty();
+        let is_told = is_based && !given.is_unreadable && !given.is_truncated;
+        Self { given, asked: is_told.then(|| fields::asked_for(given, &[])) }
+    }
+
+    fn holds(&self, test: &PathFilter, tries_resolved: bool) -> bool {
+        let Some(asked) = &self.asked else { return true };
+        let resolved = &self.given.resolved;
+        holds_path(test, asked, self.given)
+            || (tries_resolved && !resolved.is_empty() && holds_path(test, resolved, self.given))
+    }
 }
 
 fn holds_path(test: &PathFilter, path: &[u8], given: &PathArgument) -> bool {

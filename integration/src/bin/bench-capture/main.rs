@@ -23,11 +23,15 @@ mod report;
 mod workloads;
 
 use std::{
+    fs::File,
+    io::Write as _,
+    num::NonZeroUsize,
     path::{Path, PathBuf},
     process::ExitCode,
     time::{Duration, Instant},
 };
 
+use anyhow::Context as _;
 use clap::{Parser, Subcommand, ValueEnum};
 use integration::measured::{
     attached::{Arm, Attached},
@@ -40,6 +44,8 @@ use self::{machine::Machine, report::Report};
 /// Between the start of agent and engine and what is measured: what the start itself set going has ended by then. Also between what is
 /// measured and a reading: the agent reads the programs' counters once a second.
 const SETTLE: Duration = Duration::from_secs(2);
+/// Rounds, unless a number is given.
+const ROUNDS: usize = 31;
 /// Rounds of `--quick`.
 const QUICK_ROUNDS: usize = 3;
 /// Of how many parts `--quick` does a workload's iterations.
@@ -50,7 +56,7 @@ const QUICK_SHARE: u64 = 5;
 struct Arguments {
     /// Paired rounds of the four workloads
     #[arg(long, value_name = "COUNT")]
-    rounds: Option<usize>,
+    rounds: Option<NonZeroUsize>,
 
     /// Only this part; may be repeated
     #[arg(long, value_name = "PART", value_enum)]
@@ -170,8 +176,15 @@ fn main() -> anyhow::Result<ExitCode> {
     let needs = Needs::new(arguments.load.as_deref(), arguments.rules.as_deref());
     if let Some(missing) = needs.missing() {
         eprintln!("bench-capture: not measured: this needs {missing}");
-        return Ok(ExitCode::SUCCESS);
+        // What was asked for by name is there, or that is an error.
+        let is_asked = arguments.load.is_some() || arguments.rules.is_some();
+        return Ok(if is_asked { ExitCode::FAILURE } else { ExitCode::SUCCESS });
     }
+    // Opened first: that it cannot be is not to be found out after half an hour.
+    let json = arguments.json.as_ref().map(|path| {
+        File::create(path).with_context(|| format!("cannot write the figures to {}", path.display()))
+    });
+    let json = json.transpose()?;
     // Built before this program pins itself, and what it starts with it.
     integration::program::build_only(&["eyrie", "capture-agent", "engine-service"])?;
     // With a short path: sockets are made in there.
@@ -181,15 +194,17 @@ fn main() -> anyhow::Result<ExitCode> {
         load: Load::compile(&needs.load, folder.path())?,
         rules: needs.rules,
         folder,
-        rounds: arguments.rounds.unwrap_or(if arguments.quick { QUICK_ROUNDS } else { 31 }).max(1),
+        rounds: arguments
+            .rounds
+            .map_or(if arguments.quick { QUICK_ROUNDS } else { ROUNDS }, NonZeroUsize::get),
         is_quick: arguments.quick,
         is_profiled: arguments.profile,
         iterations: arguments.iterations.clone(),
     };
     let report = measure(&arguments, &bench)?;
     println!("{}", report.text(arguments.markdown));
-    if let Some(file) = &arguments.json {
-        std::fs::write(file, format!("{:#}\n", report.json()))?;
+    if let Some(mut file) = json {
+        writeln!(file, "{:#}", report.json())?;
     }
     Ok(ExitCode::SUCCESS)
 }
