@@ -18,7 +18,7 @@ pub(crate) use self::{
     table::{DescribedCall, Message, Register, Structure, all as described, by_number, shapes},
 };
 use self::{
-    calls::{Completeness, completeness, kernel_name, socket_call_for, state_calls},
+    calls::{Completeness, completeness, kernel_name, numbered, socket_call_for, state_calls},
     filters::Tested,
 };
 
@@ -135,13 +135,15 @@ fn add(settings: &mut Config, event_type: &str) -> Result<(), String> {
     if is_tracepoint(event_type) {
         return Ok(());
     }
-    let (native, compat) = numbers(event_type);
-    if native.is_none() && compat.is_none() {
+    let mut calls = numbered(event_type).peekable();
+    if calls.peek().is_none() {
         return Err(format!("{} has no system call of this name", std::env::consts::ARCH));
     }
-    let fits = native.is_none_or(|number| settings.calls.insert(number))
-        && compat.is_none_or(|number| settings.compat_calls.insert(number));
-    if !fits {
+    let mut insert = |(abi, number)| match abi {
+        CallAbi::Native => settings.calls.insert(number),
+        CallAbi::Compat => settings.compat_calls.insert(number),
+    };
+    if !calls.all(&mut insert) {
         return Err(format!(
             "its number is above {}, the highest that can be captured",
             CallSet::NUMBERS - 1

@@ -16,8 +16,10 @@
 
 mod origin;
 mod slice_codec;
+mod spelling;
 
 pub use slice_codec::{SliceCodec, SliceDecoder};
+pub use spelling::SPELLINGS_OF_32_BITS;
 
 /// Eyrie's messages and services by area and version.
 pub mod eyrie {

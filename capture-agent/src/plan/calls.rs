@@ -1,6 +1,7 @@
 //! Which system calls an event type means, and what is known of them.
 
 use eyrie_bpf::{CallSet, Header, flag};
+use eyrie_proto::SPELLINGS_OF_32_BITS;
 #[cfg(target_arch = "aarch64")]
 use syscalls::{aarch64 as native, arm as compat};
 #[cfg(target_arch = "x86_64")]
@@ -135,7 +136,22 @@ pub(super) fn kernel_name(event_type: &str) -> &str {
     renamed(event_type).unwrap_or(event_type)
 }
 
-/// The native number and the 32-bit number of the call behind an event type.
+/// The calls behind an event type: the native one, the 32-bit one of its name, and those that are spelled otherwise on 32 bits.
+pub(super) fn numbered(event_type: &str) -> impl Iterator<Item = (CallAbi, u32)> {
+    let (native, compat) = numbers(event_type);
+    let native_name = kernel_name(event_type);
+    let spelled = SPELLINGS_OF_32_BITS.into_iter().filter(move |(_, native)| *native == native_name);
+    let spelled = spelled.filter_map(|(narrow, _)| numbers_by_name(narrow).1);
+    let compat = compat.into_iter().chain(spelled).map(|number| (CallAbi::Compat, number));
+    native.map(|number| (CallAbi::Native, number)).into_iter().chain(compat)
+}
+
+/// The native name of a call that is spelled otherwise on 32 bits.
+pub(super) fn native_spelling(narrow: &str) -> Option<&'static str> {
+    SPELLINGS_OF_32_BITS.iter().find(|(name, _)| *name == narrow).map(|(_, native)| *native)
+}
+
+/// The native number and the 32-bit number of the call of an event type's name.
 pub(crate) fn numbers(event_type: &str) -> (Option<u32>, Option<u32>) {
     let renamed = renamed(event_type).map_or((None, None), numbers_by_name);
     let (native, compat) = numbers_by_name(event_type);

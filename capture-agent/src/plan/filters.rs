@@ -30,7 +30,7 @@ use eyrie_proto::capture::{CallFilter, CallPlan, CapturePlan};
 
 pub(super) use self::check::check;
 use self::{abilities::Abilities, budget::Budget};
-use super::calls::{CallAbi, is_exec, is_tracepoint, name, numbers, state_calls};
+use super::calls::{CallAbi, is_exec, is_tracepoint, name, numbered, state_calls};
 
 /// A call by its numbering and number.
 type Numbered = (CallAbi, u32);
@@ -115,13 +115,6 @@ impl Tested {
 
 fn clauses(conditions: &[Condition]) -> Vec<Clause> {
     conditions.iter().map(|condition| condition.clause.clone()).collect()
-}
-
-/// The native call of an event type first.
-fn numbered(event_type: &str) -> impl Iterator<Item = Numbered> + use<> {
-    let (native, compat) = numbers(event_type);
-    let native = native.map(|number| (CallAbi::Native, number));
-    native.into_iter().chain(compat.map(|number| (CallAbi::Compat, number)))
 }
 
 /// What is asked of each call, by whatever names; without the calls that somebody wants all of.

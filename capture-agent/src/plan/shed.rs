@@ -3,7 +3,7 @@
 use eyrie_bpf::{CallSet, Config};
 use eyrie_proto::capture::{PlanAnswer, UncapturedCall};
 
-use super::calls::{CallAbi, name, numbers};
+use super::calls::{CallAbi, name, numbered};
 
 /// A system call by its number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,10 +76,7 @@ pub(crate) fn answer_without(answer: &PlanAnswer, shed: &[CapturedCall], budget_
 
 /// The plan's name for a call, or else the kernel's.
 fn planned_name(answer: &PlanAnswer, call: CapturedCall) -> String {
-    let means = |event_type: &&str| {
-        let (native, compat) = numbers(event_type);
-        Some(call.number) == if call.abi == CallAbi::Native { native } else { compat }
-    };
+    let means = |event_type: &&str| numbered(event_type).any(|of| of == (call.abi, call.number));
     let effective =
         answer.effective.iter().flat_map(|plan| &plan.calls).map(|planned| planned.event_type.as_str());
     // What is captured by its registers alone is there.
@@ -91,7 +88,7 @@ fn planned_name(answer: &PlanAnswer, call: CapturedCall) -> String {
 mod tests {
     use eyrie_proto::capture::{CallPlan, CapturePlan};
 
-    use super::*;
+    use super::{super::calls::numbers, *};
 
     /// Scenario: a native call, a 32-bit one and one that the plan does not name are left out. Guarantees: the answer has them
     /// under the plan's names, or the kernel's, with the budget as the reason, and not as carried out; the rest is as it was.

@@ -1,6 +1,9 @@
 //! Names of system calls by number.
 
-use eyrie_proto::event::{SystemCall, SystemCallAbi};
+use eyrie_proto::{
+    SPELLINGS_OF_32_BITS,
+    event::{SystemCall, SystemCallAbi},
+};
 use syscalls::{aarch64, arm, x86, x86_64};
 
 use crate::view::Architecture;
@@ -37,48 +40,6 @@ pub(crate) fn all_native_names() -> impl Iterator<Item = &'static str> {
         x86_64::Sysno::iter().map(|call| call.name()).chain(aarch64::Sysno::iter().map(|call| call.name()));
     wide.chain(x86::Sysno::iter().map(|call| native_spelling(call.name())))
 }
-
-/// Calls that exist on 32 bits under another name, with the name that rules know them by: a rule on `setuid` has to
-/// see the 32-bit program that calls setuid32.
-const SPELLINGS_OF_32_BITS: [(&str, &str); 37] = [
-    ("_llseek", "llseek"),
-    ("_newselect", "select"),
-    ("chown32", "chown"),
-    ("clock_getres_time64", "clock_getres"),
-    ("clock_gettime64", "clock_gettime"),
-    ("clock_nanosleep_time64", "clock_nanosleep"),
-    ("fchown32", "fchown"),
-    ("fcntl64", "fcntl"),
-    ("fstat64", "fstat"),
-    ("fstatat64", "newfstatat"),
-    ("fstatfs64", "fstatfs"),
-    ("ftruncate64", "ftruncate"),
-    ("futex_time64", "futex"),
-    ("getegid32", "getegid"),
-    ("geteuid32", "geteuid"),
-    ("getgid32", "getgid"),
-    ("getgroups32", "getgroups"),
-    ("getresgid32", "getresgid"),
-    ("getresuid32", "getresuid"),
-    ("getuid32", "getuid"),
-    ("lchown32", "lchown"),
-    ("lstat64", "lstat"),
-    ("mmap2", "mmap"),
-    ("ppoll_time64", "ppoll"),
-    ("pselect6_time64", "pselect6"),
-    ("recvmmsg_time64", "recvmmsg"),
-    ("sendfile64", "sendfile"),
-    ("setgid32", "setgid"),
-    ("setgroups32", "setgroups"),
-    ("setregid32", "setregid"),
-    ("setresgid32", "setresgid"),
-    ("setresuid32", "setresuid"),
-    ("setreuid32", "setreuid"),
-    ("setuid32", "setuid"),
-    ("stat64", "stat"),
-    ("statfs64", "statfs"),
-    ("truncate64", "truncate"),
-];
 
 fn native_spelling(name: &'static str) -> &'static str {
     SPELLINGS_OF_32_BITS

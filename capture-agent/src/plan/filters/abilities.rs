@@ -5,7 +5,7 @@ use eyrie_bpf::{Place, Step};
 use super::Numbered;
 use crate::plan::{
     CallAbi, Message,
-    calls::name,
+    calls::{name, native_spelling, numbers},
     table::{self, DescribedCall},
 };
 
@@ -71,9 +71,16 @@ fn is_same_in_both(name: &str, line: Option<&'static DescribedCall>, index: usiz
     let Some(line) = line else {
         return OPENS.contains(&name) || matches!(name, "connect" | "execve" | "execveat");
     };
-    let is_told = line.words.iter().any(|(_, argument)| usize::from(*argument) == index);
-    is_told
-        && line.is_for(CallAbi::Native)
-        && line.is_for(CallAbi::Compat)
-        && line.message != Message::GenericCall
+    let told = |line: &DescribedCall| {
+        line.words.iter().find(|(_, argument)| usize::from(*argument) == index).map(|(register, _)| *register)
+    };
+    let is_same = match native_spelling(name).map(|native| numbers(native).0) {
+        None => line.is_for(CallAbi::Native),
+        // It is a call of its own, whose line may be another one.
+        Some(native) => {
+            let native = native.and_then(|number| table::by_number(CallAbi::Native, number));
+            native.is_some_and(|native| told(native) == told(line))
+        }
+    };
+    told(line).is_some() && is_same && line.is_for(CallAbi::Compat) && line.message != Message::GenericCall
 }

@@ -10,7 +10,7 @@ use eyrie_proto::capture::{
 };
 
 use super::*;
-use crate::plan::{compile, initial_settings};
+use crate::plan::{calls::numbers, compile, initial_settings};
 
 fn call(event_type: &str, any_of: Vec<CallFilter>) -> CallPlan {
     CallPlan { event_type: event_type.to_owned(), any_of, ..CallPlan::default() }
@@ -430,6 +430,32 @@ fn registers_of_32_bits_are_their_own() {
     assert!(!is_tested("chown", 1, 0xffff));
     assert!(!is_tested("mmap", 2, 4));
     assert!(!is_tested("select", 0, 4), "its arguments are in memory there");
+}
+
+/// Scenario: event types whose 32-bit calls have a spelling of their own, one of them with other registers. Guarantees: these are recorded
+/// as well, and tested where a register is what it is of the native call.
+#[cfg(target_arch = "x86_64")]
+#[test]
+fn spellings_of_32_bits_are_of_the_same_event_type() {
+    let of = |name: &str, index| {
+        let (compiled, _) = compile(
+            plan(vec![call(name, vec![on_arguments(vec![argument(index, 0xff, &[1])])])]),
+            &initial_settings(0),
+        );
+        let compiled = compiled.unwrap();
+        let spelling = |name: &str| numbers(name).1.unwrap();
+        (compiled.settings.compat_calls, compiled.filters.compat, spelling)
+    };
+    let (recorded, tested, spelling) = of("fcntl", 1);
+    for name in ["fcntl", "fcntl64"] {
+        assert!(recorded.contains(spelling(name)) && tested.contains_key(&spelling(name)), "{name}");
+    }
+    let (recorded, tested, spelling) = of("chown", 1);
+    assert!(recorded.contains(spelling("chown32")) && !tested.contains_key(&spelling("chown")));
+    let (recorded, tested, spelling) = of("mmap", 5);
+    assert!(recorded.contains(spelling("mmap2")) && !tested.contains_key(&spelling("mmap2")));
+    let (recorded, _, spelling) = of("fstatat", 3);
+    assert!(recorded.contains(spelling("fstatat64")));
 }
 
 /// Scenario: a plan to be verified, and one with a sample. Guarantees: both reach the programs and the answer.
