@@ -174,6 +174,9 @@ static __always_inline void note_asked(struct composer *composer, const struct s
 	if (span->length < 8 || at > RECORD_BYTES_MAX - sizeof(asked))
 		return;
 	bpf_probe_read_kernel(&asked, sizeof(asked), composer->bytes + at);
+	/* Without a family it is one of IPv4, where the socket is of that: so the kernel has it, and the agent. */
+	if (!asked.family && composer->weighing.families & family_bit(AF_INET))
+		asked.family = AF_INET;
 	note_address(&composer->weighing, &asked, span->length, ends);
 }
 

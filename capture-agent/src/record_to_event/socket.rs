@@ -8,7 +8,8 @@ use eyrie_proto::event::{
 
 /// linux/socket.h.
 const AF_UNIX: u16 = 1;
-const AF_INET: u16 = 2;
+pub(super) const AF_UNSPEC: u16 = 0;
+pub(super) const AF_INET: u16 = 2;
 const AF_INET6: u16 = 10;
 /// net/tcp_states.h; Unix sockets use it as well.
 const TCP_ESTABLISHED: u16 = 1;

@@ -8,6 +8,7 @@ use eyrie_bpf::{
     Argument, Clause, End, Filters, NetworkTest, Outcome, Place, Record, Role, Step, flag, history_flag,
 };
 use rustix::net::{AddressFamily, SocketFlags, SocketType};
+use test_programs::{Abi, Program};
 use test_requirements::{Requirement, requires};
 
 use super::{filters, loaded, recording};
@@ -186,6 +187,32 @@ fn no_address_is_one_that_can_be_asked_for() {
     let recorded = loaded.drain(acted.pid);
     assert_eq!(calls(&recorded), [(CONNECT, false)]);
     assert!(connect_of(&recorded).header.call_result < 0);
+}
+
+/// Scenario: a datagram to an address without a family, which the kernel sends as one of IPv4, under filters for its address and for another one.
+/// Guarantees: it is tested as what it is.
+#[cfg(target_arch = "x86_64")]
+#[test]
+fn an_address_without_a_family_is_one_of_ipv4() {
+    requires!(Requirement::Kernel);
+    let (_keep, folder) = folder();
+    let mut loaded = loaded(&recording(&CALLS), &Filters::default());
+    describe(&mut loaded);
+    for (address, expected) in [("127.0.0.2", vec![(SENDTO, false)]), ("127.0.0.3", vec![])] {
+        let clause =
+            Clause { networks: vec![network(address, 32, (9, 9), End::Remote)], ..Clause::default() };
+        loaded.carry_out(&recording(&CALLS), &filters(&CALLS, vec![clause]));
+        let mut program = Program::with_nothing_open(Abi::X86_64);
+        let text = program.text("x");
+        let to = program.bytes(&[&[0, 0, 0, 9, 127, 0, 0, 2][..], &[0; 8]].concat());
+        // The descriptor of the new socket: those up to 2 are taken, and no others.
+        program.call("socket", &[u32::from(AF_INET), 2, 0]);
+        program.call("sendto", &[3, text, 1, 0, to, 16]);
+        let acted = run(&mut program.write(&folder)).succeeded();
+        let recorded = loaded.drain(acted.pid);
+        assert_eq!(calls(&recorded), expected, "{address}");
+        assert!(recorded.iter().all(|record| record.header().call_result >= 0));
+    }
 }
 
 /// Scenario: connections over IPv4 and IPv6, one that does not block, and one that is refused, under a filter that is sure of the first three when they

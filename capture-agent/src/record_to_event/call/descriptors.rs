@@ -1,9 +1,12 @@
 //! Calls on descriptors, and those that move data through them.
 
 use eyrie_bpf::Place;
-use eyrie_proto::event::{DescriptorCall, Transfer};
+use eyrie_proto::event::{DescriptorCall, SocketAddress, Transfer};
 
-use super::{super::socket::socket_address, parts::Parts};
+use super::{
+    super::socket::{AF_INET, AF_UNSPEC, socket_address},
+    parts::Parts,
+};
 use crate::plan::Register;
 
 /// Commands of fcntl that make a descriptor (asm-generic/fcntl.h, linux/fcntl.h).
@@ -35,11 +38,22 @@ pub(super) fn transfer(parts: &Parts<'_>) -> Transfer {
         // It has one or the other.
         size: parts.word(Register::Size) | parts.record.data_size,
         data: parts.record.data.to_vec(),
-        peer: socket_address(parts.record.address),
+        peer: peer(parts),
         flags: parts.flags(),
         control: parts.record.control.to_vec(),
         second: parts.descriptor(Place::Second),
         position: position(parts),
+    }
+}
+
+/// An address without a family is one of IPv4 to the kernel, where the socket is of that.
+fn peer(parts: &Parts<'_>) -> Option<SocketAddress> {
+    let address = parts.record.address;
+    match address.strip_prefix(&AF_UNSPEC.to_ne_bytes()) {
+        Some(rest) if parts.record.first.family == AF_INET => {
+            socket_address(&[&AF_INET.to_ne_bytes()[..], rest].concat())
+        }
+        _ => socket_address(address),
     }
 }
 

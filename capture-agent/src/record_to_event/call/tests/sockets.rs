@@ -5,6 +5,8 @@ use eyrie_proto::event::{
 
 use super::*;
 
+const AF_INET6: u16 = 10;
+
 const AF_UNIX: u16 = 1;
 const AF_INET: u16 = 2;
 const AF_NETLINK: u16 = 16;
@@ -104,8 +106,8 @@ fn servers() {
     assert_eq!(again, Kind::Accept(expected));
 }
 
-/// Scenario: sendto with an address, recvmsg with address and ancillary data, sendto on a connected socket. Guarantees: peer, data, size,
-/// flags and ancillary data; no peer where no address was given.
+/// Scenario: sendto with an address, also without a family, recvmsg with address and ancillary data, sendto on a connected socket. Guarantees:
+/// peer, data, size, flags and ancillary data; no peer where no address was given.
 #[test]
 fn messages() {
     let address = sockaddr([10, 0, 0, 9], 53);
@@ -118,6 +120,13 @@ fn messages() {
     let Kind::Transfer(sent) = event(&sendto) else { panic!() };
     assert_eq!((sent.peer.clone(), sent.size, sent.flags), (internet([10, 0, 0, 9], 53), 5, 0x4000));
     assert_eq!(sent.data, b"query");
+    let unspecified = [&[0, 0], &address[2..]].concat();
+    let peer = |first| match event(&DetailedCall { first, address: &unspecified, ..sendto }) {
+        Kind::Transfer(sent) => sent.peer.and_then(|peer| peer.kind),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(peer(socket(3, AF_INET, TCP_CLOSE)), sent.peer.clone().and_then(|peer| peer.kind));
+    assert!(matches!(peer(socket(3, AF_INET6, TCP_CLOSE)), Some(socket_address::Kind::Raw(_))));
     let recvmsg = DetailedCall {
         first: socket(3, AF_INET, TCP_CLOSE),
         address: &address,
