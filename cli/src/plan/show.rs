@@ -10,7 +10,9 @@ use eyrie_proto::capture::{
 use owo_colors::OwoColorize as _;
 use serde_json::{Value, json};
 
-use super::{byte_rate, cost_json, cut, filters_json, number, rate, write_table};
+use super::{
+    byte_rate, cost_json, cut, effective_json, effective_text, filters_json, number, rate, write_table,
+};
 use crate::{alert_view::printable, args::PlanShowArguments, client, moment};
 
 const COLUMNS: [&str; 7] =
@@ -108,7 +110,7 @@ fn dropped(host: &ListPlansResponse, marked: u64) -> String {
 /// What of the type's events comes.
 fn recorded(host: &ListPlansResponse, call: &CallStatus) -> String {
     let text = match (&call.effective, &call.asked) {
-        (Some(effective), _) => filters_text(&effective.any_of),
+        (Some(effective), _) => effective_text(effective),
         (None, Some(_)) if !call.uncaptured_reason.is_empty() => {
             return format!("not, or not whole: {}", printable(call.uncaptured_reason.as_bytes()));
         }
@@ -126,7 +128,8 @@ fn recorded(host: &ListPlansResponse, call: &CallStatus) -> String {
 
 /// Who makes every call of the type come.
 fn forced_by(call: &CallStatus) -> String {
-    let is_whole = call.effective.as_ref().or(call.asked.as_ref()).is_some_and(|call| call.any_of.is_empty());
+    let told = call.effective.as_ref().or(call.asked.as_ref());
+    let is_whole = told.is_some_and(|call| call.any_of.is_empty() && !call.is_cut);
     match &call.asked {
         _ if !is_whole => String::new(),
         None => "the host".to_owned(),
@@ -141,7 +144,8 @@ fn to_json(host: &ListPlansResponse) -> Value {
         json!({
             "event_type": call.event_type,
             "asked": call.asked.as_ref().map(|asked| filters_json(&asked.any_of)),
-            "effective": call.effective.as_ref().map(|effective| filters_json(&effective.any_of)),
+            "effective": effective_json(call.effective.as_ref()),
+            "effective_cut": call.effective.as_ref().is_some_and(|effective| effective.is_cut),
             "forced_by": forced_by(call),
             "uncaptured_reason": call.uncaptured_reason,
             "cost": cost_json(&call.cost.unwrap_or_default()),
@@ -192,7 +196,7 @@ mod tests {
     }
 
     /// Scenario: types that are recorded as asked, wider, whole for a rule, for the model, by the host's own wish, not at
-    /// all, and not answered. Guarantees: each says what comes and who makes every call come; a host's words are no
+    /// all, not answered, and by conditions that are not told. Guarantees: each says what comes and who makes every call come; a host's words are no
     /// terminal's orders.
     #[test]
     fn rows_say_what_comes_and_who_forces_it() {
@@ -202,7 +206,10 @@ mod tests {
             uncaptured_reason: "no such \u{1b}[31m call".to_owned(),
             ..call("poll", Some(0), None)
         };
+        let mut cut = call("rename", Some(1), Some(0));
+        cut.effective.as_mut().unwrap().is_cut = true;
         for (call, what, who) in [
+            (cut, "some calls, by more conditions than the agent can tell", ""),
             (call("openat", Some(1), Some(1)), "uid 0", ""),
             (call("openat", Some(1), Some(0)), "every call", "the host, which cannot tell less"),
             (ruled, "every call", "Any close"),

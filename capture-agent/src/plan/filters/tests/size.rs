@@ -93,3 +93,22 @@ fn a_type_is_named_once() {
     let (_, effective) = compiled(vec![call("pread", vec![of(1)]), call("pread64", vec![of(2)])]);
     assert_eq!(effective["pread"], effective["pread64"]);
 }
+
+/// Scenario: a condition with nine results and a hundred thousand bytes of paths, which takes two clauses, beside a small one. Guarantees: the first is
+/// tested and its paths are not told, since there would be twice as many; the answer says so, is far smaller than the plan, and tells the small one.
+#[test]
+fn what_is_tested_is_told_as_far_as_it_fits() {
+    let long_paths = (0..2_000).map(|index| path(Kind::Exact(format!("/{index:0>46}").into_bytes())));
+    let large = CallFilter { results: (0..9).collect(), ..on_paths(long_paths.collect()) };
+    let calls = vec![call("rmdir", vec![on_paths(vec![prefix("/etc/")])]), call("unlink", vec![large])];
+    let plan = plan(calls.clone());
+    assert!(plan.encoded_len() < check::PLAN_BYTES_MAX / 4);
+    let (compiled, answer) = compile(plan, &initial_settings(0));
+    let filter = &compiled.unwrap().filters.native[&numbers("unlink").0.unwrap()];
+    assert!(filter.clauses.len() == 2 && filter.clauses.iter().all(|clause| clause.paths.len() == 2_000));
+    assert!(answer.encoded_len() < 1_000);
+    let effective = answer.effective.unwrap().calls;
+    assert_eq!(effective[0], calls[0]);
+    let cut = CallPlan { is_cut: true, ..call("unlink", Vec::new()) };
+    assert_eq!(effective[1], cut);
+}
