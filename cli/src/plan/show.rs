@@ -92,17 +92,20 @@ fn row(host: &ListPlansResponse, call: &CallStatus) -> Vec<Cell> {
         number(rate(cost.events_per_second)),
         number(byte_rate(cost.bytes_per_second)),
         number(cost.events),
-        number(dropped(host, cost.marked_events)),
+        number(dropped(host, call)),
         Cell::new(printable(forced_by(call).as_bytes())),
     ]
 }
 
 /// How many events stayed in the kernel, by those of them that were sent marked.
-fn dropped(host: &ListPlansResponse, marked: u64) -> String {
+fn dropped(host: &ListPlansResponse, call: &CallStatus) -> String {
+    let marked = call.cost.map_or(0, |cost| cost.marked_events);
+    let is_filtered = call.effective.as_ref().is_some_and(|call| call.is_cut || !call.any_of.is_empty());
     match (host.is_verify_mode, u64::from(host.verify_sample_ppm), marked) {
-        (_, _, 0) => String::new(),
-        (true, ..) => format!("{marked} marked"),
+        (_, _, 0) if !is_filtered => String::new(),
         (false, 0, _) => "-".to_owned(),
+        (_, _, 0) => "none marked".to_owned(),
+        (true, ..) => format!("{marked} marked"),
         (false, ppm, marked) => format!("~{}", marked.saturating_mul(MILLION) / ppm.min(MILLION)),
     }
 }
@@ -166,7 +169,7 @@ fn to_json(host: &ListPlansResponse) -> Value {
         "connected": host.is_connected,
         "sent_generation": host.sent_generation,
         "running_generation": host.running_generation,
-        "running_since": moment::known(host.running_since_ns),
+        "running_since": moment::known_exactly(host.running_since_ns),
         "verify_mode": host.is_verify_mode,
         "verify_sample_ppm": host.verify_sample_ppm,
         "failure": host.failure,
@@ -239,7 +242,30 @@ mod tests {
         let mut output = anstream::StripStream::new(Vec::new());
         write(&mut output, &host).unwrap();
         assert!(String::from_utf8(output.into_inner()).unwrap().contains("\\u{1b}[31m"));
-        assert_eq!(dropped(&host, 6), "~10");
+        let cost = |marked_events| Some(CallCost { marked_events, ..CallCost::default() });
+        assert_eq!(dropped(&host, &CallStatus { cost: cost(6), ..call("open", Some(1), None) }), "~10");
+    }
+
+    /// Scenario: types with and without filters of which no event was marked, or some were, on hosts that mark a share, all, and none. Guarantees: where
+    /// filters may have dropped something that is not known, it is not as if there were none of it.
+    #[test]
+    fn what_may_have_been_dropped_is_not_passed_over() {
+        let host = |is_verify_mode, verify_sample_ppm| ListPlansResponse {
+            is_verify_mode,
+            verify_sample_ppm,
+            ..ListPlansResponse::default()
+        };
+        let filtered = |marked_events| CallStatus {
+            cost: Some(CallCost { marked_events, ..CallCost::default() }),
+            ..call("open", Some(1), Some(1))
+        };
+        let told = |host: &ListPlansResponse| {
+            [filtered(0), filtered(3), call("open", Some(1), Some(0)), call("open", Some(1), None)]
+                .map(|call| dropped(host, &call))
+        };
+        assert_eq!(told(&host(false, 100)), ["none marked", "~30000", "", ""]);
+        assert_eq!(told(&host(true, 100)), ["none marked", "3 marked", "", ""]);
+        assert_eq!(told(&host(false, 0)), ["-", "-", "", ""]);
     }
 
     /// Scenario: a host with a plan, its costs, and a fault of a filter. Guarantees: the table has them all.
