@@ -8,6 +8,7 @@ mod calls;
 mod filters;
 mod shed;
 mod table;
+mod told;
 
 use eyrie_bpf::{CallSet, Config, DEFAULT_DATA_BYTES, Filters, PART_BYTES};
 use eyrie_proto::capture::{CallPlan, CaptureLimits, CapturePlan, PlanAnswer, UncapturedCall};
@@ -16,6 +17,7 @@ pub(crate) use self::{
     calls::{CallAbi, is_exec, is_state, is_tracepoint, numbers, recorded_calls},
     shed::{CapturedCall, answer_without, settings_without},
     table::{DescribedCall, Message, Register, Structure, all as described, by_number, shapes},
+    told::cut,
 };
 use self::{
     calls::{Completeness, completeness, kernel_name, numbered, socket_call_for, state_calls},
@@ -72,12 +74,12 @@ pub(crate) fn compile(plan: CapturePlan, settings: &Config) -> (Option<Compiled>
         event_type: call.event_type.clone(),
         any_of: tested.effective(&call.event_type),
         forced_by_rule: call.forced_by_rule.clone(),
-        is_entry_needed: false,
+        ..CallPlan::default()
     });
     let effective = CapturePlan {
         generation,
         rule_set_digests: plan.rule_set_digests.clone(),
-        calls: calls.collect(),
+        calls: told::told(calls),
         limits: Some(CaptureLimits {
             argument_bytes: next.max_argument_bytes,
             environment_bytes: next.max_environment_bytes,

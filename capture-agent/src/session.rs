@@ -6,6 +6,7 @@
 pub(crate) mod backoff;
 mod codec;
 mod connection;
+mod fitting;
 mod packing;
 mod requests;
 
@@ -37,6 +38,9 @@ use crate::{
 const MOVED_ATTEMPTS: u32 = 3;
 /// A session that lasted so long was a good one, even if there was nothing to ack.
 const GOOD_SESSION: Duration = Duration::from_secs(30);
+/// One that failed after some acks was good if it lasted longer than the longest wait. Acks alone say little: batches are acked before an engine falls
+/// over something else that it is sent each time.
+const GOOD_SESSION_WITH_ACKS: Duration = backoff::LONGEST;
 
 /// Why a connection ended.
 #[derive(Debug, Error)]
@@ -139,7 +143,8 @@ impl Session {
             let is_contested = ended.as_ref().is_err_and(SessionError::is_superseded);
             let has_progressed = self.stream.outbox().acked_through() > acked_before;
             // A session that only began well is not enough: an engine may fall over what it is sent each time.
-            if started.elapsed() > GOOD_SESSION || (has_progressed && !is_contested) {
+            let is_good_with_acks = ended.is_ok() || started.elapsed() > GOOD_SESSION_WITH_ACKS;
+            if started.elapsed() > GOOD_SESSION || (has_progressed && is_good_with_acks && !is_contested) {
                 backoff.reset();
             }
             let looks_permanent = match ended {

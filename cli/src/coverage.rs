@@ -108,7 +108,7 @@ fn to_json(row: &ListCoverageResponse) -> Value {
         "rule": row.rule,
         "rule_set_digest": row.digest,
         "active": row.is_active,
-        "active_since": moment::known(row.active_since_ns),
+        "active_since": moment::known_exactly(row.active_since_ns),
         "plan_generation": row.plan_generation,
         "reasons": row.reasons,
         "notes": row.notes,

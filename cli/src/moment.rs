@@ -74,6 +74,12 @@ pub(crate) fn known(epoch_ns: u64) -> Option<String> {
     (epoch_ns != 0).then(|| rfc3339(epoch_ns))
 }
 
+/// The same to the nanosecond, without zeros at the end.
+pub(crate) fn known_exactly(epoch_ns: u64) -> Option<String> {
+    let at = Timestamp::from_nanosecond(epoch_ns.into()).ok()?;
+    (epoch_ns != 0).then(|| at.to_string())
+}
+
 /// Nanoseconds since the epoch; 0 before it.
 pub(crate) fn epoch_ns(at: Timestamp) -> u64 {
     u64::try_from(at.as_nanosecond()).unwrap_or(0)
@@ -104,6 +110,15 @@ pub(crate) fn age(since_epoch_ns: u64, now_epoch_ns: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Scenario: moments with and without a fraction of a second, and none. Guarantees: nothing of it is cut off, which would be before it was.
+    #[test]
+    fn a_fraction_of_a_second_is_told() {
+        let told = |epoch_ns| known_exactly(epoch_ns).unwrap_or_default();
+        assert_eq!(told(1_795_000_000_123_400_000), "2026-11-18T11:06:40.1234Z");
+        assert_eq!(told(1_795_000_000_000_000_000), "2026-11-18T11:06:40Z");
+        assert_eq!((known_exactly(0), known(1_999_999_999)), (None, Some("1970-01-01T00:00:01Z".to_owned())));
+    }
 
     /// Scenario: each form of a time, at a moment in a zone with summer time, past midnight. Guarantees: each is the moment that it
     /// says; times of day are the last ones, not to come; what is no time, yet to come or before the epoch is refused.

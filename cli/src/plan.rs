@@ -7,7 +7,7 @@ mod show;
 use std::{io::Write, process::ExitCode};
 
 use comfy_table::{Cell, CellAlignment, Table, presets};
-use eyrie_proto::capture::{CallCost, CallFilter};
+use eyrie_proto::capture::{CallCost, CallFilter, CallPlan};
 use indicatif::HumanBytes;
 use owo_colors::OwoColorize as _;
 use serde_json::{Value, json};
@@ -64,6 +64,19 @@ fn rate(per_second: f64) -> String {
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a size for people, not negative")]
 fn byte_rate(per_second: f64) -> String {
     HumanBytes(per_second.max(0.0) as u64).to_string()
+}
+
+/// What a host records of an event type.
+fn effective_text(effective: &CallPlan) -> String {
+    match effective.is_cut {
+        true => "some calls, by more conditions than the agent can tell".to_owned(),
+        false => evaluator::filters_text(&effective.any_of),
+    }
+}
+
+/// Null where it is not told.
+fn effective_json(effective: Option<&CallPlan>) -> Option<Vec<Value>> {
+    effective.filter(|effective| !effective.is_cut).map(|effective| filters_json(&effective.any_of))
 }
 
 fn filters_json(filters: &[CallFilter]) -> Vec<Value> {

@@ -248,6 +248,12 @@ async fn plans_are_made_of_files_and_mistakes_are_explained() {
     let misspelt = run(&["plan", "explain", "Read Secrets", "--rules", "rules.yaml"], folder.path()).await;
     assert_eq!(misspelt.code, 1);
     assert!(misspelt.errors.contains("did you mean \"Reads Secrets\"?"), "{}", misspelt.errors);
+    let behind = run(&["plan", "explain", "--rules", "rules.yaml", "Traces"], folder.path()).await;
+    assert_eq!(behind.code, 2);
+    let usage = "eyrie plan explain <RULE> --rules <FILE|DIR>...";
+    assert!(behind.errors.contains("<RULE>\n") && behind.errors.contains(usage), "{}", behind.errors);
+    let before = run(&["plan", "explain", "Traces", "--rules", "rules.yaml"], folder.path()).await;
+    assert!(before.code == 0 && before.output.starts_with("Traces\n  ptrace: "), "{}", before.output);
     let wrong = run(&["plan", "show", "--rules", "wrong.yaml"], folder.path()).await;
     assert!(wrong.code == 1 && wrong.errors.contains("wrong.yaml"), "{}", wrong.errors);
     let scene = Scene::start().await;

@@ -7,7 +7,7 @@ use rand::Rng as _;
 /// The first wait, before jitter.
 const FIRST: Duration = Duration::from_millis(100);
 /// The longest wait.
-const LONGEST: Duration = Duration::from_secs(10);
+pub(super) const LONGEST: Duration = Duration::from_secs(10);
 
 /// Exponential back-off with jitter, without end: half of each wait is random, so that a fleet does not come back at once.
 #[derive(Debug)]

@@ -23,6 +23,7 @@ use tracing::{info, warn};
 use super::{
     End, Session, SessionError,
     codec::{CaptureCodec, Upstream},
+    fitting::fitting,
     packing::Packing,
 };
 use crate::{
@@ -59,6 +60,8 @@ pub(super) struct Connection<'session> {
     /// sides may wait for each other.
     replies: VecDeque<capture_request::Kind>,
     packing: Packing,
+    /// Bytes that the engine takes at once; 0 if it does not say.
+    max_message_bytes: u64,
     last_progress: Instant,
 }
 
@@ -69,7 +72,16 @@ impl<'session> Connection<'session> {
         let replies = VecDeque::new();
         let last_progress = Instant::now();
         let packing = Packing::none();
-        Self { session, engine, is_ready: true, is_late_ready: true, replies, packing, last_progress }
+        Self {
+            session,
+            engine,
+            is_ready: true,
+            is_late_ready: true,
+            replies,
+            packing,
+            max_message_bytes: 0,
+            last_progress,
+        }
     }
 
     pub(super) async fn run(mut self) -> Result<End, SessionError> {
@@ -140,6 +152,7 @@ impl<'session> Connection<'session> {
             welcome.max_message_bytes,
         )?;
         self.packing = Packing::new(welcome.batch_encoding);
+        self.max_message_bytes = welcome.max_message_bytes;
         self.session.late_facts.resume(welcome.late_facts_through_sequence);
         self.fold(resume.acked).await;
         if resume.is_base_wanted {
@@ -212,7 +225,7 @@ impl<'session> Connection<'session> {
                 }
                 () = late_facts.notified() => self.is_late_ready = true,
                 Some(answer) = self.session.answers.recv(), if self.replies.len() < MAX_REPLIES => {
-                    self.replies.extend(answer.kind);
+                    self.replies.extend(fitting(answer, self.max_message_bytes));
                 }
                 () = stream.notified() => self.is_ready = true,
                 () = deadline(&stream), if !self.is_ready => self.is_ready = true,

@@ -147,12 +147,10 @@ async fn garbage_is_got_over() {
     assert_eq!(execs(&engine.seen()), names(0..100));
 }
 
-/// Scenario: a second agent of the same host takes the stream over again and again, each time after some acks.
-/// Guarantees: the agent comes back more and more slowly instead of fighting for it, and delivers everything in the end.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_contested_stream_is_not_fought_for() {
-    let policy =
-        Policy { break_after_batches: Some(1), break_code: tonic::Code::Aborted, ..Policy::default() };
+/// Breaks each session after some acks with this code while much happens; the agent has to come back more and more slowly, and to deliver everything in
+/// the end.
+async fn comes_back_slowly(break_code: tonic::Code) {
+    let policy = Policy { break_after_batches: Some(1), break_code, ..Policy::default() };
     let engine = FakeEngine::start(policy).await;
     let script = Script::default();
     let started = std::time::Instant::now();
@@ -170,6 +168,20 @@ async fn a_contested_stream_is_not_fought_for() {
     engine.until("all events", |seen| execs(seen).len() == 3_000).await;
     assert_eq!(running.shutdown().await.unacked_events, 0);
     assert_eq!(execs(&engine.seen()), names(0..3_000));
+}
+
+/// Scenario: a second agent of the same host takes the stream over again and again, each time after some acks.
+/// Guarantees: the agent comes back more and more slowly instead of fighting for it, and delivers everything in the end.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_contested_stream_is_not_fought_for() {
+    comes_back_slowly(tonic::Code::Aborted).await;
+}
+
+/// Scenario: an engine acks some batches of each session and then falls over something else that it is sent, as one that is too large.
+/// Guarantees: the agent does not come back at once for ever: acks alone are no reason to hurry.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_engine_that_fails_after_some_acks_is_not_hurried() {
+    comes_back_slowly(tonic::Code::OutOfRange).await;
 }
 
 /// Scenario: the engine does not let the agent in. Guarantees: the reason is in the status, and capture goes on.

@@ -21,7 +21,7 @@ pub(crate) enum PlanCommand {
     eyrie plan show --rules deploy/rules         what these rules would ask for, without an engine\n  \
     eyrie plan show --json | jq -r '.calls[] | select(.bytes_per_second > 1e6) | .event_type'\n\n\
     EVENTS/S and BYTES/S are estimated from a sample of the last ten seconds or so; bytes are as on the wire before compression.\n\
-    DROPPED is what filters kept in the kernel, estimated from the share of it that is sent to verify them.")]
+    DROPPED is what filters kept in the kernel, estimated from the share of it that is sent marked to verify them; none marked: too little to tell.")]
 pub(crate) struct PlanShowArguments {
     #[command(flatten)]
     pub(crate) engine: EngineArguments,
@@ -36,6 +36,10 @@ pub(crate) struct PlanShowArguments {
 }
 
 #[derive(Args, Debug)]
+// What is behind --rules is files: of itself the usage would have the rule there.
+#[command(
+    override_usage = "eyrie plan explain <RULE> [OPTIONS]\n       eyrie plan explain <RULE> --rules <FILE|DIR>..."
+)]
 #[command(after_help = "Examples:\n  \
     eyrie plan explain 'Read sensitive file untrusted'\n  \
     eyrie plan explain 'Netcat*' --host web-1\n  \

@@ -10,7 +10,7 @@ use indicatif::HumanBytes;
 use owo_colors::OwoColorize as _;
 use serde_json::{Value, json};
 
-use super::{byte_rate, cost_json, filters_json, rate};
+use super::{byte_rate, cost_json, effective_json, effective_text, filters_json, rate};
 use crate::{alert_view::printable, args::PlanExplainArguments, client};
 
 /// Carries out `eyrie plan explain`.
@@ -97,7 +97,7 @@ fn forced(call: &RuleCall) -> Option<String> {
 fn on_host(rule: &ExplainRuleResponse, call: &RuleCall) -> String {
     let cost = call.cost.unwrap_or_default();
     let recorded = match &call.effective {
-        Some(effective) => format!("recorded: {}", filters_text(&effective.any_of)),
+        Some(effective) => format!("recorded: {}", effective_text(effective)),
         None if call.uncaptured_reason.is_empty() && rule.is_answer_cut => {
             "what is recorded was too much to be kept".to_owned()
         }
@@ -125,7 +125,8 @@ pub(super) fn to_json(rule: &ExplainRuleResponse) -> Value {
             "filters": filters_json(&call.any_of),
             "forced_clause": call.forced_clause,
             "forced_reason": call.forced_reason,
-            "effective": call.effective.as_ref().map(|effective| filters_json(&effective.any_of)),
+            "effective": effective_json(call.effective.as_ref()),
+            "effective_cut": call.effective.as_ref().is_some_and(|effective| effective.is_cut),
             "uncaptured_reason": call.uncaptured_reason,
             "cost": call.cost.as_ref().map(cost_json),
             "admitted_share": call.admitted_share,
@@ -200,5 +201,13 @@ mod tests {
         let any = ExplainRuleResponse { is_of_any_type: true, ..rule };
         assert_eq!(text(&any, false), "R: can hold on any type of event, so it asks for all of them\n");
         assert_eq!(to_json(&on_host)["calls"][2]["filters"][0]["text"], "uid 0");
+        assert_eq!(to_json(&on_host)["calls"][2]["effective"], json!([]));
+        let mut cut = on_host;
+        cut.calls[2].effective.as_mut().unwrap().is_cut = true;
+        assert!(
+            text(&cut, true).contains("recorded: some calls, by more conditions than the agent can tell\n")
+        );
+        let told = &to_json(&cut)["calls"][2];
+        assert!(told["effective"].is_null() && told["effective_cut"] == true, "{told}");
     }
 }

@@ -10,7 +10,9 @@ use eyrie_proto::capture::{
 use owo_colors::OwoColorize as _;
 use serde_json::{Value, json};
 
-use super::{byte_rate, cost_json, cut, filters_json, number, rate, write_table};
+use super::{
+    byte_rate, cost_json, cut, effective_json, effective_text, filters_json, number, rate, write_table,
+};
 use crate::{alert_view::printable, args::PlanShowArguments, client, moment};
 
 const COLUMNS: [&str; 7] =
@@ -90,17 +92,20 @@ fn row(host: &ListPlansResponse, call: &CallStatus) -> Vec<Cell> {
         number(rate(cost.events_per_second)),
         number(byte_rate(cost.bytes_per_second)),
         number(cost.events),
-        number(dropped(host, cost.marked_events)),
+        number(dropped(host, call)),
         Cell::new(printable(forced_by(call).as_bytes())),
     ]
 }
 
 /// How many events stayed in the kernel, by those of them that were sent marked.
-fn dropped(host: &ListPlansResponse, marked: u64) -> String {
+fn dropped(host: &ListPlansResponse, call: &CallStatus) -> String {
+    let marked = call.cost.map_or(0, |cost| cost.marked_events);
+    let is_filtered = call.effective.as_ref().is_some_and(|call| call.is_cut || !call.any_of.is_empty());
     match (host.is_verify_mode, u64::from(host.verify_sample_ppm), marked) {
-        (_, _, 0) => String::new(),
-        (true, ..) => format!("{marked} marked"),
+        (_, _, 0) if !is_filtered => String::new(),
         (false, 0, _) => "-".to_owned(),
+        (_, _, 0) => "none marked".to_owned(),
+        (true, ..) => format!("{marked} marked"),
         (false, ppm, marked) => format!("~{}", marked.saturating_mul(MILLION) / ppm.min(MILLION)),
     }
 }
@@ -108,7 +113,7 @@ fn dropped(host: &ListPlansResponse, marked: u64) -> String {
 /// What of the type's events comes.
 fn recorded(host: &ListPlansResponse, call: &CallStatus) -> String {
     let text = match (&call.effective, &call.asked) {
-        (Some(effective), _) => filters_text(&effective.any_of),
+        (Some(effective), _) => effective_text(effective),
         (None, Some(_)) if !call.uncaptured_reason.is_empty() => {
             return format!("not, or not whole: {}", printable(call.uncaptured_reason.as_bytes()));
         }
@@ -126,7 +131,8 @@ fn recorded(host: &ListPlansResponse, call: &CallStatus) -> String {
 
 /// Who makes every call of the type come.
 fn forced_by(call: &CallStatus) -> String {
-    let is_whole = call.effective.as_ref().or(call.asked.as_ref()).is_some_and(|call| call.any_of.is_empty());
+    let told = call.effective.as_ref().or(call.asked.as_ref());
+    let is_whole = told.is_some_and(|call| call.any_of.is_empty() && !call.is_cut);
     match &call.asked {
         _ if !is_whole => String::new(),
         None => "the host".to_owned(),
@@ -141,7 +147,8 @@ fn to_json(host: &ListPlansResponse) -> Value {
         json!({
             "event_type": call.event_type,
             "asked": call.asked.as_ref().map(|asked| filters_json(&asked.any_of)),
-            "effective": call.effective.as_ref().map(|effective| filters_json(&effective.any_of)),
+            "effective": effective_json(call.effective.as_ref()),
+            "effective_cut": call.effective.as_ref().is_some_and(|effective| effective.is_cut),
             "forced_by": forced_by(call),
             "uncaptured_reason": call.uncaptured_reason,
             "cost": cost_json(&call.cost.unwrap_or_default()),
@@ -162,7 +169,7 @@ fn to_json(host: &ListPlansResponse) -> Value {
         "connected": host.is_connected,
         "sent_generation": host.sent_generation,
         "running_generation": host.running_generation,
-        "running_since": moment::known(host.running_since_ns),
+        "running_since": moment::known_exactly(host.running_since_ns),
         "verify_mode": host.is_verify_mode,
         "verify_sample_ppm": host.verify_sample_ppm,
         "failure": host.failure,
@@ -192,7 +199,7 @@ mod tests {
     }
 
     /// Scenario: types that are recorded as asked, wider, whole for a rule, for the model, by the host's own wish, not at
-    /// all, and not answered. Guarantees: each says what comes and who makes every call come; a host's words are no
+    /// all, not answered, and by conditions that are not told. Guarantees: each says what comes and who makes every call come; a host's words are no
     /// terminal's orders.
     #[test]
     fn rows_say_what_comes_and_who_forces_it() {
@@ -202,7 +209,10 @@ mod tests {
             uncaptured_reason: "no such \u{1b}[31m call".to_owned(),
             ..call("poll", Some(0), None)
         };
+        let mut cut = call("rename", Some(1), Some(0));
+        cut.effective.as_mut().unwrap().is_cut = true;
         for (call, what, who) in [
+            (cut, "some calls, by more conditions than the agent can tell", ""),
             (call("openat", Some(1), Some(1)), "uid 0", ""),
             (call("openat", Some(1), Some(0)), "every call", "the host, which cannot tell less"),
             (ruled, "every call", "Any close"),
@@ -232,7 +242,30 @@ mod tests {
         let mut output = anstream::StripStream::new(Vec::new());
         write(&mut output, &host).unwrap();
         assert!(String::from_utf8(output.into_inner()).unwrap().contains("\\u{1b}[31m"));
-        assert_eq!(dropped(&host, 6), "~10");
+        let cost = |marked_events| Some(CallCost { marked_events, ..CallCost::default() });
+        assert_eq!(dropped(&host, &CallStatus { cost: cost(6), ..call("open", Some(1), None) }), "~10");
+    }
+
+    /// Scenario: types with and without filters of which no event was marked, or some were, on hosts that mark a share, all, and none. Guarantees: where
+    /// filters may have dropped something that is not known, it is not as if there were none of it.
+    #[test]
+    fn what_may_have_been_dropped_is_not_passed_over() {
+        let host = |is_verify_mode, verify_sample_ppm| ListPlansResponse {
+            is_verify_mode,
+            verify_sample_ppm,
+            ..ListPlansResponse::default()
+        };
+        let filtered = |marked_events| CallStatus {
+            cost: Some(CallCost { marked_events, ..CallCost::default() }),
+            ..call("open", Some(1), Some(1))
+        };
+        let told = |host: &ListPlansResponse| {
+            [filtered(0), filtered(3), call("open", Some(1), Some(0)), call("open", Some(1), None)]
+                .map(|call| dropped(host, &call))
+        };
+        assert_eq!(told(&host(false, 100)), ["none marked", "~30000", "", ""]);
+        assert_eq!(told(&host(true, 100)), ["none marked", "3 marked", "", ""]);
+        assert_eq!(told(&host(false, 0)), ["-", "-", "", ""]);
     }
 
     /// Scenario: a host with a plan, its costs, and a fault of a filter. Guarantees: the table has them all.

@@ -185,6 +185,7 @@ impl<'a> HostCoverage<'a> {
         for (widening, what) in [
             (Widening::Whole, "every call is recorded"),
             (Widening::Partly, "more is recorded than was asked for"),
+            (Widening::Untold, "the conditions that are tested are too many for the agent to tell"),
             (
                 Widening::Fewer,
                 "conditions that were asked for are not among those that the agent says it tests",

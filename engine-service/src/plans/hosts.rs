@@ -48,6 +48,8 @@ pub(super) enum Widening {
     Partly,
     /// Nothing is tested but what was asked for, and not all of it.
     Fewer,
+    /// Not every call, and which are would have been too much for the host to tell.
+    Untold,
 }
 
 // === impl HostPlan ===
@@ -131,9 +133,7 @@ impl<'a> ByType<'a> {
     pub(super) fn gap(&self, asked: &CallPlan) -> Option<&'a str> {
         self.uncaptured(&asked.event_type).or_else(|| match self.effective(&asked.event_type) {
             None if self.is_answered => Some(SILENT),
-            Some(effective)
-                if self.is_answered && asked.any_of.is_empty() && !effective.any_of.is_empty() =>
-            {
+            Some(effective) if self.is_answered && asked.any_of.is_empty() && !is_whole(effective) => {
                 Some(NARROWED)
             }
             _ => None,
@@ -146,7 +146,10 @@ impl<'a> ByType<'a> {
         if asked.any_of.is_empty() {
             return None;
         }
-        if effective.any_of.is_empty() {
+        if effective.is_cut {
+            return Some(Widening::Untold);
+        }
+        if is_whole(effective) {
             return Some(Widening::Whole);
         }
         let bare = |filter: &CallFilter| CallFilter { rules: Vec::new(), ..filter.clone() };
@@ -160,4 +163,9 @@ impl<'a> ByType<'a> {
             (false, false) => Some(Widening::Partly),
         }
     }
+}
+
+/// Whether every call is recorded.
+fn is_whole(effective: &CallPlan) -> bool {
+    effective.any_of.is_empty() && !effective.is_cut
 }

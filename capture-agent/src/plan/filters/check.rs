@@ -3,11 +3,15 @@
 //! What an engine that is newer than this agent may mean is not among it: tests and names of a kind that is not known here are left out, which
 //! lets more through (`clause`).
 
+use std::collections::HashSet;
+
 use eyrie_proto::capture::{ArgumentFilter, CallFilter, CallPlan, CapturePlan, NetworkFilter};
 use prost::Message as _;
 
 /// More than a message of the stream may have, and so a bound for all that is made of a plan.
 pub(in crate::plan) const PLAN_BYTES_MAX: usize = 1 << 20;
+/// Of the name of an event type: those of calls have half as many at most.
+const TYPE_BYTES_MAX: usize = 64;
 /// Registers that arguments are in.
 const ARGUMENTS: u32 = 6;
 const MILLION: u32 = 1_000_000;
@@ -21,7 +25,27 @@ pub(in crate::plan) fn check(plan: &CapturePlan) -> Result<(), String> {
     if plan.verify_sample_ppm > MILLION {
         return Err(format!("{} parts per million are more than all", plan.verify_sample_ppm));
     }
+    check_types(&plan.calls)?;
     plan.calls.iter().try_for_each(check_call)
+}
+
+/// A type that is named again would be answered each time with what is asked for under all its entries.
+fn check_types(calls: &[CallPlan]) -> Result<(), String> {
+    let mut named = HashSet::with_capacity(calls.len());
+    for CallPlan { event_type, .. } in calls {
+        let bytes = event_type.len();
+        if bytes > TYPE_BYTES_MAX {
+            return Err(format!(
+                "the name of an event type has {bytes} bytes, which are more than {TYPE_BYTES_MAX}"
+            ));
+        }
+        if !named.insert(event_type) {
+            return Err(format!(
+                "{event_type} is there twice: an event type has one entry, with all of its conditions"
+            ));
+        }
+    }
+    Ok(())
 }
 
 fn check_call(call: &CallPlan) -> Result<(), String> {

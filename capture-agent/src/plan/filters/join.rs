@@ -20,8 +20,10 @@ const RESOLVED_PATH: u32 = 1;
 pub(super) fn cost(one: &Clause, other: &Clause) -> u32 {
     let lost = |is_lost: bool, cost| if is_lost { cost } else { 0 };
     let is_lost_of_one = |one: bool, other: bool| one != other;
-    let kept = one.values.iter().filter(|test| partner(test, other).is_some()).count();
-    let values = u32::try_from(one.values.len() + other.values.len() - 2 * kept).unwrap_or(u32::MAX);
+    let given_up =
+        |own: &Clause, theirs| own.values.iter().filter(|test| partner(test, theirs).is_none()).count();
+    // Of two tests of the same bits both have the one of the other clause as partner.
+    let values = u32::try_from(given_up(one, other) + given_up(other, one)).unwrap_or(u32::MAX);
     let networks = one.networks.len() + other.networks.len() + shared_outside(one, other).count();
     lost(is_lost_of_one(one.paths.is_empty(), other.paths.is_empty()), PATHS)
         + lost(one.tries_resolved_path != other.tries_resolved_path, RESOLVED_PATH)

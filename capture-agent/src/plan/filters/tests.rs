@@ -290,7 +290,19 @@ fn executions_are_told() {
     assert!(effective.contains(&all) && effective.contains(&users(&[5])));
 }
 
-/// Scenario: one call by two names, under conditions and without; one name twice. Guarantees: what one of them needs is let through.
+/// Scenario: clauses of which one has two tests of the same bits and the other one of them, and another one without any. Guarantees: the first two have one
+/// clause for both at no cost; each test that is given up costs the same.
+#[test]
+fn tests_of_the_same_bits_are_no_reason_to_stumble() {
+    let test =
+        |values: &[u64]| ValueTest { subject: Subject::Argument(4), mask: 0xff, values: values.to_vec() };
+    let of = |values: Vec<ValueTest>| Clause { values, ..Clause::default() };
+    let (two, one, none) = (of(vec![test(&[]), test(&[0])]), of(vec![test(&[])]), of(vec![]));
+    assert_eq!([join::cost(&two, &one), join::cost(&one, &two)], [0, 0]);
+    assert_eq!(join::cost(&two, &none), 2 * join::cost(&none, &one));
+}
+
+/// Scenario: one call by two names, under conditions and without. Guarantees: what one of them needs is let through.
 #[test]
 fn names_of_one_call_are_one() {
     let users = |ids: &[u32]| vec![CallFilter { user_ids: ids.to_vec(), ..CallFilter::default() }];
@@ -299,7 +311,7 @@ fn names_of_one_call_are_one() {
     assert_eq!(filters.native.get(&number).unwrap().clauses[0].values[0].values, [1, 2]);
     assert_eq!(effective["pread"], [users(&[1]), users(&[2])].concat());
     let (filters, effective) =
-        compiled(vec![call("pread64", vec![]), call("pread", users(&[1])), call("pread", users(&[2]))]);
+        compiled(vec![call("pread64", vec![]), call("pread", [users(&[1]), users(&[2])].concat())]);
     assert!(!filters.native.contains_key(&number) && effective["pread"].is_empty());
 }
 

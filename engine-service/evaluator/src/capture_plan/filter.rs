@@ -10,7 +10,7 @@ mod values;
 use eyrie_proto::capture::{CallFilter, CallOutcome};
 
 pub(super) use self::both::both;
-pub(super) use self::either::{either, merged};
+pub(super) use self::either::{are_one, either};
 use self::values::Masked;
 use super::path_test;
 

@@ -3,7 +3,7 @@
 use eyrie_proto::capture::CallFilter;
 
 use super::{
-    filter::{both, either, implies, is_open, merged},
+    filter::{are_one, both, either, implies, is_open},
     path_test::Preference,
 };
 
@@ -94,19 +94,11 @@ impl Need {
                 }
                 !is_implied
             });
-            let joined = self
-                .0
-                .iter()
-                .enumerate()
-                .find_map(|(place, other)| merged(other, &filter).map(|joined| (place, joined)));
-            match joined {
-                Some((place, joined)) => {
-                    self.0.remove(place);
-                    filter = joined;
-                }
+            match self.0.iter().position(|other| are_one(other, &filter)) {
+                Some(place) => filter = either(self.0.remove(place), &filter),
                 None if self.0.len() >= MAX_ALTERNATIVES => {
                     let Some(last) = self.0.pop() else { return };
-                    filter = either(&last, &filter);
+                    filter = either(last, &filter);
                 }
                 None => {
                     self.0.push(filter);
@@ -124,9 +116,7 @@ impl Need {
     /// One filter that follows from each.
     fn common(&self) -> Self {
         match self.0.split_first() {
-            Some((first, others)) => {
-                Self::of(others.iter().fold(first.clone(), |common, other| either(&common, other)))
-            }
+            Some((first, others)) => Self::of(others.iter().fold(first.clone(), either)),
             None => Self::impossible(),
         }
     }

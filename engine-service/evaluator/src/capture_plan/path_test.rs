@@ -80,13 +80,14 @@ pub(super) fn all_imply(strong: &[PathFilter], weak: &[PathFilter]) -> bool {
         && strong.iter().all(|own| weak.iter().any(|other| implies(own, other)))
 }
 
-/// Tests of which one has to hold, in the place of two lists of which one has to; none if one of them is empty, since that is everything.
-pub(super) fn union(first: &[PathFilter], second: &[PathFilter]) -> Vec<PathFilter> {
+/// Tests of which one has to hold, in the place of two lists of which one has to; none if one of them is empty, since that is everything. Both are as
+/// [`add`] leaves them, so that only what is new is looked at.
+pub(super) fn union(first: Vec<PathFilter>, second: &[PathFilter]) -> Vec<PathFilter> {
     if first.is_empty() || second.is_empty() {
         return Vec::new();
     }
-    let mut all = Vec::with_capacity(first.len() + second.len());
-    for path in first.iter().chain(second) {
+    let mut all = first;
+    for path in second {
         add(&mut all, path.clone());
     }
     all

@@ -3,6 +3,7 @@
 mod conditions;
 mod events;
 mod leaves;
+mod many;
 mod plans;
 mod properties;
 mod stock;

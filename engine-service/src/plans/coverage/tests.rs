@@ -169,6 +169,22 @@ fn an_answer_that_was_cut_is_noted() {
     assert_eq!(row.notes, ["what the agent says it records was too much to be kept"]);
 }
 
+/// Scenario: an agent whose conditions on two types were too many to be told, of one of which it was asked for every call. Guarantees: that is noted of
+/// the first, and does not count as every call; the other is a gap.
+#[test]
+fn conditions_that_are_not_told_are_noted() {
+    let mut host = covered();
+    let cut = |event_type: &str| CallPlan { is_cut: true, ..call(event_type, 0) };
+    answer_of(&mut host).effective.as_mut().unwrap().calls =
+        vec![cut("connect"), cut("open"), call("openat", 2)];
+    let row = of(&host, &rule("R", &["open", "openat"]));
+    assert!(row.is_active && row.reasons.is_empty(), "{row:?}");
+    assert_eq!(row.notes, ["open: the conditions that are tested are too many for the agent to tell"]);
+    let whole = [call("connect", 0)];
+    let row = HostCoverage::new(&host, &Asked::new(&whole, DIGEST)).of(&rule("R", &["connect"]));
+    assert_eq!(row.reasons, ["connect: the agent records only some of it"]);
+}
+
 /// Scenario: an agent without an ability, a name that it does not resolve, a filter that kept back what a rule needed, on a
 /// host that records more than it was asked for. Guarantees: the first three are reasons where they belong; the last is a
 /// note and no gap.

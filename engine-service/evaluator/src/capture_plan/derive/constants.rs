@@ -13,9 +13,14 @@ const OTHER_CALLS: [&str; 4] = ["pread64", "prlimit64", "pwrite64", "socketcall"
 /// The parameters of calls without any of their own.
 const GENERIC_PARAMETERS: [&str; 2] = ["id", "native_id"];
 
+/// Beginnings of the names of fields whose value is there or not, and never still to come: of the others, a comparison may be unknown for a while.
+const KNOWN_AT_ONCE: [&str; 6] = ["evt.", "fd.", "fs.", "proc.", "user.", "group."];
+/// But of these the control group has to be known, or the container.
+const KNOWN_LATER: [&str; 2] = ["fd.container", "proc.is_container_"];
+
 /// What is necessary, if it is the same for all calls of the type.
 pub(super) fn need(leaf: &Leaf<'_>) -> Option<Need> {
-    if is_never_there(leaf) {
+    if is_never_there(leaf) || is_with_nothing(leaf) {
         return Some(Need::of_constant(leaf.is_negated));
     }
     let event_type = leaf.event_type();
@@ -49,6 +54,17 @@ fn is_never_there(leaf: &Leaf<'_>) -> bool {
     is_absent
         || (is_parameter
             && leaf.field.argument.as_deref().is_some_and(|name| !is_parameter_of(leaf.event_type(), name)))
+}
+
+/// Whether it is a comparison with an empty list, as one that users may add to: nothing is in it. (A list without values is in every list.)
+fn is_with_nothing(leaf: &Leaf<'_>) -> bool {
+    let has_one_of =
+        |beginnings: &[&str]| beginnings.iter().any(|beginning| leaf.field.name.starts_with(beginning));
+    leaf.literals.is_empty()
+        && leaf.operator != Operator::Exists
+        && !fields::catalogue().info(leaf.field.id).is_list
+        && has_one_of(&KNOWN_AT_ONCE)
+        && !has_one_of(&KNOWN_LATER)
 }
 
 /// By name; a number may be any.

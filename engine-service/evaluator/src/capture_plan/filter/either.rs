@@ -5,46 +5,49 @@ use eyrie_proto::capture::{CallFilter, CallOutcome};
 use super::{Masked, add_missing, outcome_of, values};
 use crate::capture_plan::path_test;
 
-/// A filter that follows from each of the two; it says as much as one can.
-pub(in crate::capture_plan) fn either(first: &CallFilter, second: &CallFilter) -> CallFilter {
-    let results = union(&first.results, &second.results);
-    let outcome = match (outcome_of(first), outcome_of(second)) {
-        (first, second) if first == second && results.is_empty() => first,
+/// A filter that follows from each of the two; it says as much as one can. What is long of the first is taken over: many rules become one filter
+/// one after the other.
+pub(in crate::capture_plan) fn either(first: CallFilter, second: &CallFilter) -> CallFilter {
+    let has_results = !first.results.is_empty() && !second.results.is_empty();
+    let outcome = match (outcome_of(&first), outcome_of(second)) {
+        (first, second) if first == second && !has_results => first,
         _ => CallOutcome::Unspecified,
     };
     let container_scope =
         if first.container_scope == second.container_scope { first.container_scope } else { 0 };
-    let paths = path_test::union(&first.paths, &second.paths);
-    let is_outside = |network: &&_| second.outside_networks.contains(network);
-    let mut rules = first.rules.clone();
+    let tries_resolved_path = first.tries_resolved_path || second.tries_resolved_path;
+    let paths = path_test::union(first.paths, &second.paths);
+    let mut outside_networks = first.outside_networks;
+    outside_networks.retain(|network| second.outside_networks.contains(network));
+    let mut rules = first.rules;
     add_missing(&mut rules, &second.rules);
     CallFilter {
         outcome: outcome.into(),
         arguments: values::either(&first.arguments, &second.arguments),
-        tries_resolved_path: !paths.is_empty() && (first.tries_resolved_path || second.tries_resolved_path),
+        tries_resolved_path: !paths.is_empty() && tries_resolved_path,
         paths,
-        networks: union(&first.networks, &second.networks),
-        command_names: union(&first.command_names, &second.command_names),
+        networks: union(first.networks, &second.networks),
+        command_names: union(first.command_names, &second.command_names),
         container_scope,
-        user_ids: union(&first.user_ids, &second.user_ids),
+        user_ids: union(first.user_ids, &second.user_ids),
         open_flags: values::either(&first.open_flags, &second.open_flags),
-        results,
-        socket_families: union(&first.socket_families, &second.socket_families),
-        socket_protocols: union(&first.socket_protocols, &second.socket_protocols),
-        outside_networks: first.outside_networks.iter().filter(is_outside).cloned().collect(),
+        results: union(first.results, &second.results),
+        socket_families: union(first.socket_families, &second.socket_families),
+        socket_protocols: union(first.socket_protocols, &second.socket_protocols),
+        outside_networks,
         rules,
     }
 }
 
-/// One filter in place of two that differ in one disjunction only, which says the same as both; `None` of any others.
-pub(in crate::capture_plan) fn merged(first: &CallFilter, second: &CallFilter) -> Option<CallFilter> {
+/// Whether the two differ in one disjunction only, so that one filter in place of both says the same.
+pub(in crate::capture_plan) fn are_one(first: &CallFilter, second: &CallFilter) -> bool {
     let is_same = first.outcome == second.outcome
         && first.container_scope == second.container_scope
         && first.outside_networks == second.outside_networks
         && first.command_names == second.command_names
         && first.user_ids == second.user_ids;
     if !is_same {
-        return None;
+        return false;
     }
     let differences = [
         difference(&first.paths, &second.paths, first.tries_resolved_path == second.tries_resolved_path),
@@ -55,8 +58,7 @@ pub(in crate::capture_plan) fn merged(first: &CallFilter, second: &CallFilter) -
         difference_of_values(&first.arguments, &second.arguments),
         difference_of_values(&first.open_flags, &second.open_flags),
     ];
-    let count = differences.into_iter().sum::<Option<usize>>()?;
-    (count <= 1).then(|| either(first, second))
+    differences.into_iter().sum::<Option<usize>>().is_some_and(|count| count <= 1)
 }
 
 /// In how many disjunctions the two differ: none or one; `None` if they have no union.
@@ -79,11 +81,11 @@ fn difference_of_values<T: Masked>(first: &[T], second: &[T]) -> Option<usize> {
 }
 
 /// The union of two disjunctions, where an empty one is everything.
-fn union<T: PartialEq + Clone>(first: &[T], second: &[T]) -> Vec<T> {
+fn union<T: PartialEq + Clone>(first: Vec<T>, second: &[T]) -> Vec<T> {
     if first.is_empty() || second.is_empty() {
         return Vec::new();
     }
-    let mut all = first.to_vec();
+    let mut all = first;
     add_missing(&mut all, second);
     all
 }

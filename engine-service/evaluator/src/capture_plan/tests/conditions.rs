@@ -169,7 +169,7 @@ fn quoted(text: &str) -> String {
 }
 
 fn text_leaf() -> impl Strategy<Value = String> {
-    (select(FIELDS), 0..22usize, any::<[prop::sample::Index; 3]>()).prop_map(
+    (select(FIELDS), 0..24usize, any::<[prop::sample::Index; 3]>()).prop_map(
         |((field, literals), shape, picks)| {
             let pick = |place: usize| quoted(picks[place].get::<&str>(literals.all()));
             let list = format!("({}, {}, {})", pick(0), pick(1), pick(2));
@@ -197,6 +197,8 @@ fn text_leaf() -> impl Strategy<Value = String> {
                 18 => format!("{field} exists"),
                 19 => format!("{field} = {}", pick(1)),
                 20 => format!("tolower({field}) = {}", pick(0)),
+                21 => format!("{field} in ()"),
+                22 => format!("{field} pmatch ()"),
                 _ => format!("{field} pmatch {list}"),
             }
         },

@@ -293,3 +293,30 @@ fn containers_become_scopes() {
         ("user.uid = 0", "unshare"),
     ]);
 }
+
+/// Scenario: comparisons with empty lists, as stock rules have for users to add to; the same negated; and of fields whose values metadata may still
+/// bring, or that are lists themselves. Guarantees: the first never hold and ask for nothing, beside others too; negated they ask for every call, and
+/// so do those that may be unknown.
+#[test]
+fn nothing_is_in_an_empty_list() {
+    for never in [
+        "fd.name in ()",
+        "fd.name pmatch ()",
+        "proc.name in ()",
+        "fd.name contains anyof ()",
+        "user.name in ()",
+    ] {
+        assert_eq!(needed(never, "openat"), None, "{never}");
+        let negated = format!("not {never}");
+        assert_open(&[(&negated, "openat")]);
+        let beside = format!("fd.name startswith /etc/x or ({never} and fd.name startswith /usr)");
+        assert_eq!(needed(&beside, "openat"), needed("fd.name startswith /etc/x", "openat"));
+    }
+    assert_open(&[
+        ("container.name in ()", "openat"),
+        ("k8s.ns.name in ()", "openat"),
+        ("fd.types in ()", "openat"),
+        ("fd.containername in ()", "openat"),
+        ("fd.name exists", "openat"),
+    ]);
+}
