@@ -80,7 +80,8 @@ fn effective_json(effective: Option<&CallPlan>) -> Option<Vec<Value>> {
 }
 
 fn filters_json(filters: &[CallFilter]) -> Vec<Value> {
-    let one = |filter: &CallFilter| json!({ "text": evaluator::filter_text(filter), "rules": filter.rules });
+    let one =
+        |filter: &CallFilter| json!({ "text": evaluator::whole_filter_text(filter), "rules": filter.rules });
     filters.iter().map(one).collect()
 }
 

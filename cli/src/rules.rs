@@ -132,7 +132,7 @@ impl Checked {
                 json!({
                     "rule": greed.rule,
                     "event_types": greed.event_types,
-                    "filters": greed.any_of.iter().map(evaluator::filter_text).collect::<Vec<_>>(),
+                    "filters": greed.any_of.iter().map(evaluator::whole_filter_text).collect::<Vec<_>>(),
                     "forced_clause": greed.clause,
                     "forced_reason": greed.reason,
                 })

@@ -2,7 +2,7 @@
 
 use std::{io::Write, process::ExitCode};
 
-use evaluator::filters_text;
+use evaluator::whole_filters_text;
 use eyrie_proto::capture::{
     CallCost, ExplainRuleRequest, ExplainRuleResponse, RuleCall, plan_service_client::PlanServiceClient,
 };
@@ -56,18 +56,23 @@ pub(super) fn write(
 fn write_needs(output: &mut impl Write, rule: &ExplainRuleResponse) -> std::io::Result<()> {
     let state = match (rule.is_enabled, rule.is_of_any_type) {
         (false, _) => ": switched off, so it asks for nothing",
-        (true, true) => ": can hold on any type of event, so it asks for all of them",
+        (true, true) if rule.calls.iter().all(|call| call.any_of.is_empty()) => {
+            ": can hold on any type of event, so it asks for all of them"
+        }
+        (true, true) => ": can hold on any type of event, so it asks for all of them, whole but for these",
         (true, false) if rule.calls.is_empty() => ": asks for no system call",
         (true, false) => "",
     };
     writeln!(output, "{}{state}", printable(rule.rule.as_bytes()).bold())?;
-    let mut rest = if rule.is_of_any_type { &[] } else { rule.calls.as_slice() };
+    let is_told = |call: &&RuleCall| !rule.is_of_any_type || !call.any_of.is_empty();
+    let told: Vec<&RuleCall> = rule.calls.iter().filter(is_told).collect();
+    let mut rest = told.as_slice();
     while let Some(call) = rest.first() {
-        let is_other = |other: &RuleCall| !is_alike(call, other);
+        let is_other = |other: &&RuleCall| !is_alike(call, other);
         let (alike, others) = rest.split_at(rest.iter().position(is_other).unwrap_or(rest.len()));
         rest = others;
         let types = alike.iter().map(|call| call.event_type.as_str()).collect::<Vec<_>>().join(", ");
-        writeln!(output, "  {}: {}", types.cyan(), filters_text(&call.any_of))?;
+        writeln!(output, "  {}: {}", types.cyan(), whole_filters_text(&call.any_of))?;
         if let Some(forced) = forced(call) {
             writeln!(output, "    {} {forced}", "forced".yellow())?;
         }

@@ -41,17 +41,37 @@ const PROTOCOLS: [(u32, &str); 5] =
 
 /// Conditions of which one has to hold, in a line.
 pub fn filters_text(any_of: &[CallFilter]) -> String {
-    match any_of {
-        [] => "every call".to_owned(),
-        [one] => filter_text(one),
-        several => {
-            several.iter().map(|filter| format!("({})", filter_text(filter))).collect::<Vec<_>>().join(" or ")
-        }
-    }
+    alternatives(any_of, ITEMS_SHOWN)
+}
+
+/// The same with all of each list, however long the line becomes.
+pub fn whole_filters_text(any_of: &[CallFilter]) -> String {
+    alternatives(any_of, usize::MAX)
 }
 
 /// Conditions that all have to hold, in a line; nothing in it is a terminal's escape.
 pub fn filter_text(filter: &CallFilter) -> String {
+    conditions(filter, ITEMS_SHOWN)
+}
+
+/// The same with all of each list.
+pub fn whole_filter_text(filter: &CallFilter) -> String {
+    conditions(filter, usize::MAX)
+}
+
+fn alternatives(any_of: &[CallFilter], most: usize) -> String {
+    match any_of {
+        [] => "every call".to_owned(),
+        [one] => conditions(one, most),
+        several => {
+            let one = |filter| format!("({})", conditions(filter, most));
+            several.iter().map(one).collect::<Vec<_>>().join(" or ")
+        }
+    }
+}
+
+/// At most so many of each list are shown, and the others counted.
+fn conditions(filter: &CallFilter, most: usize) -> String {
     let mut parts = Vec::new();
     match filter.outcome() {
         CallOutcome::Unspecified => {}
@@ -59,7 +79,7 @@ pub fn filter_text(filter: &CallFilter) -> String {
         CallOutcome::Failed => parts.push("fails".to_owned()),
     }
     if !filter.results.is_empty() {
-        parts.push(format!("result {}", listed(filter.results.iter().map(result_text), " or ")));
+        parts.push(format!("result {}", listed(filter.results.iter().map(result_text), " or ", most)));
     }
     if !filter.paths.is_empty() {
         let mut last = None;
@@ -67,21 +87,21 @@ pub fn filter_text(filter: &CallFilter) -> String {
             let is_other = last.replace(path.subject()) != Some(path.subject());
             path_text(path, is_other)
         });
-        let paths = listed(paths, " or ");
+        let paths = listed(paths, " or ", most);
         let resolved = if filter.tries_resolved_path { " (as asked for or as reached)" } else { "" };
         parts.push(format!("{paths}{resolved}"));
     }
-    parts.extend(filter.open_flags.iter().map(open_flags_text));
-    parts.extend(filter.arguments.iter().map(argument_text));
-    push_families(&mut parts, &filter.socket_families);
+    parts.extend(filter.open_flags.iter().map(|flags| open_flags_text(flags, most)));
+    parts.extend(filter.arguments.iter().map(|argument| argument_text(argument, most)));
+    push_families(&mut parts, &filter.socket_families, most);
     let protocols = filter.socket_protocols.iter().map(|number| named(*number, &PROTOCOLS, "protocol"));
-    push_listed(&mut parts, "", protocols);
-    push_listed(&mut parts, "address in ", filter.networks.iter().map(network_text));
+    push_listed(&mut parts, "", protocols, most);
+    push_listed(&mut parts, "address in ", filter.networks.iter().map(network_text), most);
     parts.extend(
         filter.outside_networks.iter().map(|network| format!("address not in {}", network_text(network))),
     );
-    push_listed(&mut parts, "thread called ", filter.command_names.iter().map(|name| bytes_text(name)));
-    push_listed(&mut parts, "uid ", filter.user_ids.iter().map(ToString::to_string));
+    push_listed(&mut parts, "thread called ", filter.command_names.iter().map(|name| bytes_text(name)), most);
+    push_listed(&mut parts, "uid ", filter.user_ids.iter().map(ToString::to_string), most);
     match filter.container_scope() {
         ContainerScope::Unspecified => {}
         ContainerScope::Host => parts.push("outside of containers".to_owned()),
@@ -95,15 +115,20 @@ fn result_text(result: &i64) -> String {
     known.map_or_else(|| result.to_string(), |(_, name)| (*name).to_owned())
 }
 
-fn push_listed(parts: &mut Vec<String>, before: &str, items: impl ExactSizeIterator<Item = String>) {
+fn push_listed(
+    parts: &mut Vec<String>,
+    before: &str,
+    items: impl ExactSizeIterator<Item = String>,
+    most: usize,
+) {
     if items.len() > 0 {
-        parts.push(format!("{before}{}", listed(items, " or ")));
+        parts.push(format!("{before}{}", listed(items, " or ", most)));
     }
 }
 
-fn listed(items: impl ExactSizeIterator<Item = String>, separator: &str) -> String {
-    let more = items.len().saturating_sub(ITEMS_SHOWN);
-    let mut shown: Vec<String> = items.take(ITEMS_SHOWN).collect();
+fn listed(items: impl ExactSizeIterator<Item = String>, separator: &str, most: usize) -> String {
+    let more = items.len().saturating_sub(most);
+    let mut shown: Vec<String> = items.take(most).collect();
     if more > 0 {
         shown.push(format!("{more} more"));
     }
@@ -129,7 +154,7 @@ fn path_text(path: &PathFilter, is_other: bool) -> String {
     }
 }
 
-fn open_flags_text(flags: &FlagFilter) -> String {
+fn open_flags_text(flags: &FlagFilter, most: usize) -> String {
     match (flags.mask, flags.values.as_slice()) {
         (ACCESS_MODE, [_, ..]) => {
             let mode = |value: &u64| match value {
@@ -138,7 +163,7 @@ fn open_flags_text(flags: &FlagFilter) -> String {
                 2 => "to read and write".to_owned(),
                 other => format!("with access mode {other}"),
             };
-            format!("opened {}", listed(flags.values.iter().map(mode), " or "))
+            format!("opened {}", listed(flags.values.iter().map(mode), " or ", most))
         }
         (mask, []) => format!("with {}", flag_names(mask, " or ")),
         (mask, values) => {
@@ -146,7 +171,7 @@ fn open_flags_text(flags: &FlagFilter) -> String {
                 0 => format!("without {}", flag_names(mask, " and ")),
                 value => format!("with {}", flag_names(*value, " and ")),
             };
-            listed(values.iter().map(value), " or ")
+            listed(values.iter().map(value), " or ", most)
         }
     }
 }
@@ -176,7 +201,7 @@ fn flag_names(mask: u64, separator: &str) -> String {
     names.join(separator)
 }
 
-fn argument_text(argument: &ArgumentFilter) -> String {
+fn argument_text(argument: &ArgumentFilter, most: usize) -> String {
     let number = argument.index.saturating_add(1);
     let is_whole = argument.mask == u64::MAX || argument.mask == u64::from(u32::MAX);
     let masked = if is_whole { String::new() } else { format!(" & {:#x}", argument.mask) };
@@ -185,15 +210,15 @@ fn argument_text(argument: &ArgumentFilter) -> String {
     }
     format!(
         "argument {number}{masked} {}",
-        listed(argument.values.iter().map(|value| format!("{value:#x}")), " or ")
+        listed(argument.values.iter().map(|value| format!("{value:#x}")), " or ", most)
     )
 }
 
 /// Of nearly all families those are named that are missing.
-fn push_families(parts: &mut Vec<String>, families: &[u32]) {
+fn push_families(parts: &mut Vec<String>, families: &[u32], most: usize) {
     let name = |number: u32| named(number, &FAMILIES, "family");
     if families.len() <= FAMILIES_LISTED {
-        push_listed(parts, "", families.iter().copied().map(name));
+        push_listed(parts, "", families.iter().copied().map(name), most);
         return;
     }
     let missing: Vec<_> = (0..u64::BITS).filter(|number| !families.contains(number)).map(name).collect();
@@ -309,7 +334,7 @@ mod tests {
     }
 
     /// Scenario: more paths than fit in a line, with a terminal's escape and bytes that are no text in one. Guarantees: some
-    /// are shown, the others are counted, and nothing is in the line that a terminal would obey.
+    /// are shown, the others are counted unless all are asked for, and nothing is in the line that a terminal would obey.
     #[test]
     fn long_and_hostile_lists_stay_a_line() {
         let mut paths: Vec<PathFilter> =
@@ -317,8 +342,10 @@ mod tests {
         if let Some(first) = paths.first_mut() {
             *first = path(Kind::Exact(b"/\x1b[31m\xff\n".to_vec()));
         }
-        let text = filter_text(&CallFilter { paths, ..CallFilter::default() });
+        let filter = CallFilter { paths, ..CallFilter::default() };
+        let text = filter_text(&filter);
         assert!(text.ends_with("/3 or 5 more"), "{text}");
+        assert!(whole_filter_text(&filter).ends_with("/6 or /7 or /8"));
         assert!(text.chars().all(|character| !character.is_control()), "{text:?}");
     }
 }

@@ -37,7 +37,7 @@ pub use self::capture_plan::{Forced, RuleCall, RulePlan, RulePlans, admits};
 pub use self::condition::CompiledCondition;
 pub use self::container_fields::asks_of_containers;
 pub use self::error::{CompileError, CompileProblem};
-pub use self::filter_text::{filter_text, filters_text};
+pub use self::filter_text::{filter_text, filters_text, whole_filter_text, whole_filters_text};
 pub use self::greedy::{Greed, greedy};
 pub use self::host_names::{host_names_needed, host_names_of};
 pub use self::output::{OutputFields, to_alert_value};

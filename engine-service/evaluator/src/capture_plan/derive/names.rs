@@ -38,6 +38,6 @@ pub(super) fn reason(check: &Check, is_negated: bool) -> String {
         _ if is_negated || check.operator == Operator::Ne => {
             format!("the programs have no test for what {field} is not")
         }
-        _ => format!("the programs have no such test of {field}"),
+        _ => format!("the programs have no such test of {field} in this call"),
     }
 }
