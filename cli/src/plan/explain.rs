@@ -204,7 +204,12 @@ mod tests {
         let off = ExplainRuleResponse { is_enabled: false, calls: Vec::new(), ..rule.clone() };
         assert_eq!(text(&off, false), "R: switched off, so it asks for nothing\n");
         let any = ExplainRuleResponse { is_of_any_type: true, ..rule };
-        assert_eq!(text(&any, false), "R: can hold on any type of event, so it asks for all of them\n");
+        assert_eq!(
+            text(&any, false),
+            "R: can hold on any type of event, so it asks for all of them, whole but for these\n  setuid: uid 0\n"
+        );
+        let whole = ExplainRuleResponse { calls: any.calls[..2].to_vec(), ..any };
+        assert_eq!(text(&whole, false), "R: can hold on any type of event, so it asks for all of them\n");
         assert_eq!(to_json(&on_host)["calls"][2]["filters"][0]["text"], "uid 0");
         assert_eq!(to_json(&on_host)["calls"][2]["effective"], json!([]));
         let mut cut = on_host;
