@@ -34,7 +34,9 @@ const BEGIN: Duration = Duration::from_millis(500);
 pub(crate) fn measure(bench: &Bench, workloads: &[Workload]) -> anyhow::Result<String> {
     let mut text = String::new();
     for workload in workloads {
+        let nothing = bench.start(Arm::Bare)?;
         let bare = sampled(bench, *workload)?;
+        nothing.stop()?;
         let attached = bench.start(Arm::StockRules)?;
         let (agent, engine) = attached.pids().context("no agent")?;
         let mut own = Vec::new();

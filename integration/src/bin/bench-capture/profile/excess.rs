@@ -6,8 +6,8 @@ use anyhow::{Context as _, ensure};
 
 use super::perf_report;
 
-/// A function that has at most this share of its samples without capture is there for capture alone.
-const OWN_SHARE: f64 = 0.1;
+/// A function that has at most this share of its samples without capture is there for capture, all but alone.
+const OWN_SHARE: f64 = 0.2;
 /// Rows that are told.
 const ROWS: usize = 30;
 /// Of a BPF program's name in the kernel: `bpf_prog_`, 16 digits of its tag, and the function's own name.
@@ -69,7 +69,7 @@ pub(super) fn tell(bare: &Sampled, with: &Sampled) -> String {
     let added = with.total() - bare.total();
     let own: f64 = rows.iter().filter(|row| row.is_own()).map(Row::added_ns).sum();
     let head = format!(
-        "{added:.0} ns are added to an iteration while it is sampled, of {:.0}; {own:.0} of them ({:.0} %) are in functions that run for capture alone (*).\n",
+        "{added:.0} ns are added to an iteration while it is sampled, of {:.0}; {own:.0} of them ({:.0} %) are in functions that run for capture (*).\n",
         bare.total(),
         100.0 * own / added,
     );
@@ -105,7 +105,7 @@ mod tests {
     use super::*;
 
     /// Scenario: reports of a workload without and with capture, in which a program was loaded twice. Guarantees: samples become nanoseconds,
-    /// a program's add up under its name, and what is there for capture alone is told from what has become slower.
+    /// a program's add up under its name, and what is there for capture is told from what has become slower.
     #[test]
     fn what_is_added_is_told_by_function() {
         let bare = Sampled::parse("# Samples\n\n   100  [k] tcp_ack   -  -\n    10  [.] main\n", 2.0);
@@ -117,7 +117,7 @@ mod tests {
         let lines: Vec<_> = told.lines().collect();
         assert_eq!(
             lines[0],
-            "190 ns are added to an iteration while it is sampled, of 220; 150 of them (79 %) are in functions that run for capture alone (*)."
+            "190 ns are added to an iteration while it is sampled, of 220; 150 of them (79 %) are in functions that run for capture (*)."
         );
         assert_eq!(lines[1], "    100 * bpf_trace_run2 (0 bare)");
         assert_eq!(lines[2], "     50 * BPF system_call (0 bare)");
