@@ -115,10 +115,12 @@ fn exit_of(recorded: &Recorded, pid: u32) -> Exit {
     })
 }
 
-/// Waits until a process runs the program that it is to become.
+/// Waits until a process runs the program that it is to become, and waits for something itself: it has the name before the kernel tells that
+/// it was executed.
 pub(crate) fn until_named(pid: u32, comm: &str) {
     let deadline = Instant::now() + Duration::from_secs(10);
-    while fs::read_to_string(format!("/proc/{pid}/comm")).unwrap().trim_end() != comm {
+    let waiting = format!("({comm}) S ");
+    while !fs::read_to_string(format!("/proc/{pid}/stat")).unwrap().contains(&waiting) {
         assert!(Instant::now() < deadline, "{pid} did not become {comm}");
         thread::sleep(Duration::from_millis(1));
     }

@@ -2,6 +2,7 @@
 
 use std::{
     cell::RefCell,
+    collections::BTreeSet,
     fs,
     os::unix::fs::{FileExt, MetadataExt},
     path::{Path, PathBuf},
@@ -96,9 +97,11 @@ pub(crate) async fn started(engine: &FakeEngine, calls: &[&str]) -> Running {
     };
     let running = Agent::start(config, Default::default()).await.unwrap();
     engine.until("facts", |seen| !seen.events.is_empty()).await;
-    let call = |name: &&str| CallPlan { event_type: (*name).to_owned(), ..CallPlan::default() };
+    let call = |name: &str| CallPlan { event_type: name.to_owned(), ..CallPlan::default() };
     let limits = Some(CaptureLimits { data_bytes: DATA_BYTES, ..CaptureLimits::default() });
-    let calls = calls.iter().chain(&["getppid"]).map(call).collect();
+    // Each once, however often the program makes it.
+    let calls: BTreeSet<&str> = calls.iter().copied().chain(["getppid"]).collect();
+    let calls = calls.into_iter().map(call).collect();
     let plan = CapturePlan { generation: 1, calls, limits, ..CapturePlan::default() };
     engine.send(Down::CapturePlan(plan)).await;
     engine.until("an answer", |seen| !seen.plan_answers.is_empty()).await;
