@@ -176,19 +176,21 @@ fn in_the_kernel(name: &str) -> &str {
     name.get(..NAME_BYTES).unwrap_or(name)
 }
 
-/// Without those that went away while they were listed.
+/// Without those that went away while they were listed, and links that are only being made (`EAGAIN`).
 fn known<T, E: Error + Send + Sync + 'static>(
     listed: impl Iterator<Item = Result<T, E>>,
     what: &'static str,
 ) -> anyhow::Result<Vec<T>> {
-    let present = listed.filter(|item| !item.as_ref().is_err_and(|error| is_gone(error)));
+    let present = listed.filter(|item| !item.as_ref().is_err_and(|error| is_absent(error)));
     present.collect::<Result<_, _>>().with_context(|| format!("cannot list BPF {what}"))
 }
 
-fn is_gone(error: &(dyn Error + 'static)) -> bool {
+fn is_absent(error: &(dyn Error + 'static)) -> bool {
+    let is_so =
+        |error: &io::Error| matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::WouldBlock);
     let mut cause = Some(error);
     while let Some(error) = cause {
-        if error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::NotFound) {
+        if error.downcast_ref::<io::Error>().is_some_and(is_so) {
             return true;
         }
         cause = error.source();
