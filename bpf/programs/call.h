@@ -192,11 +192,9 @@ int system_call(u64 *context)
 	struct plan *plan;
 	bool has_flags;
 
-	if (!configured)
-		return 0;
 	bank = current_bank(configured);
 	plan = plan_in(bank);
-	if (!plan || !may_be_recorded(plan, call_number(regs)))
+	if (!may_be_recorded(plan, call_number(regs)))
 		return 0;
 	task = current_task();
 	compat = is_compat(task);

@@ -14,7 +14,7 @@ static __always_inline int on_cgroup(struct cgroup *group, const char *path, u32
 	struct task_struct *task = current_task();
 	struct cgroup_record *record;
 
-	if (!composer || !configured)
+	if (!composer)
 		return 0;
 	if (load(load(group->root)->hierarchy_id) != (s32)configured->cgroup_hierarchy)
 		return 0;

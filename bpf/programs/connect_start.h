@@ -75,15 +75,13 @@ int connect_start(u64 *context)
 	if ((s32)context[1] != TCP_CLOSE || (s32)context[2] != TCP_SYN_SENT)
 		return 0;
 	configured = configuration();
-	if (!configured)
-		return 0;
 	/* Only from here on: other changes of state come in interrupts too, amid a record that is composed in this buffer. */
 	composer = new_composer(SLOT_LIFE);
 	if (!composer)
 		return 0;
 	task = current_task();
 	plan = plan_of(composer);
-	if (!plan || (u32)load(task->tgid) == configured->own_tgid)
+	if ((u32)load(task->tgid) == configured->own_tgid)
 		return 0;
 	if (!is_in_connect(composer, task, configured, plan) || !is_start_needed(composer, task, plan, sock))
 		return 0;

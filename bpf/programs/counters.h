@@ -44,7 +44,7 @@ static __always_inline void note_time(bool state_bearing, enum counter first_tim
 	struct config *configured = configuration();
 	u64 now = bpf_ktime_get_boot_ns();
 
-	if (!first || !last || !epoch || !configured)
+	if (!first || !last || !epoch)
 		return;
 	*last = now;
 	if (*first == 0 || *epoch != configured->loss_epoch) {

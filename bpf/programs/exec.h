@@ -36,8 +36,6 @@ __noinline int put_exec_memory(void)
 	if (!composer || !memory)
 		return 0;
 	plan = plan_of(composer);
-	if (!plan)
-		return 0;
 	exec = &composer->exec;
 	put_strings(composer, &exec->arguments, load(memory->arg_start), load(memory->arg_end), plan->max_argument_bytes,
 		    FLAG_ARGUMENTS_TRUNCATED, FLAG_ARGUMENTS_UNREADABLE);

@@ -147,7 +147,7 @@ static __always_inline bool is_marked(struct composer *composer)
 	struct plan *plan = plan_of(composer);
 
 	composer->weighing.filter = 0;
-	if (!plan || !plan->marked_share || roll(composer) >= plan->marked_share)
+	if (!plan->marked_share || roll(composer) >= plan->marked_share)
 		return false;
 	composer->call.flags |= FLAG_FILTER_MARKED;
 	return true;

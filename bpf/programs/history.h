@@ -40,9 +40,7 @@ struct {
 
 static __always_inline bool keeps_history(struct composer *composer)
 {
-	struct plan *plan = plan_of(composer);
-
-	return plan && plan->has_socket_history;
+	return plan_of(composer)->has_socket_history;
 }
 
 /* NULL where no past is kept. */

@@ -283,7 +283,7 @@ static __always_inline void *ring_of(u32 cpu)
 	struct config *configured = configuration();
 	u32 key = 0;
 
-	if (configured && configured->processors_per_ring)
+	if (configured->processors_per_ring)
 		key = cpu / configured->processors_per_ring;
 	return bpf_map_lookup_elem(&rings, &key);
 }
@@ -305,10 +305,9 @@ static __always_inline struct composer *composer_of(u32 slot)
 static __always_inline struct composer *new_composer(u32 slot)
 {
 	struct composer *composer = composer_of(slot);
-	struct config *configured = configuration();
 
-	if (composer && configured)
-		composer->bank = current_bank(configured);
+	if (composer)
+		composer->bank = current_bank(configuration());
 	return composer;
 }
 

@@ -42,7 +42,7 @@ static __always_inline void put_process(struct composer *composer, struct task_s
 	put_working_directory(composer, SLOT_SNAPSHOT, task, &record->working_directory,
 			      FLAG_WORKING_DIRECTORY_TRUNCATED);
 	put_root_directory(composer, SLOT_SNAPSHOT, task, &record->root_directory);
-	if (!memory || !plan)
+	if (!memory)
 		return;
 	copy_strings(composer, task, &record->arguments, memory->arg_start, memory->arg_end,
 		     plan->max_argument_bytes, FLAG_ARGUMENTS_TRUNCATED, FLAG_ARGUMENTS_UNREADABLE);

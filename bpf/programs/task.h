@@ -155,7 +155,7 @@ static __always_inline u64 cgroup_id_of(struct task_struct *task, struct config 
 	struct cgroup *group;
 	s32 index;
 
-	if (!configured || configured->cgroup_controller == CONTROLLER_NONE)
+	if (configured->cgroup_controller == CONTROLLER_NONE)
 		return load(load(load(groups->dfl_cgrp)->kn)->id);
 	index = controller_index(configured->cgroup_controller);
 	if (index < 0)
@@ -192,7 +192,7 @@ static __always_inline void put_header(struct composer *composer, struct task_st
 	header->flags |= flags | (load(task->flags) & PF_KTHREAD ? FLAG_KERNEL_THREAD : 0);
 	header->cpu = bpf_get_smp_processor_id();
 	header->boot_ns = bpf_ktime_get_boot_ns();
-	header->plan_generation = plan ? plan->generation : 0;
+	header->plan_generation = plan->generation;
 	header->cgroup_id = cgroup_id_of(task, configured);
 	header->cgroup_hierarchy = configured ? configured->cgroup_hierarchy : 0;
 	header->mount_namespace = load(load(load(task->nsproxy)->mnt_ns)->ns.inum);

@@ -53,7 +53,7 @@ static __always_inline void put_data(struct composer *composer, u64 address, u64
 
 	if (moved < 0 ? is_written : (u64)moved < size)
 		size = moved < 0 ? 0 : (u64)moved;
-	wanted = plan ? plan->max_data_bytes : 0;
+	wanted = plan->max_data_bytes;
 	if (size < wanted)
 		wanted = size;
 	if (wanted && address)

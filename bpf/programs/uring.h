@@ -49,7 +49,7 @@ static __always_inline bool begin_uring_call(struct composer *composer, struct t
 	struct plan *plan = plan_of(composer);
 	u32 number = call_of_operation(operation);
 
-	if (!configured || !plan || number == NO_CALL || !is_recorded(plan, number, false))
+	if (number == NO_CALL || !is_recorded(plan, number, false))
 		return false;
 	if ((u32)load(task->tgid) == configured->own_tgid)
 		return false;
@@ -159,8 +159,6 @@ __noinline int put_uring_data(u64 request, u32 operation)
 	if (!composer || composer->call.result <= 0)
 		return 0;
 	plan = plan_of(composer);
-	if (!plan)
-		return 0;
 	if (operation == OPERATION_RECV)
 		address = (u64)read_kernel(command_of(request, io_sr_msg)->buf);
 	else if (operation == OPERATION_READ || operation == OPERATION_READ_FIXED)
@@ -188,7 +186,7 @@ __noinline int on_partial_completion(void)
 	u64 ring, entry, rings;
 	struct plan *plan;
 
-	if (!composer || !configured || (u32)load(task->tgid) == configured->own_tgid)
+	if (!composer || (u32)load(task->tgid) == configured->own_tgid)
 		return 0;
 	record = &composer->uring_completion;
 	ring = composer->call.arguments[0];
@@ -198,8 +196,6 @@ __noinline int on_partial_completion(void)
 		return 0;
 	completion = (struct io_uring_cqe *)entry;
 	plan = plan_of(composer);
-	if (!plan)
-		return 0;
 	if (!is_recorded(plan, SUBMITTED_ACCEPT4, false) && !is_recorded(plan, SUBMITTED_READ, false) &&
 	    !is_recorded(plan, SUBMITTED_RECVFROM, false) && !is_recorded(plan, SUBMITTED_RECVMSG, false))
 		return 0;
